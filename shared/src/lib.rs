@@ -1,1 +1,15 @@
-//! placeholder
+//! What the daemons share: the way they are configured, started, watched and stopped. Nothing here knows syslog or DNS.
+
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod exit;
+pub mod http;
+pub mod listen;
+pub mod logging;
+pub mod metrics;
+pub mod privileges;
+pub mod signals;
+pub mod supervise;
+pub mod systemd;
+pub mod work_dir;

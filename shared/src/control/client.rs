@@ -1,0 +1,176 @@
+//! The command line's side of the control socket.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::frame::{MESSAGE_BYTES_MAX, Reply, Request, encode};
+
+/// Why a running daemon could not be asked, or what it answered instead.
+#[derive(Debug)]
+pub enum ClientError {
+    /// There is nobody at the socket, or we may not connect.
+    Connect {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The conversation broke off.
+    Io(io::Error),
+    /// What came back is not an answer.
+    Garbled,
+    /// The daemon refused: the error's full name and its parameters.
+    Refused(String, Map<String, Value>),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { socket, cause } => match cause.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    write!(f, "no daemon is running at {}", socket.display())
+                }
+                _ => write!(f, "{}: {cause}", socket.display()),
+            },
+            Self::Io(cause) => write!(f, "the daemon broke off: {cause}"),
+            Self::Garbled => write!(f, "the daemon's answer could not be read"),
+            Self::Refused(error, parameters) => match parameters.get("message").and_then(Value::as_str) {
+                Some(message) => f.write_str(message),
+                None => write!(f, "refused: {error} {}", Value::Object(parameters.clone())),
+            },
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// Calls a method, given by its full name, and waits for its one answer.
+///
+/// # Errors
+/// When there is no daemon, or it refuses.
+pub fn call(socket: &Path, method: &str, parameters: Map<String, Value>) -> Result<Map<String, Value>, ClientError> {
+    let mut stream = UnixStream::connect(socket).map_err(|cause| ClientError::Connect {
+        socket: socket.to_owned(),
+        cause,
+    })?;
+    let request = Request {
+        method: method.to_owned(),
+        parameters,
+        oneway: false,
+        more: false,
+    };
+    stream.write_all(&encode(&request)).map_err(ClientError::Io)?;
+    let mut message = Vec::new();
+    BufReader::new(stream)
+        .take(MESSAGE_BYTES_MAX as u64)
+        .read_until(0, &mut message)
+        .map_err(ClientError::Io)?;
+    if message.pop() != Some(0) {
+        return Err(ClientError::Garbled);
+    }
+    let reply: Reply = serde_json::from_slice(&message).map_err(|_| ClientError::Garbled)?;
+    match reply.error {
+        None => Ok(reply.parameters),
+        Some(error) => Err(ClientError::Refused(error, reply.parameters)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::server::{CallError, Interface, Service, bind, serve};
+    use super::*;
+
+    struct Echo;
+
+    impl Service for Echo {
+        async fn call(&self, method: &str, parameters: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
+            match method {
+                "Echo" => Ok(parameters),
+                "Fail" => Err(CallError::Failed(
+                    "Broken",
+                    Map::from_iter([("message".into(), json!("it is broken"))]),
+                )),
+                _ => Err(CallError::MethodNotFound),
+            }
+        }
+    }
+
+    const INTERFACE: Interface = Interface {
+        name: "io.ballast.echo",
+        description: "interface io.ballast.echo",
+        product: "echo",
+    };
+
+    fn with_server(check: impl FnOnce(&Path) + Send + 'static) {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("control.sock");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let stop = CancellationToken::new();
+        runtime.block_on(async {
+            let server = tokio::spawn(serve(bind(&socket).unwrap(), INTERFACE, Arc::new(Echo), stop.clone()));
+            let checked = socket.clone();
+            tokio::task::spawn_blocking(move || check(&checked)).await.unwrap();
+            stop.cancel();
+            server.await.unwrap();
+        });
+    }
+
+    #[test]
+    fn a_call_comes_back() {
+        with_server(|socket| {
+            let sent = Map::from_iter([("zone".into(), json!("example.net"))]);
+            assert_eq!(call(socket, "io.ballast.echo.Echo", sent.clone()).unwrap(), sent);
+        });
+    }
+
+    #[test]
+    fn refusals_come_by_name() {
+        with_server(|socket| {
+            let refused = |method: &str| match call(socket, method, Map::new()) {
+                Err(ClientError::Refused(error, _)) => error,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(refused("io.ballast.echo.Nothing"), "org.varlink.service.MethodNotFound");
+            assert_eq!(
+                refused("io.ballast.other.Echo"),
+                "org.varlink.service.InterfaceNotFound"
+            );
+            assert_eq!(refused("io.ballast.echo.Fail"), "io.ballast.echo.Broken");
+            assert_eq!(
+                call(socket, "io.ballast.echo.Fail", Map::new())
+                    .unwrap_err()
+                    .to_string(),
+                "it is broken"
+            );
+        });
+    }
+
+    #[test]
+    fn the_service_describes_itself() {
+        with_server(|socket| {
+            let info = call(socket, "org.varlink.service.GetInfo", Map::new()).unwrap();
+            assert_eq!(info["interfaces"], json!(["org.varlink.service", "io.ballast.echo"]));
+            let which = Map::from_iter([("interface".into(), json!("io.ballast.echo"))]);
+            let text = call(socket, "org.varlink.service.GetInterfaceDescription", which).unwrap();
+            assert_eq!(text["description"], json!("interface io.ballast.echo"));
+        });
+    }
+
+    #[test]
+    fn nobody_at_home_is_said_plainly() {
+        let error = call(Path::new("/nonexistent/control.sock"), "x.y", Map::new()).unwrap_err();
+        assert_eq!(error.to_string(), "no daemon is running at /nonexistent/control.sock");
+    }
+}

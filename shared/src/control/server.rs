@@ -1,0 +1,189 @@
+//! The daemon's side of the control socket.
+
+use std::fs;
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener as StdListener;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error};
+
+use super::frame::{MESSAGE_BYTES_MAX, Reply, Request, encode};
+
+/// Administrators and their scripts, not a service: a few at a time.
+const CONNECTIONS_MAX: usize = 32;
+
+/// What a daemon can be asked, in Varlink's interface language.
+#[derive(Debug, Clone, Copy)]
+pub struct Interface {
+    /// Its name: `io.ballast.dnsd`.
+    pub name: &'static str,
+    /// The text of its `.varlink` file.
+    pub description: &'static str,
+    /// The daemon's name, for `GetInfo`.
+    pub product: &'static str,
+}
+
+/// Why a call was refused.
+#[derive(Debug, Clone)]
+pub enum CallError {
+    /// The interface has no such method.
+    MethodNotFound,
+    /// A parameter is missing or of the wrong type: its name.
+    InvalidParameter(&'static str),
+    /// An error of the interface itself: its name without the interface, and its parameters.
+    Failed(&'static str, Map<String, Value>),
+}
+
+/// Answers calls to the methods of one interface.
+pub trait Service: Send + Sync + 'static {
+    /// Answers one. `method` comes without the interface's name.
+    fn call(
+        &self,
+        method: &str,
+        parameters: Map<String, Value>,
+    ) -> impl Future<Output = Result<Map<String, Value>, CallError>> + Send;
+}
+
+/// Binds the control socket: mode 0660, in place of what a daemon that is gone has left there. Call it while `work-dir` is
+/// locked, so that no living daemon's socket is taken away.
+///
+/// # Errors
+/// When the path can't be bound.
+pub fn bind(path: &Path) -> io::Result<StdListener> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = StdListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Answers callers until the daemon stops.
+pub async fn serve<S: Service>(listener: StdListener, interface: Interface, service: Arc<S>, stop: CancellationToken) {
+    let listener = match UnixListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return error!(%error, "cannot serve the control socket"),
+    };
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let place = tokio::select! {
+            () = stop.cancelled() => return,
+            place = places.clone().acquire_owned() => place.expect("the semaphore is never closed"),
+        };
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    debug!(%error, "control socket");
+                    continue;
+                }
+            },
+        };
+        let service = service.clone();
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                ended = converse(stream, interface, &*service) => if let Err(error) = ended {
+                    debug!(%error, "control connection");
+                }
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn converse<S: Service>(stream: UnixStream, interface: Interface, service: &S) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    let mut message = Vec::new();
+    loop {
+        message.clear();
+        (&mut reader)
+            .take(MESSAGE_BYTES_MAX as u64)
+            .read_until(0, &mut message)
+            .await?;
+        if message.pop() != Some(0) {
+            // The end, or a message that is cut off or too long: there is nothing to answer.
+            return Ok(());
+        }
+        let Ok(request) = serde_json::from_slice::<Request>(&message) else {
+            return Ok(());
+        };
+        let (oneway, reply) = (request.oneway, answer(request, interface, service).await);
+        if !oneway {
+            writer.write_all(&encode(&reply)).await?;
+        }
+    }
+}
+
+async fn answer<S: Service>(request: Request, interface: Interface, service: &S) -> Reply {
+    let (name, method) = request.method.rsplit_once('.').unwrap_or(("", &request.method));
+    let result = match name {
+        "org.varlink.service" => describe(method, &request.parameters, interface),
+        _ if name == interface.name => service.call(method, request.parameters).await,
+        _ => return refusal("InterfaceNotFound", json!({ "interface": name })),
+    };
+    match result {
+        Ok(parameters) => Reply {
+            error: None,
+            parameters,
+        },
+        Err(CallError::MethodNotFound) => refusal("MethodNotFound", json!({ "method": method })),
+        Err(CallError::InvalidParameter(parameter)) => refusal("InvalidParameter", json!({ "parameter": parameter })),
+        Err(CallError::Failed(error, parameters)) => Reply {
+            error: Some(format!("{}.{error}", interface.name)),
+            parameters,
+        },
+    }
+}
+
+fn refusal(error: &str, parameters: Value) -> Reply {
+    Reply {
+        error: Some(format!("org.varlink.service.{error}")),
+        parameters: object(parameters),
+    }
+}
+
+/// The interface that every Varlink service has, by which it describes itself.
+fn describe(
+    method: &str,
+    parameters: &Map<String, Value>,
+    interface: Interface,
+) -> Result<Map<String, Value>, CallError> {
+    match method {
+        "GetInfo" => Ok(object(json!({
+            "vendor": "Ballast",
+            "product": interface.product,
+            "version": env!("CARGO_PKG_VERSION"),
+            "url": "",
+            "interfaces": ["org.varlink.service", interface.name],
+        }))),
+        "GetInterfaceDescription" => match parameters.get("interface").and_then(Value::as_str) {
+            Some(name) if name == interface.name => Ok(object(json!({ "description": interface.description }))),
+            _ => Err(CallError::InvalidParameter("interface")),
+        },
+        _ => Err(CallError::MethodNotFound),
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
