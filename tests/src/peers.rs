@@ -1,0 +1,111 @@
+//! The peers as processes: they run in the foreground, in a directory of the test's own, and end with the test.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::wait;
+
+/// A running peer. It is ended when this is dropped.
+pub struct Peer {
+    child: Child,
+    name: &'static str,
+    log: PathBuf,
+}
+
+impl Peer {
+    /// Starts a peer and waits until it takes connections at an address.
+    ///
+    /// # Panics
+    /// When it is not installed, or ends instead; its log is in the message.
+    #[must_use]
+    pub fn start(name: &'static str, mut command: Command, directory: &Path, serves: SocketAddr) -> Self {
+        let log = directory.join(format!("{name}.log"));
+        let output = File::create(&log).expect("a log file");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a descriptor"))
+            .stderr(output)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name}: {error}: scripts/install test"));
+        let mut peer = Self { child, name, log };
+        wait::until(&format!("{name} to listen on {serves}"), || {
+            if let Some(status) = peer.child.try_wait().expect("a child of ours") {
+                panic!("{name} ended ({status}):\n{}", peer.log());
+            }
+            TcpStream::connect(serves).ok()
+        });
+        peer
+    }
+
+    /// What it has printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Ends it in an orderly way, so that it writes out what it holds.
+    pub fn stop(mut self) {
+        // It may have ended by itself.
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM);
+        wait::until(&format!("{} to end", self.name), || {
+            self.child.try_wait().expect("a child of ours")
+        });
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // One that was stopped is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of {}\n{}", self.name, self.log());
+        }
+    }
+}
+
+/// rsyslogd with this configuration, which must have a TCP input at `serves`.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn rsyslogd(directory: &Path, config: &str, serves: SocketAddr) -> Peer {
+    let file = directory.join("rsyslog.conf");
+    fs::write(&file, config).expect("a file");
+    let mut command = Command::new("/usr/sbin/rsyslogd");
+    command
+        .arg("-n")
+        .arg("-f")
+        .arg(&file)
+        .arg("-i")
+        .arg(directory.join("rsyslogd.pid"));
+    Peer::start("rsyslogd", command, directory, serves)
+}
+
+/// named on port 5300 of an address, serving zones (origin, file) as their primary.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn named(directory: &Path, address: Ipv4Addr, options: &str, zones: &[(&str, &Path)]) -> Peer {
+    let here = directory.display();
+    let mut config = format!(
+        "options {{ directory \"{here}\"; pid-file \"{here}/named.pid\"; session-keyfile \"{here}/session.key\";\n\
+         managed-keys-directory \"{here}\"; listen-on port 5300 {{ {address}; }}; listen-on-v6 {{ none; }};\n\
+         recursion no; dnssec-validation no; notify no; allow-query {{ any; }}; allow-transfer {{ any; }}; {options} }};\n\
+         controls {{ }};\n"
+    );
+    for (origin, file) in zones {
+        config += &format!("zone \"{origin}\" {{ type primary; file \"{}\"; }};\n", file.display());
+    }
+    let file = directory.join("named.conf");
+    fs::write(&file, config).expect("a file");
+    let mut command = Command::new("/usr/sbin/named");
+    command.arg("-g").arg("-c").arg(&file);
+    Peer::start("named", command, directory, SocketAddr::from((address, 5300)))
+}
