@@ -90,15 +90,24 @@ impl Setup {
     /// When it ends instead; its log is in the message.
     #[must_use]
     pub fn start(self) -> Daemon {
+        let command = Command::new(program(self.name));
+        self.start_by(command)
+    }
+
+    /// The same through a command of the test's own, which is given the daemon's arguments and ends up as the daemon.
+    ///
+    /// # Panics
+    /// When it ends instead; its log is in the message.
+    #[must_use]
+    pub fn start_by(self, mut command: Command) -> Daemon {
         let socket = self.path().join("notify.sock");
         let notify = UnixDatagram::bind(&socket).expect("the notify socket");
         notify.set_nonblocking(true).expect("a socket option");
         let log = File::create(self.path().join("log")).expect("the log");
-        let child = Command::new(program(self.name))
+        let child = command
             .arg("--config")
             .arg(self.path().join(format!("{}.toml", self.name)))
             .env("NOTIFY_SOCKET", &socket)
-            .stdin(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("the daemon starts");
@@ -171,13 +180,23 @@ impl Daemon {
         self.wait_for_notice("READY=1");
     }
 
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait::until(&format!("{} to end", self.name), || {
+            self.child.try_wait().expect("a child of ours")
+        })
+    }
+
     /// Stops it by SIGTERM and waits for its end.
     ///
     /// # Panics
     /// When it does not end.
     pub fn stop(mut self) -> (ExitStatus, Stopped) {
         self.signal(Signal::SIGTERM);
-        let status = wait::until("the daemon to end", || self.child.try_wait().expect("a child of ours"));
+        let status = self.wait();
         let log = self.log();
         // The directory outlives the process, so that the test can look at what was left there.
         let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().expect("a temporary directory"));
