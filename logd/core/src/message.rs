@@ -41,7 +41,8 @@ pub struct Message<'a> {
     pub hostname: Option<&'a [u8]>,
     /// TAG as written, with its `[pid]` and colon; empty for RFC 5424, where `syslogtag` is made of APP-NAME and PROCID.
     pub tag: &'a [u8],
-    /// `programname`: the tag up to its first `[`, `:`, `/` or non-printable byte; APP-NAME for RFC 5424.
+    /// `programname`: the tag, or for RFC 5424 APP-NAME as written (`-` if nil), up to its first `[`, `:`, `/` or
+    /// non-printable byte.
     pub programname: &'a [u8],
     /// APP-NAME of RFC 5424; `None` if nil or another shape.
     pub app_name: Option<&'a [u8]>,

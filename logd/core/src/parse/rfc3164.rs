@@ -1,0 +1,75 @@
+//! Host, tag and message of RFC 3164 §4.1.2 and §4.1.3, whatever kind of stamp precedes them.
+//!
+//! Host and tag are told apart as rsyslog does it: a word of letters, digits, `.`, `_` and `-` that ends in a letter or a
+//! digit and is followed by a space is a host, as is one that ends the message; everything else is a tag, and the message
+//! has no host.
+
+use crate::message::{Message, Shape};
+use crate::time::Timestamp;
+
+use super::{skip, tag};
+
+/// The longest host, as in rsyslog: a longer word is a tag.
+const HOST_BYTES_MAX: usize = 511;
+
+/// Completes `plain`, in which a stamp was found that ends at `stamp_end` of what follows PRI.
+pub(super) fn parse(plain: Message<'_>, shape: Shape, stamp: Timestamp, stamp_end: usize) -> Message<'_> {
+    // The space after the stamp; it is not there if the message ends with it.
+    let rest = skip(plain.after_pri, stamp_end + 1);
+    let (hostname, rest) = split_host(rest);
+    with_tag(
+        Message {
+            shape,
+            timestamp: Some(stamp),
+            hostname,
+            ..plain
+        },
+        rest,
+    )
+}
+
+/// Reads a message without a stamp whose tag leaves no doubt; `None` if there is none.
+pub(super) fn parse_without_stamp(plain: Message<'_>) -> Option<Message<'_>> {
+    let (hostname, rest) = split_host(plain.after_pri);
+    let message = with_tag(
+        Message {
+            shape: Shape::Rfc3164,
+            hostname,
+            ..plain
+        },
+        rest,
+    );
+    let marked = message.tag.ends_with(b":") || (message.procid.is_some() && message.tag.ends_with(b"]"));
+    (marked && !message.programname.is_empty() && matches!(message.msg.first(), None | Some(b' '))).then_some(message)
+}
+
+/// Adds tag, program and message, which is what `rest` consists of.
+#[inline]
+pub(super) fn with_tag<'a>(message: Message<'a>, rest: &'a [u8]) -> Message<'a> {
+    let tag = tag::split(rest);
+    Message {
+        tag: tag.tag,
+        programname: tag::programname(tag.tag),
+        procid: tag.procid,
+        msg: tag.msg,
+        ..message
+    }
+}
+
+/// Separates the host, if the first word is one, from what follows the space after it.
+#[inline]
+fn split_host(bytes: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let end = bytes.iter().take(HOST_BYTES_MAX).position(|&byte| !is_host_byte(byte));
+    let end = end.unwrap_or(bytes.len().min(HOST_BYTES_MAX));
+    let (host, rest) = bytes.split_at(end);
+    match rest {
+        [] if !host.is_empty() => (Some(host), rest),
+        [b' ', rest @ ..] if host.last().is_some_and(u8::is_ascii_alphanumeric) => (Some(host), rest),
+        _ => (None, bytes),
+    }
+}
+
+#[inline]
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+}
