@@ -1,7 +1,13 @@
 //! The syslog collector's sans-IO core: bytes and `now` come in as arguments; messages, rendered lines and actions go out.
 
 pub mod control_chars;
+pub mod filter;
+pub mod framing;
 pub mod message;
 pub mod parse;
+pub mod path;
 pub mod pri;
+pub mod route;
+pub mod selector;
+pub mod template;
 pub mod time;
