@@ -16,6 +16,7 @@ use std::str::FromStr;
 
 pub use borrowed::{Labels, NameRef};
 pub use buffer::NameBuf;
+pub(crate) use text::unescape;
 
 /// The longest name in octets, length octets and the root included (RFC 1035 §2.3.4).
 pub const NAME_BYTES_MAX: usize = 255;
@@ -224,4 +225,4 @@ impl fmt::Debug for Name {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

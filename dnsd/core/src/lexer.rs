@@ -1,0 +1,344 @@
+//! Cuts master-file text (RFC 1035 §5.1) into tokens: slices of the text itself, escapes still in them.
+//!
+//! Zones are read through it, and so is every record's data. It knows comments, parentheses, quotes and line ends, and
+//! nothing of what the tokens mean. Where the RFC is silent it cuts as BIND does: a quote or a parenthesis ends a word.
+
+use memchr::{memchr, memchr2, memchr3};
+
+/// Where a byte stands in a text. Lines and columns count from 1, columns in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+/// A word or a quoted string.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Token<'t> {
+    /// As it stands in the text, without the quotes, its escapes not resolved.
+    pub(crate) text: &'t [u8],
+    pub(crate) quoted: bool,
+}
+
+/// What the text has next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lexeme<'t> {
+    Token(Token<'t>),
+    /// The end of a line outside parentheses.
+    LineEnd,
+    /// The end of the text; it may stand for the end of the last line.
+    TextEnd,
+}
+
+/// Text that can't be cut into tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LexError {
+    /// A quoted string that doesn't end on its line; only an escaped line end may stand in one.
+    UnbalancedQuotes,
+    /// A closing parenthesis too many, or an opening one never closed.
+    UnbalancedParentheses,
+    /// A backslash with nothing behind it.
+    DanglingEscape,
+}
+
+/// Where a lexer stands. It is kept apart from the text, so that a reader can own both.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor {
+    at: usize,
+    line: u32,
+    line_start: usize,
+    depth: u32,
+    /// The last token, or the outermost open parenthesis when the text ended inside it.
+    mark: Place,
+    opened: Place,
+}
+
+impl Cursor {
+    pub(crate) const START: Self = Self {
+        at: 0,
+        line: 1,
+        line_start: 0,
+        depth: 0,
+        mark: Place { line: 1, column: 1 },
+        opened: Place { line: 1, column: 1 },
+    };
+
+    fn here(&self) -> Place {
+        Place {
+            line: self.line,
+            column: (self.at - self.line_start + 1) as u32,
+        }
+    }
+}
+
+pub(crate) struct Lexer<'t, 'c> {
+    text: &'t [u8],
+    cursor: &'c mut Cursor,
+}
+
+const WORD: u8 = 0;
+const BLANK: u8 = 1;
+const LINE_END: u8 = 2;
+const COMMENT: u8 = 3;
+const QUOTE: u8 = 4;
+const OPEN: u8 = 5;
+const CLOSE: u8 = 6;
+const ESCAPE: u8 = 7;
+
+/// What each byte is, so that a word's bytes cost one look-up each.
+static BYTE_CLASSES: [u8; 256] = {
+    let mut classes = [WORD; 256];
+    classes[b' ' as usize] = BLANK;
+    classes[b'\t' as usize] = BLANK;
+    classes[b'\n' as usize] = LINE_END;
+    classes[b'\r' as usize] = LINE_END;
+    classes[b';' as usize] = COMMENT;
+    classes[b'"' as usize] = QUOTE;
+    classes[b'(' as usize] = OPEN;
+    classes[b')' as usize] = CLOSE;
+    classes[b'\\' as usize] = ESCAPE;
+    classes
+};
+
+impl<'t, 'c> Lexer<'t, 'c> {
+    pub(crate) fn new(text: &'t [u8], cursor: &'c mut Cursor) -> Self {
+        Self { text, cursor }
+    }
+
+    /// The place of the last token, or of what an error is about.
+    pub(crate) fn place(&self) -> Place {
+        self.cursor.mark
+    }
+
+    /// Whether the line starts with a blank: a record that takes the owner of the one before (RFC 1035 §5.1).
+    pub(crate) fn starts_blank(&self) -> bool {
+        matches!(self.text.get(self.cursor.at), Some(b' ' | b'\t'))
+    }
+
+    /// Whether a quote stands right behind the last token, as in `alpn="h2"`.
+    pub(crate) fn quote_follows(&self) -> bool {
+        self.text.get(self.cursor.at) == Some(&b'"')
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Lexeme<'t>, LexError> {
+        loop {
+            let Some(&byte) = self.text.get(self.cursor.at) else {
+                return self.text_end();
+            };
+            match BYTE_CLASSES[usize::from(byte)] {
+                BLANK => self.cursor.at += 1,
+                LINE_END => {
+                    self.cursor.mark = self.cursor.here();
+                    self.pass_line_end(byte);
+                    if self.cursor.depth == 0 {
+                        return Ok(Lexeme::LineEnd);
+                    }
+                }
+                COMMENT => self.pass_comment(),
+                OPEN => {
+                    if self.cursor.depth == 0 {
+                        self.cursor.opened = self.cursor.here();
+                    }
+                    self.cursor.depth += 1;
+                    self.cursor.at += 1;
+                }
+                CLOSE => {
+                    self.cursor.mark = self.cursor.here();
+                    self.cursor.at += 1;
+                    self.cursor.depth = self
+                        .cursor
+                        .depth
+                        .checked_sub(1)
+                        .ok_or(LexError::UnbalancedParentheses)?;
+                }
+                QUOTE => return self.quoted(),
+                _ => return self.word(),
+            }
+        }
+    }
+
+    /// Goes on to the end of the record, so that the next one can be read after an error. Parentheses that were opened
+    /// are honoured; when the text can't be cut any more, the line's end has to do.
+    pub(crate) fn skip_record(&mut self) {
+        loop {
+            match self.next() {
+                Ok(Lexeme::Token(_)) => {}
+                Ok(Lexeme::LineEnd | Lexeme::TextEnd) => return,
+                Err(_) => {
+                    self.cursor.depth = 0;
+                    return self.skip_line();
+                }
+            }
+        }
+    }
+
+    fn skip_line(&mut self) {
+        let rest = &self.text[self.cursor.at..];
+        match memchr(b'\n', rest) {
+            Some(length) => {
+                self.cursor.at += length;
+                self.pass_line_end(b'\n');
+            }
+            None => self.cursor.at = self.text.len(),
+        }
+    }
+
+    fn text_end(&mut self) -> Result<Lexeme<'t>, LexError> {
+        if self.cursor.depth > 0 {
+            self.cursor.depth = 0;
+            self.cursor.mark = self.cursor.opened;
+            return Err(LexError::UnbalancedParentheses);
+        }
+        self.cursor.mark = self.cursor.here();
+        Ok(Lexeme::TextEnd)
+    }
+
+    /// Steps over `\n`, `\r\n` or a lone `\r`.
+    fn pass_line_end(&mut self, byte: u8) {
+        self.cursor.at += 1;
+        if byte == b'\r' && self.text.get(self.cursor.at) == Some(&b'\n') {
+            self.cursor.at += 1;
+        }
+        self.cursor.line = self.cursor.line.saturating_add(1);
+        self.cursor.line_start = self.cursor.at;
+    }
+
+    fn pass_comment(&mut self) {
+        let rest = &self.text[self.cursor.at..];
+        self.cursor.at += memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+    }
+
+    fn word(&mut self) -> Result<Lexeme<'t>, LexError> {
+        self.cursor.mark = self.cursor.here();
+        let start = self.cursor.at;
+        let mut at = start;
+        while let Some(&byte) = self.text.get(at) {
+            match BYTE_CLASSES[usize::from(byte)] {
+                WORD => at += 1,
+                ESCAPE => {
+                    // A line end can't be escaped outside quotes: it would hide the end of the record.
+                    if !self.text.get(at + 1).is_some_and(|next| !matches!(next, b'\n' | b'\r')) {
+                        self.cursor.at = at + 1;
+                        return Err(LexError::DanglingEscape);
+                    }
+                    at += 2;
+                }
+                _ => break,
+            }
+        }
+        self.cursor.at = at;
+        Ok(Lexeme::Token(Token {
+            text: &self.text[start..at],
+            quoted: false,
+        }))
+    }
+
+    fn quoted(&mut self) -> Result<Lexeme<'t>, LexError> {
+        self.cursor.mark = self.cursor.here();
+        self.cursor.at += 1;
+        let start = self.cursor.at;
+        loop {
+            let rest = &self.text[self.cursor.at..];
+            let Some(length) = memchr3(b'"', b'\\', b'\n', rest) else {
+                self.cursor.at = self.text.len();
+                return Err(LexError::UnbalancedQuotes);
+            };
+            self.cursor.at += length;
+            match rest[length] {
+                b'"' => {
+                    let text = &self.text[start..self.cursor.at];
+                    self.cursor.at += 1;
+                    return Ok(Lexeme::Token(Token { text, quoted: true }));
+                }
+                b'\\' => {
+                    self.cursor.at += 1;
+                    match self.text.get(self.cursor.at) {
+                        Some(b'\n') => self.pass_line_end(b'\n'),
+                        Some(_) => self.cursor.at += 1,
+                        None => return Err(LexError::UnbalancedQuotes),
+                    }
+                }
+                _newline => return Err(LexError::UnbalancedQuotes),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tokens joined with `|`, quoted ones in quotes, `/` for a line's end.
+    fn cut(text: &str) -> Result<String, (LexError, Place)> {
+        let mut cursor = Cursor::START;
+        let mut lexer = Lexer::new(text.as_bytes(), &mut cursor);
+        let mut out = Vec::new();
+        loop {
+            match lexer.next() {
+                Ok(Lexeme::Token(token)) => {
+                    let word = String::from_utf8_lossy(token.text);
+                    out.push(if token.quoted {
+                        format!("\"{word}\"")
+                    } else {
+                        word.into_owned()
+                    });
+                }
+                Ok(Lexeme::LineEnd) => out.push("/".into()),
+                Ok(Lexeme::TextEnd) => return Ok(out.join("|")),
+                Err(error) => return Err((error, lexer.place())),
+            }
+        }
+    }
+
+    #[test]
+    fn rfc1035_5_1_blanks_comments_and_line_ends_separate() {
+        assert_eq!(cut("a  b\tc ; d \"\n;e\r\nf\rg").unwrap(), "a|b|c|/|/|f|/|g");
+    }
+
+    #[test]
+    fn rfc1035_5_1_parentheses_join_lines() {
+        assert_eq!(cut("a ( b ; (\n c )d(e\n)\nf").unwrap(), "a|b|c|d|e|/|f");
+        assert_eq!(
+            cut("a )"),
+            Err((LexError::UnbalancedParentheses, Place { line: 1, column: 3 }))
+        );
+        assert_eq!(
+            cut("\nab ( (\n c ) \n"),
+            Err((LexError::UnbalancedParentheses, Place { line: 2, column: 4 }))
+        );
+    }
+
+    #[test]
+    fn quotes_keep_syntax_and_end_on_their_line() {
+        assert_eq!(
+            cut(r#"a "b;(c)" d"e\"f""g" "" "#).unwrap(),
+            r#"a|"b;(c)"|d|"e\"f"|"g"|"""#
+        );
+        assert_eq!(cut("\"a\\\nb\" c").unwrap(), "\"a\\\nb\"|c");
+        assert_eq!(
+            cut("x\n \"a\nb\"").unwrap_err(),
+            (LexError::UnbalancedQuotes, Place { line: 2, column: 2 })
+        );
+        assert_eq!(cut("\"a").unwrap_err().0, LexError::UnbalancedQuotes);
+        assert_eq!(cut("\"a\\").unwrap_err().0, LexError::UnbalancedQuotes);
+    }
+
+    #[test]
+    fn escapes_keep_the_next_byte_in_the_word() {
+        assert_eq!(cut(r"a\;b\ c\(d\\ e").unwrap(), r"a\;b\ c\(d\\|e");
+        assert_eq!(cut("a\\").unwrap_err().0, LexError::DanglingEscape);
+        assert_eq!(cut("a\\\nb").unwrap_err().0, LexError::DanglingEscape);
+    }
+
+    #[test]
+    fn a_record_is_skipped_to_its_end() {
+        let text = b"a ( b\nc \"x)\" ) d\ne \"f\ng";
+        let mut cursor = Cursor::START;
+        let mut lexer = Lexer::new(text, &mut cursor);
+        lexer.skip_record();
+        assert!(matches!(lexer.next(), Ok(Lexeme::Token(Token { text: b"e", .. }))));
+        lexer.skip_record();
+        assert!(matches!(lexer.next(), Ok(Lexeme::Token(Token { text: b"g", .. }))));
+        assert_eq!(lexer.place(), Place { line: 4, column: 1 });
+    }
+}
