@@ -107,7 +107,7 @@ fn year_after(reader: &mut Reader<'_>) -> Option<i32> {
 }
 
 /// The number of the month whose English abbreviation comes first.
-fn month(bytes: &[u8]) -> Option<u8> {
+pub(crate) fn month(bytes: &[u8]) -> Option<u8> {
     let &[a, b, c, ..] = bytes else { return None };
     // ASCII letters differ from their other case in this bit only.
     Some(match &[a | 0x20, b | 0x20, c | 0x20] {

@@ -7,7 +7,7 @@ use syslog_loose::{Variant, parse_message, parse_message_with_year_exact_tz};
 
 use crate::message::{Message, Shape};
 use crate::parse::rfc3164;
-use crate::time::rfc3164::Fields;
+use crate::time::rfc3164::{Fields, month};
 use crate::time::{Civil, Timestamp, ZoneCache};
 
 /// How much of a frame is looked at: a header of every known device, and a bound of the time it takes.
@@ -18,9 +18,8 @@ const NO_YEAR: i32 = 0;
 
 /// Reads what follows PRI in `plain`; `None` if syslog_loose finds no stamp in it.
 pub(super) fn parse<'a>(plain: Message<'a>, received: Timestamp, zone: &mut ZoneCache) -> Option<Message<'a>> {
-    if !begins_with_letter(plain.after_pri) {
-        return None;
-    }
+    // So that texts which begin otherwise cost no attempt.
+    month(plain.after_pri.trim_ascii_start())?;
     // It wants UTF-8; the text after the header need not be.
     let header = &plain.after_pri[..plain.after_pri.len().min(HEADER_BYTES_MAX)];
     let header = header.utf8_chunks().next()?.valid();
@@ -46,11 +45,6 @@ pub(super) fn parse<'a>(plain: Message<'a>, received: Timestamp, zone: &mut Zone
         ..plain
     };
     Some(rfc3164::with_tag(message, &plain.after_pri[tag_at..]))
-}
-
-/// Whether a month can come first: so texts that begin otherwise cost no attempt.
-fn begins_with_letter(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().first().is_some_and(u8::is_ascii_alphabetic)
 }
 
 /// The fields that a clock in UTC shows at this instant, without a year if it is [`NO_YEAR`].
