@@ -1,0 +1,341 @@
+//! Paths that are built from messages: a template whose text is a file's path, made so that no message can leave its tree.
+//!
+//! What stands in the template before its first property, up to the last slash, is trusted: it is the tree's root and may be
+//! anything, links included. Below it only the template's own slashes separate. Each component there has no slash and no
+//! NUL (both become `_` inside a property's value, as with rsyslog's `secpath-replace`), is neither `.` nor `..` (the dots
+//! become `_`), and is at most 255 bytes long. A property whose value is empty is written `unknown`, so that
+//! `%HOSTNAME%/%PROGRAMNAME%.log` of a message without a tag is `web1/unknown.log` and not the hidden file `web1/.log`.
+//!
+//! That keeps the name inside the tree; that the file system agrees (no links below the root) is for whoever opens it.
+
+use std::fmt;
+
+use crate::template::{Context, Op, PropertyExpr, Template};
+
+/// The longest name of a directory's entry (NAME_MAX of every Linux file system in use).
+const COMPONENT_BYTES_MAX: usize = 255;
+
+/// The longest path that Linux takes, without its closing NUL.
+const PATH_BYTES_MAX: usize = 4095;
+
+/// What an empty property's value becomes.
+const UNKNOWN: &[u8] = b"unknown";
+
+/// A template that names files in a tree.
+#[derive(Debug, Clone)]
+pub struct PathTemplate {
+    /// The trusted root, with its slash; empty if the template begins with a property.
+    root: Box<[u8]>,
+    /// The parts of the components below it.
+    parts: Box<[Part]>,
+}
+
+/// What a path below the root is put together from.
+#[derive(Debug, Clone)]
+enum Part {
+    /// Bytes of a component; no slash is in them.
+    Literal(Box<[u8]>),
+    Property(Box<PropertyExpr>),
+    /// A component ends here and another one begins.
+    Slash,
+}
+
+/// Why a template can't be a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathError {
+    /// It ends with a slash, or is empty: there is no file's name.
+    NoFileName,
+    /// A component below the root is `.` or `..` by itself.
+    DotComponent,
+    /// It has a NUL.
+    Nul,
+    /// It is the format `json`, which is no path.
+    NotAPath,
+    /// The root and the longest names of all components would be longer than a path can be.
+    TooLong,
+}
+
+impl PathTemplate {
+    /// Makes a path of a template.
+    pub fn new(template: &Template) -> Result<Self, PathError> {
+        let literal = template.literal_prefix();
+        let root_end = literal
+            .iter()
+            .rposition(|&byte| byte == b'/')
+            .map_or(0, |slash| slash + 1);
+        let (root, first) = literal.split_at(root_end);
+        let mut parts = Parts::default();
+        parts.push_literal(first)?;
+        let rest = template.ops().iter().skip(usize::from(!literal.is_empty()));
+        for op in rest {
+            match op {
+                Op::Literal(literal) => parts.push_literal(literal)?,
+                Op::Property(expr) => parts.list.push(Part::Property(expr.clone())),
+                Op::JsonLine => return Err(PathError::NotAPath),
+            }
+        }
+        if root.contains(&0) {
+            return Err(PathError::Nul);
+        }
+        Self::checked(root, parts.list)
+    }
+
+    fn checked(root: &[u8], parts: Vec<Part>) -> Result<Self, PathError> {
+        if matches!(parts.last(), None | Some(Part::Slash)) {
+            return Err(PathError::NoFileName);
+        }
+        for component in parts.split(|part| matches!(part, Part::Slash)) {
+            if let [Part::Literal(name)] = component
+                && matches!(**name, [b'.'] | [b'.', b'.'])
+            {
+                return Err(PathError::DotComponent);
+            }
+        }
+        // Whatever the messages say, no path is longer than this: rendering needs no check.
+        let slashes = parts.iter().filter(|part| matches!(part, Part::Slash)).count();
+        if root.len() + slashes + (slashes + 1) * COMPONENT_BYTES_MAX > PATH_BYTES_MAX {
+            return Err(PathError::TooLong);
+        }
+        Ok(Self {
+            root: root.into(),
+            parts: parts.into(),
+        })
+    }
+
+    /// The trusted root, with its slash; empty if the template begins with a property, so that the path is relative.
+    #[must_use]
+    pub fn root(&self) -> &[u8] {
+        &self.root
+    }
+
+    /// Whether it is the same path for every message.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        !self.parts.iter().any(|part| matches!(part, Part::Property(_)))
+    }
+
+    /// Appends the path for this message: the root, then the sanitized components below it.
+    pub fn render(&self, context: &Context<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.root);
+        let mut component = out.len();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => out.extend_from_slice(literal),
+                Part::Property(expr) => render_property(expr, context, out),
+                Part::Slash => {
+                    finish_component(out, component);
+                    out.push(b'/');
+                    component = out.len();
+                }
+            }
+        }
+        finish_component(out, component);
+    }
+}
+
+/// The parts of a path that is being read.
+#[derive(Default)]
+struct Parts {
+    list: Vec<Part>,
+}
+
+impl Parts {
+    /// Takes a literal apart at its slashes; a run of them separates once, as it does for the kernel.
+    fn push_literal(&mut self, literal: &[u8]) -> Result<(), PathError> {
+        if literal.contains(&0) {
+            return Err(PathError::Nul);
+        }
+        for (nth, name) in literal.split(|&byte| byte == b'/').enumerate() {
+            if nth > 0 && !matches!(self.list.last(), None | Some(Part::Slash)) {
+                self.list.push(Part::Slash);
+            }
+            if !name.is_empty() {
+                self.list.push(Part::Literal(name.into()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn render_property(expr: &PropertyExpr, context: &Context<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    expr.render(context, out);
+    for byte in &mut out[start..] {
+        if matches!(byte, b'/' | 0) {
+            *byte = b'_';
+        }
+    }
+    if out.len() == start {
+        out.extend_from_slice(UNKNOWN);
+    }
+}
+
+/// Makes what stands in the buffer from `start` on a name that can be a file's.
+fn finish_component(out: &mut Vec<u8>, start: usize) {
+    if out.len() - start > COMPONENT_BYTES_MAX {
+        out.truncate(start + cut_length(&out[start..]));
+    }
+    if matches!(out[start..], [b'.'] | [b'.', b'.']) {
+        out[start..].fill(b'_');
+    }
+}
+
+/// How many bytes of a name that is too long stay: no character of UTF-8 is cut through, in what is UTF-8.
+fn cut_length(name: &[u8]) -> usize {
+    let is_continuation = |byte: u8| byte & 0xc0 == 0x80;
+    // A character has three continuation bytes at most.
+    (COMPONENT_BYTES_MAX - 3..=COMPONENT_BYTES_MAX)
+        .rev()
+        .find(|&length| !is_continuation(name[length]))
+        .unwrap_or(COMPONENT_BYTES_MAX)
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoFileName => "the path names no file",
+            Self::DotComponent => "`.` and `..` can stand before the first property only",
+            Self::Nul => "a path has no NUL",
+            Self::NotAPath => "`json` is a format for lines",
+            Self::TooLong => "with names of 255 bytes the path would be longer than the 4095 bytes of Linux",
+        })
+    }
+}
+
+impl std::error::Error for PathError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::template::fixture::{Fixture, rfc5424};
+
+    fn path(text: &str) -> Result<PathTemplate, PathError> {
+        PathTemplate::new(&Template::parse(text).unwrap())
+    }
+
+    fn rendered(text: &str, fixture: &Fixture<'_>) -> String {
+        let mut out = Vec::new();
+        path(text).unwrap().render(&fixture.context(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn root_is_what_stands_before_the_first_property_up_to_its_last_slash() {
+        for (text, root) in [
+            ("/var/log/hosts/%HOSTNAME%/%PROGRAMNAME%.log", "/var/log/hosts/"),
+            ("/var/log/host-%HOSTNAME%.log", "/var/log/"),
+            ("../logs/./%HOSTNAME%", "../logs/./"),
+            ("%HOSTNAME%.log", ""),
+            ("/var/log/syslog", "/var/log/"),
+        ] {
+            assert_eq!(path(text).unwrap().root(), root.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
+    fn path_without_properties_is_fixed() {
+        assert!(path("/var/log/syslog").unwrap().is_fixed());
+        assert!(!path("/var/log/%HOSTNAME%").unwrap().is_fixed());
+        assert_eq!(rendered("/var/log/syslog", &Fixture::default()), "/var/log/syslog");
+    }
+
+    #[test]
+    fn only_the_templates_slashes_separate() {
+        let fixture = Fixture {
+            message: rfc5424(b"../../etc", b"a/b\0c"),
+            ..Fixture::default()
+        };
+        assert_eq!(
+            rendered("/l/%HOSTNAME%/%PROGRAMNAME%.log", &fixture),
+            "/l/.._.._etc/a_b_c.log"
+        );
+        assert_eq!(
+            rendered("/l/%HOSTNAME%//x-%PROGRAMNAME%", &fixture),
+            "/l/.._.._etc/x-a_b_c"
+        );
+    }
+
+    #[test]
+    fn dot_components_are_replaced() {
+        let fixture = Fixture {
+            message: rfc5424(b"..", b"."),
+            ..Fixture::default()
+        };
+        assert_eq!(rendered("/l/%HOSTNAME%/%PROGRAMNAME%", &fixture), "/l/__/_");
+        assert_eq!(
+            rendered("/l/%PROGRAMNAME%./%PROGRAMNAME%%PROGRAMNAME%", &fixture),
+            "/l/__/__"
+        );
+        assert_eq!(rendered("/l/%HOSTNAME%.log", &fixture), "/l/...log");
+    }
+
+    #[test]
+    fn empty_property_is_unknown() {
+        let fixture = Fixture {
+            message: rfc5424(b"web1", b""),
+            ..Fixture::default()
+        };
+        assert_eq!(
+            rendered("/l/%HOSTNAME%/%PROGRAMNAME%.log", &fixture),
+            "/l/web1/unknown.log"
+        );
+        assert_eq!(rendered("/l/%PROGRAMNAME%/x", &fixture), "/l/unknown/x");
+        assert_eq!(rendered("/l/%msg%%PROGRAMNAME%", &fixture), "/l/unknownunknown");
+    }
+
+    #[test]
+    fn component_is_cut_at_255_bytes_and_not_within_a_character() {
+        let long = "é".repeat(200);
+        let fixture = Fixture {
+            message: rfc5424(long.as_bytes(), b"p"),
+            ..Fixture::default()
+        };
+        let path = rendered("/l/%HOSTNAME%/%PROGRAMNAME%", &fixture);
+        assert_eq!(path, format!("/l/{}/p", "é".repeat(127)));
+    }
+
+    #[test]
+    fn templates_that_name_no_file_in_their_tree_are_refused() {
+        assert_eq!(path("/var/log/").err(), Some(PathError::NoFileName));
+        assert_eq!(path("/var/log/%HOSTNAME%/").err(), Some(PathError::NoFileName));
+        assert_eq!(path("").err(), Some(PathError::NoFileName));
+        assert_eq!(path("/var/log/%HOSTNAME%/../x").err(), Some(PathError::DotComponent));
+        assert_eq!(path("/var/%HOSTNAME%/./x").err(), Some(PathError::DotComponent));
+        assert_eq!(path("/var/log/..").err(), Some(PathError::DotComponent));
+        assert_eq!(path(r"/var\000/%HOSTNAME%").err(), Some(PathError::Nul));
+        assert_eq!(path(&"/%HOSTNAME%".repeat(16)).err(), Some(PathError::TooLong));
+        assert_eq!(
+            PathTemplate::new(&Template::builtin("json").unwrap()).err(),
+            Some(PathError::NotAPath)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_leaves_its_tree(
+            hostname in prop::collection::vec(prop_oneof![Just(b'.'), Just(b'/'), any::<u8>()], 0..300),
+            program in prop::collection::vec(prop_oneof![Just(b'.'), Just(b'/'), any::<u8>()], 0..300),
+            template in prop::sample::select(vec![
+                "/root/%HOSTNAME%/%PROGRAMNAME%.log",
+                "/root/%HOSTNAME%%PROGRAMNAME%/.%msg%/%$year%-%PROGRAMNAME:2:3%",
+                "/root/.%HOSTNAME:::secpath-drop%/%PROGRAMNAME:F,47:2%/x",
+                "/root/%PROGRAMNAME:R,ERE,0,BLANK:[.]+--end%./%HOSTNAME:1:1%/%HOSTNAME:::escape-cc,uppercase%",
+            ]),
+        ) {
+            let fixture = Fixture { message: rfc5424(&hostname, &program), ..Fixture::default() };
+            let template = path(template).unwrap();
+            let mut out = b"before".to_vec();
+            template.render(&fixture.context(), &mut out);
+            let path = out.strip_prefix(b"before/root/").unwrap();
+            prop_assert!(path.len() + 6 < 4096);
+            let components: Vec<_> = path.split(|&byte| byte == b'/').collect();
+            prop_assert_eq!(components.len(), template.parts.iter().filter(|p| matches!(p, Part::Slash)).count() + 1);
+            for component in components {
+                prop_assert!(!matches!(component, b"" | b"." | b".."));
+                prop_assert!(component.len() <= 255 && !component.contains(&0));
+            }
+        }
+    }
+}
