@@ -16,12 +16,10 @@ const HOST_BYTES_MAX: usize = 511;
 pub(super) fn parse(plain: Message<'_>, shape: Shape, stamp: Timestamp, stamp_end: usize) -> Message<'_> {
     // The space after the stamp; it is not there if the message ends with it.
     let rest = skip(plain.after_pri, stamp_end + 1);
-    let (hostname, rest) = split_host(rest);
-    with_tag(
+    with_host_and_tag(
         Message {
             shape,
             timestamp: Some(stamp),
-            hostname,
             ..plain
         },
         rest,
@@ -30,17 +28,22 @@ pub(super) fn parse(plain: Message<'_>, shape: Shape, stamp: Timestamp, stamp_en
 
 /// Reads a message without a stamp whose tag leaves no doubt; `None` if there is none.
 pub(super) fn parse_without_stamp(plain: Message<'_>) -> Option<Message<'_>> {
-    let (hostname, rest) = split_host(plain.after_pri);
-    let message = with_tag(
+    let message = with_host_and_tag(
         Message {
             shape: Shape::Rfc3164,
-            hostname,
             ..plain
         },
-        rest,
+        plain.after_pri,
     );
     let marked = message.tag.ends_with(b":") || (message.procid.is_some() && message.tag.ends_with(b"]"));
     (marked && !message.programname.is_empty() && matches!(message.msg.first(), None | Some(b' '))).then_some(message)
+}
+
+/// Adds host, tag, program and message, which is what `rest` consists of.
+#[inline]
+pub(super) fn with_host_and_tag<'a>(message: Message<'a>, rest: &'a [u8]) -> Message<'a> {
+    let (hostname, rest) = split_host(rest);
+    with_tag(Message { hostname, ..message }, rest)
 }
 
 /// Adds tag, program and message, which is what `rest` consists of.

@@ -1,7 +1,7 @@
 //! What syslog_loose makes sense of: stamps with more spaces than the standard shapes allow, or more digits.
 //!
-//! It says where stamp, host and tag are; all else is kept by ourselves, because it drops PRI when a header fails, trims
-//! the message, and takes a lone `app:` for the host.
+//! It reads the stamp and says where the next word is. The rest is read as after any other stamp, because syslog_loose
+//! drops PRI when a header fails, trims the message, and takes a lone `app:` for the host.
 
 use syslog_loose::{Variant, parse_message, parse_message_with_year_exact_tz};
 
@@ -30,21 +30,15 @@ pub(super) fn parse<'a>(plain: Message<'a>, received: Timestamp, zone: &mut Zone
     let found = parse_message_with_year_exact_tz(header, |_| NO_YEAR, Some(utc), Variant::RFC3164).ok()?;
     let timestamp = fields_of_utc(found.timestamp?.timestamp()).resolve(received, zone);
 
-    let position = |part: &str| part.as_ptr() as usize - header.as_ptr() as usize;
-    let host_is_tag = |host: &str| header.as_bytes().get(position(host) + host.len()) == Some(&b':');
-    let (hostname, tag_at) = match (found.hostname, found.appname) {
-        (Some(host), None) if host_is_tag(host) => (None, position(host)),
-        (hostname, Some(app)) => (hostname, position(app)),
-        (hostname, None) => (hostname, position(found.msg)),
-    };
-    let hostname = hostname.map(str::as_bytes);
+    // The first word after the stamp. Without one there is nothing to be found here.
+    let word = found.hostname.or(found.appname)?;
+    let word_at = word.as_ptr() as usize - header.as_ptr() as usize;
     let message = Message {
         shape: Shape::Device,
         timestamp: Some(timestamp),
-        hostname,
         ..plain
     };
-    Some(rfc3164::with_tag(message, &plain.after_pri[tag_at..]))
+    Some(rfc3164::with_host_and_tag(message, &plain.after_pri[word_at..]))
 }
 
 /// The fields that a clock in UTC shows at this instant, without a year if it is [`NO_YEAR`].
