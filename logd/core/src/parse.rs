@@ -3,9 +3,9 @@
 //! Frames come from [`crate::framing`] or a datagram, cleaned by [`crate::control_chars::clean`]; messages go to the rules
 //! and templates. What rsyslogd 8.2302 makes of the standard shapes is what is made of them here. The shapes are tried in
 //! this order:
-//! 1. RFC 5424 ([`mod@rfc5424`]).
-//! 2. A stamp of RFC 3339 or RFC 3164, then host and tag ([`mod@rfc3164`]).
-//! 3. The forms of devices ([`device`]).
+//! 1. RFC 5424.
+//! 2. A stamp of RFC 3339 or RFC 3164, then host and tag.
+//! 3. The forms of devices that keep to no RFC.
 //! 4. No stamp, but an unmistakable tag, with or without a host before it (`cron[12]: …`, `web1 cron: …`).
 //! 5. None of these: all that follows PRI is the message, and the sender is its host.
 //!
