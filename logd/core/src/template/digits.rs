@@ -2,6 +2,11 @@
 
 /// Writes the number with at least this many digits, zeros in front.
 pub(super) fn push_padded(out: &mut Vec<u8>, number: u64, width: usize) {
+    // Most fields of a stamp.
+    if width == 2 && number < 100 {
+        out.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
+        return;
+    }
     // u64::MAX has 20 digits.
     let mut digits = [b'0'; 20];
     let mut start = digits.len();
@@ -33,6 +38,8 @@ mod tests {
             (0, 0, "0"),
             (0, 2, "00"),
             (7, 2, "07"),
+            (99, 2, "99"),
+            (100, 2, "100"),
             (123, 2, "123"),
             (u64::MAX, 4, "18446744073709551615"),
         ] {

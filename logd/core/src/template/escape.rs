@@ -84,8 +84,22 @@ pub(super) fn json(out: &mut Vec<u8>, start: usize, keep_escapes: bool) {
     out.drain(start..end);
 }
 
+/// Bytes of a JSON string, escaped where RFC 8259 §7 wants it.
+pub(super) fn push_json_text(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
+    while let Some(at) = rest
+        .iter()
+        .position(|&byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
+    {
+        out.extend_from_slice(&rest[..at]);
+        push_json_byte(out, rest[at]);
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+}
+
 /// One byte of a JSON string, escaped where RFC 8259 §7 wants it.
-pub(super) fn push_json_byte(out: &mut Vec<u8>, byte: u8) {
+fn push_json_byte(out: &mut Vec<u8>, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let escape = match byte {
         b'"' | b'\\' => byte,

@@ -16,7 +16,7 @@
 //! It is always UTF-8: what is not becomes U+FFFD, once for each maximal broken sequence.
 
 use super::context::Context;
-use super::escape::push_json_byte;
+use super::escape::push_json_text;
 use super::property::Property;
 use super::stamp::{StampForm, push_stamp};
 
@@ -67,9 +67,7 @@ fn push_text(out: &mut Vec<u8>, name: &str, text: Option<&[u8]>) {
     let Some(text) = text else { return };
     push_name(out, name);
     for chunk in text.utf8_chunks() {
-        for &byte in chunk.valid().as_bytes() {
-            push_json_byte(out, byte);
-        }
+        push_json_text(out, chunk.valid().as_bytes());
         if !chunk.invalid().is_empty() {
             out.extend_from_slice("\u{fffd}".as_bytes());
         }

@@ -17,7 +17,7 @@ pub enum Property {
     FromHostIp,
     /// `fromhost-port`: the sender's port.
     FromHostPort,
-    /// `syslogtag`: TAG of RFC 3164, or APP-NAME[PROCID] of RFC 5424.
+    /// `syslogtag`: TAG of RFC 3164, or `APP-NAME[PROCID]` of RFC 5424.
     SyslogTag,
     /// `programname`: the static part of the tag.
     ProgramName,
