@@ -6,6 +6,7 @@
 
 pub mod daemon;
 pub mod peers;
+pub mod syslog;
 pub mod wait;
 
 use std::net::Ipv4Addr;

@@ -1,0 +1,138 @@
+//! A file system that is full and freed again: nothing of a TCP connection is lost, and no line is torn.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+
+use ballast_tests::daemon::{Daemon, Setup, program};
+use ballast_tests::syslog;
+use ballast_tests::{address, wait};
+
+const LOGD: u8 = 0;
+
+/// Room for the messages, but not beside the filler.
+const DISK_BYTES: usize = 4 << 20;
+const MESSAGES: usize = 20_000;
+
+/// logd with a small file system of its own below `log`, which ends with it; `None` where that can't be made.
+fn logd_on_a_small_disk(keys: &str) -> Option<Daemon> {
+    // Mounting needs root, and some containers don't let even root.
+    let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
+    if !can_mount.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no right to mount");
+        return None;
+    }
+    let spec = format!(
+        "[output.all.file]\npath = \"log/all\"\nmin-free = \"0B\"\n{keys}\n[[rule]]\nselect = \"*.*\"\nto = [\"all\"]\n"
+    );
+    let setup = Setup::new("logd").file("logd.toml", syslog::logd_head(address(LOGD)) + &spec);
+    let disk = setup.path().join("log");
+    fs::create_dir(&disk).unwrap();
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c"])
+        .arg(format!(
+            "mount -t tmpfs -o size={DISK_BYTES} tmpfs {} && exec \"$0\" \"$@\"",
+            disk.display()
+        ))
+        .arg(program("logd"));
+    Some(setup.start_by(command))
+}
+
+/// The small file system, as only logd's own mounts show it.
+fn disk(logd: &Daemon) -> PathBuf {
+    let path = logd.path().join("log");
+    PathBuf::from(format!("/proc/{}/root", logd.pid())).join(path.strip_prefix("/").unwrap())
+}
+
+/// Writes until there is no room, not even for a byte.
+fn fill(path: PathBuf) {
+    let mut file = File::create(path).unwrap();
+    let mut size = 64 << 10;
+    while size > 0 {
+        if file.write_all(&vec![0; size]).is_err() {
+            size /= 2;
+        }
+    }
+}
+
+fn numbered(n: usize) -> String {
+    format!("Oct 11 22:14:15 host app: message {n} of a connection that is held back while the disk is full")
+}
+
+#[test]
+fn a_full_disk_holds_the_connection_back_and_when_freed_all_is_written() {
+    let Some(logd) = logd_on_a_small_disk("when-full = \"block\"") else {
+        return;
+    };
+    let disk = disk(&logd);
+    let mut stream = syslog::connect(syslog::collector(address(LOGD)));
+    writeln!(stream, "<13>{}", numbered(0)).unwrap();
+    wait::until_lines(&disk.join("all"), 1);
+    fill(disk.join("filler"));
+    let sender = thread::spawn(move || {
+        let mut bytes = String::new();
+        for n in 1..MESSAGES {
+            writeln!(bytes, "<13>{}", numbered(n)).unwrap();
+        }
+        stream.write_all(bytes.as_bytes()).unwrap();
+        syslog::close(&mut stream);
+    });
+    logd.wait_for_log("No space left on device");
+    fs::remove_file(disk.join("filler")).unwrap();
+    let content = wait::until_lines(&disk.join("all"), MESSAGES);
+    sender.join().unwrap();
+    let content = String::from_utf8(content).unwrap();
+    for (n, line) in content.lines().enumerate() {
+        assert_eq!(line, numbered(n));
+    }
+    assert!(content.ends_with('\n'));
+    assert!(logd.stop().0.success());
+}
+
+#[test]
+fn a_full_disk_drops_whole_lines_and_counts_them_when_told_to() {
+    let Some(logd) = logd_on_a_small_disk("when-full = \"drop\"") else {
+        return;
+    };
+    let disk = disk(&logd);
+    fill(disk.join("filler"));
+    let mut bytes = String::new();
+    for n in 0..MESSAGES {
+        writeln!(bytes, "<13>{}", numbered(n)).unwrap();
+    }
+    // It is all taken while the disk is full.
+    syslog::send(syslog::collector(address(LOGD)), bytes.as_bytes());
+    logd.wait_for_log("No space left on device");
+    fs::remove_file(disk.join("filler")).unwrap();
+    let last = "Oct 11 22:14:15 host app: after";
+    let content = wait::until("the disk to be written to again", || {
+        syslog::send(syslog::collector(address(LOGD)), format!("<13>{last}\n").as_bytes());
+        fs::read_to_string(disk.join("all"))
+            .ok()
+            .filter(|content| content.contains(last))
+    });
+    let whole = content.lines().filter(|line| *line != last);
+    let kept: Vec<usize> = whole
+        .map(|line| {
+            let rest = line.strip_prefix("Oct 11 22:14:15 host app: message ").unwrap();
+            let n = rest.split(' ').next().unwrap().parse().unwrap();
+            assert_eq!(line, numbered(n), "no line is torn");
+            n
+        })
+        .collect();
+    assert!(kept.is_sorted_by(|a, b| a < b), "in order and once each");
+    let dropped = syslog::metric(address(LOGD), "logd_messages_dropped_total", &[]);
+    let counted = usize::try_from(dropped as i64).unwrap();
+    assert!(
+        dropped > 0.0 && kept.len() + counted >= MESSAGES,
+        "{} written, {counted} counted",
+        kept.len()
+    );
+    assert!(logd.stop().0.success());
+}
