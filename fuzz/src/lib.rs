@@ -1,0 +1,23 @@
+//! What each fuzz target does with its input: it runs one entry point of a core as a daemon would, and checks what must hold
+//! whatever the bytes are. `scripts/fuzz` runs them under libFuzzer; `tests/corpus.rs` runs the committed inputs in every test
+//! run.
+
+mod dns;
+mod syslog;
+
+pub use dns::{dns_message, master_file};
+pub use syslog::{framing, syslog_message, template};
+
+use std::fs;
+use std::io;
+
+/// Runs a target over the files that are named on the command line: how a single input is looked at with a debugger.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn run_files(target: fn(&[u8])) -> io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        target(&fs::read(path)?);
+    }
+    Ok(())
+}

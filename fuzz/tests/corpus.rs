@@ -1,0 +1,42 @@
+//! Every committed input, run through its target: seeds, and what the fuzzers found.
+
+use std::fs;
+use std::path::Path;
+
+fn run(name: &str, target: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+    let mut count = 0;
+    for entry in fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{}: {error}", corpus.display())) {
+        let path = entry.expect("a listed file").path();
+        // On a failure the last of these names the input.
+        eprintln!("{}", path.display());
+        target(&fs::read(&path).expect("a readable file"));
+        count += 1;
+    }
+    assert!(count > 0, "no input in {}", corpus.display());
+}
+
+#[test]
+fn framing() {
+    run("framing", ballast_fuzz::framing);
+}
+
+#[test]
+fn syslog_message() {
+    run("syslog_message", ballast_fuzz::syslog_message);
+}
+
+#[test]
+fn template() {
+    run("template", ballast_fuzz::template);
+}
+
+#[test]
+fn dns_message() {
+    run("dns_message", ballast_fuzz::dns_message);
+}
+
+#[test]
+fn master_file() {
+    run("master_file", ballast_fuzz::master_file);
+}
