@@ -1,2 +1,21 @@
-//! placeholder
-fn main() {}
+//! `logd`, the syslog collector: syslog in by TCP and UDP, files out.
+
+mod commands;
+mod config;
+mod control;
+mod daemon;
+mod input;
+mod output;
+mod pipeline;
+mod reload;
+mod throttle;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match ballast_shared::cli::parse() {
+        Ok(line) => commands::run(&line),
+        Err(exit) => exit,
+    }
+    .into()
+}

@@ -1,0 +1,59 @@
+//! The command line.
+
+mod check;
+mod reload;
+mod status;
+
+use std::path::{Path, PathBuf};
+
+use ballast_shared::cli::LogFormat;
+use ballast_shared::config::Diagnostics;
+use ballast_shared::exit::Exit;
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+use crate::daemon;
+
+/// A syslog collector.
+#[derive(Debug, Parser)]
+#[command(name = "logd", version)]
+pub(crate) struct CommandLine {
+    /// The configuration.
+    #[arg(long, global = true, value_name = "FILE", default_value = "/etc/logd/logd.toml")]
+    config: PathBuf,
+    /// How logd writes its own log, on stderr.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Command {
+    /// Run in the foreground; what logd does without a command. SIGTERM ends it, SIGHUP reloads and reopens files.
+    Run,
+    /// Say what is wrong with the configuration.
+    Check,
+    /// Make the running daemon read its configuration again.
+    Reload,
+    /// Show what the running daemon is at.
+    Status,
+}
+
+/// Does what the command line says.
+pub(crate) fn run(line: &CommandLine) -> Exit {
+    match line.command.unwrap_or(Command::Run) {
+        Command::Run => daemon::run(&line.config, line.log_format),
+        Command::Check => check::run(&line.config),
+        Command::Reload => reload::run(&line.config),
+        Command::Status => status::run(&line.config),
+    }
+}
+
+/// The configuration, for a command that needs one; what is wrong with it is printed.
+fn read_config(path: &Path) -> Result<Config, Exit> {
+    let diagnostics = Diagnostics::new();
+    let config = config::read(path, &diagnostics);
+    eprint!("{diagnostics}");
+    config.ok_or(Exit::Config)
+}

@@ -1,0 +1,99 @@
+//! The configuration: what logd.toml says (`Spec`), and what the daemon runs on ([`Config`]), in which no error is possible
+//! any more: names are resolved, selectors, templates and expressions compiled, defaults filled in.
+
+mod resolve;
+mod spec;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballast_shared::config::{Diagnostics, load};
+use ballast_shared::privileges::Process;
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use logd_core::framing::Framing;
+use logd_core::path::PathTemplate;
+use logd_core::route::Router;
+use logd_core::template::Template;
+
+use crate::output::file::FileSettings;
+
+/// Everything that the files settle.
+pub(crate) struct Config {
+    pub(crate) work_dir: PathBuf,
+    /// Our own name: `$myhostname`.
+    pub(crate) hostname: Box<str>,
+    /// How long the end may wait for outputs.
+    pub(crate) drain_timeout: Duration,
+    /// Bytes of rendered lines that may wait to be written, over all outputs.
+    pub(crate) buffer_bytes_max: usize,
+    /// `None`: three quarters of what the system allows.
+    pub(crate) open_files_max: Option<usize>,
+    pub(crate) control: Control,
+    pub(crate) process: Process,
+    /// In the order written: an input's place is its [`logd_core::route::InputId`].
+    pub(crate) inputs: Vec<Input>,
+    /// Named ones first, then the direct paths of rules: an output's place is its [`logd_core::route::OutputId`].
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) router: Router,
+    /// By [`logd_core::route::RuleId`].
+    pub(crate) rule_names: Vec<String>,
+}
+
+/// `[control]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Control {
+    pub(crate) socket: PathBuf,
+    pub(crate) http: Option<SocketAddr>,
+}
+
+/// `[input.NAME.…]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub(crate) name: Arc<str>,
+    pub(crate) listen: Vec<SocketAddr>,
+    /// `None`: everyone.
+    pub(crate) allow: Option<Box<[IpNet]>>,
+    pub(crate) message_bytes_max: usize,
+    pub(crate) receive_buffer_bytes: Option<usize>,
+    /// Of stamps that don't name theirs.
+    pub(crate) time_zone: TimeZone,
+    pub(crate) kind: InputKind,
+}
+
+/// What the kinds of inputs have of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InputKind {
+    Tcp(TcpSettings),
+    Udp,
+}
+
+/// `[input.NAME.tcp]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TcpSettings {
+    pub(crate) framing: Framing,
+    pub(crate) connections_max: usize,
+    pub(crate) connections_per_sender_max: Option<usize>,
+    pub(crate) idle_timeout: Option<Duration>,
+}
+
+/// `[output.NAME.file]`, or a path in a rule.
+pub(crate) struct Output {
+    pub(crate) name: String,
+    pub(crate) settings: FileSettings,
+    pub(crate) path: PathTemplate,
+    pub(crate) format: Template,
+}
+
+/// Reads the configuration; `None` if it has errors. What there is to say, warnings too, is in `diagnostics`.
+pub(crate) fn read(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
+    let mut spec = spec::Spec::default();
+    load(path, diagnostics, &mut |root| spec.read(root));
+    let config = resolve::resolve(spec, diagnostics);
+    (!diagnostics.has_errors()).then_some(config)
+}
+
+#[cfg(test)]
+mod tests;

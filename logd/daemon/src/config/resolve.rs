@@ -1,0 +1,73 @@
+//! From the `Spec` to the [`Config`]. Every error is reported and something harmless put in its place, so that the rest is
+//! checked too; a configuration with errors is never handed out.
+
+mod inputs;
+mod outputs;
+mod rules;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ballast_shared::config::{Diagnostics, Size};
+use ballast_shared::privileges::Process;
+
+use super::spec::Spec;
+use super::{Config, Control};
+
+const WORK_DIR: &str = "/var/lib/logd";
+const CONTROL_SOCKET: &str = "/run/logd/control.sock";
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Two seconds of a gigabit of messages: time enough for a disk to come back from a hiccup.
+const BUFFER_MAX: Size = Size::mib(256);
+
+/// Below this a few busy files would take the whole of it.
+const BUFFER_MIN: Size = Size::mib(1);
+
+pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
+    let process = Process::resolve(&spec.process, diagnostics);
+    let inputs = inputs::resolve(&spec.inputs, diagnostics);
+    let mut outputs = outputs::resolve(&spec, &process, diagnostics);
+    let (router, rule_names) = rules::resolve(&spec.rules, &inputs, &mut outputs, diagnostics);
+    let outputs = outputs.finish(diagnostics);
+    let buffer_max = spec.buffer_max.map_or(BUFFER_MAX, |size| {
+        if size.value < BUFFER_MIN {
+            diagnostics.error(size.span, "at least \"1MiB\"");
+        }
+        size.value
+    });
+    if let Some(files) = &spec.open_files_max
+        && files.value == 0
+    {
+        diagnostics.error(files.span, "at least 1");
+    }
+    Config {
+        work_dir: spec.work_dir.map_or_else(|| PathBuf::from(WORK_DIR), |path| path.value),
+        hostname: spec.hostname.map_or_else(own_hostname, |name| name.value.into()),
+        drain_timeout: spec.drain_timeout.map_or(DRAIN_TIMEOUT, |timeout| timeout.value),
+        buffer_bytes_max: buffer_max.as_usize(),
+        open_files_max: spec.open_files_max.map(|files| files.value),
+        control: Control {
+            socket: spec
+                .control_socket
+                .map_or_else(|| PathBuf::from(CONTROL_SOCKET), |path| path.value),
+            http: spec.http.map(|address| address.value),
+        },
+        process,
+        inputs,
+        outputs,
+        router,
+        rule_names,
+    }
+}
+
+/// The first label, as rsyslog has it.
+fn own_hostname() -> Box<str> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim()
+        .split('.')
+        .next()
+        .filter(|label| !label.is_empty())
+        .unwrap_or("localhost")
+        .into()
+}

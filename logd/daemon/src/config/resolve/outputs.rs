@@ -1,0 +1,287 @@
+//! File outputs, and the templates of their paths and lines.
+
+use std::ops::Range;
+use std::path::absolute;
+
+use ballast_shared::config::{Diagnostics, Span, Spanned, nearest};
+use ballast_shared::privileges::{Process, find_group, find_user};
+use logd_core::path::PathTemplate;
+use logd_core::route::OutputId;
+use logd_core::template::{Property, Template, TemplateError, TemplateErrorKind, builtin_names, option_names};
+use nix::unistd::{Gid, Uid};
+
+use crate::config::Output;
+use crate::config::spec::{FileKeys, FormatSpec, Named, PathSpec, Spec, TemplateText};
+use crate::output::file::FileSettings;
+
+/// What Debian's configuration and those made from it have.
+const FORMAT: &str = "RSYSLOG_TraditionalFileFormat";
+
+/// The outputs, found by name or by path.
+pub(super) struct Outputs<'s> {
+    list: Vec<Entry>,
+    templates: &'s [Named<TemplateText>],
+    default: FileSettings,
+    default_format: Template,
+}
+
+struct Entry {
+    name: String,
+    /// Where it is defined; a path in a rule is used by being there.
+    defined_at: Option<Span>,
+    used: bool,
+    output: Option<Output>,
+}
+
+pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, diagnostics: &Diagnostics) -> Outputs<'s> {
+    let templates = spec.templates.as_slice();
+    // Also those that nothing uses yet.
+    for template in templates {
+        compile(&template.spec.text, template.spec.span, diagnostics);
+    }
+    let built_in = Template::builtin(FORMAT).expect("rsyslog's format of this name is built in");
+    let default = settings(&FileSettings::default(), &spec.default_file, process, diagnostics);
+    let default_format = format(&spec.default_file, templates, &built_in, diagnostics);
+    let mut outputs = Outputs {
+        list: Vec::new(),
+        templates,
+        default,
+        default_format,
+    };
+    for named in &spec.outputs {
+        let path = named
+            .spec
+            .path
+            .as_ref()
+            .and_then(|path| outputs.path_of(path, diagnostics));
+        let settings = settings(&outputs.default, &named.spec.keys, process, diagnostics);
+        let format = format(&named.spec.keys, templates, &outputs.default_format, diagnostics);
+        outputs.list.push(Entry {
+            name: named.name.clone(),
+            defined_at: Some(named.span),
+            used: false,
+            output: path.map(|path| Output {
+                name: named.name.clone(),
+                settings,
+                path,
+                format,
+            }),
+        });
+    }
+    outputs
+}
+
+impl Outputs<'_> {
+    /// The output of this name.
+    pub(super) fn by_name(&mut self, name: &str, at: Span, diagnostics: &Diagnostics) -> Option<OutputId> {
+        let named = |entry: &Entry| entry.defined_at.is_some() && entry.name == name;
+        if let Some(index) = self.list.iter().position(named) {
+            self.list[index].used = true;
+            return Some(id(index));
+        }
+        let message = format!("no output \"{name}\"");
+        let known = self.list.iter().filter(|entry| entry.defined_at.is_some());
+        match nearest(name, known.map(|entry| entry.name.as_str())) {
+            Some(help) => diagnostics.error_with_help(at, message, help),
+            None => diagnostics.error_with_help(at, message, "a file is named by a path with a slash in it"),
+        }
+        None
+    }
+
+    /// The output with the defaults for a path in a rule, the same for the same path.
+    pub(super) fn by_path(&mut self, path: &TemplateText, diagnostics: &Diagnostics) -> Option<OutputId> {
+        let name = path.path.to_string_lossy();
+        if let Some(index) = self.list.iter().position(|e| e.defined_at.is_none() && e.name == name) {
+            return Some(id(index));
+        }
+        let template = path_template(path, diagnostics)?;
+        self.list.push(Entry {
+            name: name.clone().into_owned(),
+            defined_at: None,
+            used: true,
+            output: Some(Output {
+                name: name.into_owned(),
+                settings: self.default.clone(),
+                path: template,
+                format: self.default_format.clone(),
+            }),
+        });
+        Some(id(self.list.len() - 1))
+    }
+
+    /// All of them; warns of those that no rule names.
+    pub(super) fn finish(self, diagnostics: &Diagnostics) -> Vec<Output> {
+        for entry in &self.list {
+            if let (Some(span), false) = (entry.defined_at, entry.used) {
+                diagnostics.warning(span, format!("no rule sends anything to output \"{}\"", entry.name));
+            }
+        }
+        // An entry without its output was reported, so what is handed out has all of them.
+        self.list.into_iter().filter_map(|entry| entry.output).collect()
+    }
+
+    fn path_of(&self, path: &PathSpec, diagnostics: &Diagnostics) -> Option<PathTemplate> {
+        match path {
+            PathSpec::Inline(text) => {
+                compile(&text.text, text.span, diagnostics)?;
+                path_template(text, diagnostics)
+            }
+            PathSpec::Template(name) => {
+                let template = find(self.templates, name, diagnostics)?;
+                path_template_at(&template.spec, name.span, diagnostics)
+            }
+        }
+    }
+}
+
+fn id(index: usize) -> OutputId {
+    OutputId(u32::try_from(index).expect("a configuration file is too small for so many outputs"))
+}
+
+/// The path that a template in place stands for.
+fn path_template(text: &TemplateText, diagnostics: &Diagnostics) -> Option<PathTemplate> {
+    compile(&text.text, text.span, diagnostics)?;
+    path_template_at(text, text.span, diagnostics)
+}
+
+/// The path that a template stands for, relative ones below the directory of their file; what is wrong with it as a path is
+/// reported where it is used as one.
+fn path_template_at(text: &TemplateText, used_at: Span, diagnostics: &Diagnostics) -> Option<PathTemplate> {
+    let whole = text.path.to_string_lossy();
+    let directory = whole.strip_suffix(text.text.as_str()).unwrap_or_default();
+    let directory = match directory {
+        "" if text.text.starts_with('/') => String::new(),
+        relative => {
+            let directory = absolute(if relative.is_empty() { "." } else { relative }).ok()?;
+            format!("{}/", directory.to_string_lossy().trim_end_matches('/'))
+        }
+    };
+    // Of the directory's own name nothing is a property or an escape.
+    let directory = directory.replace('\\', "\\\\").replace('%', "%%");
+    let template = Template::parse(&(directory + &text.text)).ok()?;
+    match PathTemplate::new(&template) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            diagnostics.error(used_at, error.to_string());
+            None
+        }
+    }
+}
+
+fn find<'t>(
+    templates: &'t [Named<TemplateText>],
+    name: &Spanned<String>,
+    diagnostics: &Diagnostics,
+) -> Option<&'t Named<TemplateText>> {
+    let found = templates.iter().find(|template| template.name == name.value);
+    if found.is_none() {
+        let message = format!("no template \"{}\"", name.value);
+        match nearest(&name.value, templates.iter().map(|template| template.name.as_str())) {
+            Some(help) => diagnostics.error_with_help(name.span, message, help),
+            None => diagnostics.error(name.span, message),
+        }
+    }
+    found
+}
+
+/// The lines' format: that of the keys, or the one given.
+fn format(
+    keys: &FileKeys,
+    templates: &[Named<TemplateText>],
+    otherwise: &Template,
+    diagnostics: &Diagnostics,
+) -> Template {
+    let Some(format) = &keys.format else {
+        return otherwise.clone();
+    };
+    let compiled = match &format.value {
+        FormatSpec::Template(name) => {
+            find(templates, name, diagnostics).and_then(|template| Template::parse(&template.spec.text).ok())
+        }
+        // A name has no percent sign, and a format without a property would write the same line for all messages.
+        FormatSpec::Inline(name) if !name.contains('%') => {
+            let built_in = Template::builtin(name);
+            if built_in.is_none() {
+                let message = format!("no format \"{name}\"");
+                match nearest(name, builtin_names()) {
+                    Some(help) => diagnostics.error_with_help(format.span, message, help),
+                    None => diagnostics.error(format.span, message),
+                }
+            }
+            built_in
+        }
+        FormatSpec::Inline(text) => compile(text, format.span, diagnostics),
+    };
+    compiled.unwrap_or_else(|| otherwise.clone())
+}
+
+fn compile(text: &str, span: Span, diagnostics: &Diagnostics) -> Option<Template> {
+    Template::parse(text)
+        .map_err(|error| report(text, &error, span, diagnostics))
+        .ok()
+}
+
+/// Reports an error in a template, with the property or option that was probably meant.
+pub(super) fn report(text: &str, error: &TemplateError, span: Span, diagnostics: &Diagnostics) {
+    let word = text.get(Range::clone(&error.at)).unwrap_or_default();
+    let help = match error.kind {
+        TemplateErrorKind::UnknownProperty => nearest(word, Property::names()),
+        TemplateErrorKind::UnknownOption => nearest(word, option_names()),
+        _ => None,
+    };
+    let span = span.part(error.at.clone());
+    match help {
+        Some(help) => diagnostics.error_with_help(span, error.to_string(), help),
+        None => diagnostics.error(span, error.to_string()),
+    }
+}
+
+/// The settings of the keys, and of `default` where a key is not there.
+fn settings(default: &FileSettings, keys: &FileKeys, process: &Process, diagnostics: &Diagnostics) -> FileSettings {
+    let owner = uid(keys.owner.as_ref(), diagnostics).or(default.owner);
+    let file_mode = keys.file_mode.map_or(default.file_mode, |mode| mode.value.0);
+    if let (Some(owner), Some(user), Some(key)) = (owner, process.uid(), &keys.owner)
+        && owner != user
+        && !user.is_root()
+        && file_mode & 0o022 == 0
+    {
+        let message = "the daemon could not write to these files again: it will run as another user";
+        diagnostics.error_with_help(
+            key.span,
+            message,
+            "leave `owner` away, or give the group write permission",
+        );
+    }
+    FileSettings {
+        owner,
+        group: gid(keys.group.as_ref(), diagnostics).or(default.group),
+        file_mode,
+        dir_owner: uid(keys.dir_owner.as_ref(), diagnostics).or(default.dir_owner),
+        dir_group: gid(keys.dir_group.as_ref(), diagnostics).or(default.dir_group),
+        dir_mode: keys.dir_mode.map_or(default.dir_mode, |mode| mode.value.0),
+        flush_interval: keys
+            .flush_interval
+            .map_or(default.flush_interval, |interval| interval.value),
+        sync: keys.sync.map_or(default.sync, |sync| sync.value),
+        when_full: keys.when_full.map_or(default.when_full, |when_full| when_full.value),
+        min_free_bytes: keys.min_free.map_or(default.min_free_bytes, |size| size.value.bytes),
+    }
+}
+
+fn uid(name: Option<&Spanned<String>>, diagnostics: &Diagnostics) -> Option<Uid> {
+    let name = name?;
+    let user = find_user(&name.value);
+    if user.is_none() {
+        diagnostics.error(name.span, format!("no user \"{}\" on this machine", name.value));
+    }
+    user.map(|user| user.uid)
+}
+
+fn gid(name: Option<&Spanned<String>>, diagnostics: &Diagnostics) -> Option<Gid> {
+    let name = name?;
+    let group = find_group(&name.value);
+    if group.is_none() {
+        diagnostics.error(name.span, format!("no group \"{}\" on this machine", name.value));
+    }
+    group
+}

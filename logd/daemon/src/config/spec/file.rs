@@ -1,0 +1,136 @@
+//! `[output.NAME.file]` and `[default.file]`, and the templates they name.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ballast_shared::config::{FromValue, Size, Span, Spanned, Table, Value};
+use ballast_shared::privileges::OctalMode;
+
+use super::choice::choice;
+use crate::output::file::{Sync, WhenFull};
+
+/// What `[default.file]` and every file output take alike.
+#[derive(Default)]
+pub(in crate::config) struct FileKeys {
+    pub(in crate::config) owner: Option<Spanned<String>>,
+    pub(in crate::config) group: Option<Spanned<String>>,
+    pub(in crate::config) file_mode: Option<Spanned<OctalMode>>,
+    pub(in crate::config) dir_owner: Option<Spanned<String>>,
+    pub(in crate::config) dir_group: Option<Spanned<String>>,
+    pub(in crate::config) dir_mode: Option<Spanned<OctalMode>>,
+    pub(in crate::config) format: Option<Spanned<FormatSpec>>,
+    pub(in crate::config) flush_interval: Option<Spanned<Duration>>,
+    pub(in crate::config) sync: Option<Spanned<Sync>>,
+    pub(in crate::config) when_full: Option<Spanned<WhenFull>>,
+    pub(in crate::config) min_free: Option<Spanned<Size>>,
+}
+
+/// `[output.NAME.file]`
+pub(in crate::config) struct FileSpec {
+    pub(in crate::config) path: Option<PathSpec>,
+    pub(in crate::config) keys: FileKeys,
+}
+
+/// A template's text.
+#[derive(Clone)]
+pub(in crate::config) struct TemplateText {
+    pub(in crate::config) text: String,
+    /// The text as a path: relative to the file that it stands in.
+    pub(in crate::config) path: PathBuf,
+    pub(in crate::config) span: Span,
+}
+
+/// `path`
+pub(in crate::config) enum PathSpec {
+    /// A path, or a template in place.
+    Inline(TemplateText),
+    /// `{ template = "NAME" }`
+    Template(Spanned<String>),
+}
+
+/// `format`
+#[derive(Clone)]
+pub(in crate::config) enum FormatSpec {
+    /// A built-in format's name, or a template in place.
+    Inline(String),
+    /// `{ template = "NAME" }`
+    Template(Spanned<String>),
+}
+
+impl FileKeys {
+    pub(super) fn read(&mut self, table: &Table<'_>) {
+        table.once("owner", &mut self.owner);
+        table.once("group", &mut self.group);
+        table.once("file-mode", &mut self.file_mode);
+        table.once("dir-owner", &mut self.dir_owner);
+        table.once("dir-group", &mut self.dir_group);
+        table.once("dir-mode", &mut self.dir_mode);
+        table.once("format", &mut self.format);
+        table.once("flush-interval", &mut self.flush_interval);
+        table.once("sync", &mut self.sync);
+        table.once("when-full", &mut self.when_full);
+        table.once("min-free", &mut self.min_free);
+    }
+}
+
+impl FileSpec {
+    pub(super) fn read(table: &Table<'_>) -> Self {
+        let mut keys = FileKeys::default();
+        keys.read(table);
+        Self {
+            path: table.required("path"),
+            keys,
+        }
+    }
+}
+
+impl FromValue for TemplateText {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        Some(Self {
+            text: String::from_value(value)?,
+            path: PathBuf::from_value(value)?,
+            span: value.content_span(),
+        })
+    }
+}
+
+impl FromValue for PathSpec {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        if value.is_table() {
+            return Some(Self::Template(value.table()?.required("template")?));
+        }
+        TemplateText::from_value(value).map(Self::Inline)
+    }
+}
+
+impl FromValue for FormatSpec {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        if value.is_table() {
+            return Some(Self::Template(value.table()?.required("template")?));
+        }
+        String::from_value(value).map(Self::Inline)
+    }
+}
+
+impl FromValue for Sync {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value.string()? {
+            "never" => Some(Self::Never),
+            "always" => Some(Self::Always),
+            text if text.starts_with(|c: char| c.is_ascii_digit()) => Duration::from_value(value).map(Self::Every),
+            text => {
+                value.error_with_help(
+                    format!("unknown choice \"{text}\""),
+                    "there are: never, always, and a duration such as \"5s\"",
+                );
+                None
+            }
+        }
+    }
+}
+
+impl FromValue for WhenFull {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        choice(value, &[("block", Self::Block), ("drop", Self::Drop)])
+    }
+}

@@ -1,0 +1,109 @@
+//! The control socket's interface, `io.ballast.logd`. Calls are handed to the daemon's main loop, which owns what they are
+//! about.
+
+use std::sync::Arc;
+
+use ballast_shared::control::{CallError, Interface, Service};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::reload::ReloadError;
+
+/// The interface's name.
+pub(crate) const INTERFACE_NAME: &str = "io.ballast.logd";
+
+/// The error of a configuration that `check` refuses.
+pub(crate) const INVALID_CONFIGURATION: &str = "InvalidConfiguration";
+
+/// The interface.
+pub(crate) const INTERFACE: Interface = Interface {
+    name: INTERFACE_NAME,
+    description: include_str!("io.ballast.logd.varlink"),
+    product: "logd",
+};
+
+/// Callers wait in line for the main loop; more than a few at a time are a mistake of theirs.
+const WAITING_MAX: usize = 16;
+
+/// What is asked of the main loop.
+pub(crate) enum Request {
+    Status(oneshot::Sender<Status>),
+    Reload(oneshot::Sender<Result<(), ReloadError>>),
+}
+
+/// `Status`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) version: String,
+    pub(crate) uptime_s: u64,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) open_files: usize,
+    pub(crate) buffered_bytes: usize,
+}
+
+/// `Input`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) transport: String,
+    pub(crate) address: String,
+    pub(crate) connections: usize,
+}
+
+/// `Output`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Output {
+    pub(crate) name: String,
+    pub(crate) held_up_files: usize,
+}
+
+/// Answers calls by asking the main loop.
+pub(crate) struct Control {
+    main_loop: mpsc::Sender<Request>,
+}
+
+impl Control {
+    /// The service, and where the main loop gets its requests from.
+    pub(crate) fn new() -> (Arc<Self>, mpsc::Receiver<Request>) {
+        let (main_loop, requests) = mpsc::channel(WAITING_MAX);
+        (Arc::new(Self { main_loop }), requests)
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CallError> {
+        let stopping = || CallError::Failed("Stopping", message("the daemon is stopping"));
+        let (answer, answered) = oneshot::channel();
+        self.main_loop.send(request(answer)).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())
+    }
+}
+
+impl Service for Control {
+    async fn call(&self, method: &str, _parameters: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
+        match method {
+            "Status" => {
+                let status = self.ask(Request::Status).await?;
+                match serde_json::to_value(status) {
+                    Ok(Value::Object(status)) => Ok(status),
+                    _ => unreachable!("a struct is a JSON object"),
+                }
+            }
+            "Reload" => match self.ask(Request::Reload).await? {
+                Ok(()) => Ok(Map::new()),
+                Err(error) => {
+                    let name = match error {
+                        ReloadError::Invalid(_) => INVALID_CONFIGURATION,
+                        ReloadError::Bind(_) | ReloadError::NeedsRestart(_) => "NotTaken",
+                    };
+                    Err(CallError::Failed(name, message(&error.to_string())))
+                }
+            },
+            _ => Err(CallError::MethodNotFound),
+        }
+    }
+}
+
+fn message(text: &str) -> Map<String, Value> {
+    Map::from_iter([("message".to_owned(), text.into())])
+}

@@ -1,0 +1,363 @@
+//! The life of the daemon, from its configuration to its exit code.
+//!
+//! Two runtimes: one serves the inputs, with a thread per core; the other, on the main thread, steers: signals, the control
+//! socket, `/metrics`. A file system that hangs can take the threads of the first, not the second.
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use ballast_shared::cli::LogFormat;
+use ballast_shared::config::Diagnostics;
+use ballast_shared::exit::Exit;
+use ballast_shared::metrics::Metrics;
+use ballast_shared::signals::{Signal, Signals};
+use ballast_shared::supervise::Supervisor;
+use ballast_shared::systemd::{self, Inherited};
+use ballast_shared::work_dir::WorkDir;
+use ballast_shared::{control as control_socket, http, listen, logging};
+use caps::Capability;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::runtime::{self, Handle, Runtime};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::config::{self, Config};
+use crate::control::{self, Control, Request, Status};
+use crate::input::{Inputs, Prepared, Service};
+use crate::output::file::{Flusher, Store, StoreLimits, WhenFull};
+use crate::pipeline::Pipeline;
+use crate::reload::{Fixed, ReloadError, reload};
+
+/// Of `drain-timeout`, how much reading the sockets empty may take; the rest is for the files.
+const READING_SHARE: u32 = 2;
+
+/// How long the tasks that only answer questions may take to end.
+const STEERING_STOP: Duration = Duration::from_secs(2);
+
+/// Runs until SIGTERM.
+pub(crate) fn run(config_path: &Path, log_format: LogFormat) -> Exit {
+    match Daemon::start(config_path, log_format) {
+        Ok(daemon) => daemon.serve(config_path),
+        Err(exit) => exit,
+    }
+}
+
+/// Everything that had to be there before the first message.
+struct Daemon {
+    service: Arc<Service>,
+    inputs: Inputs,
+    prepared: Prepared,
+    fixed: Fixed,
+    drain_timeout: Duration,
+    metrics: Metrics,
+    control: UnixListener,
+    http: Option<TcpListener>,
+    work_dir: WorkDir,
+}
+
+impl Daemon {
+    /// Configuration, sockets, privileges: whatever can fail.
+    fn start(config_path: &Path, log_format: LogFormat) -> Result<Self, Exit> {
+        // First of all: nothing else may have opened a file.
+        let inherited = Inherited::take();
+        logging::init(log_format);
+        let mut inherited = inherited.map_err(|error| fail(Exit::Os, &"inherited sockets", &error))?;
+        let mut config = read_config(config_path)?;
+
+        let work_dir =
+            WorkDir::lock(&config.work_dir).map_err(|error| fail(Exit::Unavailable, &"cannot start", &error))?;
+        let open_files_max = open_files_max(&config);
+        let metrics = Metrics::install().expect("this is the first and only time");
+        let store = Arc::new(Store::new(StoreLimits {
+            buffer_bytes_max: config.buffer_bytes_max,
+            open_files_max,
+        }));
+        let service = Arc::new(Service {
+            pipeline: ArcSwap::from_pointee(Pipeline::new(&mut config, store.clone(), |_| None)),
+            store,
+            drain: CancellationToken::new(),
+            abandon: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let mut inputs = Inputs::new(service.clone());
+        let prepared = inputs.prepare(&config.inputs, &mut inherited).map_err(|errors| {
+            for error in &errors {
+                error!("{error}");
+            }
+            Exit::Unavailable
+        })?;
+        let control = control_socket::bind(&config.control.socket)
+            .map_err(|error| fail(Exit::Unavailable, &config.control.socket.display(), &error))?;
+        let http = config
+            .control
+            .http
+            .map(|address| listen::tcp(address, &mut inherited))
+            .transpose()
+            .map_err(|error| fail(Exit::Unavailable, &"cannot start", &error))?;
+        inherited.report_unclaimed();
+        config
+            .process
+            .assume(&capabilities(&config, &service.pipeline.load()))
+            .map_err(|error| fail(Exit::Os, &"cannot drop privileges", &error))?;
+        Ok(Self {
+            service,
+            inputs,
+            prepared,
+            fixed: Fixed::of(&config),
+            drain_timeout: config.drain_timeout,
+            metrics,
+            control,
+            http,
+            work_dir,
+        })
+    }
+
+    fn serve(self, config_path: &Path) -> Exit {
+        let runtimes = runtime::Builder::new_multi_thread()
+            .thread_name("serve")
+            .enable_all()
+            .build()
+            .and_then(|serving| Ok((serving, runtime::Builder::new_current_thread().enable_all().build()?)));
+        let (serving, steering) = match runtimes {
+            Ok(runtimes) => runtimes,
+            Err(error) => return fail(Exit::Os, &"cannot start threads", &error),
+        };
+        let exit = steering.block_on(self.live(config_path, serving.handle()));
+        end(serving);
+        end(steering);
+        exit
+    }
+
+    async fn live(mut self, config_path: &Path, serving: &Handle) -> Exit {
+        let mut supervisor = Supervisor::new();
+        let (flusher, flusher_ended) = match Flusher::start(self.service.store.clone()) {
+            Ok(started) => started,
+            Err(error) => return fail(Exit::Os, &"cannot start threads", &error),
+        };
+        let files_done = CancellationToken::new();
+        supervisor.start(
+            "flusher",
+            watch(flusher_ended, files_done.clone(), supervisor.stopping()),
+        );
+        let mut signals = match Signals::take() {
+            Ok(signals) => signals,
+            Err(error) => return fail(Exit::Os, &"cannot take signals", &error),
+        };
+        let (control, mut requests) = Control::new();
+        let stop = supervisor.stopping();
+        supervisor.start(
+            "control",
+            control_socket::serve(self.control, control::INTERFACE, control, stop.clone()),
+        );
+        if let Some(listener) = self.http {
+            let pages = http::pages(self.metrics, health(self.service.clone()));
+            supervisor.start("http", http::serve(listener, pages, stop.clone()));
+        }
+        supervisor.start("watchdog", systemd::feed_watchdog(stop));
+        {
+            let _serving = serving.enter();
+            self.inputs.apply(self.prepared, &supervisor);
+        }
+        for input in self.inputs.status() {
+            info!(input = %input.name, "listening on {}/{}", input.address, input.transport);
+        }
+        let started = Instant::now();
+        systemd::ready();
+
+        let mut failed = false;
+        loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Signal::Stop => break,
+                    Signal::Reload => {
+                        systemd::reloading();
+                        let done = reload(config_path, &self.fixed, &mut self.inputs, &self.service, &supervisor, serving).await;
+                        self.drain_timeout = report(&done).unwrap_or(self.drain_timeout);
+                        // Whatever became of the configuration: who has moved the files away wants them opened anew.
+                        reopen(&self.service).await;
+                        systemd::ready();
+                    }
+                },
+                Some(request) = requests.recv() => match request {
+                    Request::Status(answer) => {
+                        // Who asked may have gone.
+                        let _ = answer.send(status(&self.inputs, &self.service, started));
+                    }
+                    Request::Reload(answer) => {
+                        systemd::reloading();
+                        let done = reload(config_path, &self.fixed, &mut self.inputs, &self.service, &supervisor, serving).await;
+                        self.drain_timeout = report(&done).unwrap_or(self.drain_timeout);
+                        systemd::ready();
+                        let _ = answer.send(done.map(|_| ()));
+                    }
+                },
+                _ = supervisor.failed() => {
+                    failed = true;
+                    break;
+                }
+            }
+        }
+
+        systemd::stopping();
+        drop::<mpsc::Receiver<_>>(requests);
+        let deadline = Instant::now() + self.drain_timeout;
+        if !self.inputs.drain(self.drain_timeout / READING_SHARE).await {
+            warn!("senders went on sending: what they sent last was not read");
+        }
+        files_done.cancel();
+        let unwritten = drain(&self.service, flusher, deadline).await;
+        supervisor.stop(STEERING_STOP).await;
+        drop(self.work_dir);
+        if unwritten > 0 {
+            error!(lines = unwritten, "lines that could not be written are lost");
+            return Exit::Io;
+        }
+        if failed { Exit::Os } else { Exit::Ok }
+    }
+}
+
+fn fail(exit: Exit, what: &dyn std::fmt::Display, error: &dyn std::error::Error) -> Exit {
+    error!("{what}: {error}");
+    exit
+}
+
+fn read_config(path: &Path) -> Result<Config, Exit> {
+    let diagnostics = Diagnostics::new();
+    let config = config::read(path, &diagnostics);
+    if config.is_none() {
+        // As `check` prints it, with its lines and carets.
+        eprint!("{diagnostics}");
+    } else if !diagnostics.is_empty() {
+        warn!("{}", diagnostics.to_string().trim_end());
+    }
+    config.ok_or(Exit::Config)
+}
+
+/// Raises the limit of open files as far as it goes, and takes three quarters of it for logs: the rest is for connections.
+fn open_files_max(config: &Config) -> usize {
+    /// What the kernel gives everybody.
+    const USUAL: u64 = 1024;
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(USUAL, |(soft, hard)| {
+        match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+            Ok(()) => hard,
+            Err(_) => soft,
+        }
+    });
+    config
+        .open_files_max
+        .unwrap_or_else(|| usize::try_from(limit / 4 * 3).unwrap_or(usize::MAX))
+}
+
+/// What an unprivileged daemon needs beyond its user's rights.
+fn capabilities(config: &Config, pipeline: &Pipeline) -> Vec<Capability> {
+    let mut keep = Vec::new();
+    if pipeline.outputs().any(|output| output.settings().gives_away()) {
+        keep.push(Capability::CAP_CHOWN);
+    }
+    // A reload may add another.
+    if config
+        .inputs
+        .iter()
+        .flat_map(|input| &input.listen)
+        .any(|address| address.port() < 1024)
+    {
+        keep.push(Capability::CAP_NET_BIND_SERVICE);
+    }
+    keep
+}
+
+/// Ends when the thread of the flusher does before its time.
+async fn watch(ended: oneshot::Receiver<()>, done: CancellationToken, stop: CancellationToken) {
+    tokio::select! {
+        _ = ended => {}
+        () = done.cancelled() => stop.cancelled().await,
+    }
+}
+
+/// What `/healthz` says: an output that holds its senders back is not well.
+fn health(service: Arc<Service>) -> impl Fn() -> Result<(), String> + Clone + Send + Sync + 'static {
+    move || {
+        let pipeline = service.pipeline.load();
+        let held_up = pipeline
+            .outputs()
+            .find(|output| output.settings().when_full == WhenFull::Block && output.held_up_files() > 0);
+        match held_up {
+            Some(output) => Err(format!("output {} is full and holds its senders back", output.name())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn report(done: &Result<Duration, ReloadError>) -> Option<Duration> {
+    match done {
+        Ok(drain_timeout) => {
+            info!("reloaded");
+            Some(*drain_timeout)
+        }
+        Err(error) => {
+            error!(
+                "the configuration was not taken, the running one stays:\n{}",
+                error.to_string().trim_end()
+            );
+            None
+        }
+    }
+}
+
+async fn reopen(service: &Arc<Service>) {
+    let store = service.store.clone();
+    spawn_blocking(move || store.reopen())
+        .await
+        .expect("closing files does not panic");
+}
+
+/// Writes everything out; how many lines could not be.
+async fn drain(service: &Arc<Service>, flusher: Flusher, deadline: Instant) -> u64 {
+    let store = service.store.clone();
+    let drained = spawn_blocking(move || {
+        flusher.stop();
+        store.drain(deadline)
+    });
+    let left = tokio::time::timeout_at(deadline.into(), drained).await;
+    match left {
+        Ok(lines) => lines.expect("writing files does not panic"),
+        // The file system hangs: what the buffers hold can be counted only where nobody is in a write.
+        Err(_) => service.store.unwritten_lines(),
+    }
+}
+
+fn status(inputs: &Inputs, service: &Service, started: Instant) -> Status {
+    let input = |input: crate::input::InputStatus| control::Input {
+        name: input.name,
+        transport: input.transport.to_string(),
+        address: input.address.to_string(),
+        connections: input.connections,
+    };
+    let pipeline = service.pipeline.load();
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_s: started.elapsed().as_secs(),
+        inputs: inputs.status().into_iter().map(input).collect(),
+        outputs: pipeline
+            .outputs()
+            .map(|output| control::Output {
+                name: output.name().to_owned(),
+                held_up_files: output.held_up_files(),
+            })
+            .collect(),
+        open_files: service.store.open_files(),
+        buffered_bytes: service.store.buffered_bytes(),
+    }
+}
+
+/// Doesn't wait for a thread that a hanging file system has.
+fn end(runtime: Runtime) {
+    runtime.shutdown_background();
+}

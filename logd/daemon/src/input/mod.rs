@@ -1,0 +1,242 @@
+//! Where messages come from: TCP and UDP sockets, read by tasks that hand what they read to the pipeline.
+//!
+//! [`Inputs`] owns the sockets. A reload that keeps an address keeps its socket and its connections; the settings of its
+//! input are exchanged for connections to come.
+
+mod connections;
+mod source;
+mod tcp;
+mod udp;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ballast_shared::listen::{self, BindError, Transport, UdpOptions};
+use ballast_shared::supervise::Supervisor;
+use ballast_shared::systemd::Inherited;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use connections::Connections;
+pub(crate) use source::Source;
+
+use crate::config::{self, InputKind};
+use crate::output::file::Store;
+use crate::pipeline::Pipeline;
+
+/// What every input works with.
+pub(crate) struct Service {
+    /// What is made of messages at the moment.
+    pub(crate) pipeline: ArcSwap<Pipeline>,
+    pub(crate) store: Arc<Store>,
+    /// Read what is there and end.
+    pub(crate) drain: CancellationToken,
+    /// End.
+    pub(crate) abandon: CancellationToken,
+    /// The connections.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// A socket's address and kind: two configurations that have it mean the same socket.
+type Place = (Protocol, SocketAddr);
+
+/// The kind of a socket, as a part of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// A socket that is bound and not served yet.
+enum Bound {
+    Tcp(std::net::TcpListener),
+    Udp(std::net::UdpSocket),
+}
+
+/// A socket that is served.
+struct Listening {
+    source: Arc<ArcSwap<Source>>,
+    stop: CancellationToken,
+}
+
+/// Sockets for a configuration's inputs that are bound before anything is changed.
+pub(crate) struct Prepared {
+    sockets: Vec<(Place, Arc<Source>, Option<Bound>)>,
+}
+
+/// The sockets that are served.
+pub(crate) struct Inputs {
+    service: Arc<Service>,
+    listening: HashMap<Place, Listening>,
+    /// By the name of the input, so that its limit holds over all of its addresses and over reloads.
+    connections: HashMap<Arc<str>, Arc<Connections>>,
+    /// The tasks that accept and receive.
+    listeners: TaskTracker,
+}
+
+impl Inputs {
+    /// Without sockets yet.
+    pub(crate) fn new(service: Arc<Service>) -> Self {
+        Self {
+            service,
+            listening: HashMap::new(),
+            connections: HashMap::new(),
+            listeners: TaskTracker::new(),
+        }
+    }
+
+    /// Binds what a configuration's inputs need beyond what is served already.
+    ///
+    /// # Errors
+    /// All addresses that can't be had.
+    pub(crate) fn prepare(
+        &mut self,
+        inputs: &[config::Input],
+        inherited: &mut Inherited,
+    ) -> Result<Prepared, Vec<BindError>> {
+        let mut sockets = Vec::new();
+        let mut errors = Vec::new();
+        for input in inputs {
+            let connections = self.connections.entry(input.name.clone()).or_default().clone();
+            let source = Arc::new(Source::new(input.clone(), connections));
+            for address in &input.listen {
+                let place = (protocol(input), *address);
+                if self.listening.contains_key(&place) {
+                    sockets.push((place, source.clone(), None));
+                    continue;
+                }
+                match bind(input, *address, inherited) {
+                    Ok(bound) => sockets.push((place, source.clone(), Some(bound))),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        if errors.is_empty() {
+            Ok(Prepared { sockets })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Serves what was prepared, and nothing else any more. To be called within the runtime that serves.
+    pub(crate) fn apply(&mut self, prepared: Prepared, supervisor: &Supervisor) {
+        let mut before = std::mem::take(&mut self.listening);
+        for (place, source, bound) in prepared.sockets {
+            let kept = before.remove(&place);
+            let listening = match (kept, bound) {
+                (Some(kept), _) => {
+                    kept.source.store(source);
+                    kept
+                }
+                (None, Some(bound)) => self.serve(bound, source, supervisor),
+                (None, None) => continue,
+            };
+            self.listening.insert(place, listening);
+        }
+        for gone in before.into_values() {
+            gone.stop.cancel();
+        }
+        let listening = &self.listening;
+        self.connections.retain(|name, connections| {
+            connections.count() > 0 || listening.values().any(|l| l.source.load().input.name == *name)
+        });
+    }
+
+    /// Reads every socket until it is empty, at most so long. Whether all of them were.
+    pub(crate) async fn drain(&self, at_most: Duration) -> bool {
+        self.service.drain.cancel();
+        self.listeners.close();
+        let emptied = async {
+            // The listeners first: they start the connections that were waiting to be accepted.
+            self.listeners.wait().await;
+            self.service.tasks.close();
+            self.service.tasks.wait().await;
+        };
+        let all = tokio::time::timeout(at_most, emptied).await.is_ok();
+        self.service.abandon.cancel();
+        if !all {
+            self.service.tasks.close();
+            self.service.tasks.wait().await;
+        }
+        all
+    }
+
+    /// The inputs with their addresses and their numbers of connections.
+    pub(crate) fn status(&self) -> Vec<InputStatus> {
+        let mut status: Vec<_> = self
+            .listening
+            .iter()
+            .map(|((protocol, address), listening)| {
+                let source = listening.source.load();
+                InputStatus {
+                    name: source.input.name.to_string(),
+                    transport: match protocol {
+                        Protocol::Tcp => Transport::Tcp,
+                        Protocol::Udp => Transport::Udp,
+                    },
+                    address: *address,
+                    connections: source.connections.count(),
+                }
+            })
+            .collect();
+        status.sort_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
+        status
+    }
+
+    fn serve(&self, bound: Bound, source: Arc<Source>, supervisor: &Supervisor) -> Listening {
+        let source = Arc::new(ArcSwap::new(source));
+        let stop = self.service.drain.child_token();
+        let listening = Listening {
+            source: source.clone(),
+            stop: stop.clone(),
+        };
+        let service = self.service.clone();
+        let place = self.listeners.token();
+        let stopping = supervisor.stopping();
+        match bound {
+            Bound::Tcp(listener) => supervisor.start("tcp listener", async move {
+                tcp::accept(listener, source, service, stop).await;
+                drop(place);
+                // A listener that a reload took away has ended as it should.
+                stopping.cancelled().await;
+            }),
+            Bound::Udp(socket) => supervisor.start("udp listener", async move {
+                udp::receive(socket, source, service, stop).await;
+                drop(place);
+                stopping.cancelled().await;
+            }),
+        }
+        listening
+    }
+}
+
+/// An address of an input, for `status`.
+pub(crate) struct InputStatus {
+    pub(crate) name: String,
+    pub(crate) transport: Transport,
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: usize,
+}
+
+fn protocol(input: &config::Input) -> Protocol {
+    match input.kind {
+        InputKind::Tcp(_) => Protocol::Tcp,
+        InputKind::Udp => Protocol::Udp,
+    }
+}
+
+fn bind(input: &config::Input, address: SocketAddr, inherited: &mut Inherited) -> Result<Bound, BindError> {
+    match input.kind {
+        InputKind::Tcp(_) => listen::tcp(address, inherited).map(Bound::Tcp),
+        InputKind::Udp => {
+            let options = UdpOptions {
+                receive_buffer_bytes: input.receive_buffer_bytes,
+                reuse_port: false,
+            };
+            listen::udp(address, options, inherited).map(Bound::Udp)
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! An input as its sockets see it: its settings, its connections and its counters.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use logd_core::framing;
+use metrics::{Counter, Gauge, counter, gauge};
+use tracing::warn;
+
+use super::connections::Connections;
+use crate::config;
+use crate::pipeline::{SHAPES, Tally};
+use crate::throttle::Throttle;
+
+/// How often a sender's misbehaviour is logged; every instance is counted.
+const WARN_EVERY: Duration = Duration::from_secs(10);
+
+/// An input at work.
+pub(crate) struct Source {
+    pub(crate) input: config::Input,
+    pub(crate) connections: Arc<Connections>,
+    pub(super) metrics: SourceMetrics,
+    refusals: Throttle,
+    framing_errors: Throttle,
+}
+
+pub(super) struct SourceMetrics {
+    messages: Counter,
+    bytes: Counter,
+    shapes: [Counter; SHAPES.len()],
+    truncated: Counter,
+    discarded_bytes: Counter,
+    bad_octet_count: Counter,
+    incomplete: Counter,
+    refused_allow: Counter,
+    refused_total: Counter,
+    refused_sender: Counter,
+    pub(super) connections: Gauge,
+    pub(super) accepted: Counter,
+}
+
+/// Why a sender is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It is not in `allow`.
+    Allow,
+    /// `connections-max`
+    ConnectionsMax,
+    /// `connections-per-sender-max`
+    ConnectionsPerSenderMax,
+}
+
+impl Refusal {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::ConnectionsMax => "connections-max",
+            Self::ConnectionsPerSenderMax => "connections-per-sender-max",
+        }
+    }
+}
+
+impl Source {
+    pub(super) fn new(input: config::Input, connections: Arc<Connections>) -> Self {
+        Self {
+            metrics: SourceMetrics::new(&input.name),
+            input,
+            connections,
+            refusals: Throttle::new(WARN_EVERY),
+            framing_errors: Throttle::new(WARN_EVERY),
+        }
+    }
+
+    /// Whether a sender may send here.
+    pub(super) fn allows(&self, sender: IpAddr) -> bool {
+        let allow = self.input.allow.as_deref();
+        allow.is_none_or(|networks| networks.iter().any(|network| network.contains(&sender)))
+    }
+
+    /// Counts a sender that is turned away, and logs one in a while.
+    pub(super) fn refuse(&self, sender: IpAddr, why: Refusal) {
+        match why {
+            Refusal::Allow => self.metrics.refused_allow.increment(1),
+            Refusal::ConnectionsMax => self.metrics.refused_total.increment(1),
+            Refusal::ConnectionsPerSenderMax => self.metrics.refused_sender.increment(1),
+        }
+        if let Some(others) = self.refusals.admit(Instant::now()) {
+            warn!(input = %self.input.name, %sender, because = why.key(), others, "sender refused");
+        }
+    }
+
+    /// Counts what was read at one time.
+    pub(super) fn count(&self, bytes: usize, tally: &Tally) {
+        let metrics = &self.metrics;
+        metrics.bytes.increment(bytes as u64);
+        metrics.messages.increment(tally.messages);
+        for (counter, count) in metrics.shapes.iter().zip(tally.shapes) {
+            if count > 0 {
+                counter.increment(count);
+            }
+        }
+        if tally.truncated > 0 {
+            metrics.truncated.increment(tally.truncated);
+        }
+    }
+
+    /// Counts what a stream did that it should not.
+    pub(super) fn count_framing(&self, sender: IpAddr, counters: framing::Counters) {
+        if counters == framing::Counters::default() {
+            return;
+        }
+        let metrics = &self.metrics;
+        metrics.discarded_bytes.increment(counters.discarded_bytes);
+        metrics.bad_octet_count.increment(counters.bad_octet_count);
+        metrics.incomplete.increment(counters.incomplete);
+        if counters.bad_octet_count > 0
+            && let Some(others) = self.framing_errors.admit(Instant::now())
+        {
+            warn!(input = %self.input.name, %sender, others, "no octet count where one had to be: going on at the next line");
+        }
+    }
+}
+
+impl SourceMetrics {
+    fn new(input: &str) -> Self {
+        let of_input = |name: &'static str| counter!(name, "input" => input.to_owned());
+        let with_reason =
+            |name: &'static str, reason: &'static str| counter!(name, "input" => input.to_owned(), "reason" => reason);
+        let refused = |why: Refusal| with_reason("logd_input_refused_total", why.key());
+        Self {
+            messages: of_input("logd_input_messages_total"),
+            bytes: of_input("logd_input_bytes_total"),
+            shapes: SHAPES
+                .map(|shape| counter!("logd_input_parsed_total", "input" => input.to_owned(), "shape" => shape)),
+            truncated: of_input("logd_input_truncated_total"),
+            discarded_bytes: of_input("logd_input_discarded_bytes_total"),
+            bad_octet_count: with_reason("logd_input_framing_errors_total", "bad-octet-count"),
+            incomplete: with_reason("logd_input_framing_errors_total", "incomplete"),
+            refused_allow: refused(Refusal::Allow),
+            refused_total: refused(Refusal::ConnectionsMax),
+            refused_sender: refused(Refusal::ConnectionsPerSenderMax),
+            connections: gauge!("logd_input_connections", "input" => input.to_owned()),
+            accepted: of_input("logd_input_connections_total"),
+        }
+    }
+}

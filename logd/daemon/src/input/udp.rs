@@ -1,0 +1,180 @@
+//! The input `udp`: a task for each address that takes datagrams as long as there are any, each one message.
+//!
+//! While the budget for rendered lines is spent, or a file holds its senders back, nothing is taken, and the kernel's queue
+//! fills and drops. What it drops is read back from /proc/net/udp and counted.
+
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, UdpSocket as StdSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use logd_core::time::ZoneCache;
+use metrics::counter;
+use nix::sys::stat::fstat;
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, interval_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error};
+
+use super::Service;
+use super::source::{Refusal, Source};
+use crate::output::file::HeldBack;
+use crate::pipeline::Scratch;
+
+/// The longest datagram that IPv4 and IPv6 without jumbograms have room for.
+const DATAGRAM_BYTES_MAX: usize = 65_535;
+
+/// Datagrams taken before other tasks of the thread have their turn.
+const BATCH_MAX: usize = 64;
+
+/// How often the kernel is asked what it dropped.
+const DROPS_EVERY: Duration = Duration::from_secs(10);
+
+/// Receives until it is stopped, and then what is still there.
+pub(super) async fn receive(
+    socket: StdSocket,
+    source: Arc<ArcSwap<Source>>,
+    service: Arc<Service>,
+    stop: CancellationToken,
+) {
+    let drops = Drops::of(&socket, &source.load().input.name);
+    let socket = match UdpSocket::from_std(socket) {
+        Ok(socket) => socket,
+        Err(error) => return error!(%error, "cannot receive"),
+    };
+    let mut receiver = Receiver {
+        zone: ZoneCache::new(source.load().input.time_zone.clone()),
+        held_back: HeldBack::default(),
+        socket,
+        source,
+        service: service.clone(),
+    };
+    let mut look = interval_at(Instant::now() + DROPS_EVERY, DROPS_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            () = service.abandon.cancelled() => break,
+            () = service.store.room(&mut receiver.held_back) => {}
+        }
+        if !stop.is_cancelled() {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                _ = look.tick() => {
+                    drops.look();
+                    continue;
+                }
+                readable = receiver.socket.readable() => if let Err(error) = readable {
+                    debug!(%error, "udp socket");
+                }
+            }
+        }
+        let taken = receiver.take_batch();
+        if taken == 0 && stop.is_cancelled() {
+            break;
+        }
+        tokio::task::consume_budget().await;
+    }
+    drops.look();
+}
+
+struct Receiver {
+    zone: ZoneCache,
+    held_back: HeldBack,
+    socket: UdpSocket,
+    source: Arc<ArcSwap<Source>>,
+    service: Arc<Service>,
+}
+
+impl Receiver {
+    /// Takes the datagrams that are there, up to a batch; how many there were.
+    fn take_batch(&mut self) -> usize {
+        let source = self.source.load();
+        let pipeline = self.service.pipeline.load();
+        let max = source.input.message_bytes_max;
+        Scratch::with(|scratch| {
+            let mut buffer = std::mem::take(&mut scratch.read);
+            buffer.resize(DATAGRAM_BYTES_MAX, 0);
+            let mut batch = pipeline.batch(&source.input.name, scratch, &mut self.held_back);
+            let (mut taken, mut bytes) = (0, 0);
+            while taken < BATCH_MAX {
+                let (length, peer) = match self.socket.try_recv_from(&mut buffer) {
+                    Ok(received) => received,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => {
+                        // Of an earlier answer of somebody's (an ICMP error); the next call has the next datagram.
+                        debug!(%error, "udp socket");
+                        taken += 1;
+                        continue;
+                    }
+                };
+                taken += 1;
+                bytes += length;
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                if !source.allows(peer.ip()) {
+                    source.refuse(peer.ip(), Refusal::Allow);
+                } else if length > 0 {
+                    batch.message(&buffer[..length.min(max)], length > max, peer, &mut self.zone);
+                }
+            }
+            source.count(bytes, &batch.finish());
+            scratch.read = buffer;
+            taken
+        })
+    }
+}
+
+/// The kernel's account of what it dropped for a socket because nobody took it.
+struct Drops {
+    inode: String,
+    counter: metrics::Counter,
+}
+
+impl Drops {
+    fn of(socket: &StdSocket, input: &str) -> Self {
+        let address = socket
+            .local_addr()
+            .map_or_else(|_| String::new(), |address| address.to_string());
+        Self {
+            inode: fstat(socket).map_or_else(|_| String::new(), |stat| stat.st_ino.to_string()),
+            counter: counter!("logd_input_kernel_drops_total", "input" => input.to_owned(), "address" => address),
+        }
+    }
+
+    fn look(&self) {
+        let tables = ["/proc/net/udp", "/proc/net/udp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+        if let Some(drops) = tables.iter().find_map(|table| drops_of(table, &self.inode)) {
+            self.counter.absolute(drops);
+        }
+    }
+}
+
+/// The last column of the line whose tenth is the inode (proc(5), /proc/net/udp).
+fn drops_of(table: &str, inode: &str) -> Option<u64> {
+    let line = table
+        .lines()
+        .find(|line| line.split_whitespace().nth(9) == Some(inode))?;
+    line.split_whitespace().last()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_found_by_inode() {
+        let table = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
+                     123: 0100007F:0202 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4242 2 0000000000000000 17\n";
+        assert_eq!(drops_of(table, "4242"), Some(17));
+        assert_eq!(drops_of(table, "4243"), None);
+    }
+
+    #[test]
+    fn drops_of_a_real_socket_are_known() {
+        let socket = StdSocket::bind("127.0.0.1:0").unwrap();
+        let inode = fstat(&socket).unwrap().st_ino.to_string();
+        assert_eq!(drops_of(&fs::read_to_string("/proc/net/udp").unwrap(), &inode), Some(0));
+    }
+}

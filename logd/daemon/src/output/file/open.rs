@@ -1,0 +1,311 @@
+//! Opens a log file, making it and its directories where they are missing, without ever leaving its tree.
+//!
+//! Below the trusted directory each component is opened by itself with O_NOFOLLOW, relative to the one above it: a link that
+//! somebody with write access to the tree has put there is refused, and a directory that is swapped for a link meanwhile
+//! has no effect.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
+use nix::sys::uio::pread;
+use nix::unistd::{fchown, fchownat};
+
+use super::output::FileSettings;
+use super::path::FilePath;
+
+/// How often opening starts over when a directory or the file is removed or made by somebody else on the way. Once is a
+/// coincidence, so many are somebody who does nothing else.
+const RACES_MAX: usize = 4;
+
+/// A log file that is open for appending.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) fd: OwnedFd,
+    pub(super) identity: Identity,
+    /// Its last byte is not a newline: somebody's last line was cut off, and ours must not continue it.
+    pub(super) ends_mid_line: bool,
+    /// The owner could not be set; the file is usable all the same.
+    pub(super) owner_refused: Option<Errno>,
+}
+
+/// Which file a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// The file that a path leads to now.
+    pub(super) fn at(path: &FilePath) -> Option<Self> {
+        let follow = if path.is_fixed() {
+            AtFlags::empty()
+        } else {
+            AtFlags::AT_SYMLINK_NOFOLLOW
+        };
+        fstatat(AT_FDCWD, path.as_path(), follow)
+            .ok()
+            .map(|stat| Self::of(&stat))
+    }
+
+    fn of(stat: &FileStat) -> Self {
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        }
+    }
+
+    /// The file system it is on.
+    pub(super) fn device(self) -> u64 {
+        self.device
+    }
+}
+
+/// A file could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OpenError {
+    /// The system said so.
+    System(Errno),
+    /// It is a device, a pipe or a directory.
+    NotRegular,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(Errno::ELOOP) => f.write_str("a component of the path is a symbolic link"),
+            Self::System(errno) => f.write_str(errno.desc()),
+            Self::NotRegular => f.write_str("not a regular file"),
+        }
+    }
+}
+
+impl From<Errno> for OpenError {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno)
+    }
+}
+
+/// Opens it for appending.
+pub(super) fn open_log(path: &FilePath, settings: &FileSettings) -> Result<Opened, OpenError> {
+    let mut races = 0;
+    loop {
+        match open_once(path, settings) {
+            Err(OpenError::System(Errno::ENOENT | Errno::EEXIST)) if races < RACES_MAX => races += 1,
+            other => return other,
+        }
+    }
+}
+
+fn open_once(path: &FilePath, settings: &FileSettings) -> Result<Opened, OpenError> {
+    let mut making = Making {
+        settings,
+        owner_refused: None,
+    };
+    let (directories, name) = path.below();
+    let mut directory = making.trusted_directory(path.trusted_directory())?;
+    for component in directories {
+        directory = making.directory(directory.as_fd(), component, OFlag::O_NOFOLLOW)?;
+    }
+    let follow = if path.is_fixed() {
+        OFlag::empty()
+    } else {
+        OFlag::O_NOFOLLOW
+    };
+    let fd = making.file(directory.as_fd(), name, follow)?;
+    let stat = fstat(&fd)?;
+    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        return Err(OpenError::NotRegular);
+    }
+    Ok(Opened {
+        ends_mid_line: ends_mid_line(&fd, stat.st_size),
+        fd,
+        identity: Identity::of(&stat),
+        owner_refused: making.owner_refused,
+    })
+}
+
+/// Makes what is missing, with the owner and the modes of the output.
+struct Making<'s> {
+    settings: &'s FileSettings,
+    owner_refused: Option<Errno>,
+}
+
+impl Making<'_> {
+    /// The directory that the administrator named: links in it are the administrator's.
+    fn trusted_directory(&mut self, path: &Path) -> Result<OwnedFd, Errno> {
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        match open(path, directory_flags(), Mode::empty()) {
+            Err(Errno::ENOENT) => {}
+            found => return found,
+        }
+        let mut directory = open(
+            if path.is_absolute() { "/" } else { "." },
+            directory_flags(),
+            Mode::empty(),
+        )?;
+        for component in path.components() {
+            match component {
+                Component::Normal(_) | Component::ParentDir => {
+                    directory = self.directory(directory.as_fd(), component.as_ref(), OFlag::empty())?;
+                }
+                Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+            }
+        }
+        Ok(directory)
+    }
+
+    fn directory(&mut self, above: BorrowedFd<'_>, name: &Path, follow: OFlag) -> Result<OwnedFd, Errno> {
+        match openat(above, name, directory_flags() | follow, Mode::empty()) {
+            Err(Errno::ENOENT) => {}
+            found => return found,
+        }
+        match mkdirat(above, name, Mode::from_bits_truncate(self.settings.dir_mode)) {
+            Ok(()) if self.settings.dir_owner.is_some() || self.settings.dir_group.is_some() => {
+                let (owner, group) = (self.settings.dir_owner, self.settings.dir_group);
+                self.owner_refused = fchownat(above, name, owner, group, AtFlags::AT_SYMLINK_NOFOLLOW).err();
+            }
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        openat(above, name, directory_flags() | follow, Mode::empty())
+    }
+
+    fn file(&mut self, directory: BorrowedFd<'_>, name: &Path, follow: OFlag) -> Result<OwnedFd, Errno> {
+        // O_NONBLOCK: a pipe in the file's place must not hold us until somebody reads it.
+        let flags = OFlag::O_APPEND | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | follow;
+        // Reading is wanted for the last byte only: a file that we may write and not read is fine.
+        let found = match openat(directory, name, flags | OFlag::O_RDWR, Mode::empty()) {
+            Err(Errno::EACCES) => openat(directory, name, flags | OFlag::O_WRONLY, Mode::empty()),
+            other => other,
+        };
+        match found {
+            Err(Errno::ENOENT) => {}
+            found => return found,
+        }
+        let mode = Mode::from_bits_truncate(self.settings.file_mode);
+        // O_EXCL, because only a file of our own making gets an owner. A fixed path may be a link to a file that is not there
+        // yet, which O_EXCL would not follow.
+        let exclusive = if follow.is_empty() {
+            OFlag::empty()
+        } else {
+            OFlag::O_EXCL
+        };
+        let fd = openat(
+            directory,
+            name,
+            flags | OFlag::O_RDWR | OFlag::O_CREAT | exclusive,
+            mode,
+        )?;
+        if self.settings.owner.is_some() || self.settings.group.is_some() {
+            self.owner_refused = fchown(&fd, self.settings.owner, self.settings.group).err();
+        }
+        Ok(fd)
+    }
+}
+
+fn directory_flags() -> OFlag {
+    OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC
+}
+
+fn ends_mid_line(fd: &OwnedFd, size: i64) -> bool {
+    let mut last = [b'\n'];
+    // A file that we may not read is taken to be whole.
+    size > 0 && pread(fd, &mut last, size - 1).is_ok() && last != [b'\n']
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn path_in(tree: &Path, rest: &str) -> FilePath {
+        let tree = format!("{}/", tree.display());
+        FilePath::new(format!("{tree}{rest}").as_bytes(), tree.len())
+    }
+
+    #[test]
+    fn directories_and_file_are_made_with_their_modes() {
+        let tree = tempfile::tempdir().unwrap();
+        let settings = FileSettings {
+            file_mode: 0o600,
+            dir_mode: 0o700,
+            ..FileSettings::default()
+        };
+        open_log(&path_in(tree.path(), "web1/sshd.log"), &settings).unwrap();
+        let mode = |name: &str| fs::metadata(tree.path().join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("web1"), mode("web1/sshd.log")), (0o700, 0o600));
+    }
+
+    #[test]
+    fn a_missing_trusted_directory_is_made() {
+        let tree = tempfile::tempdir().unwrap();
+        let deep = tree.path().join("var/log/hosts");
+        open_log(&path_in(&deep, "web1/sshd.log"), &FileSettings::default()).unwrap();
+        assert!(deep.join("web1/sshd.log").exists());
+    }
+
+    #[test]
+    fn a_link_below_the_trusted_directory_is_refused() {
+        let tree = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        symlink(outside.path(), tree.path().join("web1")).unwrap();
+        open_log(&path_in(tree.path(), "web1/sshd.log"), &FileSettings::default()).unwrap_err();
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_link_in_the_files_place_is_refused() {
+        let tree = tempfile::tempdir().unwrap();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        symlink(outside.path(), tree.path().join("sshd.log")).unwrap();
+        let error = open_log(&path_in(tree.path(), "sshd.log"), &FileSettings::default()).unwrap_err();
+        assert_eq!(error, OpenError::System(Errno::ELOOP));
+    }
+
+    #[test]
+    fn links_of_the_administrator_are_followed() {
+        let tree = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        symlink(elsewhere.path(), tree.path().join("hosts")).unwrap();
+        open_log(
+            &path_in(&tree.path().join("hosts"), "web1/sshd.log"),
+            &FileSettings::default(),
+        )
+        .unwrap();
+        assert!(elsewhere.path().join("web1/sshd.log").exists());
+
+        symlink(elsewhere.path().join("real.log"), tree.path().join("fixed.log")).unwrap();
+        let fixed = format!("{}/fixed.log", tree.path().display());
+        open_log(&FilePath::new(fixed.as_bytes(), fixed.len()), &FileSettings::default()).unwrap();
+        assert!(elsewhere.path().join("real.log").exists());
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused() {
+        let tree = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&tree.path().join("sshd.log"), Mode::from_bits_truncate(0o600)).unwrap();
+        let error = open_log(&path_in(tree.path(), "sshd.log"), &FileSettings::default()).unwrap_err();
+        assert_eq!(error, OpenError::NotRegular);
+    }
+
+    #[test]
+    fn a_cut_off_last_line_is_noticed() {
+        let tree = tempfile::tempdir().unwrap();
+        for (content, cut_off) in [("", false), ("whole\n", false), ("whole\ncut o", true)] {
+            fs::write(tree.path().join("a.log"), content).unwrap();
+            let opened = open_log(&path_in(tree.path(), "a.log"), &FileSettings::default()).unwrap();
+            assert_eq!(opened.ends_mid_line, cut_off, "{content:?}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What is to be done to which file, and when: one queue for all files, rather than a timer for each.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::log_file::LogFile;
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    /// Write what its buffer holds.
+    Flush,
+    /// Try again to write what the file system had no room for.
+    Retry {
+        /// How long was waited before this attempt.
+        after: Duration,
+    },
+    /// Sync what was written.
+    Sync,
+}
+
+/// What the flusher is to do next.
+pub(super) enum Next {
+    /// This, to this file.
+    Due(Arc<LogFile>, Task),
+    /// Write all files, the largest first: the budget is short.
+    Relieve,
+    /// Nothing is due and the time of the sweep has come.
+    Sweep,
+    /// End.
+    Stop,
+}
+
+#[derive(Default)]
+pub(super) struct Schedule {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: BinaryHeap<Entry>,
+    /// Entries of the same instant keep their order.
+    sequence: u64,
+    /// Until when the flusher sleeps.
+    sleeps_until: Option<Instant>,
+    relieve: bool,
+    stop: bool,
+}
+
+struct Entry {
+    at: Instant,
+    sequence: u64,
+    file: Arc<LogFile>,
+    task: Task,
+}
+
+impl Schedule {
+    /// Puts a task on the queue.
+    pub(super) fn push(&self, at: Instant, file: Arc<LogFile>, task: Task) {
+        let mut state = self.state();
+        let sequence = state.sequence;
+        state.sequence += 1;
+        state.queue.push(Entry {
+            at,
+            sequence,
+            file,
+            task,
+        });
+        if state.sleeps_until.is_some_and(|until| at < until) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Asks for what frees the budget.
+    pub(super) fn relieve(&self) {
+        let mut state = self.state();
+        if !state.relieve {
+            state.relieve = true;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Ends the flusher.
+    pub(super) fn stop(&self) {
+        self.state().stop = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for the next task, at most until the sweep.
+    pub(super) fn next(&self, sweep_at: Instant) -> Next {
+        let mut state = self.state();
+        loop {
+            let now = Instant::now();
+            if state.stop {
+                return Next::Stop;
+            }
+            if std::mem::take(&mut state.relieve) {
+                return Next::Relieve;
+            }
+            if state.queue.peek().is_some_and(|entry| entry.at <= now)
+                && let Some(entry) = state.queue.pop()
+            {
+                return Next::Due(entry.file, entry.task);
+            }
+            if sweep_at <= now {
+                return Next::Sweep;
+            }
+            let until = state.queue.peek().map_or(sweep_at, |entry| entry.at.min(sweep_at));
+            state.sleeps_until = Some(until);
+            let waited = self.changed.wait_timeout(state, until - now);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.sleeps_until = None;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The earliest is the greatest, as the heap is one of maxima.
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.sequence).cmp(&(self.at, self.sequence))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Entry {}

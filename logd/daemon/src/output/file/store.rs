@@ -1,0 +1,320 @@
+//! All log files, found by their rendered paths; how many of them are open, and how much all of them buffer.
+
+use std::borrow::Borrow;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::{Counter, Gauge, counter, gauge};
+use tokio::sync::Notify;
+
+use super::budget::Budget;
+use super::log_file::{Evicted, LogFile, Progress};
+use super::output::FileOutput;
+use super::path::FilePath;
+use super::schedule::Schedule;
+use super::space::Space;
+
+/// The paths are spread over so many maps, each under a lock of its own, so that the threads seldom meet.
+const SHARDS: usize = 64;
+
+/// A file that nothing was written to for so many sweeps is closed and forgotten: that of a yesterday's date, or one that
+/// was deleted and would keep its blocks.
+const IDLE_SWEEPS: u8 = 6;
+
+/// How often the sweep goes through all files.
+pub(super) const SWEEP: Duration = Duration::from_secs(10);
+
+/// What the store may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoreLimits {
+    /// Bytes of lines that are not yet written, over all files.
+    pub(crate) buffer_bytes_max: usize,
+    /// Files open at a time.
+    pub(crate) open_files_max: usize,
+}
+
+/// All log files of the process.
+pub(crate) struct Store {
+    shards: Box<[Mutex<HashSet<ByPath>>]>,
+    hasher: RandomState,
+    open_files_max: usize,
+    open: AtomicUsize,
+    /// The open files in the order in which the hand of the clock visits them: one that was appended to since the last visit
+    /// is passed over once. That is the order of least recent use to within a turn, for the price of a flag per line.
+    clock: Mutex<VecDeque<Arc<LogFile>>>,
+    budget: Budget,
+    schedule: Schedule,
+    space: Space,
+    written: Notify,
+    metrics: StoreMetrics,
+}
+
+struct StoreMetrics {
+    open: Gauge,
+    opened: Counter,
+    evicted: Counter,
+    buffered_bytes: Gauge,
+}
+
+/// What a sender waits for before more is read from it.
+#[derive(Default)]
+pub(crate) struct HeldBack {
+    file: Option<Arc<LogFile>>,
+}
+
+impl HeldBack {
+    /// Remembers the file, if its senders are to wait.
+    pub(crate) fn note(&mut self, file: &Arc<LogFile>) {
+        if file.holds_back() {
+            self.file = Some(file.clone());
+        }
+    }
+}
+
+/// A file as an element of a set that is searched by path.
+struct ByPath(Arc<LogFile>);
+
+impl Borrow<[u8]> for ByPath {
+    fn borrow(&self) -> &[u8] {
+        self.0.path().as_bytes()
+    }
+}
+
+impl Hash for ByPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.path().as_bytes().hash(state);
+    }
+}
+
+impl PartialEq for ByPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.path().as_bytes() == other.0.path().as_bytes()
+    }
+}
+
+impl Eq for ByPath {}
+
+impl Store {
+    /// Without files yet.
+    pub(crate) fn new(limits: StoreLimits) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            open_files_max: limits.open_files_max.max(1),
+            open: AtomicUsize::new(0),
+            clock: Mutex::default(),
+            budget: Budget::new(limits.buffer_bytes_max),
+            schedule: Schedule::default(),
+            space: Space::default(),
+            written: Notify::new(),
+            metrics: StoreMetrics {
+                open: gauge!("logd_files_open"),
+                opened: counter!("logd_files_opened_total"),
+                evicted: counter!("logd_files_evicted_total"),
+                buffered_bytes: gauge!("logd_buffered_bytes"),
+            },
+        }
+    }
+
+    /// The file of a path, which belongs to `output` if it is new, and whether it was known. `trusted` is as in
+    /// [`FilePath::new`].
+    pub(crate) fn file(&self, path: &[u8], trusted: usize, output: &Arc<FileOutput>) -> (Arc<LogFile>, bool) {
+        let mut shard = self.shard(path);
+        if let Some(ByPath(file)) = shard.get(path) {
+            return (file.clone(), true);
+        }
+        let file = Arc::new(LogFile::new(
+            FilePath::new(path, trusted),
+            output.clone(),
+            Instant::now(),
+        ));
+        shard.insert(ByPath(file.clone()));
+        (file, false)
+    }
+
+    /// Waits until there is room for more lines, for a sender that is held back by nothing or by a file.
+    pub(crate) async fn room(&self, held_back: &mut HeldBack) {
+        loop {
+            let written = self.written.notified();
+            tokio::pin!(written);
+            // Before the look, so that what is written between the look and the wait is not missed.
+            written.as_mut().enable();
+            if held_back.file.as_ref().is_some_and(|file| !file.holds_back()) {
+                held_back.file = None;
+            }
+            if held_back.file.is_none() && !self.is_short_of_budget() {
+                return;
+            }
+            written.await;
+        }
+    }
+
+    /// Writes everything and closes every file, so that the next line opens its path anew.
+    pub(crate) fn reopen(&self) {
+        for file in self.all() {
+            file.close(self);
+        }
+    }
+
+    /// Hands the files over from the outputs of the old configuration to those of the new one. Files whose settings change
+    /// are written out and opened anew with the next line.
+    pub(crate) fn hand_over(&self, successor: impl Fn(&str) -> Option<Arc<FileOutput>>) {
+        for file in self.all() {
+            let old = file.output();
+            let Some(new) = successor(old.name()) else {
+                file.close(self);
+                continue;
+            };
+            if Arc::ptr_eq(&old, &new) {
+                continue;
+            }
+            let changed = old.settings() != new.settings();
+            file.set_output(new);
+            if changed {
+                file.close(self);
+            }
+        }
+    }
+
+    /// Writes and syncs everything, trying again until the deadline where there is no room. How many lines remain.
+    pub(crate) fn drain(&self, deadline: Instant) -> u64 {
+        /// Between attempts at a full disk.
+        const PAUSE: Duration = Duration::from_millis(50);
+        let mut remaining = self.all();
+        loop {
+            remaining.retain(|file| file.close(self) != Progress::Written);
+            if remaining.is_empty() || Instant::now() + PAUSE >= deadline {
+                return remaining.iter().map(|file| file.unwritten_lines()).sum();
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Lines that are in no file yet, as far as nobody is in a write.
+    pub(crate) fn unwritten_lines(&self) -> u64 {
+        self.all().iter().map(|file| file.unwritten_lines()).sum()
+    }
+
+    /// Files with a descriptor.
+    pub(crate) fn open_files(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that are rendered and not yet written, to a step per file.
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.budget.used()
+    }
+
+    /// Files that are closed for being idle, and entries of files that hold nothing: forgotten.
+    pub(super) fn sweep(&self) {
+        self.metrics.buffered_bytes.set(self.budget.used() as f64);
+        for shard in &self.shards {
+            let idle: Vec<Arc<LogFile>> = lock(shard)
+                .iter()
+                .filter(|entry| entry.0.is_idle_for(IDLE_SWEEPS))
+                .map(|entry| entry.0.clone())
+                .collect();
+            for file in &idle {
+                file.close(self);
+            }
+            if !idle.is_empty() {
+                lock(shard).retain(|entry| !(entry.0.is_idle_for(IDLE_SWEEPS) && entry.0.forget_if_empty()));
+            }
+        }
+        lock(&self.clock).retain(|file| !file.leave_clock_if_closed());
+    }
+
+    /// Writes buffers early, the largest first, until enough is free.
+    pub(super) fn relieve(&self) {
+        let mut files = self.all();
+        files.sort_by_cached_key(|file| std::cmp::Reverse(file.buffered()));
+        for file in files {
+            if self.budget.is_relieved() || file.buffered() == 0 {
+                break;
+            }
+            if !file.is_held_up() {
+                file.write_out(self);
+            }
+        }
+        self.written.notify_waiters();
+    }
+
+    /// Closes files until one more may be opened, as far as they are not in use.
+    pub(super) fn make_room_for_one_more(&self) {
+        if self.open.load(Ordering::Relaxed) < self.open_files_max {
+            return;
+        }
+        // Two turns of the hand: the first takes the flags away.
+        let mut visits = lock(&self.clock).len() * 2;
+        while visits > 0 && self.open.load(Ordering::Relaxed) >= self.open_files_max {
+            visits -= 1;
+            // Not in the `while let`: the lock would be held during the write.
+            let next = lock(&self.clock).pop_front();
+            let Some(file) = next else { return };
+            match file.evict(self) {
+                Evicted::Closed => self.metrics.evicted.increment(1),
+                Evicted::WasClosed => {}
+                Evicted::InUse => lock(&self.clock).push_back(file),
+            }
+        }
+    }
+
+    /// A file was opened; it is given where the clock does not know it.
+    pub(super) fn note_opened(&self, new_on_clock: Option<Arc<LogFile>>) {
+        self.metrics.opened.increment(1);
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        self.metrics.open.set((before + 1) as f64);
+        if let Some(file) = new_on_clock {
+            lock(&self.clock).push_back(file);
+        }
+    }
+
+    pub(super) fn note_closed(&self) {
+        let before = self.open.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.open.set((before - 1) as f64);
+    }
+
+    /// A batch has left the buffers: who waits for room may look again.
+    pub(super) fn note_written(&self) {
+        self.metrics.buffered_bytes.set(self.budget.used() as f64);
+        self.written.notify_waiters();
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    pub(super) fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    pub(super) fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Whether nothing more may be taken in; while it is not so yet but soon will be, buffers are written early.
+    fn is_short_of_budget(&self) -> bool {
+        if self.budget.is_short() {
+            self.schedule.relieve();
+        }
+        self.budget.is_spent()
+    }
+
+    fn all(&self) -> Vec<Arc<LogFile>> {
+        let of_shard = |shard: &Mutex<HashSet<ByPath>>| lock(shard).iter().map(|f| f.0.clone()).collect::<Vec<_>>();
+        self.shards.iter().flat_map(of_shard).collect()
+    }
+
+    fn shard(&self, path: &[u8]) -> MutexGuard<'_, HashSet<ByPath>> {
+        // The upper half: the set within the shard uses the lower bits of its own hash.
+        let index = (self.hasher.hash_one(path) >> 32) as usize % SHARDS;
+        lock(&self.shards[index])
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,3 @@
+//! Where messages go.
+
+pub(crate) mod file;

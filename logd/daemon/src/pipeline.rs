@@ -1,0 +1,277 @@
+//! The way of a message from its frame to its files: cleaned, parsed, routed by the rules, and rendered straight into the
+//! buffers of the files. Frames come from the inputs, many at a time; nothing is allocated for a message of the usual kind.
+//!
+//! A [`Pipeline`] is what one configuration makes of messages. A reload puts another in its place in one step, and each
+//! input takes up the new one with the next bytes it reads.
+
+mod scratch;
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use logd_core::control_chars::clean;
+use logd_core::message::{Origin, Shape};
+use logd_core::parse::parse;
+use logd_core::path::PathTemplate;
+use logd_core::route::{InputId, OutputId, Routed, Router};
+use logd_core::template::{Context, Template};
+use logd_core::time::{Timestamp, ZoneCache};
+use metrics::{Counter, counter};
+
+pub(crate) use scratch::Scratch;
+
+use crate::config::Config;
+use crate::output::file::{Appended, FileOutput, HeldBack, Store};
+
+/// What one configuration makes of messages.
+pub(crate) struct Pipeline {
+    hostname: Box<str>,
+    router: Router,
+    /// By [`OutputId`].
+    destinations: Box<[Destination]>,
+    /// By [`InputId`].
+    inputs: Box<[Arc<str>]>,
+    store: Arc<Store>,
+    metrics: PipelineMetrics,
+}
+
+/// An output, and what is rendered for it.
+struct Destination {
+    output: Arc<FileOutput>,
+    path: PathTemplate,
+    format: Template,
+}
+
+struct PipelineMetrics {
+    dropped: Counter,
+    unmatched: Counter,
+    file_hits: Counter,
+    file_misses: Counter,
+}
+
+/// No rule's `from` names this input: that of a connection which outlives its input.
+const NO_INPUT: InputId = InputId(u32::MAX);
+
+impl Pipeline {
+    /// The pipeline of a configuration; outputs that `known` has with the same settings go on as they are.
+    pub(crate) fn new(config: &mut Config, store: Arc<Store>, known: impl Fn(&str) -> Option<Arc<FileOutput>>) -> Self {
+        let destinations = config
+            .outputs
+            .drain(..)
+            .map(|output| Destination {
+                output: known(&output.name)
+                    .filter(|known| *known.settings() == output.settings)
+                    .unwrap_or_else(|| Arc::new(FileOutput::new(&output.name, output.settings))),
+                path: output.path,
+                format: output.format,
+            })
+            .collect();
+        Self {
+            hostname: config.hostname.clone(),
+            router: std::mem::replace(&mut config.router, Router::new(Vec::new())),
+            destinations,
+            inputs: config.inputs.iter().map(|input| input.name.clone()).collect(),
+            store,
+            metrics: PipelineMetrics {
+                dropped: counter!("logd_messages_dropped_total", "reason" => "rule"),
+                unmatched: counter!("logd_messages_dropped_total", "reason" => "no-rule"),
+                file_hits: counter!("logd_file_lookups_total", "result" => "hit"),
+                file_misses: counter!("logd_file_lookups_total", "result" => "miss"),
+            },
+        }
+    }
+
+    /// Its outputs.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = &Arc<FileOutput>> {
+        self.destinations.iter().map(|destination| &destination.output)
+    }
+
+    /// The output of this name.
+    pub(crate) fn output(&self, name: &str) -> Option<Arc<FileOutput>> {
+        self.outputs().find(|output| output.name() == name).cloned()
+    }
+
+    /// Begins a batch: what was read from one input at one time. `held_back` learns of files that hold its sender back.
+    pub(crate) fn batch<'b>(
+        &'b self,
+        input: &'b str,
+        scratch: &'b mut Scratch,
+        held_back: &'b mut HeldBack,
+    ) -> Batch<'b> {
+        let found = (0..).zip(&self.inputs).find(|(_, name)| ***name == *input);
+        Batch {
+            pipeline: self,
+            input: found.map_or(NO_INPUT, |(id, _)| InputId(id)),
+            input_name: input,
+            received: scratch.own_zone.now(),
+            scratch,
+            held_back,
+            tally: Tally::default(),
+        }
+    }
+}
+
+/// What came of the messages of a batch, to be counted together: counters are shared by all threads.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) messages: u64,
+    /// Indexed by [`Shape`].
+    pub(crate) shapes: [u64; 5],
+    pub(crate) truncated: u64,
+    dropped: u64,
+    unmatched: u64,
+    file_hits: u64,
+    file_misses: u64,
+}
+
+/// Messages on their way.
+pub(crate) struct Batch<'b> {
+    pipeline: &'b Pipeline,
+    input: InputId,
+    input_name: &'b str,
+    received: Timestamp,
+    scratch: &'b mut Scratch,
+    held_back: &'b mut HeldBack,
+    tally: Tally,
+}
+
+impl Batch<'_> {
+    /// Sends a frame on its way. `zone` is that of senders that don't name theirs.
+    pub(crate) fn message(&mut self, frame: &[u8], truncated: bool, peer: SocketAddr, zone: &mut ZoneCache) {
+        let clean = clean(frame);
+        let message = parse(&clean, self.received, zone);
+        self.tally.messages += 1;
+        self.tally.shapes[shape_index(message.shape)] += 1;
+        self.tally.truncated += u64::from(truncated);
+        let origin = Origin {
+            peer: Some(peer),
+            received: self.received,
+            input: self.input_name,
+            truncated,
+        };
+        let Self {
+            pipeline,
+            scratch,
+            held_back,
+            tally,
+            ..
+        } = self;
+        let Scratch {
+            path,
+            value,
+            uuids,
+            files,
+            ..
+        } = &mut **scratch;
+        let uuid = Cell::new(None);
+        let uuid = || match uuid.get() {
+            Some(known) => known,
+            None => {
+                let new = uuids.next();
+                uuid.set(Some(new));
+                new
+            }
+        };
+        let context = Context {
+            message: &message,
+            origin: &origin,
+            sender_name: None,
+            my_hostname: &pipeline.hostname,
+            now: self.received,
+            uuid: &uuid,
+        };
+        let routed = pipeline.router.route(&context, self.input, value, |_, output| {
+            let destination = &pipeline.destinations[output.0 as usize];
+            path.clear();
+            destination.path.render(&context, path);
+            let mut hit = true;
+            loop {
+                let file = files.find(output, path, || {
+                    let (file, known) = pipeline.store.file(path, destination.trusted(), &destination.output);
+                    hit = known;
+                    file
+                });
+                match file.append(&pipeline.store, |line| destination.render(&context, line)) {
+                    Appended::Gone => files.forget(output),
+                    Appended::Buffered | Appended::Dropped => {
+                        held_back.note(file);
+                        break;
+                    }
+                }
+            }
+            tally.file_hits += u64::from(hit);
+            tally.file_misses += u64::from(!hit);
+        });
+        match routed {
+            Routed::Matched => {}
+            Routed::Dropped(_) => tally.dropped += 1,
+            Routed::Unmatched => tally.unmatched += 1,
+        }
+    }
+
+    /// Counts what was done; what the input itself counts is handed back.
+    pub(crate) fn finish(self) -> Tally {
+        let metrics = &self.pipeline.metrics;
+        let counters = [
+            (&metrics.dropped, self.tally.dropped),
+            (&metrics.unmatched, self.tally.unmatched),
+            (&metrics.file_hits, self.tally.file_hits),
+            (&metrics.file_misses, self.tally.file_misses),
+        ];
+        for (counter, count) in counters {
+            if count > 0 {
+                counter.increment(count);
+            }
+        }
+        self.tally
+    }
+}
+
+impl Destination {
+    /// How much of a rendered path the administrator wrote.
+    fn trusted(&self) -> usize {
+        if self.path.is_fixed() {
+            usize::MAX
+        } else {
+            self.path.root().len()
+        }
+    }
+
+    /// Appends the line. A template that forgets the newline at its end gets one: a file has whole lines.
+    fn render(&self, context: &Context<'_>, line: &mut Vec<u8>) {
+        let start = line.len();
+        self.format.render(context, line);
+        if line.len() > start && line.last() != Some(&b'\n') {
+            line.push(b'\n');
+        }
+    }
+}
+
+/// The names of shapes in metrics, in the order of [`Tally::shapes`].
+pub(crate) const SHAPES: [&str; 5] = ["rfc5424", "rfc3164", "rfc3164-rfc3339", "device", "unparsed"];
+
+pub(crate) fn shape_index(shape: Shape) -> usize {
+    match shape {
+        Shape::Rfc5424 => 0,
+        Shape::Rfc3164 => 1,
+        Shape::Rfc3164Rfc3339 => 2,
+        Shape::Device => 3,
+        Shape::Unparsed => 4,
+    }
+}
+
+/// The time of a zone's clocks.
+pub(crate) trait Now {
+    /// Now, in this zone.
+    fn now(&mut self) -> Timestamp;
+}
+
+impl Now for ZoneCache {
+    fn now(&mut self) -> Timestamp {
+        // A clock before 1970 is not set yet.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.timestamp_at(i64::try_from(now.as_secs()).unwrap_or(i64::MAX), now.subsec_nanos())
+    }
+}

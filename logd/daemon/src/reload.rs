@@ -1,0 +1,139 @@
+//! A reload: another configuration takes the place of the running one, in full or not at all.
+//!
+//! Everything that can fail comes first: the files are read and checked, and the sockets that are new are bound. Then the
+//! pipeline is exchanged in one step, the sockets after it, and the open files are handed over to the new outputs. A message
+//! is treated by one configuration or the other, and none that was read is lost.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ballast_shared::config::Diagnostics;
+use ballast_shared::listen::BindError;
+use ballast_shared::supervise::Supervisor;
+use ballast_shared::systemd::Inherited;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+use tracing::warn;
+
+use crate::config::{self, Config, Control};
+use crate::input::{Inputs, Service};
+use crate::pipeline::Pipeline;
+
+/// Why a configuration was not taken.
+#[derive(Debug)]
+pub(crate) enum ReloadError {
+    /// It has errors: as `check` prints them.
+    Invalid(String),
+    /// Addresses that can't be had.
+    Bind(Vec<BindError>),
+    /// A setting that only a start can change: its name.
+    NeedsRestart(&'static str),
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(diagnostics) => f.write_str(diagnostics),
+            Self::Bind(errors) => {
+                for (index, error) in errors.iter().enumerate() {
+                    write!(f, "{}{error}", if index == 0 { "" } else { "\n" })?;
+                }
+                Ok(())
+            }
+            Self::NeedsRestart(setting) => write!(
+                f,
+                "`{setting}` has changed, which takes a restart; nothing was reloaded"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ReloadError {}
+
+/// The settings that a running daemon keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fixed {
+    work_dir: PathBuf,
+    control: Control,
+    user: Option<nix::unistd::Uid>,
+    group: Option<nix::unistd::Gid>,
+    buffer_bytes_max: usize,
+    open_files_max: Option<usize>,
+}
+
+impl Fixed {
+    /// Those of a configuration.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            work_dir: config.work_dir.clone(),
+            control: config.control.clone(),
+            user: config.process.uid(),
+            group: config.process.gid(),
+            buffer_bytes_max: config.buffer_bytes_max,
+            open_files_max: config.open_files_max,
+        }
+    }
+
+    /// The name of the first one that differs.
+    fn changed(&self, new: &Self) -> Option<&'static str> {
+        [
+            ("work-dir", self.work_dir != new.work_dir),
+            ("control.socket", self.control.socket != new.control.socket),
+            ("control.http", self.control.http != new.control.http),
+            ("process.user", self.user != new.user),
+            ("process.group", self.group != new.group),
+            ("buffer-max", self.buffer_bytes_max != new.buffer_bytes_max),
+            ("open-files-max", self.open_files_max != new.open_files_max),
+        ]
+        .into_iter()
+        .find_map(|(name, changed)| changed.then_some(name))
+    }
+}
+
+/// Reads the configuration and puts it in the place of the running one. Returns its `drain-timeout`.
+///
+/// # Errors
+/// Why it was not taken; nothing has changed then.
+pub(crate) async fn reload(
+    path: &Path,
+    fixed: &Fixed,
+    inputs: &mut Inputs,
+    service: &Arc<Service>,
+    supervisor: &Supervisor,
+    serving: &Handle,
+) -> Result<std::time::Duration, ReloadError> {
+    let path = path.to_owned();
+    let read = spawn_blocking(move || {
+        let diagnostics = Diagnostics::new();
+        let config = config::read(&path, &diagnostics);
+        (config, diagnostics.to_string())
+    });
+    let (config, said) = read.await.expect("reading a configuration does not panic");
+    let Some(mut config) = config else {
+        return Err(ReloadError::Invalid(said));
+    };
+    if !said.is_empty() {
+        warn!("{}", said.trim_end());
+    }
+    if let Some(setting) = fixed.changed(&Fixed::of(&config)) {
+        return Err(ReloadError::NeedsRestart(setting));
+    }
+    let prepared = inputs
+        .prepare(&config.inputs, &mut Inherited::default())
+        .map_err(ReloadError::Bind)?;
+
+    let running = service.pipeline.load_full();
+    let pipeline = Arc::new(Pipeline::new(&mut config, service.store.clone(), |name| {
+        running.output(name)
+    }));
+    service.pipeline.store(pipeline.clone());
+    {
+        let _serving = serving.enter();
+        inputs.apply(prepared, supervisor);
+    }
+    let store = service.store.clone();
+    let handed_over = spawn_blocking(move || store.hand_over(|name| pipeline.output(name)));
+    handed_over.await.expect("handing files over does not panic");
+    Ok(config.drain_timeout)
+}
