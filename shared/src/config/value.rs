@@ -100,6 +100,12 @@ impl<'a> Value<'a> {
         matches!(self.inner, DeValue::Table(_))
     }
 
+    /// Whether it is a list: for keys that take one value or several.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        matches!(self.inner, DeValue::Array(_))
+    }
+
     /// The text of a string or of a number as written, for types that take both.
     pub(super) fn text_or_number(&self) -> Option<Cow<'a, str>> {
         match self.inner {
@@ -159,7 +165,7 @@ macro_rules! whole_numbers {
         }
     )*};
 }
-whole_numbers!(u8, u16, u32, u64, usize);
+whole_numbers!(u8, u16, u32, u64, usize, i64);
 
 /// Relative paths are relative to the file that names them.
 impl FromValue for PathBuf {
