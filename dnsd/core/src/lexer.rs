@@ -50,7 +50,11 @@ pub(crate) struct Cursor {
     depth: u32,
     /// The last token, or the outermost open parenthesis when the text ended inside it.
     mark: Place,
+    /// Where that token's first byte is in the text.
+    mark_at: usize,
     opened: Place,
+    /// Whether the last thing taken was the end of a line or of the text.
+    ended: bool,
 }
 
 impl Cursor {
@@ -60,8 +64,26 @@ impl Cursor {
         line_start: 0,
         depth: 0,
         mark: Place { line: 1, column: 1 },
+        mark_at: 0,
+        ended: false,
         opened: Place { line: 1, column: 1 },
     };
+
+    /// The place of the last token, or of what an error is about.
+    pub(crate) fn place(&self) -> Place {
+        self.mark
+    }
+
+    /// The last token as it stands in `text`; empty when it was the end of a line.
+    pub(crate) fn last_token<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        let end = if self.ended { self.mark_at } else { self.at };
+        text.get(self.mark_at..end).unwrap_or(&[])
+    }
+
+    fn set_mark(&mut self) {
+        self.mark = self.here();
+        self.mark_at = self.at;
+    }
 
     fn here(&self) -> Place {
         Place {
@@ -105,7 +127,12 @@ impl<'t, 'c> Lexer<'t, 'c> {
         Self { text, cursor }
     }
 
-    /// The place of the last token, or of what an error is about.
+    /// The line of the last token.
+    pub(crate) fn line(&self) -> u32 {
+        self.cursor.mark.line
+    }
+
+    /// The place of the last token.
     pub(crate) fn place(&self) -> Place {
         self.cursor.mark
     }
@@ -121,6 +148,7 @@ impl<'t, 'c> Lexer<'t, 'c> {
     }
 
     pub(crate) fn next(&mut self) -> Result<Lexeme<'t>, LexError> {
+        self.cursor.ended = false;
         loop {
             let Some(&byte) = self.text.get(self.cursor.at) else {
                 return self.text_end();
@@ -128,9 +156,10 @@ impl<'t, 'c> Lexer<'t, 'c> {
             match BYTE_CLASSES[usize::from(byte)] {
                 BLANK => self.cursor.at += 1,
                 LINE_END => {
-                    self.cursor.mark = self.cursor.here();
+                    self.cursor.set_mark();
                     self.pass_line_end(byte);
                     if self.cursor.depth == 0 {
+                        self.cursor.ended = true;
                         return Ok(Lexeme::LineEnd);
                     }
                 }
@@ -143,7 +172,7 @@ impl<'t, 'c> Lexer<'t, 'c> {
                     self.cursor.at += 1;
                 }
                 CLOSE => {
-                    self.cursor.mark = self.cursor.here();
+                    self.cursor.set_mark();
                     self.cursor.at += 1;
                     self.cursor.depth = self
                         .cursor
@@ -157,13 +186,12 @@ impl<'t, 'c> Lexer<'t, 'c> {
         }
     }
 
-    /// Goes on to the end of the record, so that the next one can be read after an error. Parentheses that were opened
-    /// are honoured; when the text can't be cut any more, the line's end has to do.
+    /// Goes on to the end of the record unless it has been taken, so that the next one can be read after an error.
+    /// Parentheses that were opened are honoured; when the text can't be cut any more, the line's end has to do.
     pub(crate) fn skip_record(&mut self) {
-        loop {
+        while !self.cursor.ended {
             match self.next() {
-                Ok(Lexeme::Token(_)) => {}
-                Ok(Lexeme::LineEnd | Lexeme::TextEnd) => return,
+                Ok(_) => {}
                 Err(_) => {
                     self.cursor.depth = 0;
                     return self.skip_line();
@@ -186,10 +214,12 @@ impl<'t, 'c> Lexer<'t, 'c> {
     fn text_end(&mut self) -> Result<Lexeme<'t>, LexError> {
         if self.cursor.depth > 0 {
             self.cursor.depth = 0;
+            self.cursor.set_mark();
             self.cursor.mark = self.cursor.opened;
             return Err(LexError::UnbalancedParentheses);
         }
-        self.cursor.mark = self.cursor.here();
+        self.cursor.set_mark();
+        self.cursor.ended = true;
         Ok(Lexeme::TextEnd)
     }
 
@@ -209,7 +239,7 @@ impl<'t, 'c> Lexer<'t, 'c> {
     }
 
     fn word(&mut self) -> Result<Lexeme<'t>, LexError> {
-        self.cursor.mark = self.cursor.here();
+        self.cursor.set_mark();
         let start = self.cursor.at;
         let mut at = start;
         while let Some(&byte) = self.text.get(at) {
@@ -234,7 +264,7 @@ impl<'t, 'c> Lexer<'t, 'c> {
     }
 
     fn quoted(&mut self) -> Result<Lexeme<'t>, LexError> {
-        self.cursor.mark = self.cursor.here();
+        self.cursor.set_mark();
         self.cursor.at += 1;
         let start = self.cursor.at;
         loop {
@@ -285,7 +315,7 @@ mod tests {
                 }
                 Ok(Lexeme::LineEnd) => out.push("/".into()),
                 Ok(Lexeme::TextEnd) => return Ok(out.join("|")),
-                Err(error) => return Err((error, lexer.place())),
+                Err(error) => return Err((error, lexer.cursor.place())),
             }
         }
     }
@@ -339,6 +369,6 @@ mod tests {
         assert!(matches!(lexer.next(), Ok(Lexeme::Token(Token { text: b"e", .. }))));
         lexer.skip_record();
         assert!(matches!(lexer.next(), Ok(Lexeme::Token(Token { text: b"g", .. }))));
-        assert_eq!(lexer.place(), Place { line: 4, column: 1 });
+        assert_eq!(lexer.cursor.place(), Place { line: 4, column: 1 });
     }
 }

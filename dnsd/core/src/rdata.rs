@@ -32,6 +32,7 @@ use std::fmt;
 pub use error::RdataError;
 pub use field::NameUse;
 pub(crate) use number::parse_period;
+pub(crate) use string::push_unescaped;
 pub(crate) use words::Words;
 
 use crate::lexer::{Cursor, Lexer};

@@ -113,11 +113,8 @@ fn print(wire: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{separator}{negation}{}:", item.family)?;
         let mut octets = [0; 16];
         octets[..item.address.len()].copy_from_slice(item.address);
-        if item.family == IPV4 {
-            print_ipv4(&octets, f)?
-        } else {
-            print_ipv6(&octets, f)?
-        }
+        let print_address = if item.family == IPV4 { print_ipv4 } else { print_ipv6 };
+        print_address(&octets, f)?;
         write!(f, "/{}", item.prefix)?;
         rest = after;
     }

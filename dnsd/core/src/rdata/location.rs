@@ -100,8 +100,7 @@ fn is_letter(word: &[u8]) -> bool {
 fn parse_centimetres(word: &[u8]) -> Result<i64, RdataError> {
     let (negative, word) = match word {
         [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
+        unsigned => (false, unsigned.strip_prefix(b"+").unwrap_or(unsigned)),
     };
     let metres = word
         .strip_suffix(b"m")

@@ -34,10 +34,9 @@ const E164: u8 = 1;
 pub(super) const ATMA: Field = Field::new(
     |wire| match wire {
         [E164, digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => Ok(wire.len()),
-        [E164, ..] => Err(RdataError::BadSyntax),
         [END_SYSTEM, _, ..] => Ok(wire.len()),
-        [_, _, ..] => Err(RdataError::BadSyntax),
-        _ => Err(RdataError::Truncated),
+        [] | [_] => Err(RdataError::Truncated),
+        _ => Err(RdataError::BadSyntax),
     },
     |words, out| {
         let word = words.word()?;

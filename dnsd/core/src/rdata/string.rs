@@ -132,7 +132,7 @@ fn push_counted(octets: &[u8], out: &mut Vec<u8>) -> Result<(), RdataError> {
 }
 
 /// Appends `text` with its `\X` and `\DDD` escapes resolved.
-pub(super) fn push_unescaped(text: &[u8], out: &mut Vec<u8>) -> Result<(), RdataError> {
+pub(crate) fn push_unescaped(text: &[u8], out: &mut Vec<u8>) -> Result<(), RdataError> {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..at]);

@@ -49,7 +49,11 @@ fn read(words: &mut Words<'_, '_>, out: &mut Vec<u8>) -> Result<(), RdataError> 
             text = Some(unescaped);
         }
         // A value under `keyNNNNN` is its wire form, also where the key has a name (§2.1).
-        let value = if word.starts_with(b"key") { text.unwrap_or_default() } else { value::parse(key, text.as_deref())? };
+        let value = if word.starts_with(b"key") {
+            text.unwrap_or_default()
+        } else {
+            value::parse(key, text.as_deref())?
+        };
         value::check(key, &value)?;
         match found.binary_search_by_key(&key, |(key, _)| *key) {
             Ok(_) => return Err(RdataError::DuplicateParameter),

@@ -27,11 +27,6 @@ impl<'t, 'c> Words<'t, 'c> {
         self.origin
     }
 
-    /// Whether the end of the line has been taken.
-    pub(crate) fn ended(&self) -> bool {
-        self.ended
-    }
-
     /// The next word or string; `None` at the end of the line, then and ever after.
     pub(crate) fn next(&mut self) -> Result<Option<Token<'t>>, RdataError> {
         if let Some(token) = self.put_back.take() {

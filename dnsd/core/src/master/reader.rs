@@ -1,0 +1,514 @@
+//! The reader: lines in, records out.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::directive::Directive;
+use super::error::{MasterError, MasterErrorKind, MasterWarning, MasterWarningKind};
+use super::generate::Generate;
+use super::limits::Limits;
+use super::source::{Source, Sources};
+use crate::lexer::{Cursor, Lexeme, Lexer, Place, Token};
+use crate::name::{Name, NameBuf, NameRef};
+use crate::rdata::{self, RdataError, Words, parse_period};
+use crate::record::Record;
+use crate::rrtype::{Class, Type};
+
+/// The most seconds that a TTL can have (RFC 2181 §8).
+const TTL_MAX: u32 = i32::MAX as u32;
+/// How much of a wrong word an error shows.
+const SHOWN_BYTES_MAX: usize = 64;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// One of the files that a reader has opened, in the order of opening: see [`Reader::files`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId(pub(super) u32);
+
+/// A record as read; it lives until the next one is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordRef<'r> {
+    /// The name it belongs to.
+    pub owner: NameRef<'r>,
+    /// The zone's class.
+    pub class: Class,
+    /// Seconds, up to 2^31 − 1.
+    pub ttl: u32,
+    /// Its type.
+    pub rtype: Type,
+    /// Valid wire form of the type, names uncompressed.
+    pub rdata: &'r [u8],
+    /// The file it stands in.
+    pub file: FileId,
+    /// The line it starts on, from 1.
+    pub line: u32,
+}
+
+impl RecordRef<'_> {
+    /// An owned copy.
+    pub fn to_record(&self) -> Record {
+        let Self {
+            owner,
+            class,
+            ttl,
+            rtype,
+            rdata,
+            ..
+        } = *self;
+        Record {
+            owner: owner.to_name(),
+            class,
+            ttl,
+            rtype,
+            rdata: rdata.into(),
+        }
+    }
+}
+
+/// Reads a master file and what it includes.
+pub struct Reader<'s, 'o> {
+    sources: &'o mut dyn Sources<'s>,
+    limits: Limits,
+    class: Class,
+    /// The names of all files ever opened; a [`FileId`] is an index into them.
+    files: Vec<Arc<str>>,
+    /// The files being read: each includes the next.
+    open: Vec<OpenFile<'s>>,
+    ttls: Ttls,
+    owner: Owner,
+    rdata: Vec<u8>,
+    generating: Option<Generate>,
+    generated: u64,
+    errors: usize,
+    /// What an error is about when it isn't the last token.
+    blamed: Option<(Place, Box<[u8]>)>,
+    /// What was odd about the line being read.
+    odd: Vec<MasterWarningKind>,
+    warnings: Vec<MasterWarning>,
+}
+
+struct OpenFile<'s> {
+    id: FileId,
+    text: Cow<'s, [u8]>,
+    cursor: Cursor,
+    origin: NameBuf,
+    /// The owner when this file was included: the including file goes on with it.
+    owner_outside: Owner,
+}
+
+/// The owner of the last record that named one.
+#[derive(Clone)]
+struct Owner {
+    name: NameBuf,
+    known: bool,
+    /// Whether the origin has changed since the name was read.
+    origin_changed: bool,
+}
+
+/// Where a record's TTL comes from when it has none of its own.
+#[derive(Default)]
+struct Ttls {
+    /// `$TTL` (RFC 2308 §4), or the SOA's minimum.
+    default: Option<u32>,
+    /// The last one written (RFC 1035 §5.1).
+    last: Option<u32>,
+    warned: bool,
+}
+
+/// What stands between owner and data.
+pub(super) struct Head {
+    pub(super) ttl: Option<u32>,
+    pub(super) rtype: Type,
+}
+
+enum Step {
+    /// The record's data is in the reader's buffer, its owner there or with `$GENERATE`.
+    Record { ttl: u32, rtype: Type, line: u32 },
+    /// Something else has been read.
+    Other,
+    /// All files have ended.
+    End,
+}
+
+impl<'s, 'o> Reader<'s, 'o> {
+    /// Reads `file` as records of `class` below `origin`.
+    pub fn new(
+        origin: &Name,
+        class: Class,
+        file: Source<'s>,
+        sources: &'o mut dyn Sources<'s>,
+        limits: Limits,
+    ) -> Self {
+        let mut reader = Self {
+            sources,
+            limits,
+            class,
+            files: Vec::new(),
+            open: Vec::new(),
+            ttls: Ttls::default(),
+            owner: Owner {
+                name: NameBuf::root(),
+                known: false,
+                origin_changed: false,
+            },
+            rdata: Vec::new(),
+            generating: None,
+            generated: 0,
+            errors: 0,
+            blamed: None,
+            odd: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let mut buffer = NameBuf::root();
+        buffer.set(origin.as_name_ref());
+        reader.push_file(file, buffer);
+        reader
+    }
+
+    /// The next record or error; `None` at the end. After an error reading goes on with the next record.
+    pub fn next_record(&mut self) -> Option<Result<RecordRef<'_>, MasterError>> {
+        let (ttl, rtype, line) = loop {
+            let step = if self.generating.is_some() {
+                self.step_generating()
+            } else {
+                self.step()
+            };
+            match step {
+                Ok(Step::Record { ttl, rtype, line }) => break (ttl, rtype, line),
+                Ok(Step::Other) => {}
+                Ok(Step::End) => return None,
+                Err(kind) => return Some(Err(self.fail(kind))),
+            }
+        };
+        for kind in std::mem::take(&mut self.odd) {
+            self.warn(line, kind);
+        }
+        let owner = self
+            .generating
+            .as_ref()
+            .map_or(self.owner.name.as_name_ref(), Generate::owner);
+        let file = self.open.last().map_or(FileId(0), |file| file.id);
+        Some(Ok(RecordRef {
+            owner,
+            class: self.class,
+            ttl,
+            rtype,
+            rdata: &self.rdata,
+            file,
+            line,
+        }))
+    }
+
+    /// The names of the files opened so far: the first one and every included one, again when it was included again.
+    pub fn files(&self) -> &[Arc<str>] {
+        &self.files
+    }
+
+    /// The name of a record's file.
+    pub fn file_name(&self, id: FileId) -> &Arc<str> {
+        &self.files[id.0 as usize]
+    }
+
+    /// What was odd so far, at most [`Limits::warnings_max`] of it.
+    pub fn warnings(&self) -> &[MasterWarning] {
+        &self.warnings
+    }
+
+    /// Reads one line, or several that parentheses join.
+    fn step(&mut self) -> Result<Step, MasterErrorKind> {
+        let Some(OpenFile {
+            text, cursor, origin, ..
+        }) = self.open.last_mut()
+        else {
+            return Ok(Step::End);
+        };
+        let mut lexer = Lexer::new(text, cursor);
+        let blank = lexer.starts_blank();
+        let first = match lexer.next()? {
+            Lexeme::Token(token) => token,
+            Lexeme::LineEnd => return Ok(Step::Other),
+            Lexeme::TextEnd => {
+                self.close_file();
+                return Ok(Step::Other);
+            }
+        };
+        if !blank && !first.quoted && first.text.starts_with(b"$") {
+            let directive = Directive::read(first.text, &mut lexer, origin.as_name_ref(), self.class)?;
+            self.follow(directive)?;
+            return Ok(Step::Other);
+        }
+        let line = lexer.line();
+        if line == 1 && first.text.starts_with(BYTE_ORDER_MARK) {
+            return Err(MasterErrorKind::ByteOrderMark);
+        }
+        let type_word = if blank {
+            self.owner.inherit(&mut self.odd)?;
+            first
+        } else {
+            self.owner.read(first.text, origin.as_name_ref())?;
+            next_token(&mut lexer)?
+        };
+        let head = Head::read(type_word, &mut lexer, self.class)?;
+        let ttl = self.ttls.choose(head.ttl, &mut self.odd);
+        if ttl.is_none() && head.rtype != Type::SOA {
+            return Err(MasterErrorKind::NoTtl);
+        }
+        let mut words = Words::new(lexer, Some(origin.as_name_ref()));
+        rdata::read(head.rtype, &mut words, &mut self.rdata)?;
+        let ttl = ttl.unwrap_or_else(|| self.ttls.take_minimum(&self.rdata, &mut self.odd));
+        Ok(Step::Record {
+            ttl,
+            rtype: head.rtype,
+            line,
+        })
+    }
+
+    fn follow(&mut self, directive: Directive) -> Result<(), MasterErrorKind> {
+        match directive {
+            Directive::Origin(origin) => {
+                if let Some(file) = self.open.last_mut() {
+                    file.origin = origin;
+                }
+                self.owner.origin_changed = true;
+            }
+            Directive::Ttl(ttl) => {
+                self.ttls.default = Some(cap_ttl(ttl, &mut self.odd));
+                self.ttls.last = self.ttls.default;
+            }
+            Directive::Include { name, origin, place } => self.include(&name, origin, place)?,
+            Directive::Generate(mut generate) => match self.ttls.choose(generate.head.ttl, &mut self.odd) {
+                Some(ttl) => {
+                    generate.head.ttl = Some(ttl);
+                    self.generating = Some(*generate);
+                }
+                None => return Err(MasterErrorKind::NoTtl),
+            },
+            Directive::Date => {}
+        }
+        Ok(())
+    }
+
+    /// Starts to read an included file (RFC 1035 §5.1). It inherits the owner; its origins and owners don't outlast it,
+    /// its `$TTL` does, as with BIND.
+    fn include(&mut self, name: &[u8], origin: Option<NameBuf>, place: Place) -> Result<(), MasterErrorKind> {
+        self.blamed = Some((place, shown(name)));
+        if self.open.len() >= self.limits.open_files_max {
+            return Err(MasterErrorKind::IncludeTooDeep);
+        }
+        if self.files.len() > self.limits.includes_max {
+            return Err(MasterErrorKind::TooManyIncludes);
+        }
+        let Some(including) = self.open.last() else {
+            return Ok(());
+        };
+        let file = self
+            .sources
+            .open(name, &self.files[including.id.0 as usize])
+            .map_err(MasterErrorKind::Include)?;
+        self.blamed = None;
+        let inherited = including.origin.clone();
+        self.owner.origin_changed |= origin.is_some();
+        self.push_file(file, origin.unwrap_or(inherited));
+        Ok(())
+    }
+
+    fn push_file(&mut self, file: Source<'s>, origin: NameBuf) {
+        // Below the limit on includes, and that is a count of files that were opened.
+        let id = FileId(self.files.len() as u32);
+        self.files.push(file.name.into());
+        self.open.push(OpenFile {
+            id,
+            text: file.text,
+            cursor: Cursor::START,
+            origin,
+            owner_outside: self.owner.clone(),
+        });
+    }
+
+    fn close_file(&mut self) {
+        let Some(file) = self.open.last() else { return };
+        if file.text.last().is_some_and(|&last| last != b'\n' && last != b'\r') {
+            self.warn(file.cursor.place().line, MasterWarningKind::NoFinalNewline);
+        }
+        if let Some(file) = self.open.pop() {
+            self.owner = file.owner_outside;
+        }
+    }
+
+    fn step_generating(&mut self) -> Result<Step, MasterErrorKind> {
+        let Some((generate, file)) = self.generating.as_mut().zip(self.open.last()) else {
+            return Ok(Step::End);
+        };
+        let Some(value) = generate.take_value() else {
+            self.generating = None;
+            return Ok(Step::Other);
+        };
+        self.generated += 1;
+        let made = if self.generated > self.limits.generated_max {
+            Err(MasterErrorKind::TooManyGenerated)
+        } else {
+            generate.make(value, file.origin.as_name_ref(), &mut self.rdata)
+        };
+        let (place, Head { ttl, rtype }) = (generate.place, &generate.head);
+        match made {
+            // The TTL was settled when the directive was read.
+            Ok(()) => Ok(Step::Record {
+                ttl: ttl.unwrap_or(0),
+                rtype: *rtype,
+                line: place.line,
+            }),
+            Err(kind) => {
+                self.blamed = Some((place, Box::default()));
+                self.generating = None;
+                Err(kind)
+            }
+        }
+    }
+
+    /// Makes the error that the caller gets, and gets over it.
+    fn fail(&mut self, kind: MasterErrorKind) -> MasterError {
+        self.errors += 1;
+        self.odd.clear();
+        let blamed = self.blamed.take();
+        let Some(OpenFile { id, text, cursor, .. }) = self.open.last_mut() else {
+            return MasterError {
+                file: "".into(),
+                line: 0,
+                column: 0,
+                kind,
+                token: Box::default(),
+            };
+        };
+        let (place, token) = blamed.unwrap_or_else(|| (cursor.place(), shown(cursor.last_token(text))));
+        Lexer::new(text, cursor).skip_record();
+        let file = self.files[id.0 as usize].clone();
+        let Place { line, column } = place;
+        if self.errors >= self.limits.errors_max {
+            self.open.clear();
+            self.generating = None;
+            return MasterError {
+                file,
+                line,
+                column,
+                kind: MasterErrorKind::TooManyErrors,
+                token: Box::default(),
+            };
+        }
+        MasterError {
+            file,
+            line,
+            column,
+            kind,
+            token,
+        }
+    }
+
+    fn warn(&mut self, line: u32, kind: MasterWarningKind) {
+        if let Some(file) = self.open.last()
+            && self.warnings.len() < self.limits.warnings_max
+        {
+            self.warnings.push(MasterWarning {
+                file: self.files[file.id.0 as usize].clone(),
+                line,
+                kind,
+            });
+        }
+    }
+}
+
+impl Owner {
+    fn read(&mut self, text: &[u8], origin: NameRef<'_>) -> Result<(), MasterErrorKind> {
+        // After a wrong name the lines that leave theirs out belong to nobody.
+        self.known = false;
+        self.name.set_text(text, Some(origin))?;
+        self.known = true;
+        self.origin_changed = false;
+        Ok(())
+    }
+
+    fn inherit(&mut self, odd: &mut Vec<MasterWarningKind>) -> Result<(), MasterErrorKind> {
+        if !self.known {
+            return Err(MasterErrorKind::NoOwner);
+        }
+        if std::mem::take(&mut self.origin_changed) {
+            odd.push(MasterWarningKind::OwnerAcrossOrigin);
+        }
+        Ok(())
+    }
+}
+
+impl Ttls {
+    /// A record's TTL: its own, `$TTL`'s, or that of the record before; `None` when there is none yet.
+    fn choose(&mut self, own: Option<u32>, odd: &mut Vec<MasterWarningKind>) -> Option<u32> {
+        if let Some(own) = own {
+            let own = cap_ttl(own, odd);
+            self.last = Some(own);
+            return Some(own);
+        }
+        if self.default.is_none() && self.last.is_some() && !self.warned {
+            self.warned = true;
+            odd.push(MasterWarningKind::TtlOfRecordBefore);
+        }
+        self.default.or(self.last)
+    }
+
+    /// The SOA's minimum, which becomes the default: what BIND does with a zone that starts without any TTL.
+    fn take_minimum(&mut self, soa: &[u8], odd: &mut Vec<MasterWarningKind>) -> u32 {
+        odd.push(MasterWarningKind::SoaMinimumAsTtl);
+        let minimum = soa.last_chunk().map_or(0, |octets| u32::from_be_bytes(*octets));
+        let minimum = cap_ttl(minimum, odd);
+        self.default = Some(minimum);
+        minimum
+    }
+}
+
+fn cap_ttl(ttl: u32, odd: &mut Vec<MasterWarningKind>) -> u32 {
+    if ttl > TTL_MAX {
+        odd.push(MasterWarningKind::TtlTooLarge);
+        return 0;
+    }
+    ttl
+}
+
+impl Head {
+    /// Reads TTL and class, either of which may be missing and either first, and the type.
+    pub(super) fn read(first: Token<'_>, lexer: &mut Lexer<'_, '_>, class: Class) -> Result<Self, MasterErrorKind> {
+        let mut ttl = None;
+        let mut class_given = false;
+        let mut token = first;
+        loop {
+            if token.quoted {
+                return Err(RdataError::Quoted.into());
+            }
+            // No type and no class begins with a digit.
+            if ttl.is_none() && token.text.first().is_some_and(u8::is_ascii_digit) {
+                ttl = Some(parse_period(token.text)?);
+            } else if let Some(given) = Class::parse(token.text).filter(|_| !class_given) {
+                if given != class {
+                    return Err(MasterErrorKind::WrongClass);
+                }
+                class_given = true;
+            } else {
+                break;
+            }
+            token = next_token(lexer)?;
+        }
+        let rtype = Type::parse(token.text).ok_or(MasterErrorKind::UnknownType)?;
+        match rtype {
+            Type::MD | Type::MF => Err(MasterErrorKind::ObsoleteType),
+            // Number 0 is reserved (RFC 6895 §3.1).
+            _ if rtype.is_meta() || rtype.0 == 0 => Err(MasterErrorKind::MetaType),
+            _ => Ok(Self { ttl, rtype }),
+        }
+    }
+}
+
+pub(super) fn next_token<'t>(lexer: &mut Lexer<'t, '_>) -> Result<Token<'t>, MasterErrorKind> {
+    match lexer.next()? {
+        Lexeme::Token(token) => Ok(token),
+        Lexeme::LineEnd | Lexeme::TextEnd => Err(RdataError::Missing.into()),
+    }
+}
+
+fn shown(token: &[u8]) -> Box<[u8]> {
+    token[..token.len().min(SHOWN_BYTES_MAX)].into()
+}
