@@ -1,0 +1,17 @@
+//! DNS messages over bytes (RFC 1035 §4): what is read of a request, in place, and how a reply is written.
+//!
+//! Requests come from the network as they are; [`Request::parse`] takes what the answer path needs and names what is
+//! wrong with the rest. Replies go through [`Writer`] into a buffer that the caller made.
+
+mod code;
+mod compression;
+mod edns;
+mod header;
+mod request;
+mod writer;
+
+pub use code::{Opcode, Rcode};
+pub use edns::Edns;
+pub use header::{Flags, HEADER_BYTES, Header};
+pub use request::{Question, Request, RequestError};
+pub use writer::{Full, Mark, Section, Writer};
