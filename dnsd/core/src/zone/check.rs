@@ -1,0 +1,147 @@
+//! What is wrong with a zone that could be compiled: what `named-checkzone` finds, and a little more.
+//!
+//! Severities are those of BIND 9.18's `named-checkzone` with its defaults, tried case by case. Where this differs:
+//! - nothing outside of the zone is asked for, so a target in another zone is never missing;
+//! - records below a DNAME are warned of, and a record set that no message can hold is an error; BIND says neither;
+//! - a target that looks like an address is told by its labels, as its text is gone, relative or absolute;
+//! - TTLs that differ are warned of wherever the records stand, not only in neighbouring lines;
+//! - BIND's `max-records-per-type` is a setting of the server's, not a property of the zone.
+
+mod host_name;
+mod targets;
+
+use super::{Compiled, Finding, FindingKind, Node, Position, Positions, RecordSet, Severity, Zone};
+use crate::rrtype::Type;
+use host_name::is_host_name;
+
+/// How many findings one check keeps: who has more than this many has one mistake many times.
+const FINDINGS_MAX: usize = 1000;
+
+/// The longest message (RFC 1035 §4.2.2), and what of a record is neither name nor data: its owner, a pointer to the
+/// question, and the fixed fields.
+const MESSAGE_BYTES_MAX: usize = 65535;
+const RECORD_BYTES: usize = 12;
+
+/// Checks a zone. Findings are in canonical order of their owners; the zone is to be refused if one is an error.
+pub fn check(compiled: &Compiled) -> Vec<Finding> {
+    let mut check = Check {
+        zone: &compiled.zone,
+        positions: &compiled.positions,
+        findings: Vec::new(),
+    };
+    if check.zone.apex().set(Type::NS).is_none() {
+        check.find(FindingKind::NoNs, check.zone.apex(), None);
+    }
+    for node in check.zone.nodes() {
+        check.check_node(node);
+    }
+    check.findings
+}
+
+/// Whether any of these findings keeps a zone from being served.
+pub fn has_errors(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity() == Severity::Error)
+}
+
+struct Check<'z> {
+    zone: &'z Zone,
+    positions: &'z Positions,
+    findings: Vec<Finding>,
+}
+
+impl<'z> Check<'z> {
+    fn find(&mut self, kind: FindingKind, node: Node<'z>, set: Option<RecordSet<'z>>) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(Finding {
+                kind,
+                owner: node.name().to_name(),
+                rtype: set.map(RecordSet::rtype),
+                position: set.and_then(|set| self.position(set)),
+            });
+        }
+    }
+
+    fn position(&self, set: RecordSet<'z>) -> Option<Position> {
+        self.positions.of(set)
+    }
+
+    fn check_node(&mut self, node: Node<'z>) {
+        let Some(first) = node.sets().next() else { return };
+        if node.name().labels().skip(1).any(|label| label == b"*") {
+            self.find(FindingKind::AsteriskInside, node, Some(first));
+        }
+        self.check_singletons(node);
+        for set in node.sets() {
+            self.check_size(node, set);
+        }
+        match node.barrier() {
+            None => {
+                self.check_owner(node);
+                self.check_spf(node);
+                self.check_targets(node);
+            }
+            Some(barrier) if barrier == node => self.check_targets(node),
+            Some(barrier) if barrier.is_delegation() => {}
+            Some(_) => self.find(FindingKind::HiddenByDname, node, Some(first)),
+        }
+    }
+
+    /// The types of which a name has at most one record, and what may not stand beside them.
+    fn check_singletons(&mut self, node: Node<'z>) {
+        for set in node.sets() {
+            match set.rtype() {
+                Type::CNAME => {
+                    if set.count() > 1 {
+                        self.find(FindingKind::SeveralCnames, node, Some(set));
+                    }
+                    if node.sets().any(|other| !goes_with_cname(other.rtype())) {
+                        self.find(FindingKind::CnameAndOtherData, node, Some(set));
+                    }
+                }
+                Type::DNAME if set.count() > 1 => self.find(FindingKind::SeveralDnames, node, Some(set)),
+                Type::SOA if !node.is_apex() => self.find(FindingKind::SoaNotAtApex, node, Some(set)),
+                Type::NS if node.name().is_wildcard() => self.find(FindingKind::NsAtWildcard, node, Some(set)),
+                _ => {}
+            }
+        }
+    }
+
+    fn check_size(&mut self, node: Node<'z>, set: RecordSet<'z>) {
+        let records: usize = set.rdatas().map(|rdata| RECORD_BYTES + rdata.len()).sum();
+        // The header, the question, and the records behind them.
+        if 12 + node.name().as_wire().len() + 4 + records > MESSAGE_BYTES_MAX {
+            self.find(FindingKind::SetTooLarge, node, Some(set));
+        }
+    }
+
+    fn check_owner(&mut self, node: Node<'z>) {
+        let of_hosts = |set: &RecordSet<'z>| matches!(set.rtype(), Type::A | Type::AAAA | Type::MX);
+        if let Some(set) = node.sets().find(of_hosts)
+            && !is_host_name(node.name())
+            && !host_name::is_active_directory(node.name())
+        {
+            self.find(FindingKind::OwnerIsNoHostName, node, Some(set));
+        }
+    }
+
+    fn check_spf(&mut self, node: Node<'z>) {
+        let Some(spf) = node.set(Type::SPF) else { return };
+        // A character string of its own starts the data: its length, then the version.
+        let is_spf = |rdata: &[u8]| {
+            rdata
+                .get(1..7)
+                .is_some_and(|start| start.eq_ignore_ascii_case(b"v=spf1"))
+        };
+        if !node.set(Type::TXT).is_some_and(|txt| txt.rdatas().any(is_spf)) {
+            self.find(FindingKind::SpfWithoutTxt, node, Some(spf));
+        }
+    }
+}
+
+/// What may stand beside a CNAME: itself, what DNSSEC adds (RFC 4035 §2.5), and KEY as an exception of RFC 3007 §3.
+fn goes_with_cname(rtype: Type) -> bool {
+    matches!(rtype, Type::CNAME | Type::RRSIG | Type::NSEC | Type::KEY)
+}
+
+#[cfg(test)]
+mod tests;
