@@ -1,6 +1,16 @@
 //! The name server's core: names, records, master files, zones and answers, over bytes and without input or output of
 //! its own.
 
+pub mod answer;
+mod lexer;
+pub mod master;
+pub mod message;
 pub mod name;
+mod name_index;
+pub mod rdata;
 pub mod record;
 pub mod rrtype;
+pub mod search_name;
+pub mod serial;
+pub mod zone;
+pub mod zones;

@@ -1,0 +1,202 @@
+//! The answer to a query: bytes in, bytes out, no allocation, no clock.
+//!
+//! The daemon's sockets hand over what they received and send what comes back; everything else a DNS message can ask for
+//! is answered NOTIMP or REFUSED here. Where RFCs leave a choice, the answer is that of BIND 9.18 with its defaults:
+//! name servers in the authority section of a positive answer only when recursion was not asked for, aliases followed
+//! inside the zone and not into another one (whose data has rules of its own on who may see it).
+
+mod additional;
+mod chaos;
+mod outcome;
+mod resolve;
+
+use crate::message::{Edns, Flags, HEADER_BYTES, Header, Opcode, Question, Rcode, Request, RequestError, Writer};
+use crate::rrtype::{Class, Type};
+use crate::zones::Zones;
+
+pub use chaos::{Chaos, ChaosText};
+pub use outcome::{DropReason, Outcome, Reply};
+use resolve::{Resolution, Resolver};
+
+/// The smallest UDP message that every client takes (RFC 1035 §4.2.1).
+const UDP_BYTES_MIN: usize = 512;
+/// What fits into a UDP message without fragments on practically every path (RFC 9715 §3.1).
+pub const UDP_PAYLOAD_BYTES: u16 = 1232;
+
+/// How a request came, and so how large its answer may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A datagram: what doesn't fit is cut off, with the TC bit set.
+    Udp,
+    /// A stream: 65535 octets.
+    Tcp,
+}
+
+/// What an operator may set about answers.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The largest UDP answer in octets, whatever the client says it takes, and what we say we take. At least 512.
+    pub udp_payload_bytes_max: u16,
+    /// Whether a question of type ANY over UDP gets one record set only (RFC 8482 §4.1), which keeps the answer from
+    /// being much larger than the question whoever it is sent to. Over TCP it always gets all of them.
+    pub minimal_any: bool,
+    /// What is told about the server itself.
+    pub chaos: Chaos,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            udp_payload_bytes_max: UDP_PAYLOAD_BYTES,
+            minimal_any: true,
+            chaos: Chaos::default(),
+        }
+    }
+}
+
+/// Answers one request. `out` should have room for 512 octets, or 65535 for a stream; nothing is written past it, and
+/// what it can't hold is left out with the TC bit set.
+pub fn answer(zones: &Zones, settings: &Settings, transport: Transport, request: &[u8], out: &mut [u8]) -> Outcome {
+    let Some(header) = Header::read(request) else {
+        return Outcome::Drop(DropReason::TooShort);
+    };
+    // An answer to an answer would be answered again.
+    if header.flags.contains(Flags::QR) {
+        return Outcome::Drop(DropReason::Response);
+    }
+    let parsed = Request::parse(header, request);
+    let edns = parsed.ok().and_then(|request| request.edns);
+    let limit = message_bytes_max(settings, transport, edns, out.len());
+    let Some(mut writer) = Writer::new(&mut out[..limit]) else {
+        return Outcome::Drop(DropReason::NoRoom);
+    };
+    if edns.is_some() {
+        writer.hold_back_opt();
+    }
+    let mut reply = PendingReply::new(settings, header, edns, writer);
+    // What no question can be shown for is answered by the header alone, as BIND does.
+    if header.flags.opcode() != Opcode::QUERY {
+        return reply.finish(Resolution::bare(Rcode::NOTIMP));
+    }
+    let request = match parsed {
+        Ok(request) => request,
+        Err(RequestError::Question) => return reply.finish(Resolution::bare(Rcode::FORMERR)),
+        Err(RequestError::Records(question)) => {
+            reply.question(question);
+            return reply.finish(Resolution::bare(Rcode::FORMERR));
+        }
+    };
+    if !reply.question(request.question) {
+        return reply.finish(Resolution {
+            truncated: true,
+            ..Resolution::bare(Rcode::NOERROR)
+        });
+    }
+    let resolution = match refusal(&request, transport) {
+        Some(rcode) => Resolution::bare(rcode),
+        None if request.question.class == Class::CH => {
+            chaos::answer(&settings.chaos, request.question, &mut reply.writer)
+        }
+        None => Resolver::new(zones, settings, transport, &request, &mut reply.writer).resolve(),
+    };
+    reply.finish(resolution)
+}
+
+/// How long the answer may be (RFC 6891 §6.2.3, §6.2.5).
+fn message_bytes_max(settings: &Settings, transport: Transport, edns: Option<Edns<'_>>, room: usize) -> usize {
+    let wanted = match (transport, edns) {
+        (Transport::Tcp, _) => usize::from(u16::MAX),
+        (Transport::Udp, None) => UDP_BYTES_MIN,
+        (Transport::Udp, Some(edns)) => {
+            usize::from(edns.payload_bytes.min(settings.udp_payload_bytes_max)).max(UDP_BYTES_MIN)
+        }
+    };
+    wanted.min(room)
+}
+
+/// Whether a question is one that zones aren't even looked at for.
+fn refusal(request: &Request<'_>, transport: Transport) -> Option<Rcode> {
+    if request.edns.is_some_and(|edns| edns.version != 0) {
+        return Some(Rcode::BADVERS);
+    }
+    match request.question.class {
+        Class::IN | Class::CH => {}
+        // Not classes that data can have (RFC 6895 §3.2).
+        Class::ANY | Class::NONE | Class(0) => return Some(Rcode::FORMERR),
+        _ => return Some(Rcode::REFUSED),
+    }
+    match request.question.qtype {
+        Type::ANY => None,
+        // A zone doesn't fit a datagram (RFC 5936 §4.2).
+        Type::AXFR if transport == Transport::Udp => Some(Rcode::FORMERR),
+        Type::AXFR | Type::IXFR => Some(Rcode::REFUSED),
+        Type::MAILA | Type::MAILB => Some(Rcode::NOTIMP),
+        qtype if qtype.is_meta() => Some(Rcode::FORMERR),
+        _ => None,
+    }
+}
+
+/// A reply whose sections are being written, with what its header and OPT record will say.
+struct PendingReply<'r, 'b> {
+    settings: &'r Settings,
+    header: Header,
+    edns: Option<Edns<'r>>,
+    question: Option<Question<'r>>,
+    writer: Writer<'b>,
+}
+
+impl<'r, 'b> PendingReply<'r, 'b> {
+    fn new(settings: &'r Settings, header: Header, edns: Option<Edns<'r>>, writer: Writer<'b>) -> Self {
+        Self {
+            settings,
+            header,
+            edns,
+            question: None,
+            writer,
+        }
+    }
+
+    /// Repeats the question; `false` when there is no room even for that.
+    fn question(&mut self, question: Question<'r>) -> bool {
+        self.question = Some(question);
+        self.writer.question(&question).is_ok()
+    }
+
+    fn finish(self, resolution: Resolution) -> Outcome {
+        let opcode = self.header.flags.opcode();
+        // RD and CD are copied (RFC 1035 §4.1.1, RFC 4035 §3.2.2) where they mean something: in queries.
+        let copied = match opcode {
+            Opcode::QUERY => self.header.flags.only(Flags::RD.with(Flags::CD)),
+            _ => Flags::default(),
+        };
+        let mut flags = Flags::QR.with(copied).with_opcode(opcode);
+        if resolution.authoritative {
+            flags = flags.with(Flags::AA);
+        }
+        if resolution.truncated {
+            flags = flags.with(Flags::TC);
+        }
+        let edns = self.edns.map(|edns| {
+            (
+                self.settings.udp_payload_bytes_max.max(UDP_BYTES_MIN as u16),
+                edns.dnssec_ok,
+            )
+        });
+        let len = self.writer.finish(self.header.id, flags, resolution.rcode, edns);
+        Outcome::Reply(Reply {
+            len,
+            rcode: resolution.rcode,
+            flags,
+            qtype: self.question.map(|question| question.qtype),
+            qname: self
+                .question
+                .map(|question| HEADER_BYTES..HEADER_BYTES + question.name.as_wire().len()),
+            zone: resolution.zone,
+            edns: self.edns.is_some(),
+            dnssec_ok: self.edns.is_some_and(|edns| edns.dnssec_ok),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! What became of a request: the reply's length, and what counters and the query log want to know.
+
+use std::ops::Range;
+
+use crate::message::{Flags, Rcode};
+use crate::rrtype::Type;
+use crate::zones::ZoneNumber;
+
+/// What is to be done about a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Send the reply that was written.
+    Reply(Reply),
+    /// Send nothing.
+    Drop(DropReason),
+}
+
+/// Why a request gets no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// Shorter than a header: there is no id that a reply could carry.
+    TooShort,
+    /// It says that it is a response.
+    Response,
+    /// The buffer for the reply is shorter than a header.
+    NoRoom,
+}
+
+/// A reply, as counters and logs see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Its length in octets, from the start of the buffer.
+    pub len: usize,
+    /// The response code, with the upper bits that an OPT record carries.
+    pub rcode: Rcode,
+    /// The header's flags; the response code is not among them.
+    pub flags: Flags,
+    /// The type that was asked for, if the question could be read.
+    pub qtype: Option<Type>,
+    /// Where in the request the name stands that was asked for, in uncompressed wire form.
+    pub qname: Option<Range<usize>>,
+    /// The zone that answered, or should have.
+    pub zone: Option<ZoneNumber>,
+    /// Whether the request had an OPT record.
+    pub edns: bool,
+    /// Whether DNSSEC records were asked for.
+    pub dnssec_ok: bool,
+}
