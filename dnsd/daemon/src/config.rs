@@ -1,0 +1,110 @@
+//! `dnsd.toml`: read with positions ([`spec`]), then made into what the daemon runs on ([`Config`]).
+//!
+//! [`load`] is the only way to a `Config`: after it no configuration error is possible any more.
+
+mod group;
+mod listen;
+mod resolve;
+mod reverse;
+mod spec;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ballast_shared::config::Diagnostics;
+use ballast_shared::privileges::Process;
+use dnsd_core::name::Name;
+
+pub(crate) use group::GroupConfig;
+pub(crate) use listen::ListenAddress;
+
+/// Where the configuration is when the command line doesn't say.
+pub(crate) const DEFAULT_PATH: &str = "/etc/dnsd/dnsd.toml";
+
+/// The largest UDP reply that can be configured, in bytes: BIND's bound for `max-udp-size`.
+pub(crate) const UDP_PAYLOAD_BYTES_LIMIT: u16 = 4096;
+
+/// What the daemon runs on.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Locked by the one instance that uses it; holds the last good copies of the zones.
+    pub(crate) work_dir: PathBuf,
+    /// The folder of the configuration file: where an `$INCLUDE` is looked for that isn't beside its zone file.
+    pub(crate) base_dir: PathBuf,
+    /// Where queries are taken, over UDP and TCP.
+    pub(crate) listen: Vec<ListenAddress>,
+    /// UDP threads per address, and threads that load zones.
+    pub(crate) threads: usize,
+    /// The control socket.
+    pub(crate) control_socket: PathBuf,
+    /// Where metrics, health and zones are shown, if anywhere.
+    pub(crate) control_http: Option<SocketAddr>,
+    /// Whom the daemon runs as.
+    pub(crate) process: Process,
+    /// What the server says of itself.
+    pub(crate) identity: Identity,
+    /// The largest UDP reply, in bytes.
+    pub(crate) udp_payload_bytes_max: u16,
+    /// Whether a question of type ANY over UDP gets one record set only (RFC 8482).
+    pub(crate) minimal_any: bool,
+    /// Bounds on TCP connections.
+    pub(crate) tcp: TcpLimits,
+    /// Zones with a table of their own, in the order written; no two of the same name.
+    pub(crate) zones: Vec<ZoneConfig>,
+    /// Zones that are a file each in a folder.
+    pub(crate) groups: Vec<GroupConfig>,
+}
+
+/// Answers to the CHAOS questions about the server; what is `None` is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// `version.bind`
+    pub(crate) version: Option<String>,
+    /// `hostname.bind`
+    pub(crate) hostname: Option<String>,
+    /// `id.server` (RFC 4892)
+    pub(crate) server_id: Option<String>,
+}
+
+/// What TCP clients may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TcpLimits {
+    /// Open connections, over all addresses.
+    pub(crate) clients_max: usize,
+    /// How long a connection may be without a query.
+    pub(crate) idle_max: Duration,
+}
+
+/// A zone with a table of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ZoneConfig {
+    /// Its name.
+    pub(crate) name: Name,
+    /// Its master file.
+    pub(crate) file: PathBuf,
+    /// Whether an edit is loaded by itself.
+    pub(crate) watch: bool,
+}
+
+/// Reads a configuration. What is wrong with it, or worth a warning, is in `diagnostics` afterwards; `None` when it can't be
+/// run.
+pub(crate) fn load(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
+    let mut spec = spec::Spec::default();
+    ballast_shared::config::load(path, diagnostics, &mut |root| spec.read(root));
+    let base_dir = path.parent().unwrap_or(Path::new(""));
+    let config = resolve::resolve(&spec, base_dir, diagnostics);
+    (!diagnostics.has_errors()).then_some(config)
+}
+
+/// Where a daemon with this configuration is asked, whatever else the file says: a file that was broken since the daemon
+/// started is just what `reload` is to report.
+pub(crate) fn control_socket(path: &Path) -> PathBuf {
+    let diagnostics = Diagnostics::new();
+    let mut spec = spec::Spec::default();
+    ballast_shared::config::load(path, &diagnostics, &mut |root| spec.read(root));
+    resolve::resolve_control_socket(&spec)
+}
+
+#[cfg(test)]
+mod tests;
