@@ -1,0 +1,25 @@
+//! Listeners: sockets on one side, answers of the core on the other.
+//!
+//! Both transports hand bytes to a [`Responder`] and send what it returns. What they answer from, [`Serving`], is one
+//! immutable value that the zone keeper and reloads swap.
+
+mod addresses;
+pub(crate) mod bind;
+mod connection;
+pub(crate) mod counters;
+mod listeners;
+pub(crate) mod places;
+mod responder;
+mod serving;
+mod tcp;
+mod udp;
+
+pub(crate) use listeners::Listeners;
+pub(crate) use responder::Responder;
+pub(crate) use serving::{Serving, Shared};
+
+/// The longest message, in bytes: TCP's length field has two (RFC 1035 §4.2.2).
+pub(crate) const MESSAGE_BYTES_MAX: usize = 65_535;
+
+#[cfg(test)]
+mod tests;

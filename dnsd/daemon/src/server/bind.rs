@@ -1,0 +1,158 @@
+//! Binds the sockets of an address: one for TCP and one for each UDP thread.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use ballast_shared::listen::{self, BindError, UdpOptions};
+use ballast_shared::systemd::Inherited;
+use nix::errno::Errno;
+use socket2::SockRef;
+
+use super::{addresses, udp};
+use crate::config::ListenAddress;
+
+/// A port of the kernel's choice must be free for both transports; that the second one is taken is rare.
+const ANY_PORT_TRIES: usize = 16;
+
+/// The sockets of one address.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// As it was asked for: what a reload compares.
+    pub(crate) wanted: SocketAddr,
+    /// As it is: another where IPv6 is off or the port was left to the kernel.
+    pub(crate) local: SocketAddr,
+    pub(super) tcp: TcpListener,
+    /// One for each thread.
+    pub(super) udp: Vec<UdpSocket>,
+}
+
+/// Why the daemon can't listen.
+#[derive(Debug)]
+pub(crate) enum ListenError {
+    /// The machine's addresses can't be listed.
+    Interfaces(Errno),
+    /// An address can't be had.
+    Bind(BindError),
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interfaces(errno) => write!(f, "cannot list the machine's addresses: {}", errno.desc()),
+            Self::Bind(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Binds every address that isn't in `held` already.
+///
+/// # Errors
+/// Everything that went wrong, not only the first; what was bound is given back.
+pub(crate) fn bind(
+    listen: &[ListenAddress],
+    threads: usize,
+    held: &dyn Fn(SocketAddr) -> bool,
+    inherited: &mut Inherited,
+) -> Result<Vec<Bound>, Vec<ListenError>> {
+    let wanted = addresses::expand(listen).map_err(|errno| vec![ListenError::Interfaces(errno)])?;
+    let mut bound = Vec::new();
+    let mut errors = Vec::new();
+    for address in wanted.into_iter().filter(|address| !held(*address)) {
+        match bind_either_family(address, threads, inherited) {
+            Ok(sockets) => bound.push(sockets),
+            Err(error) => errors.push(ListenError::Bind(error)),
+        }
+    }
+    if errors.is_empty() { Ok(bound) } else { Err(errors) }
+}
+
+/// The addresses that a configuration means now.
+///
+/// # Errors
+/// When the machine's addresses can't be listed.
+pub(crate) fn wanted(listen: &[ListenAddress]) -> Result<std::collections::BTreeSet<SocketAddr>, ListenError> {
+    addresses::expand(listen).map_err(ListenError::Interfaces)
+}
+
+fn bind_either_family(wanted: SocketAddr, threads: usize, inherited: &mut Inherited) -> Result<Bound, BindError> {
+    let first = bind_address(wanted, wanted, threads, inherited);
+    let Err(error) = &first else { return first };
+    let no_ipv6 = matches!(
+        error.cause.raw_os_error().map(Errno::from_raw),
+        Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL)
+    );
+    match addresses::without_ipv6(wanted) {
+        Some(fallback) if no_ipv6 => bind_address(wanted, fallback, threads, inherited),
+        _ => first,
+    }
+}
+
+fn bind_address(
+    wanted: SocketAddr,
+    address: SocketAddr,
+    threads: usize,
+    inherited: &mut Inherited,
+) -> Result<Bound, BindError> {
+    let mut tries = if address.port() == 0 { ANY_PORT_TRIES } else { 1 };
+    loop {
+        // TCP comes first: its port is never shared, so that a daemon whose UDP port is shareable is noticed.
+        let tcp = listen::tcp(address, inherited)?;
+        let local = tcp.local_addr().map_err(|cause| BindError {
+            address,
+            transport: listen::Transport::Tcp,
+            cause,
+            holder: None,
+        })?;
+        tries -= 1;
+        match bind_udp(SocketAddr::new(address.ip(), local.port()), address, threads, inherited) {
+            Ok(udp) => {
+                return Ok(Bound {
+                    wanted,
+                    local,
+                    tcp,
+                    udp,
+                });
+            }
+            Err(error) if tries > 0 && error.cause.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn bind_udp(
+    local: SocketAddr,
+    address: SocketAddr,
+    threads: usize,
+    inherited: &mut Inherited,
+) -> Result<Vec<UdpSocket>, BindError> {
+    // A link-local address keeps its interface.
+    let mut local_scoped = address;
+    local_scoped.set_port(local.port());
+    let failed = |cause| BindError {
+        address: local_scoped,
+        transport: listen::Transport::Udp,
+        cause,
+        holder: None,
+    };
+    let options = UdpOptions {
+        receive_buffer_bytes: None,
+        reuse_port: true,
+    };
+    let first = listen::udp(local_scoped, options, inherited)?;
+    // What systemd bound for us is one socket, which nobody can share the port of: the threads share the socket then.
+    let shares_port = SockRef::from(&first).reuse_port().map_err(failed)?;
+    let mut sockets = vec![first];
+    while sockets.len() < threads {
+        let next = if shares_port {
+            listen::udp(local_scoped, options, inherited)?
+        } else {
+            sockets[0].try_clone().map_err(failed)?
+        };
+        sockets.push(next);
+    }
+    for socket in &sockets {
+        udp::report_destinations(socket).map_err(failed)?;
+    }
+    Ok(sockets)
+}

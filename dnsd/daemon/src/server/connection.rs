@@ -1,0 +1,154 @@
+//! One TCP connection (RFC 7766): messages with their length in front, as many in a row as the client likes, answered in
+//! the order they came.
+//!
+//! What a client can make us hold is one message of 64 KiB and one batch of answers; what it can make us wait is bounded
+//! for reading and for writing.
+
+use std::cell::RefCell;
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::MESSAGE_BYTES_MAX;
+use super::places::Place;
+use super::responder::Responder;
+
+/// How long a client may take to read a batch of answers. A healthy one takes a few round trips; one that doesn't read at
+/// all holds its place no longer than this.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+
+/// A first look at a connection reads at most so much: a query has some fifty bytes, and most clients send one.
+const READ_BYTES_START: usize = 2048;
+
+/// Answers are collected up to here before they are written, so that pipelined queries are answered with one system call.
+const BATCH_BYTES_MAX: usize = 64 << 10;
+
+/// The bytes of a message's length (RFC 1035 §4.2.2).
+const LENGTH_BYTES: usize = 2;
+
+/// Answers a client until it closes, is idle or too slow. The error is the connection's end, for a debug line.
+pub(super) async fn serve<S>(
+    mut stream: S,
+    mut responder: Responder,
+    place: &Place,
+    idle_max: Duration,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut received = Received::new();
+    let mut batch = Vec::new();
+    loop {
+        place.idle_from_now();
+        // From the last whole query on: a byte now and then doesn't keep a connection open.
+        let deadline = Instant::now() + idle_max;
+        while !received.has_message() {
+            let read = tokio::select! {
+                read = timeout_at(deadline, received.read_from(&mut stream)) => read,
+                () = place.leaving().cancelled() => return Ok(()),
+            };
+            match read {
+                Ok(Ok(0)) | Err(_) => return Ok(()),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(error),
+            }
+        }
+        place.busy();
+        batch.clear();
+        while let Some(request) = received.next_message() {
+            append_answer(&mut responder, request, &mut batch);
+            if batch.len() >= BATCH_BYTES_MAX {
+                write(&mut stream, &batch, &responder).await?;
+                batch.clear();
+            }
+        }
+        received.compact();
+        if !batch.is_empty() {
+            write(&mut stream, &batch, &responder).await?;
+        }
+        batch.shrink_to(BATCH_BYTES_MAX);
+    }
+}
+
+thread_local! {
+    /// Where an answer is made before its length is known: one for a thread and not for a connection, of which most are idle.
+    static ANSWER: RefCell<Box<[u8]>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX].into());
+}
+
+fn append_answer(responder: &mut Responder, request: &[u8], batch: &mut Vec<u8>) {
+    ANSWER.with_borrow_mut(|answer| {
+        if let Some(length) = responder.answer(request, answer) {
+            // At most 65535: the length of the buffer.
+            batch.extend_from_slice(&(length as u16).to_be_bytes());
+            batch.extend_from_slice(&answer[..length]);
+        }
+    });
+}
+
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, batch: &[u8], responder: &Responder) -> io::Result<()> {
+    let written = timeout(WRITE_MAX, stream.write_all(batch)).await;
+    let result = written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    if result.is_err() {
+        responder.unsent();
+    }
+    result
+}
+
+/// What came and isn't answered yet.
+struct Received {
+    bytes: Vec<u8>,
+    /// Where the first unanswered message starts.
+    start: usize,
+}
+
+impl Received {
+    fn new() -> Self {
+        Self {
+            bytes: Vec::with_capacity(READ_BYTES_START),
+            start: 0,
+        }
+    }
+
+    /// Reads once, into room for at least the rest of the message that has begun.
+    async fn read_from<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<usize> {
+        self.compact();
+        let missing = self.message_end().map_or(0, |end| end.saturating_sub(self.bytes.len()));
+        if self.bytes.spare_capacity_mut().len() < missing.max(1) {
+            self.bytes.reserve(missing.max(READ_BYTES_START));
+        }
+        stream.read_buf(&mut self.bytes).await
+    }
+
+    /// Where the first message ends, once its length is there.
+    fn message_end(&self) -> Option<usize> {
+        let length = self.bytes.get(self.start..)?.first_chunk::<LENGTH_BYTES>()?;
+        Some(self.start + LENGTH_BYTES + usize::from(u16::from_be_bytes(*length)))
+    }
+
+    fn has_message(&self) -> bool {
+        self.message_end().is_some_and(|end| end <= self.bytes.len())
+    }
+
+    fn next_message(&mut self) -> Option<&[u8]> {
+        let end = self.message_end().filter(|end| *end <= self.bytes.len())?;
+        let message = &self.bytes[self.start + LENGTH_BYTES..end];
+        self.start = end;
+        Some(message)
+    }
+
+    /// Moves what is left to the front. A buffer that one large message made is given back.
+    fn compact(&mut self) {
+        self.bytes.drain(..self.start);
+        self.start = 0;
+        if self.bytes.is_empty() && self.bytes.capacity() > 4 * READ_BYTES_START {
+            self.bytes = Vec::with_capacity(READ_BYTES_START);
+        }
+    }
+}
+
+const _: () = assert!(
+    MESSAGE_BYTES_MAX == u16::MAX as usize,
+    "a length of two bytes holds every message"
+);

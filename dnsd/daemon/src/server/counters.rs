@@ -1,0 +1,181 @@
+//! What is counted about queries. Each UDP thread has counters of its own, so that counting is an addition in its own cache;
+//! all TCP connections share one set. They are summed up when `/metrics` is read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dnsd_core::answer::Transport;
+use dnsd_core::message::Rcode;
+use dnsd_core::rrtype::Type;
+
+/// The types that have a counter each; what else is asked for is `other`.
+pub(crate) const COUNTED_TYPES: [Type; 17] = [
+    Type::A,
+    Type::NS,
+    Type::CNAME,
+    Type::SOA,
+    Type::PTR,
+    Type::MX,
+    Type::TXT,
+    Type::AAAA,
+    Type::SRV,
+    Type::NAPTR,
+    Type::DS,
+    Type::DNSKEY,
+    Type::TLSA,
+    Type::SVCB,
+    Type::HTTPS,
+    Type::ANY,
+    Type::AXFR,
+];
+const OTHER_TYPE: usize = COUNTED_TYPES.len();
+
+/// Response codes up to 31 have a counter each; we send none above BADVERS (16).
+const RCODES: usize = 32;
+
+/// One set of counters. On cache lines of its own: threads that count don't wait for each other.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Counters {
+    transport: Transport,
+    by_type: [AtomicU64; OTHER_TYPE + 1],
+    unreadable: AtomicU64,
+    by_rcode: [AtomicU64; RCODES],
+    truncated: AtomicU64,
+    ignored: AtomicU64,
+    unsent: AtomicU64,
+}
+
+impl Counters {
+    fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            by_type: Default::default(),
+            unreadable: AtomicU64::new(0),
+            by_rcode: Default::default(),
+            truncated: AtomicU64::new(0),
+            ignored: AtomicU64::new(0),
+            unsent: AtomicU64::new(0),
+        }
+    }
+
+    /// A request that was answered; `qtype` is `None` when its question could not be read.
+    pub(crate) fn answered(&self, qtype: Option<Type>, rcode: Rcode, truncated: bool) {
+        match qtype {
+            Some(qtype) => {
+                let place = COUNTED_TYPES.iter().position(|t| *t == qtype).unwrap_or(OTHER_TYPE);
+                add_one(&self.by_type[place]);
+            }
+            None => add_one(&self.unreadable),
+        }
+        add_one(&self.by_rcode[usize::from(rcode.0).min(RCODES - 1)]);
+        if truncated {
+            add_one(&self.truncated);
+        }
+    }
+
+    /// A message that gets no reply: it is a reply itself, or has no header.
+    pub(crate) fn ignored(&self) {
+        add_one(&self.ignored);
+    }
+
+    /// A reply that the system or the client didn't take.
+    pub(crate) fn unsent(&self) {
+        add_one(&self.unsent);
+    }
+}
+
+fn add_one(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Every set there is or was: what a thread counted stays when it ends.
+#[derive(Debug, Default)]
+pub(crate) struct AllCounters {
+    sets: Mutex<Vec<Arc<Counters>>>,
+}
+
+/// The sum for one transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// In the order of [`COUNTED_TYPES`], then all others.
+    pub(crate) by_type: Vec<u64>,
+    /// Requests without a question that could be read.
+    pub(crate) unreadable: u64,
+    /// By response code.
+    pub(crate) by_rcode: Vec<u64>,
+    /// Replies with TC set.
+    pub(crate) truncated: u64,
+    /// Messages that get no reply.
+    pub(crate) ignored: u64,
+    /// Replies that could not be sent.
+    pub(crate) unsent: u64,
+}
+
+impl AllCounters {
+    /// A new set for a thread or a listener.
+    pub(crate) fn add(&self, transport: Transport) -> Arc<Counters> {
+        let set = Arc::new(Counters::new(transport));
+        self.sets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(set.clone());
+        set
+    }
+
+    /// What all sets of a transport hold together.
+    pub(crate) fn totals(&self, transport: Transport) -> Totals {
+        let mut totals = Totals {
+            by_type: vec![0; OTHER_TYPE + 1],
+            unreadable: 0,
+            by_rcode: vec![0; RCODES],
+            truncated: 0,
+            ignored: 0,
+            unsent: 0,
+        };
+        let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        for set in sets.iter().filter(|set| set.transport == transport) {
+            add_all(&mut totals.by_type, &set.by_type);
+            add_all(&mut totals.by_rcode, &set.by_rcode);
+            totals.unreadable += set.unreadable.load(Ordering::Relaxed);
+            totals.truncated += set.truncated.load(Ordering::Relaxed);
+            totals.ignored += set.ignored.load(Ordering::Relaxed);
+            totals.unsent += set.unsent.load(Ordering::Relaxed);
+        }
+        totals
+    }
+}
+
+fn add_all(sums: &mut [u64], counters: &[AtomicU64]) {
+    for (sum, counter) in sums.iter_mut().zip(counters) {
+        *sum += counter.load(Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_of_one_transport_add_up() {
+        let all = AllCounters::default();
+        let (first, second, tcp) = (
+            all.add(Transport::Udp),
+            all.add(Transport::Udp),
+            all.add(Transport::Tcp),
+        );
+        first.answered(Some(Type::A), Rcode::NOERROR, true);
+        second.answered(Some(Type::A), Rcode::NXDOMAIN, false);
+        second.answered(Some(Type(65280)), Rcode::BADVERS, false);
+        second.answered(None, Rcode::FORMERR, false);
+        tcp.ignored();
+        let udp = all.totals(Transport::Udp);
+        assert_eq!(
+            (udp.by_type[0], udp.by_type[OTHER_TYPE], udp.unreadable, udp.truncated),
+            (2, 1, 1, 1)
+        );
+        assert_eq!(udp.by_rcode.iter().sum::<u64>(), 4);
+        assert_eq!(udp.by_rcode[16], 1);
+        assert_eq!((udp.ignored, all.totals(Transport::Tcp).ignored), (0, 1));
+    }
+}

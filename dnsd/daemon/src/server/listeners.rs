@@ -1,0 +1,122 @@
+//! The listeners that run: started from bound sockets, closed when a reload has no use for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use ballast_shared::supervise::Supervisor;
+use dnsd_core::answer::Transport;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::bind::Bound;
+use super::{Shared, tcp, udp};
+
+/// By the address as the configuration has it.
+pub(crate) struct Listeners {
+    shared: Shared,
+    running: BTreeMap<SocketAddr, Running>,
+}
+
+struct Running {
+    local: SocketAddr,
+    stop: CancellationToken,
+}
+
+impl Listeners {
+    /// None yet.
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self {
+            shared,
+            running: BTreeMap::new(),
+        }
+    }
+
+    /// Whether an address is listened on.
+    pub(crate) fn has(&self, wanted: SocketAddr) -> bool {
+        self.running.contains_key(&wanted)
+    }
+
+    /// Starts listening on what was bound.
+    ///
+    /// # Errors
+    /// When the system has no thread or descriptor left.
+    pub(crate) fn start(&mut self, bound: Vec<Bound>, supervisor: &Supervisor) -> io::Result<()> {
+        for sockets in bound {
+            let stop = supervisor.stopping().child_token();
+            let running = Running {
+                local: sockets.local,
+                stop: stop.clone(),
+            };
+            info!("listening on {}", sockets.local);
+            self.running.insert(sockets.wanted, running);
+            for socket in sockets.udp {
+                self.start_udp(socket, stop.clone(), supervisor)?;
+            }
+            let tcp = tcp::run(sockets.tcp, self.shared.clone(), stop.clone());
+            supervisor.start("tcp", until_the_daemon_stops(tcp, stop, supervisor.stopping()));
+        }
+        Ok(())
+    }
+
+    /// Closes what isn't wanted any more.
+    pub(crate) fn keep_only(&mut self, wanted: &BTreeSet<SocketAddr>) {
+        self.running.retain(|address, running| {
+            let keep = wanted.contains(address);
+            if !keep {
+                info!("no longer listening on {}", running.local);
+                running.stop.cancel();
+            }
+            keep
+        });
+    }
+
+    fn start_udp(
+        &self,
+        socket: std::net::UdpSocket,
+        stop: CancellationToken,
+        supervisor: &Supervisor,
+    ) -> io::Result<()> {
+        let stop_descriptor = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?);
+        let worker = udp::Worker {
+            socket,
+            responder: self.shared.responder(Transport::Udp),
+            stop: stop_descriptor.clone(),
+        };
+        // Dropped when the thread ends, by a panic too.
+        let (alive, mut ended) = oneshot::channel::<()>();
+        thread::Builder::new().name("udp".into()).spawn(move || {
+            let _alive = alive;
+            worker.run();
+        })?;
+        let stopped = stop.clone();
+        let watch = async move {
+            tokio::select! {
+                _ = &mut ended => return,
+                () = stopped.cancelled() => {}
+            }
+            if let Err(errno) = stop_descriptor.write(1) {
+                return warn!(error = errno.desc(), "cannot stop a UDP thread");
+            }
+            let _ = ended.await;
+        };
+        supervisor.start("udp", until_the_daemon_stops(watch, stop, supervisor.stopping()));
+        Ok(())
+    }
+}
+
+/// A listener that a reload closed has ended as it should: the supervisor hears of it with the end of the daemon.
+async fn until_the_daemon_stops(
+    listener: impl Future<Output = ()>,
+    closed: CancellationToken,
+    daemon: CancellationToken,
+) {
+    listener.await;
+    if closed.is_cancelled() {
+        daemon.cancelled().await;
+    }
+}

@@ -1,0 +1,66 @@
+//! Queries over TCP: takes connections of one listener, each a task of its own.
+
+use std::io::ErrorKind;
+use std::net::TcpListener as StdListener;
+use std::time::Duration;
+
+use dnsd_core::answer::Transport;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error, warn};
+
+use super::connection;
+use super::{Responder, Shared};
+
+/// When there is no descriptor for another connection, looking again at once would only burn the core.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Takes connections until the listener is to end; then waits until the answers that have begun are written.
+pub(super) async fn run(listener: StdListener, shared: Shared, stop: CancellationToken) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return error!(%error, "cannot serve TCP"),
+    };
+    let responder = shared.responder(Transport::Tcp);
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => take(stream, &shared, &responder, &connections, &stop),
+            // The client was gone before we looked (accept(2)).
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+            Err(error) => {
+                warn!(%error, "cannot accept a TCP connection");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+fn take(
+    stream: TcpStream,
+    shared: &Shared,
+    responder: &Responder,
+    connections: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let Some(place) = shared.places.take(stop) else {
+        return;
+    };
+    // Batches are whole answers: nothing is won by holding back the last segment of one.
+    let _ = stream.set_nodelay(true);
+    let responder = responder.clone();
+    let idle_max = shared.serving.load().tcp_idle_max;
+    connections.spawn(async move {
+        let ended = connection::serve(stream, responder, &place, idle_max).await;
+        if let Err(error) = ended {
+            debug!(%error, "a TCP connection broke off");
+        }
+    });
+}
