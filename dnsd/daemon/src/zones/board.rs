@@ -1,0 +1,120 @@
+//! What the keeper knows of each zone, for `status`, `/zones` and `/metrics`: written after every load, read by anybody.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use dnsd_core::name::Name;
+use dnsd_core::serial::Serial;
+
+use super::guard::Loss;
+
+/// What is served of a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ServedFrom {
+    /// A version read from its file.
+    File,
+    /// The copy that was kept of the last version without errors: its file had an error when the daemon started.
+    LastGoodCopy,
+    /// Nothing: questions get SERVFAIL.
+    Nothing,
+}
+
+impl ServedFrom {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::File, Self::LastGoodCopy, Self::Nothing];
+
+    /// As metrics and `status` say it.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::File => "loaded",
+            Self::LastGoodCopy => "last-good",
+            Self::Nothing => "failed",
+        }
+    }
+}
+
+/// One zone.
+#[derive(Debug, Clone)]
+pub(crate) struct ZoneStatus {
+    /// Its master file.
+    pub(crate) file: PathBuf,
+    /// The group it belongs to, if its file made it a zone.
+    pub(crate) group: Option<String>,
+    /// What is served.
+    pub(crate) served_from: ServedFrom,
+    /// The version that is served.
+    pub(crate) serial: Option<Serial>,
+    /// How many records that version has.
+    pub(crate) records: usize,
+    /// When that version was loaded.
+    pub(crate) loaded_at: Option<SystemTime>,
+    /// Loads that were refused since the daemon started.
+    pub(crate) failures: u64,
+    /// Why the last load was refused, a line each; empty when it wasn't.
+    pub(crate) errors: Vec<String>,
+    /// What is served but deserves a look, a line each.
+    pub(crate) warnings: Vec<String>,
+    /// A version that waits to be accepted.
+    pub(crate) held: Option<Loss>,
+    /// Its file is gone: `reload --accept` removes the zone.
+    pub(crate) file_is_gone: bool,
+}
+
+impl ZoneStatus {
+    /// A zone that is still to be loaded.
+    pub(crate) fn new(file: PathBuf, group: Option<String>) -> Self {
+        Self {
+            file,
+            group,
+            served_from: ServedFrom::Nothing,
+            serial: None,
+            records: 0,
+            loaded_at: None,
+            failures: 0,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            held: None,
+            file_is_gone: false,
+        }
+    }
+}
+
+/// All zones, in canonical order of their names.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    zones: Mutex<BTreeMap<Name, ZoneStatus>>,
+}
+
+impl Board {
+    /// The status of one zone.
+    pub(crate) fn zone(&self, name: &Name) -> Option<ZoneStatus> {
+        self.lock().get(name).cloned()
+    }
+
+    /// Looks at all of them. The keeper waits meanwhile, queries don't.
+    pub(crate) fn for_each(&self, mut look: impl FnMut(&Name, &ZoneStatus)) {
+        for (name, status) in self.lock().iter() {
+            look(name, status);
+        }
+    }
+
+    /// How many zones there are, by what is served of them, in the order of [`ServedFrom::ALL`].
+    pub(crate) fn counts(&self) -> [usize; 3] {
+        let zones = self.lock();
+        ServedFrom::ALL.map(|from| zones.values().filter(|status| status.served_from == from).count())
+    }
+
+    pub(super) fn set(&self, name: &Name, status: ZoneStatus) {
+        self.lock().insert(name.clone(), status);
+    }
+
+    pub(super) fn remove(&self, name: &Name) {
+        self.lock().remove(name);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, ZoneStatus>> {
+        self.zones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,325 @@
+//! The thread that owns the zones: it loads them, notices edits, and swaps what is served.
+//!
+//! It takes commands (a new configuration, a reload) and file events from one inbox, one after the other, so that two loads
+//! of a zone never cross. Loading itself is spread over threads. Queries never wait for any of this: what they are answered
+//! from is swapped in one step when a load is done.
+
+mod apply;
+mod edits;
+mod entry;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime};
+
+use dnsd_core::name::Name;
+use dnsd_core::zone::Zone;
+use dnsd_core::zones::Zones;
+use tracing::info;
+
+use super::board::{Board, ServedFrom};
+use super::debounce::{Change, Debounce};
+use super::guard::{self, Verdict};
+use super::last_good::LastGood;
+use super::load::{self, Attempt, Loaded};
+use super::outcome::{LoadOutcome, Report};
+use super::problem::Problem;
+use super::shown;
+use super::watcher::Watcher;
+use crate::config::{GroupConfig, ZoneConfig};
+use crate::server::Shared;
+use entry::Entry;
+
+/// Loads of one zone in a row while its file changes under the reader, before the writer is given time.
+const LOADS_IN_A_ROW_MAX: usize = 3;
+/// Inputs taken before the zones that are due are looked for: events come in thousands when a folder is copied.
+const INPUTS_IN_A_ROW_MAX: usize = 1024;
+/// Replacing one zone copies a few hundred pointers; from about here on it is cheaper to list all of them anew.
+const REPLACED_SINGLY_MAX: usize = 64;
+
+/// What the keeper is told.
+pub(crate) enum Input {
+    /// Something happened to files.
+    Files(notify::Result<notify::Event>),
+    /// Take over these zones.
+    Apply(Plan, tokio::sync::oneshot::Sender<Report>),
+    /// Load one zone.
+    Reload {
+        zone: Name,
+        accept: bool,
+        reply: tokio::sync::oneshot::Sender<Option<LoadOutcome>>,
+    },
+    /// End.
+    Stop,
+}
+
+/// Which zones there are to be.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) zones: Vec<ZoneConfig>,
+    pub(crate) groups: Vec<GroupConfig>,
+    pub(crate) base_dir: PathBuf,
+    pub(crate) threads: usize,
+    /// Lost records and deleted files are meant.
+    pub(crate) accept: bool,
+}
+
+/// Whom a file event is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Zone(Name),
+    Group(String),
+}
+
+/// The thread's state.
+pub(crate) struct Keeper {
+    inbox: Receiver<Input>,
+    shared: Shared,
+    board: Arc<Board>,
+    last_good: LastGood,
+    entries: BTreeMap<Name, Entry>,
+    groups: Vec<GroupConfig>,
+    base_dir: PathBuf,
+    threads: usize,
+    watcher: Watcher<Key>,
+    debounce: Debounce<Name, PathBuf>,
+    /// Zones whose files may be others than those that are watched.
+    to_watch: Vec<Name>,
+    next_sweep_at: Instant,
+}
+
+impl Keeper {
+    /// Without zones yet. File events go into the inbox through `events`.
+    pub(crate) fn new(
+        inbox: Receiver<Input>,
+        events: Sender<Input>,
+        shared: Shared,
+        board: Arc<Board>,
+        last_good: LastGood,
+    ) -> Self {
+        // The keeper may be gone by the time of the last event.
+        let watcher = Watcher::new(move |event| drop(events.send(Input::Files(event))));
+        Self {
+            inbox,
+            shared,
+            board,
+            last_good,
+            entries: BTreeMap::new(),
+            groups: Vec::new(),
+            base_dir: PathBuf::new(),
+            threads: 1,
+            watcher,
+            debounce: Debounce::new(),
+            to_watch: Vec::new(),
+            next_sweep_at: Instant::now(),
+        }
+    }
+
+    /// Works until it is told to end.
+    pub(crate) fn run(mut self) {
+        loop {
+            let now = Instant::now();
+            let wake_at = self
+                .debounce
+                .next_due_at()
+                .map_or(self.next_sweep_at, |due| due.min(self.next_sweep_at));
+            match self.inbox.recv_timeout(wake_at.saturating_duration_since(now)) {
+                Ok(input) => {
+                    let waiting: Vec<Input> = self.inbox.try_iter().take(INPUTS_IN_A_ROW_MAX).collect();
+                    for input in std::iter::once(input).chain(waiting) {
+                        if self.handle(input).is_break() {
+                            return;
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.load_due(Instant::now());
+            // After the replies: who waits for the zones doesn't wait for this.
+            self.watch_loaded(Instant::now());
+        }
+    }
+
+    fn handle(&mut self, input: Input) -> ControlFlow<()> {
+        match input {
+            Input::Stop => return ControlFlow::Break(()),
+            Input::Files(event) => self.handle_event(event, Instant::now()),
+            // Who asked may have hung up.
+            Input::Apply(plan, reply) => drop(reply.send(self.apply(plan))),
+            Input::Reload { zone, accept, reply } => drop(reply.send(self.reload(&zone, accept))),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// `None` for a zone that isn't there.
+    fn reload(&mut self, name: &Name, accept: bool) -> Option<LoadOutcome> {
+        let entry = self.entries.get(name)?;
+        if accept && entry.group.is_some() && !entry.file.exists() {
+            self.remove(name);
+            self.publish_all();
+            return Some(LoadOutcome::Removed);
+        }
+        self.load(std::slice::from_ref(name), accept).pop()
+    }
+
+    fn load_due(&mut self, now: Instant) {
+        if now >= self.next_sweep_at {
+            self.sweep(now);
+        }
+        let due = self.debounce.take_due(now);
+        if due.is_empty() {
+            return;
+        }
+        for name in &due {
+            self.enter_new(name);
+        }
+        let known: Vec<Name> = due.into_iter().filter(|name| self.entries.contains_key(name)).collect();
+        self.load(&known, false);
+    }
+
+    /// A file that is new in a group's folder is a new zone.
+    fn enter_new(&mut self, name: &Name) {
+        if self.entries.contains_key(name) {
+            return;
+        }
+        for group in &self.groups {
+            let found = group
+                .zones()
+                .unwrap_or_default()
+                .into_iter()
+                .find(|(zone, _)| zone == name);
+            if let Some((_, file)) = found {
+                info!("zone {}: new in the group {}", shown(name), group.name);
+                self.entries.insert(name.clone(), Entry::of_group(group, file));
+                return;
+            }
+        }
+    }
+
+    /// Loads zones, settles what becomes of each, and swaps all that changed in one step.
+    fn load(&mut self, names: &[Name], accept: bool) -> Vec<LoadOutcome> {
+        let mut outcomes: Vec<Option<LoadOutcome>> = names.iter().map(|_| None).collect();
+        let mut changed = Vec::new();
+        for round in 1..=LOADS_IN_A_ROW_MAX {
+            let open: Vec<usize> = (0..names.len()).filter(|n| outcomes[*n].is_none()).collect();
+            if open.is_empty() {
+                break;
+            }
+            let requests: Vec<load::Request> = open.iter().map(|n| self.request(&names[*n])).collect();
+            let attempts = load::in_parallel(&requests, self.threads);
+            for (n, attempt) in open.into_iter().zip(attempts) {
+                let name = &names[n];
+                let last_round = round == LOADS_IN_A_ROW_MAX;
+                // A file that changed while it was read may have been read half old and half new.
+                if attempt.is_current() || last_round {
+                    outcomes[n] = Some(self.settle(name, attempt, accept, &mut changed));
+                }
+            }
+        }
+        self.publish(&changed);
+        outcomes.into_iter().flatten().collect()
+    }
+
+    fn request(&self, name: &Name) -> load::Request {
+        let entry = &self.entries[name];
+        load::Request {
+            name: name.clone(),
+            file: entry.file.clone(),
+            base_dir: self.base_dir.clone(),
+            // Only the first load is measured against the copy: later ones are against what is served.
+            last_good: entry.seen.is_empty().then(|| self.last_good.path(name)),
+        }
+    }
+
+    /// Decides what a load means for what is served. Names whose zone is to be swapped go to `changed`.
+    fn settle(&mut self, name: &Name, attempt: Attempt, accept: bool, changed: &mut Vec<Name>) -> LoadOutcome {
+        let now = Instant::now();
+        let is_current = attempt.is_current();
+        let Some(entry) = self.entries.get_mut(name) else {
+            return LoadOutcome::Removed;
+        };
+        let first = entry.seen.is_empty();
+        entry.seen = attempt.files;
+        self.to_watch.push(name.clone());
+        // Whatever was noticed before the files were read has been read.
+        self.debounce.forget(name);
+        if let (true, Some(copy)) = (first, attempt.last_good) {
+            entry.served = Some(copy);
+            entry.status.served_from = ServedFrom::LastGoodCopy;
+        }
+        let outcome = if is_current {
+            outcome_of(attempt.result, attempt.took, entry.served.as_deref(), accept)
+        } else {
+            self.debounce
+                .changed(name.clone(), entry.file.clone(), Change::Modified, now);
+            LoadOutcome::Changing
+        };
+        if let LoadOutcome::Loaded { zone, .. } = &outcome {
+            entry.served = Some(zone.clone());
+            self.last_good.keep(name, zone.clone(), &entry.seen);
+        }
+        if first || matches!(outcome, LoadOutcome::Loaded { .. }) {
+            changed.push(name.clone());
+        }
+        entry.status.file_is_gone =
+            entry.group.is_some() && entry.seen.first().is_some_and(|file| file.stamp.is_none());
+        outcome.note(&mut entry.status, entry.served.as_deref(), SystemTime::now());
+        outcome.log(name, &entry.status);
+        self.board.set(name, entry.status.clone());
+        outcome
+    }
+
+    /// Swaps the zones of these names in what is served.
+    fn publish(&self, names: &[Name]) {
+        if names.is_empty() {
+            return;
+        }
+        if names.len() > REPLACED_SINGLY_MAX {
+            return self.publish_all();
+        }
+        let mut zones = self.shared.serving.load().zones.clone();
+        for name in names {
+            let Some(entry) = self.entries.get(name) else { continue };
+            match zones.replaced(name.as_name_ref(), entry.state()) {
+                Some(replaced) => zones = replaced,
+                None => return self.publish_all(),
+            }
+        }
+        self.shared.set_zones(&zones);
+    }
+
+    fn publish_all(&self) {
+        let zones = self.entries.iter().map(|(name, entry)| (name.clone(), entry.state()));
+        self.shared.set_zones(&Zones::new(zones));
+    }
+}
+
+/// What a load comes to, measured against what is served.
+fn outcome_of(
+    result: Result<Loaded, Vec<Problem>>,
+    took: Duration,
+    served: Option<&Zone>,
+    accept: bool,
+) -> LoadOutcome {
+    let loaded = match result {
+        Ok(loaded) => loaded,
+        Err(problems) => return LoadOutcome::Failed(problems.iter().map(ToString::to_string).collect()),
+    };
+    let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    match served.map(|old| guard::judge(old, &loaded.zone, accept)) {
+        Some(Verdict::Hold(loss)) => return LoadOutcome::Held(loss),
+        Some(Verdict::ServeStale { old, new }) => warnings.push(format!(
+            "the content changed, but the serial didn't go up (it was {old} and is {new}): secondaries won't notice"
+        )),
+        Some(Verdict::Serve) | None => {}
+    }
+    LoadOutcome::Loaded {
+        zone: loaded.zone,
+        warnings,
+        took,
+    }
+}

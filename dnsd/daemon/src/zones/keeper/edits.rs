@@ -1,0 +1,115 @@
+//! Noticing edits: file events, and looks at the files where there are none.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use super::super::debounce::Change;
+use super::super::points::deciding_entries;
+use super::super::stamp::Stamp;
+use super::{Keeper, Key};
+use crate::config::GroupConfig;
+
+/// Where events come from everywhere, all files are looked at all the same, now and then: remounts and renamed folders give
+/// no event that is worth more than a look.
+const SWEEP_WITH_EVENTS: Duration = Duration::from_secs(60);
+/// Where they don't, this is how soon an edit is noticed. A stat(2) costs about a microsecond.
+const SWEEP_WITHOUT_EVENTS: Duration = Duration::from_secs(5);
+/// While such an edit waits for quiet, quiet has to be looked for more often than it lasts.
+const SWEEP_WHILE_EDITED: Duration = Duration::from_millis(500);
+impl Keeper {
+    pub(super) fn handle_event(&mut self, event: notify::Result<notify::Event>, now: Instant) {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => return warn!(%error, "file events"),
+        };
+        if event.need_rescan() {
+            self.next_sweep_at = now;
+        }
+        for (key, path, change) in self.watcher.concerned(&event) {
+            match key {
+                Key::Zone(name) => self.debounce.changed(name, path, change, now),
+                Key::Group(name) => self.handle_group_event(&name, &path, change, now),
+            }
+        }
+    }
+
+    fn handle_group_event(&mut self, name: &str, path: &Path, change: Change, now: Instant) {
+        let Some(group) = self.groups.iter().find(|group| group.name == name).cloned() else {
+            return;
+        };
+        let file_name = path.file_name().and_then(|file| file.to_str());
+        if let Some(zone) = file_name.and_then(|file| group.zone_of(file)) {
+            // A zone that is there hears of its own files.
+            if !self.entries.contains_key(&zone) && path.is_file() {
+                self.debounce.changed(zone, path.to_owned(), change, now);
+            }
+        } else if deciding_entries(&group.directory).iter().any(|entry| entry == path) {
+            // A link on the way to the folder was switched: any file may be another.
+            self.watch_group(&group);
+            self.next_sweep_at = now;
+        }
+    }
+
+    /// Watches the files of zones that were loaded. What changed between the reading and now had no event.
+    pub(super) fn watch_loaded(&mut self, now: Instant) {
+        for name in std::mem::take(&mut self.to_watch) {
+            let Some(entry) = self.entries.get(&name) else { continue };
+            if !entry.watch {
+                self.watcher.forget(&Key::Zone(name));
+                continue;
+            }
+            let files: Vec<&Path> = entry.seen.iter().map(|file| file.path.as_path()).collect();
+            self.watcher.watch(&Key::Zone(name.clone()), &files, &[]);
+            for file in entry.seen.iter().filter(|file| !file.is_unchanged()) {
+                self.debounce
+                    .changed(name.clone(), file.path.clone(), Change::Modified, now);
+            }
+        }
+    }
+
+    pub(super) fn watch_group(&mut self, group: &GroupConfig) {
+        let key = Key::Group(group.name.clone());
+        if group.watch {
+            self.watcher.watch(&key, &[], &[&group.directory]);
+        } else {
+            self.watcher.forget(&key);
+        }
+    }
+
+    /// Looks at every file, and for new ones in the groups' folders.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        for (name, entry) in &mut self.entries {
+            if !entry.watch {
+                continue;
+            }
+            for file in &mut entry.seen {
+                let stamp = Stamp::of(&file.path);
+                if stamp != file.stamp {
+                    file.stamp = stamp;
+                    self.debounce
+                        .changed(name.clone(), file.path.clone(), Change::Modified, now);
+                }
+            }
+        }
+        for group in self.groups.iter().filter(|group| group.watch) {
+            for (name, file) in group.zones().unwrap_or_default() {
+                if !self.entries.contains_key(&name) && !self.debounce.is_waiting(&name) {
+                    self.debounce.changed(name, file, Change::Modified, now);
+                }
+            }
+        }
+        self.next_sweep_at = now + self.sweep_period();
+    }
+
+    pub(super) fn sweep_period(&mut self) -> Duration {
+        if self.watcher.has_all_events() {
+            SWEEP_WITH_EVENTS
+        } else if self.debounce.next_due_at().is_some() {
+            SWEEP_WHILE_EDITED
+        } else {
+            SWEEP_WITHOUT_EVENTS
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The last good copy of every zone: what is served when the daemon starts and a zone's file has an error.
+//!
+//! A copy is a master file in canonical order without directives, `work-dir/zones/NAME.last`, that begins with a comment
+//! about what it was made from and ends with one that says it is whole. It is replaced by rename, by a thread of its own:
+//! nobody waits for it.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use dnsd_core::name::Name;
+use dnsd_core::rdata;
+use dnsd_core::zone::Zone;
+use tracing::warn;
+
+use super::load::ReadFile;
+
+/// The last line of a whole copy. A copy that a crash of the machine cut off hasn't got it, so that no copy needs to be
+/// synced to disk.
+const END: &str = "; end of zone\n";
+
+/// The longest file name of a copy, in bytes. A name has up to 1004 as text; file systems take 255 with the ending and a
+/// temporary file's mark.
+const FILE_NAME_BYTES_MAX: usize = 200;
+
+/// Where the copies are.
+#[derive(Debug, Clone)]
+pub(crate) struct LastGood {
+    folder: PathBuf,
+    writer: Sender<Job>,
+}
+
+enum Job {
+    Write {
+        path: PathBuf,
+        zone: Arc<Zone>,
+        made_from: u64,
+    },
+    Remove(PathBuf),
+}
+
+/// What a copy says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// How many records it has.
+    pub(crate) records: usize,
+    /// A digest of the files it was made from: paths, sizes, times.
+    made_from: u64,
+}
+
+impl LastGood {
+    /// Keeps copies below `work_dir`. The writer ends with the last handle.
+    ///
+    /// # Errors
+    /// When the folder can't be made, or there is no thread to be had.
+    pub(crate) fn start(work_dir: &Path) -> io::Result<Self> {
+        let folder = folder(work_dir);
+        fs::create_dir_all(&folder)?;
+        let (writer, jobs) = mpsc::channel();
+        thread::Builder::new()
+            .name("last-good".into())
+            .spawn(move || write_all(&jobs))?;
+        Ok(Self { folder, writer })
+    }
+
+    /// Where a zone's copy is.
+    pub(crate) fn path(&self, name: &Name) -> PathBuf {
+        self.folder.join(file_name(name))
+    }
+
+    /// Makes this version the copy, soon.
+    pub(crate) fn keep(&self, name: &Name, zone: Arc<Zone>, files: &[ReadFile]) {
+        let job = Job::Write {
+            path: self.path(name),
+            zone,
+            made_from: digest(files),
+        };
+        // The writer only ends when all handles are gone.
+        let _ = self.writer.send(job);
+    }
+
+    /// Removes the copy of a zone that is no more, soon.
+    pub(crate) fn drop_zone(&self, name: &Name) {
+        let _ = self.writer.send(Job::Remove(self.path(name)));
+    }
+}
+
+/// The copies' folder. It is made before privileges are dropped.
+pub(crate) fn folder(work_dir: &Path) -> PathBuf {
+    work_dir.join("zones")
+}
+
+/// What the copy at this path says of itself; `None` when there is none, or it is cut off.
+pub(crate) fn header(path: &Path) -> Option<Header> {
+    let mut file = File::open(path).ok()?;
+    file.seek(SeekFrom::End(-(END.len() as i64))).ok()?;
+    let mut end = [0; END.len()];
+    file.read_exact(&mut end).ok()?;
+    if end != *END.as_bytes() {
+        return None;
+    }
+    file.rewind().ok()?;
+    let mut line = String::new();
+    BufReader::with_capacity(256, file)
+        .take(256)
+        .read_line(&mut line)
+        .ok()?;
+    let mut words = line.strip_prefix("; dnsd's last good copy: ")?.split_whitespace();
+    let records = words.next()?.parse().ok()?;
+    let made_from = u64::from_str_radix(words.last()?, 16).ok()?;
+    Some(Header { records, made_from })
+}
+
+/// Tells versions of a zone's files apart. A digest that another version of the daemon makes otherwise only costs a rewrite.
+fn digest(files: &[ReadFile]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    files.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn write_all(jobs: &Receiver<Job>) {
+    for job in jobs {
+        match job {
+            Job::Write { path, zone, made_from } => {
+                let is_there = header(&path).is_some_and(|header| header.made_from == made_from);
+                if !is_there && let Err(error) = write(&path, &zone, made_from) {
+                    warn!(%error, "the last good copy {} could not be written", path.display());
+                }
+            }
+            Job::Remove(path) => match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    warn!(%error, "the last good copy {} could not be removed", path.display());
+                }
+                _ => {}
+            },
+        }
+    }
+}
+
+fn write(path: &Path, zone: &Zone, made_from: u64) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = BufWriter::with_capacity(64 << 10, File::create(&temporary)?);
+    writeln!(
+        file,
+        "; dnsd's last good copy: {} records, files {made_from:016x}",
+        zone.record_count()
+    )?;
+    write_records(zone, &mut file)?;
+    file.write_all(END.as_bytes())?;
+    file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    fs::rename(&temporary, path)
+}
+
+/// Writes a zone as a master file without directives: the SOA record first, then the names in canonical order.
+pub(crate) fn write_records(zone: &Zone, to: &mut impl Write) -> io::Result<()> {
+    let soa = zone.soa_set();
+    let apex = zone.apex();
+    let others = apex.sets().filter(|set| set.rtype() != soa.rtype());
+    let mut line = String::new();
+    let mut write_set = |name: dnsd_core::name::NameRef<'_>, set: dnsd_core::zone::RecordSet<'_>| {
+        for data in set.rdatas() {
+            line.clear();
+            let _ = writeln!(
+                line,
+                "{name} {} IN {} {}",
+                set.ttl(),
+                set.rtype(),
+                rdata::display(set.rtype(), data)
+            );
+            to.write_all(line.as_bytes())?;
+        }
+        Ok::<(), io::Error>(())
+    };
+    write_set(apex.name(), soa)?;
+    for set in others {
+        write_set(apex.name(), set)?;
+    }
+    for node in zone.nodes().skip(1) {
+        for set in node.sets() {
+            write_set(node.name(), set)?;
+        }
+    }
+    Ok(())
+}
+
+/// A zone's name as a file's: lower case, what file systems and shells don't like as `%xx`, long ones by a digest.
+fn file_name(name: &Name) -> String {
+    let mut text = String::new();
+    let shown = name.to_string().to_ascii_lowercase();
+    for byte in shown.strip_suffix('.').unwrap_or(&shown).bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => text.push(char::from(byte)),
+            b'.' if !text.is_empty() => text.push('.'),
+            _ => {
+                let _ = write!(text, "%{byte:02x}");
+            }
+        }
+    }
+    if text.is_empty() {
+        text.push_str("%2e");
+    }
+    if text.len() > FILE_NAME_BYTES_MAX {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        text.truncate(FILE_NAME_BYTES_MAX - 17);
+        let _ = write!(text, "%{:016x}", hasher.finish());
+    }
+    text.push_str(".last");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_zone::zone;
+    use super::*;
+
+    fn sample() -> Zone {
+        zone(
+            "example.net",
+            "$TTL 60\n@ SOA ns h 7 1 1 1 1\n@ NS ns\n@ TXT \"a;b\"\nns A 192.0.2.1\na\\.b.c CNAME @\n",
+        )
+    }
+
+    #[test]
+    fn a_copy_reads_back_as_the_same_zone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.last");
+        write(&path, &sample(), 42).unwrap();
+        assert_eq!(
+            header(&path),
+            Some(Header {
+                records: 5,
+                made_from: 42
+            })
+        );
+        let text = fs::read_to_string(&path).unwrap();
+        let again = zone("example.net", &text);
+        let mut dumped = Vec::new();
+        write_records(&again, &mut dumped).unwrap();
+        let records: String = text
+            .lines()
+            .filter(|l| !l.starts_with(';'))
+            .map(|l| format!("{l}\n"))
+            .collect();
+        assert_eq!(String::from_utf8(dumped).unwrap(), records);
+        assert!(
+            records.starts_with("example.net. 60 IN SOA ns.example.net. h.example.net. 7 1 1 1 1\n"),
+            "{records}"
+        );
+    }
+
+    #[test]
+    fn a_copy_that_is_cut_off_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.last");
+        write(&path, &sample(), 42).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for cut in [0, 10, whole.len() - 1] {
+            fs::write(&path, &whole[..cut]).unwrap();
+            assert_eq!(header(&path), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn every_zone_has_a_file_name_of_its_own() {
+        let name = |text: &str| file_name(&text.parse().unwrap());
+        assert_eq!(name("Example.NET"), "example.net.last");
+        assert_eq!(name("."), "%2e.last");
+        assert_eq!(name("0/25.2.0.192.in-addr.arpa"), "0%2f25.2.0.192.in-addr.arpa.last");
+        assert_eq!(name("a\\.b.c"), "a%5c.b.c.last");
+        let long = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
+        let other = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "c".repeat(61));
+        assert!(name(&long).len() <= FILE_NAME_BYTES_MAX + 5);
+        assert_ne!(name(&long), name(&other));
+    }
+}

@@ -1,0 +1,191 @@
+//! Loads a zone: reads its file and what that includes, compiles the records and checks the result.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dnsd_core::master::{FileId, Limits, Reader};
+use dnsd_core::name::Name;
+use dnsd_core::rrtype::Class;
+use dnsd_core::zone::check::check;
+use dnsd_core::zone::{Finding, Position, Severity, Zone, ZoneBuilder};
+
+use super::last_good;
+use super::problem::Problem;
+use super::source::Files;
+
+pub(crate) use super::source::ReadFile;
+
+/// What to load.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// The zone.
+    pub(crate) name: Name,
+    /// Its file.
+    pub(crate) file: PathBuf,
+    /// The second place for a relative `$INCLUDE`.
+    pub(crate) base_dir: PathBuf,
+    /// The last good copy, when nothing is served yet that the file can be measured against.
+    pub(crate) last_good: Option<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// The zone, or all that is wrong with it.
+    pub(crate) result: Result<Loaded, Vec<Problem>>,
+    /// Every file that was asked for.
+    pub(crate) files: Vec<ReadFile>,
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// The last good copy, where it is needed: instead of a file with errors, or to judge one that lost most of its records.
+    pub(crate) last_good: Option<Arc<Zone>>,
+}
+
+/// A zone that may be served.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// It.
+    pub(crate) zone: Arc<Zone>,
+    /// What deserves a look.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+impl Attempt {
+    /// Whether the files are still what was read.
+    pub(crate) fn is_current(&self) -> bool {
+        self.files.iter().all(ReadFile::is_unchanged)
+    }
+}
+
+/// Loads zones on so many threads. The attempts are in the order of the requests.
+pub(crate) fn in_parallel(requests: &[Request], threads: usize) -> Vec<Attempt> {
+    if let [request] = requests {
+        return vec![load_or_copy(request)];
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((n, request)) = {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            requests.get(n).map(|request| (n, request))
+        } {
+            done.push((n, load_or_copy(request)));
+        }
+        done
+    };
+    let mut attempts: Vec<(usize, Attempt)> = thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads.min(requests.len())).map(|_| scope.spawn(work)).collect();
+        let mut attempts = work();
+        for worker in workers {
+            attempts.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        attempts
+    });
+    attempts.sort_by_key(|(n, _)| *n);
+    attempts.into_iter().map(|(_, attempt)| attempt).collect()
+}
+
+fn load_or_copy(request: &Request) -> Attempt {
+    let mut attempt = load(&request.name, &request.file, &request.base_dir);
+    if let Some(path) = &request.last_good {
+        let copy_is_needed = match &attempt.result {
+            Err(_) => true,
+            Ok(loaded) => last_good::header(path).is_some_and(|copy| copy.records > 2 * loaded.zone.record_count()),
+        };
+        // Without its end mark a copy is not whole, and an error in one has no reader.
+        if copy_is_needed && last_good::header(path).is_some() {
+            let copy = load(&request.name, path, &request.base_dir);
+            attempt.last_good = copy.result.ok().map(|loaded| loaded.zone);
+        }
+    }
+    attempt
+}
+
+/// Loads a zone from its file.
+pub(crate) fn load(name: &Name, file: &Path, base_dir: &Path) -> Attempt {
+    let started = Instant::now();
+    let mut files = Files::new(base_dir);
+    let result = read_zone(name, file, &mut files);
+    Attempt {
+        result,
+        files: files.into_read(),
+        took: started.elapsed(),
+        last_good: None,
+    }
+}
+
+fn read_zone(name: &Name, file: &Path, files: &mut Files) -> Result<Loaded, Vec<Problem>> {
+    let source = files.read(file).map_err(|cause| {
+        vec![Problem::Read {
+            path: file.to_owned(),
+            cause,
+        }]
+    })?;
+    let mut reader = Reader::new(name, Class::IN, source, files, Limits::default());
+    let mut builder = ZoneBuilder::new(name.clone());
+    let mut problems = Vec::new();
+    let mut numbers = FileNumbers::default();
+    while let Some(read) = reader.next_record() {
+        match read {
+            Ok(record) => {
+                let position = Position {
+                    file: numbers.of(record.file),
+                    line: record.line,
+                };
+                let (owner, class, ttl) = (record.owner, record.class, record.ttl);
+                builder.add(owner, class, ttl, record.rtype, record.rdata, Some(position));
+            }
+            Err(error) => problems.push(Problem::Text(error)),
+        }
+    }
+    let odd_texts: Vec<Problem> = reader.warnings().iter().cloned().map(Problem::OddText).collect();
+    let located = |finding: Finding| {
+        let file = finding.position.and_then(|position| numbers.id(position.file));
+        Problem::Zone {
+            file: file.map(|id| reader.file_name(id).clone()),
+            finding,
+        }
+    };
+    if !problems.is_empty() {
+        // What the records that could be read lack may be in those that couldn't.
+        return Err(problems);
+    }
+    let mut compiled = builder
+        .finish()
+        .map_err(|findings| findings.into_iter().map(located).collect::<Vec<_>>())?;
+    let mut findings = std::mem::take(&mut compiled.warnings);
+    findings.extend(check(&compiled));
+    if findings.iter().any(|finding| finding.severity() == Severity::Error) {
+        return Err(odd_texts.into_iter().chain(findings.into_iter().map(located)).collect());
+    }
+    Ok(Loaded {
+        zone: Arc::new(compiled.zone),
+        warnings: odd_texts.into_iter().chain(findings.into_iter().map(located)).collect(),
+    })
+}
+
+/// The reader's files by the 16-bit numbers that positions have room for; those beyond share the last number.
+#[derive(Default)]
+struct FileNumbers {
+    ids: Vec<FileId>,
+    last: usize,
+}
+
+impl FileNumbers {
+    fn of(&mut self, id: FileId) -> u16 {
+        if self.ids.get(self.last) != Some(&id) {
+            self.last = self.ids.iter().position(|known| *known == id).unwrap_or(self.ids.len());
+            if self.last == self.ids.len() {
+                self.ids.push(id);
+            }
+        }
+        u16::try_from(self.last).unwrap_or(u16::MAX)
+    }
+
+    fn id(&self, number: u16) -> Option<FileId> {
+        self.ids.get(usize::from(number)).copied()
+    }
+}

@@ -1,0 +1,48 @@
+//! What is wrong with a zone's files, with its place.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dnsd_core::master::{MasterError, MasterWarning};
+use dnsd_core::zone::Finding;
+
+/// One thing. Prints as `file:line:column: message`, as far as the place is known.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// The file can't be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The text is no master file.
+    Text(MasterError),
+    /// The text is odd.
+    OddText(MasterWarning),
+    /// The records are no right zone, or an odd one.
+    Zone {
+        /// The file that the records stand in, if it is known.
+        file: Option<Arc<str>>,
+        /// What it is.
+        finding: Finding,
+    },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, cause } => write!(f, "{}: {cause}", path.display()),
+            Self::Text(error) => error.fmt(f),
+            Self::OddText(warning) => warning.fmt(f),
+            Self::Zone { file, finding } => {
+                if let (Some(file), Some(position)) = (file, finding.position) {
+                    write!(f, "{file}:{}: ", position.line)?;
+                }
+                finding.fmt(f)
+            }
+        }
+    }
+}

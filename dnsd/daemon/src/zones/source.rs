@@ -1,0 +1,121 @@
+//! Master files on the file system: what the reader asks for is read, and remembered with its stamp, so that it can be
+//! watched, and looked at again after it was parsed.
+//!
+//! A relative `$INCLUDE` is looked for beside the file it stands in, then in the folder of the configuration file, which is
+//! what BIND's `directory` usually is.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use dnsd_core::master::{Source, Sources};
+use nix::libc::O_NONBLOCK;
+
+use super::stamp::Stamp;
+
+/// The largest file, in bytes: a zone's offsets have 32 bits.
+const FILE_BYTES_MAX: u64 = u32::MAX as u64;
+
+/// A file that a load asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ReadFile {
+    /// Where it was looked for.
+    pub(crate) path: PathBuf,
+    /// What it was like before it was read; `None` when it was not there.
+    pub(crate) stamp: Option<Stamp>,
+}
+
+impl ReadFile {
+    /// Whether it is still the same.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        Stamp::of(&self.path) == self.stamp
+    }
+}
+
+/// Opens the files of one zone.
+#[derive(Debug)]
+pub(super) struct Files {
+    base_dir: PathBuf,
+    read: Vec<ReadFile>,
+    /// Paths by the names that messages give them; not every path is text.
+    paths: HashMap<String, PathBuf>,
+}
+
+impl Files {
+    /// `base_dir` is the second place for a relative `$INCLUDE`.
+    pub(super) fn new(base_dir: &Path) -> Self {
+        Self {
+            base_dir: base_dir.to_owned(),
+            read: Vec::new(),
+            paths: HashMap::new(),
+        }
+    }
+
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    /// When it isn't there, isn't a plain file, is too large or can't be read.
+    pub(super) fn read(&mut self, path: &Path) -> io::Result<Source<'static>> {
+        let (text, stamp) = match read_plain_file(path) {
+            Ok((text, stamp)) => (Ok(text), Some(stamp)),
+            Err(error) => (Err(error), Stamp::of(path)),
+        };
+        self.read.push(ReadFile {
+            path: path.to_owned(),
+            stamp,
+        });
+        let name = path.to_string_lossy().into_owned();
+        self.paths.insert(name.clone(), path.to_owned());
+        Ok(Source {
+            name,
+            text: Cow::Owned(text?),
+        })
+    }
+
+    /// What was asked for, each file once.
+    pub(super) fn into_read(mut self) -> Vec<ReadFile> {
+        let mut seen = std::collections::HashSet::new();
+        // Of a file that was included twice the first look counts: a change between the two is a change.
+        self.read.retain(|file| seen.insert(file.path.clone()));
+        self.read
+    }
+}
+
+impl Sources<'static> for Files {
+    fn open(&mut self, name: &[u8], including: &str) -> Result<Source<'static>, io::ErrorKind> {
+        let name = Path::new(OsStr::from_bytes(name));
+        let including = self.paths.get(including).cloned().unwrap_or_else(|| including.into());
+        let beside = including.parent().unwrap_or(Path::new("")).join(name);
+        let in_base = self.base_dir.join(name);
+        let first = self.read(&beside);
+        match first {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && in_base != beside => self.read(&in_base),
+            first => first,
+        }
+        .map_err(|error| error.kind())
+    }
+}
+
+fn read_plain_file(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
+    // Without O_NONBLOCK, opening a pipe would wait for its other end.
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut text = Vec::with_capacity(metadata.len() as usize + 1);
+    // A file that grows while it is read is no longer what its stamp says, and will be read again.
+    file.take(metadata.len()).read_to_end(&mut text)?;
+    Ok((text, Stamp::from(&metadata)))
+}

@@ -1,0 +1,339 @@
+//! Notices that files change: by inotify, on the folders that decide what the files are.
+//!
+//! It says which of the keys it was given for a file are concerned, and knows which folders no events come from, so that
+//! the keeper looks at those itself.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statfs::{FsType, statfs};
+use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
+use notify::{Event, EventHandler, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tracing::{debug, warn};
+
+use super::debounce::Change;
+use super::points::deciding_entries;
+
+/// File systems whose content other machines or processes change without the kernel knowing. Numbers of statfs(2).
+const WITHOUT_EVENTS: [i64; 7] = [
+    0x6969,      // NFS
+    0x517B,      // SMB
+    0xFF53_4D42, // CIFS
+    0xFE53_4D42, // SMB 2 and later
+    0x6573_5546, // FUSE
+    0x0102_1997, // 9P
+    0x00C3_6400, // Ceph
+];
+
+/// Watches files and folders for whoever owns the keys `K`.
+pub(crate) struct Watcher<K> {
+    /// `None` where the system gives no events at all.
+    events: Option<RecommendedWatcher>,
+    folders: HashMap<PathBuf, Folder>,
+    /// Which keys an entry of a folder decides for.
+    entries: HashMap<PathBuf, HashSet<K>>,
+    /// Which keys want to hear of every entry of a folder.
+    contents: HashMap<PathBuf, HashSet<K>>,
+    /// What each key has in the two maps above.
+    of_key: HashMap<K, Watched>,
+}
+
+struct Folder {
+    users: usize,
+    has_events: bool,
+}
+
+#[derive(Default)]
+struct Watched {
+    entries: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl<K: Clone + Eq + Hash> Watcher<K> {
+    /// Hands events to `handler`.
+    pub(crate) fn new(handler: impl EventHandler) -> Self {
+        let events = notify::recommended_watcher(handler)
+            .inspect_err(|error| warn!(%error, "no file events: zone files are polled"))
+            .ok();
+        Self {
+            events,
+            folders: HashMap::new(),
+            entries: HashMap::new(),
+            contents: HashMap::new(),
+            of_key: HashMap::new(),
+        }
+    }
+
+    /// Watches these files, and every entry of these folders, for a key, instead of what it had before.
+    pub(crate) fn watch(&mut self, key: &K, files: &[&Path], folders: &[&Path]) {
+        let mut watched = Watched::default();
+        for file in files {
+            watched.entries.extend(deciding_entries(file));
+        }
+        for folder in folders {
+            watched.entries.extend(deciding_entries(folder));
+            watched.folders.extend(folder.canonicalize());
+        }
+        for entry in &watched.entries {
+            self.entries.entry(entry.clone()).or_default().insert(key.clone());
+            if let Some(folder) = entry.parent() {
+                self.use_folder(folder);
+            }
+        }
+        for folder in &watched.folders {
+            self.contents.entry(folder.clone()).or_default().insert(key.clone());
+            self.use_folder(folder);
+        }
+        // The new folders are in use before the old ones are let go: one that is in both is never unwatched in between.
+        if let Some(before) = self.of_key.remove(key) {
+            self.release(key, &before, &watched);
+        }
+        self.of_key.insert(key.clone(), watched);
+    }
+
+    /// Stops watching for a key.
+    pub(crate) fn forget(&mut self, key: &K) {
+        if let Some(before) = self.of_key.remove(key) {
+            self.release(key, &before, &Watched::default());
+        }
+    }
+
+    /// The keys that an event is about, and what happened; nothing for events that change no content.
+    pub(crate) fn concerned(&mut self, event: &Event) -> Vec<(K, PathBuf, Change)> {
+        let Some(change) = change_of(event) else {
+            return Vec::new();
+        };
+        let mut concerned = Vec::new();
+        for path in &event.paths {
+            if let Some(folder) = self.folders.get_mut(path)
+                && matches!(
+                    event.kind,
+                    EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+                )
+            {
+                // The watch went with the folder; a new one of its name is found by looking.
+                folder.has_events = false;
+            }
+            let folder = path.parent().and_then(|folder| self.contents.get(folder));
+            let keys: HashSet<&K> = self.entries.get(path).into_iter().chain(folder).flatten().collect();
+            concerned.extend(keys.into_iter().map(|key| (key.clone(), path.clone(), change)));
+        }
+        concerned
+    }
+
+    /// Whether changes everywhere come as events. Folders that had none so far are tried again.
+    pub(crate) fn has_all_events(&mut self) -> bool {
+        let without: Vec<PathBuf> = self
+            .folders
+            .iter()
+            .filter(|(_, folder)| !folder.has_events)
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in without {
+            let has_events = self.start_events(&path);
+            if let Some(folder) = self.folders.get_mut(&path) {
+                folder.has_events = has_events;
+            }
+        }
+        self.folders.values().all(|folder| folder.has_events)
+    }
+
+    fn use_folder(&mut self, path: &Path) {
+        if let Some(folder) = self.folders.get_mut(path) {
+            folder.users += 1;
+            return;
+        }
+        let has_events = self.start_events(path);
+        self.folders.insert(path.to_owned(), Folder { users: 1, has_events });
+    }
+
+    fn start_events(&mut self, path: &Path) -> bool {
+        let Some(events) = &mut self.events else { return false };
+        if let Err(error) = events.watch(path, RecursiveMode::NonRecursive) {
+            debug!(%error, "no events from {}: it is polled", path.display());
+            return false;
+        }
+        !is_without_events(path)
+    }
+
+    fn release(&mut self, key: &K, before: &Watched, now: &Watched) {
+        for entry in &before.entries {
+            if !now.entries.contains(entry) {
+                remove_key(&mut self.entries, entry, key);
+            }
+            if let Some(folder) = entry.parent() {
+                self.release_folder(folder);
+            }
+        }
+        for folder in &before.folders {
+            if !now.folders.contains(folder) {
+                remove_key(&mut self.contents, folder, key);
+            }
+            self.release_folder(folder);
+        }
+    }
+
+    fn release_folder(&mut self, path: &Path) {
+        let Some(folder) = self.folders.get_mut(path) else {
+            return;
+        };
+        folder.users -= 1;
+        if folder.users == 0 {
+            self.folders.remove(path);
+            if let Some(events) = &mut self.events {
+                // A folder that is gone has taken its watch with it.
+                let _ = events.unwatch(path);
+            }
+        }
+    }
+}
+
+fn remove_key<K: Eq + Hash>(map: &mut HashMap<PathBuf, HashSet<K>>, path: &Path, key: &K) {
+    if let Some(keys) = map.get_mut(path) {
+        keys.remove(key);
+        if keys.is_empty() {
+            map.remove(path);
+        }
+    }
+}
+
+/// What an event means for a file's content.
+fn change_of(event: &Event) -> Option<Change> {
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+        | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Some(Change::Complete),
+        // A link is whole as soon as it is there; a file that is made is still to be written.
+        EventKind::Create(_) if event.paths.iter().all(|path| path.is_symlink()) => Some(Change::Complete),
+        EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Any => Some(Change::Modified),
+        EventKind::Access(_) | EventKind::Other => None,
+    }
+}
+
+fn is_without_events(path: &Path) -> bool {
+    statfs(path).is_ok_and(|stat| {
+        WITHOUT_EVENTS
+            .iter()
+            .any(|magic| stat.filesystem_type() == FsType(*magic as _))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Long enough for any machine: a test that waits for it has failed.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    struct Bench {
+        watcher: Watcher<&'static str>,
+        events: mpsc::Receiver<notify::Result<Event>>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (sender, events) = mpsc::channel();
+            Self {
+                watcher: Watcher::new(sender),
+                events,
+            }
+        }
+
+        /// Waits for news of this kind about a key.
+        fn expect(&mut self, key: &str, change: Change) -> PathBuf {
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let event = self.events.recv_timeout(left).expect("no event came").unwrap();
+                let found = self.watcher.concerned(&event);
+                if let Some((_, path, _)) = found.into_iter().find(|(k, _, c)| *k == key && *c == change) {
+                    return path;
+                }
+            }
+        }
+    }
+
+    fn folder() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        (dir, root)
+    }
+
+    #[test]
+    fn a_written_file_and_a_renamed_one_are_complete() {
+        let (_dir, root) = folder();
+        let file = root.join("db.net");
+        let mut bench = Bench::new();
+        bench.watcher.watch(&"net", &[&file], &[]);
+        fs::write(&file, "a").unwrap();
+        bench.expect("net", Change::Complete);
+        fs::write(root.join("other"), "b").unwrap();
+        fs::rename(root.join("other"), &file).unwrap();
+        assert_eq!(bench.expect("net", Change::Complete), file);
+        assert!(bench.watcher.has_all_events());
+    }
+
+    #[test]
+    fn a_link_that_is_switched_is_noticed() {
+        let (_dir, root) = folder();
+        for version in ["v1", "v2"] {
+            fs::create_dir(root.join(version)).unwrap();
+            fs::write(root.join(version).join("db.net"), version).unwrap();
+        }
+        symlink("v1", root.join("current")).unwrap();
+        let mut bench = Bench::new();
+        bench.watcher.watch(&"net", &[&root.join("current/db.net")], &[]);
+        symlink("v2", root.join("next")).unwrap();
+        fs::rename(root.join("next"), root.join("current")).unwrap();
+        assert_eq!(bench.expect("net", Change::Complete), root.join("current"));
+    }
+
+    #[test]
+    fn a_new_file_in_a_watched_folder_is_noticed() {
+        let (_dir, root) = folder();
+        let mut bench = Bench::new();
+        bench.watcher.watch(&"group", &[], &[&root]);
+        fs::write(root.join("new.zone"), "a").unwrap();
+        assert_eq!(bench.expect("group", Change::Complete), root.join("new.zone"));
+    }
+
+    #[test]
+    fn a_folder_that_comes_back_is_watched_again() {
+        let (_dir, root) = folder();
+        let zones = root.join("zones");
+        fs::create_dir(&zones).unwrap();
+        let mut bench = Bench::new();
+        bench.watcher.watch(&"net", &[&zones.join("db.net")], &[&zones]);
+        fs::remove_dir(&zones).unwrap();
+        bench.expect("net", Change::Modified);
+        let deadline = Instant::now() + PATIENCE;
+        while bench.watcher.has_all_events() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let event = bench.events.recv_timeout(left).expect("no event came").unwrap();
+            bench.watcher.concerned(&event);
+        }
+        fs::create_dir(&zones).unwrap();
+        assert!(bench.watcher.has_all_events());
+        fs::write(zones.join("db.net"), "a").unwrap();
+        bench.expect("net", Change::Complete);
+    }
+
+    #[test]
+    fn what_nobody_watches_any_more_is_let_go() {
+        let (_dir, root) = folder();
+        let file = root.join("db.net");
+        let mut bench = Bench::new();
+        bench.watcher.watch(&"a", &[&file], &[]);
+        bench.watcher.watch(&"b", &[&file], &[]);
+        bench.watcher.watch(&"a", &[&file], &[]);
+        bench.watcher.forget(&"a");
+        assert_eq!(bench.watcher.folders.len(), 1);
+        bench.watcher.forget(&"b");
+        assert!(bench.watcher.folders.is_empty() && bench.watcher.entries.is_empty());
+    }
+}
