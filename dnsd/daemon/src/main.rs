@@ -1,2 +1,78 @@
-//! placeholder
-fn main() {}
+//! `dnsd`, the authoritative DNS server: the command line.
+
+mod commands;
+mod config;
+mod control;
+mod daemon;
+mod pages;
+mod server;
+mod zones;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ballast_shared::cli::{self, LogFormat};
+use ballast_shared::logging;
+use clap::{Parser, Subcommand};
+use dnsd_core::name::Name;
+
+/// An authoritative DNS server. Without a command it runs in the foreground; SIGTERM ends it, SIGHUP reloads.
+#[derive(Debug, Parser)]
+#[command(name = "dnsd", version)]
+struct Arguments {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+    /// How the daemon's own log is written, on stderr
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run in the foreground
+    Run,
+    /// Check the configuration: exits 0, or prints every error with its line and exits 78
+    Check,
+    /// Check a master file: prints what is found, exits 0 if it can be served and 78 if not
+    CheckZone {
+        /// The zone's name
+        origin: Name,
+        /// Its file
+        file: PathBuf,
+    },
+    /// Show how the running daemon's zones are
+    Status {
+        /// Only this zone, in full
+        zone: Option<Name>,
+    },
+    /// Read the configuration and the changed zone files again, or one zone's file in any case
+    Reload {
+        /// Only this zone
+        zone: Option<Name>,
+        /// It is meant that most of a zone's records, or a zone's file, are gone
+        #[arg(long)]
+        accept: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments: Arguments = match cli::parse() {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit.into(),
+    };
+    let config = arguments.config;
+    let exit = match arguments.command.unwrap_or(Command::Run) {
+        Command::Run => {
+            logging::init(arguments.log_format);
+            daemon::run(&config)
+        }
+        Command::Check => commands::check(&config),
+        Command::CheckZone { origin, file } => commands::check_zone(&origin, &file),
+        Command::Status { zone } => commands::status(&config, zone.as_ref()),
+        Command::Reload { zone, accept } => commands::reload(&config, zone.as_ref(), accept),
+    };
+    exit.into()
+}

@@ -1,0 +1,158 @@
+//! What the running daemon is asked through its control socket: `io.ballast.dnsd`.
+
+use std::time::UNIX_EPOCH;
+
+use ballast_shared::control::{CallError, Interface, Service};
+use dnsd_core::name::Name;
+use serde_json::{Map, Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::daemon::{AskedReload, ReloadError};
+use crate::zones::board::ZoneStatus;
+use crate::zones::{LoadOutcome, Report, Zones};
+
+/// The interface, as its file describes it.
+pub(crate) const INTERFACE: Interface = Interface {
+    name: "io.ballast.dnsd",
+    description: include_str!("io.ballast.dnsd.varlink"),
+    product: "dnsd",
+};
+
+/// Answers the calls.
+pub(crate) struct Control {
+    zones: Zones,
+    reloads: mpsc::Sender<AskedReload>,
+}
+
+impl Control {
+    /// `reloads` is where the daemon takes requests for a reload of everything.
+    pub(crate) fn new(zones: Zones, reloads: mpsc::Sender<AskedReload>) -> Self {
+        Self { zones, reloads }
+    }
+
+    fn status(&self, zone: Option<&Name>) -> Result<Map<String, Value>, CallError> {
+        let board = self.zones.board();
+        let zones = match zone {
+            Some(name) => vec![zone_json(name, &board.zone(name).ok_or_else(|| no_such_zone(name))?)],
+            None => {
+                let mut zones = Vec::new();
+                board.for_each(|name, status| zones.push(zone_json(name, status)));
+                zones
+            }
+        };
+        Ok(object(json!({ "zones": zones })))
+    }
+
+    async fn reload_zone(&self, zone: Name, accept: bool) -> Result<Map<String, Value>, CallError> {
+        let outcome = self.zones.reload(zone.clone(), accept).await;
+        let outcome = outcome.ok_or_else(|| no_such_zone(&zone))?;
+        let message = json!({ "zone": zone.to_string(), "message": outcome.to_string() });
+        match outcome {
+            LoadOutcome::Failed(_) => Err(CallError::Failed("ZoneHasErrors", object(message))),
+            LoadOutcome::Held(_) => Err(CallError::Failed("ZoneIsHeld", object(message))),
+            LoadOutcome::Loaded { .. } | LoadOutcome::Changing | LoadOutcome::Removed => {
+                Ok(object(json!({ "message": outcome.to_string() })))
+            }
+        }
+    }
+
+    async fn reload(&self, accept: bool) -> Result<Map<String, Value>, CallError> {
+        let (reply, done) = oneshot::channel();
+        let ending = || reload_refused("the daemon is ending");
+        self.reloads
+            .send(AskedReload { accept, reply })
+            .await
+            .map_err(|_| ending())?;
+        match done.await.map_err(|_| ending())? {
+            Ok(report) => Ok(report_json(&report)),
+            Err(ReloadError::Config(diagnostics)) => Err(reload_refused(&diagnostics)),
+            Err(ReloadError::Listen(errors)) => {
+                let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                Err(reload_refused(&lines.join("\n")))
+            }
+            Err(ReloadError::Os) => Err(reload_refused("the reload could not be finished; the log says more")),
+        }
+    }
+}
+
+impl Service for Control {
+    async fn call(&self, method: &str, parameters: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
+        match method {
+            "Status" => self.status(zone_parameter(&parameters)?.as_ref()),
+            "Reload" => self.reload(accept_parameter(&parameters)?).await,
+            "ReloadZone" => {
+                let zone = zone_parameter(&parameters)?.ok_or(CallError::InvalidParameter("zone"))?;
+                self.reload_zone(zone, accept_parameter(&parameters)?).await
+            }
+            _ => Err(CallError::MethodNotFound),
+        }
+    }
+}
+
+fn zone_parameter(parameters: &Map<String, Value>) -> Result<Option<Name>, CallError> {
+    match parameters.get("zone") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => name.parse().map(Some).map_err(|_| CallError::InvalidParameter("zone")),
+        Some(_) => Err(CallError::InvalidParameter("zone")),
+    }
+}
+
+fn accept_parameter(parameters: &Map<String, Value>) -> Result<bool, CallError> {
+    match parameters.get("accept") {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(accept)) => Ok(*accept),
+        Some(_) => Err(CallError::InvalidParameter("accept")),
+    }
+}
+
+/// A zone as `Status` and the page `/zones` show it.
+pub(crate) fn zone_json(name: &Name, status: &ZoneStatus) -> Value {
+    let loaded_at = status.loaded_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    json!({
+        "name": name.to_string(),
+        "state": status.served_from.label(),
+        "serial": status.serial.map(|serial| serial.0),
+        "records": status.records,
+        "file": status.file.to_string_lossy(),
+        "group": status.group,
+        "loadedAt": loaded_at.map(|since| since.as_secs()),
+        "loadFailures": status.failures,
+        "errors": status.errors,
+        "warnings": status.warnings,
+        "held": status.held.map(|loss| json!({
+            "oldRecords": loss.old_records,
+            "newRecords": loss.new_records,
+            "removed": loss.removed,
+        })),
+        "fileIsGone": status.file_is_gone,
+    })
+}
+
+fn report_json(report: &Report) -> Map<String, Value> {
+    let refused: Vec<Value> = report
+        .refused
+        .iter()
+        .map(|(zone, message)| json!({ "zone": zone.to_string(), "message": message }))
+        .collect();
+    let removed: Vec<String> = report.removed.iter().map(ToString::to_string).collect();
+    object(json!({ "loaded": report.loaded, "removed": removed, "refused": refused }))
+}
+
+fn no_such_zone(zone: &Name) -> CallError {
+    let message = format!("there is no zone {zone}");
+    CallError::Failed(
+        "NoSuchZone",
+        object(json!({ "zone": zone.to_string(), "message": message })),
+    )
+}
+
+fn reload_refused(message: &str) -> CallError {
+    CallError::Failed("ReloadRefused", object(json!({ "message": message })))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

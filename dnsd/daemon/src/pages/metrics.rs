@@ -1,0 +1,179 @@
+//! What is summed up when `/metrics` is read: the threads' counters, and the zones as they are.
+
+use std::fmt::{self, Write};
+use std::time::UNIX_EPOCH;
+
+use dnsd_core::answer::Transport;
+use dnsd_core::message::Rcode;
+
+use crate::server::Shared;
+use crate::server::counters::{COUNTED_TYPES, Totals};
+use crate::zones::board::{Board, ServedFrom, ZoneStatus};
+
+/// One of a transport's sums.
+type SumOf = fn(&Totals) -> u64;
+
+/// One of a zone's numbers, as far as it has it.
+type ValueOf = fn(&ZoneStatus) -> Option<u64>;
+
+/// Appends all series, in Prometheus' text format.
+pub(super) fn write(shared: &Shared, board: &Board, to: &mut String) {
+    // Writing to a String can't fail.
+    let _ = write_queries(shared, to);
+    let _ = write_connections(shared, to);
+    let _ = write_zones(board, to);
+}
+
+fn write_queries(shared: &Shared, to: &mut String) -> fmt::Result {
+    let totals = [("udp", Transport::Udp), ("tcp", Transport::Tcp)]
+        .map(|(label, transport)| (label, shared.counters.totals(transport)));
+    head(
+        to,
+        "dnsd_queries_total",
+        "counter",
+        "Requests that were answered, by the type they asked for.",
+    )?;
+    for (transport, sums) in &totals {
+        for (n, count) in sums.by_type.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let label = COUNTED_TYPES.get(n).and_then(|t| t.mnemonic()).unwrap_or("other");
+            writeln!(
+                to,
+                "dnsd_queries_total{{transport=\"{transport}\",type=\"{label}\"}} {count}"
+            )?;
+        }
+        // What has no question that could be read has no type either.
+        writeln!(
+            to,
+            "dnsd_queries_total{{transport=\"{transport}\",type=\"none\"}} {}",
+            sums.unreadable
+        )?;
+    }
+    head(to, "dnsd_responses_total", "counter", "Answers, by response code.")?;
+    for (transport, sums) in &totals {
+        for (n, count) in sums.by_rcode.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let rcode = Rcode(n as u16);
+            writeln!(
+                to,
+                "dnsd_responses_total{{transport=\"{transport}\",rcode=\"{rcode}\"}} {count}"
+            )?;
+        }
+    }
+    let single: [(&str, &str, SumOf); 3] = [
+        (
+            "dnsd_responses_truncated_total",
+            "Answers that were cut off, with TC set.",
+            |sums| sums.truncated,
+        ),
+        (
+            "dnsd_requests_ignored_total",
+            "Messages that get no answer: too short, or answers themselves.",
+            |sums| sums.ignored,
+        ),
+        (
+            "dnsd_responses_unsent_total",
+            "Answers that the system or the client didn't take.",
+            |sums| sums.unsent,
+        ),
+    ];
+    for (name, help, sum) in single {
+        head(to, name, "counter", help)?;
+        for (transport, sums) in &totals {
+            writeln!(to, "{name}{{transport=\"{transport}\"}} {}", sum(sums))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_connections(shared: &Shared, to: &mut String) -> fmt::Result {
+    let usage = shared.places.usage();
+    head(to, "dnsd_tcp_connections", "gauge", "Open TCP connections.")?;
+    writeln!(to, "dnsd_tcp_connections {}", usage.open)?;
+    head(
+        to,
+        "dnsd_tcp_connections_total",
+        "counter",
+        "TCP connections, by how they fared.",
+    )?;
+    for (fate, count) in [
+        ("accepted", usage.accepted),
+        ("evicted", usage.evicted),
+        ("refused", usage.refused),
+    ] {
+        writeln!(to, "dnsd_tcp_connections_total{{fate=\"{fate}\"}} {count}")?;
+    }
+    Ok(())
+}
+
+fn write_zones(board: &Board, to: &mut String) -> fmt::Result {
+    head(to, "dnsd_zones", "gauge", "Zones, by what is served of them.")?;
+    for (from, count) in ServedFrom::ALL.iter().zip(board.counts()) {
+        writeln!(to, "dnsd_zones{{state=\"{}\"}} {count}", from.label())?;
+    }
+    let series: [(&str, &str, &str, ValueOf); 5] = [
+        ("dnsd_zone_serial", "gauge", "The serial that is served.", |zone| {
+            Some(zone.serial?.0.into())
+        }),
+        ("dnsd_zone_records", "gauge", "How many records are served.", |zone| {
+            Some(zone.records as u64)
+        }),
+        (
+            "dnsd_zone_loaded_timestamp_seconds",
+            "gauge",
+            "When the zone was last loaded from its file.",
+            |zone| Some(zone.loaded_at?.duration_since(UNIX_EPOCH).ok()?.as_secs()),
+        ),
+        (
+            "dnsd_zone_load_failures_total",
+            "counter",
+            "Loads that were refused.",
+            |zone| Some(zone.failures),
+        ),
+        (
+            "dnsd_zone_held",
+            "gauge",
+            "1 while a version waits for `dnsd reload --accept`.",
+            |zone| Some(zone.held.is_some().into()),
+        ),
+    ];
+    for (name, kind, help, value) in series {
+        head(to, name, kind, help)?;
+        let mut written = Ok(());
+        board.for_each(|zone, status| {
+            if let Some(value) = value(status) {
+                let zone = Escaped(&zone.to_string()).to_string();
+                written = written.and(writeln!(to, "{name}{{zone=\"{zone}\"}} {value}"));
+            }
+        });
+        written?;
+    }
+    Ok(())
+}
+
+fn head(to: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+    writeln!(to, "# HELP {name} {help}\n# TYPE {name} {kind}")
+}
+
+/// A label's value: backslashes and quotes get a backslash. A name as text has no line ends.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if matches!(character, '\\' | '"') {
+                f.write_char('\\')?;
+            }
+            f.write_char(character)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_quotes_stays_inside_its_label() {
+        assert_eq!(Escaped("a\\.b\"c.").to_string(), "a\\\\.b\\\"c.");
+    }
+}
