@@ -7,9 +7,12 @@
 mod directive;
 mod error;
 mod generate;
+mod head;
 mod limits;
+mod owner;
 mod reader;
 mod source;
+mod ttls;
 
 pub use error::{MasterError, MasterErrorKind, MasterWarning, MasterWarningKind};
 pub use limits::Limits;

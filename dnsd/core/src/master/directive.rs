@@ -2,7 +2,7 @@
 
 use super::error::MasterErrorKind;
 use super::generate::Generate;
-use super::reader::next_token;
+use super::head::next_token;
 use crate::lexer::{Lexeme, Lexer, Place};
 use crate::name::{NameBuf, NameRef};
 use crate::rdata::{RdataError, parse_period, push_unescaped};

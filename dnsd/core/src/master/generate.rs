@@ -6,7 +6,7 @@
 //! name in `n` or `N`.
 
 use super::error::MasterErrorKind;
-use super::reader::{Head, next_token};
+use super::head::{Head, next_token};
 use crate::lexer::{Cursor, Lexer, Place};
 use crate::name::{NameBuf, NameRef};
 use crate::rdata::{self, Words};

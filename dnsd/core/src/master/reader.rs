@@ -6,23 +6,31 @@ use std::sync::Arc;
 use super::directive::Directive;
 use super::error::{MasterError, MasterErrorKind, MasterWarning, MasterWarningKind};
 use super::generate::Generate;
+use super::head::{Head, next_token};
 use super::limits::Limits;
+use super::owner::Owner;
 use super::source::{Source, Sources};
-use crate::lexer::{Cursor, Lexeme, Lexer, Place, Token};
+use super::ttls::Ttls;
+use crate::lexer::{Cursor, Lexeme, Lexer, Place};
 use crate::name::{Name, NameBuf, NameRef};
-use crate::rdata::{self, RdataError, Words, parse_period};
+use crate::rdata::{self, Words};
 use crate::record::Record;
 use crate::rrtype::{Class, Type};
 
-/// The most seconds that a TTL can have (RFC 2181 §8).
-const TTL_MAX: u32 = i32::MAX as u32;
 /// How much of a wrong word an error shows.
 const SHOWN_BYTES_MAX: usize = 64;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One of the files that a reader has opened, in the order of opening: see [`Reader::files`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileId(pub(super) u32);
+pub struct FileId(u32);
+
+impl FileId {
+    /// Its index in [`Reader::files`].
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
 
 /// A record as read; it lives until the next one is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -95,31 +103,6 @@ struct OpenFile<'s> {
     owner_outside: Owner,
 }
 
-/// The owner of the last record that named one.
-#[derive(Clone)]
-struct Owner {
-    name: NameBuf,
-    known: bool,
-    /// Whether the origin has changed since the name was read.
-    origin_changed: bool,
-}
-
-/// Where a record's TTL comes from when it has none of its own.
-#[derive(Default)]
-struct Ttls {
-    /// `$TTL` (RFC 2308 §4), or the SOA's minimum.
-    default: Option<u32>,
-    /// The last one written (RFC 1035 §5.1).
-    last: Option<u32>,
-    warned: bool,
-}
-
-/// What stands between owner and data.
-pub(super) struct Head {
-    pub(super) ttl: Option<u32>,
-    pub(super) rtype: Type,
-}
-
 enum Step {
     /// The record's data is in the reader's buffer, its owner there or with `$GENERATE`.
     Record { ttl: u32, rtype: Type, line: u32 },
@@ -145,11 +128,7 @@ impl<'s, 'o> Reader<'s, 'o> {
             files: Vec::new(),
             open: Vec::new(),
             ttls: Ttls::default(),
-            owner: Owner {
-                name: NameBuf::root(),
-                known: false,
-                origin_changed: false,
-            },
+            owner: Owner::unknown(),
             rdata: Vec::new(),
             generating: None,
             generated: 0,
@@ -271,8 +250,7 @@ impl<'s, 'o> Reader<'s, 'o> {
                 self.owner.origin_changed = true;
             }
             Directive::Ttl(ttl) => {
-                self.ttls.default = Some(cap_ttl(ttl, &mut self.odd));
-                self.ttls.last = self.ttls.default;
+                self.ttls.set_default(ttl, &mut self.odd);
             }
             Directive::Include { name, origin, place } => self.include(&name, origin, place)?,
             Directive::Generate(mut generate) => match self.ttls.choose(generate.head.ttl, &mut self.odd) {
@@ -412,100 +390,6 @@ impl<'s, 'o> Reader<'s, 'o> {
                 kind,
             });
         }
-    }
-}
-
-impl Owner {
-    fn read(&mut self, text: &[u8], origin: NameRef<'_>) -> Result<(), MasterErrorKind> {
-        // After a wrong name the lines that leave theirs out belong to nobody.
-        self.known = false;
-        self.name.set_text(text, Some(origin))?;
-        self.known = true;
-        self.origin_changed = false;
-        Ok(())
-    }
-
-    fn inherit(&mut self, odd: &mut Vec<MasterWarningKind>) -> Result<(), MasterErrorKind> {
-        if !self.known {
-            return Err(MasterErrorKind::NoOwner);
-        }
-        if std::mem::take(&mut self.origin_changed) {
-            odd.push(MasterWarningKind::OwnerAcrossOrigin);
-        }
-        Ok(())
-    }
-}
-
-impl Ttls {
-    /// A record's TTL: its own, `$TTL`'s, or that of the record before; `None` when there is none yet.
-    fn choose(&mut self, own: Option<u32>, odd: &mut Vec<MasterWarningKind>) -> Option<u32> {
-        if let Some(own) = own {
-            let own = cap_ttl(own, odd);
-            self.last = Some(own);
-            return Some(own);
-        }
-        if self.default.is_none() && self.last.is_some() && !self.warned {
-            self.warned = true;
-            odd.push(MasterWarningKind::TtlOfRecordBefore);
-        }
-        self.default.or(self.last)
-    }
-
-    /// The SOA's minimum, which becomes the default: what BIND does with a zone that starts without any TTL.
-    fn take_minimum(&mut self, soa: &[u8], odd: &mut Vec<MasterWarningKind>) -> u32 {
-        odd.push(MasterWarningKind::SoaMinimumAsTtl);
-        let minimum = soa.last_chunk().map_or(0, |octets| u32::from_be_bytes(*octets));
-        let minimum = cap_ttl(minimum, odd);
-        self.default = Some(minimum);
-        minimum
-    }
-}
-
-fn cap_ttl(ttl: u32, odd: &mut Vec<MasterWarningKind>) -> u32 {
-    if ttl > TTL_MAX {
-        odd.push(MasterWarningKind::TtlTooLarge);
-        return 0;
-    }
-    ttl
-}
-
-impl Head {
-    /// Reads TTL and class, either of which may be missing and either first, and the type.
-    pub(super) fn read(first: Token<'_>, lexer: &mut Lexer<'_, '_>, class: Class) -> Result<Self, MasterErrorKind> {
-        let mut ttl = None;
-        let mut class_given = false;
-        let mut token = first;
-        loop {
-            if token.quoted {
-                return Err(RdataError::Quoted.into());
-            }
-            // No type and no class begins with a digit.
-            if ttl.is_none() && token.text.first().is_some_and(u8::is_ascii_digit) {
-                ttl = Some(parse_period(token.text)?);
-            } else if let Some(given) = Class::parse(token.text).filter(|_| !class_given) {
-                if given != class {
-                    return Err(MasterErrorKind::WrongClass);
-                }
-                class_given = true;
-            } else {
-                break;
-            }
-            token = next_token(lexer)?;
-        }
-        let rtype = Type::parse(token.text).ok_or(MasterErrorKind::UnknownType)?;
-        match rtype {
-            Type::MD | Type::MF => Err(MasterErrorKind::ObsoleteType),
-            // Number 0 is reserved (RFC 6895 §3.1).
-            _ if rtype.is_meta() || rtype.0 == 0 => Err(MasterErrorKind::MetaType),
-            _ => Ok(Self { ttl, rtype }),
-        }
-    }
-}
-
-pub(super) fn next_token<'t>(lexer: &mut Lexer<'t, '_>) -> Result<Token<'t>, MasterErrorKind> {
-    match lexer.next()? {
-        Lexeme::Token(token) => Ok(token),
-        Lexeme::LineEnd | Lexeme::TextEnd => Err(RdataError::Missing.into()),
     }
 }
 
