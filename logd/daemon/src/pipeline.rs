@@ -15,7 +15,7 @@ use logd_core::control_chars::clean;
 use logd_core::message::{Origin, Shape};
 use logd_core::parse::parse;
 use logd_core::path::PathTemplate;
-use logd_core::route::{InputId, OutputId, Routed, Router};
+use logd_core::route::{InputId, Routed, Router};
 use logd_core::template::{Context, Template};
 use logd_core::time::{Timestamp, ZoneCache};
 use metrics::{Counter, counter};
@@ -29,7 +29,7 @@ use crate::output::file::{Appended, FileOutput, HeldBack, Store};
 pub(crate) struct Pipeline {
     hostname: Box<str>,
     router: Router,
-    /// By [`OutputId`].
+    /// By [`logd_core::route::OutputId`].
     destinations: Box<[Destination]>,
     /// By [`InputId`].
     inputs: Box<[Arc<str>]>,
@@ -193,7 +193,7 @@ impl Batch<'_> {
                     hit = known;
                     file
                 });
-                match file.append(&pipeline.store, |line| destination.render(&context, line)) {
+                match file.append(&pipeline.store, |line| render_line(&destination.format, &context, line)) {
                     Appended::Gone => files.forget(output),
                     Appended::Buffered | Appended::Dropped => {
                         held_back.note(file);
@@ -238,14 +238,14 @@ impl Destination {
             self.path.root().len()
         }
     }
+}
 
-    /// Appends the line. A template that forgets the newline at its end gets one: a file has whole lines.
-    fn render(&self, context: &Context<'_>, line: &mut Vec<u8>) {
-        let start = line.len();
-        self.format.render(context, line);
-        if line.len() > start && line.last() != Some(&b'\n') {
-            line.push(b'\n');
-        }
+/// Appends the line of a message. A template that forgets the newline at its end gets one: a file has whole lines.
+pub(crate) fn render_line(format: &Template, context: &Context<'_>, line: &mut Vec<u8>) {
+    let start = line.len();
+    format.render(context, line);
+    if line.len() > start && line.last() != Some(&b'\n') {
+        line.push(b'\n');
     }
 }
 

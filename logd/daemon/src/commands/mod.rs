@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod explain;
 mod reload;
 mod status;
 
@@ -28,12 +29,14 @@ pub(crate) struct CommandLine {
     command: Option<Command>,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
     /// Run in the foreground; what logd does without a command. SIGTERM ends it, SIGHUP reloads and reopens files.
     Run,
     /// Say what is wrong with the configuration.
     Check,
+    /// Read messages on stdin, a line each, and say what would become of them.
+    Explain(explain::Options),
     /// Make the running daemon read its configuration again.
     Reload,
     /// Show what the running daemon is at.
@@ -42,9 +45,10 @@ enum Command {
 
 /// Does what the command line says.
 pub(crate) fn run(line: &CommandLine) -> Exit {
-    match line.command.unwrap_or(Command::Run) {
+    match line.command.as_ref().unwrap_or(&Command::Run) {
         Command::Run => daemon::run(&line.config, line.log_format),
         Command::Check => check::run(&line.config),
+        Command::Explain(options) => explain::run(&line.config, options),
         Command::Reload => reload::run(&line.config),
         Command::Status => status::run(&line.config),
     }

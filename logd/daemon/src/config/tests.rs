@@ -1,1 +1,241 @@
+//! What `check` says of wrong files, word for word, and what right ones are resolved to.
 
+use std::fs;
+use std::path::PathBuf;
+
+use logd_core::route::OutputId;
+
+use super::*;
+
+/// Reads one file; what is printed about it has its directory cut away.
+fn read_text(text: &str) -> (Option<Config>, String, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("logd.toml");
+    fs::write(&path, text).unwrap();
+    let diagnostics = Diagnostics::new();
+    let config = read(&path, &diagnostics);
+    let said = diagnostics
+        .to_string()
+        .replace(&format!("{}/", directory.path().display()), "");
+    (config, said, directory.path().to_owned())
+}
+
+fn said(text: &str) -> String {
+    read_text(text).1
+}
+
+#[track_caller]
+fn right(text: &str) -> Config {
+    let (config, said, _) = read_text(text);
+    assert_eq!(said, "");
+    config.unwrap()
+}
+
+#[test]
+fn a_small_file_has_the_rest_by_default() {
+    let config = right("[input.a.tcp]\nlisten = [\"[::]:514\"]\n[[rule]]\nto = [\"/var/log/all\"]\n");
+    assert_eq!(config.work_dir, PathBuf::from("/var/lib/logd"));
+    assert_eq!(config.control.socket, PathBuf::from("/run/logd/control.sock"));
+    assert_eq!(config.drain_timeout, Duration::from_secs(30));
+    assert_eq!(config.buffer_bytes_max, 256 << 20);
+    let input = &config.inputs[0];
+    assert_eq!((&*input.name, input.message_bytes_max), ("a", 64 << 10));
+    let InputKind::Tcp(tcp) = &input.kind else {
+        panic!("a tcp input")
+    };
+    assert_eq!((tcp.framing, tcp.connections_max), (Framing::Auto, 10_000));
+    assert_eq!(config.outputs[0].settings, FileSettings::default());
+    assert_eq!(config.rule_names, ["rule 1"]);
+}
+
+#[test]
+fn outputs_have_the_defaults_unless_they_say_otherwise() {
+    let config = right(
+        "[default.file]\nfile-mode = \"0600\"\nsync = \"5s\"\n\
+         [output.a.file]\npath = \"/log/a\"\n\
+         [output.b.file]\npath = \"/log/b\"\nfile-mode = \"0644\"\nwhen-full = \"drop\"\n\
+         [[rule]]\nto = [\"a\", \"b\", \"/log/c\", \"/log/c\"]\n",
+    );
+    use crate::output::file::{Sync, WhenFull};
+    let settings: Vec<_> = config
+        .outputs
+        .iter()
+        .map(|output| {
+            (
+                &*output.name,
+                output.settings.file_mode,
+                output.settings.sync,
+                output.settings.when_full,
+            )
+        })
+        .collect();
+    let every = Sync::Every(Duration::from_secs(5));
+    assert_eq!(
+        settings,
+        [
+            ("a", 0o600, every, WhenFull::Block),
+            ("b", 0o644, every, WhenFull::Drop),
+            ("/log/c", 0o600, every, WhenFull::Block),
+        ]
+    );
+}
+
+#[test]
+fn relative_paths_are_relative_to_the_file_that_has_the_template() {
+    let (config, said, directory) = read_text(
+        "[template]\nhost = \"log/%HOSTNAME%.log\"\n[output.a.file]\npath = { template = \"host\" }\n\
+         [[rule]]\nto = [\"a\", \"log/all\"]\n",
+    );
+    let config = config.unwrap();
+    assert_eq!(said, "");
+    assert_eq!(
+        config.outputs[0].path.root(),
+        format!("{}/log/", directory.display()).as_bytes()
+    );
+    assert_eq!(config.outputs[1].name, format!("{}/log/all", directory.display()));
+}
+
+#[test]
+fn a_percent_sign_in_the_directory_is_no_property() {
+    let directory = tempfile::tempdir().unwrap();
+    let odd = directory.path().join("100%HOSTNAME%");
+    fs::create_dir(&odd).unwrap();
+    fs::write(odd.join("logd.toml"), "[[rule]]\nto = [\"log/all\"]\n").unwrap();
+    let config = read(&odd.join("logd.toml"), &Diagnostics::new()).unwrap();
+    assert!(config.outputs[0].path.is_fixed());
+    assert_eq!(
+        config.outputs[0].path.root(),
+        format!("{}/log/", odd.display()).as_bytes()
+    );
+}
+
+#[test]
+fn a_rule_goes_to_outputs_by_name_and_to_paths() {
+    let config = right("[output.a.file]\npath = \"/log/a\"\n[[rule]]\nselect = \"mail.*\"\nto = [\"/log/b\", \"a\"]\n");
+    let mail = config.router.matrix();
+    let outputs: Vec<_> = mail[2 << 3].iter().map(|route| route.output).collect();
+    assert_eq!(outputs, [Some(OutputId(1)), Some(OutputId(0))]);
+}
+
+#[test]
+fn misspelt_names_are_pointed_at_with_those_that_exist() {
+    let printed = said(
+        "[input.net.tcp]\nlisten = [\"127.0.0.1:514\"]\n\
+         [template]\nper-host = \"/log/%HOSTNAM%\"\n\
+         [output.hosts.file]\npath = { template = \"per-hst\" }\nformat = \"RSYSLOG_FileFormt\"\n\
+         [[rule]]\nselect = \"auht.*;mail.eror\"\nfrom = [\"nett\"]\nto = [\"host\"]\n",
+    );
+    assert_eq!(
+        printed,
+        "logd.toml:4:19: no such property\n\
+         \x20   per-host = \"/log/%HOSTNAM%\"\n\
+         \x20                     ^^^^^^^\n\
+         \x20   did you mean \"hostname\"?\n\
+         \n\
+         logd.toml:6:22: no template \"per-hst\"\n\
+         \x20   path = { template = \"per-hst\" }\n\
+         \x20                        ^^^^^^^\n\
+         \x20   did you mean \"per-host\"?\n\
+         \n\
+         logd.toml:7:11: no format \"RSYSLOG_FileFormt\"\n\
+         \x20   format = \"RSYSLOG_FileFormt\"\n\
+         \x20             ^^^^^^^^^^^^^^^^^\n\
+         \x20   did you mean \"RSYSLOG_FileFormat\"?\n\
+         \n\
+         logd.toml:9:11: no such facility\n\
+         \x20   select = \"auht.*;mail.eror\"\n\
+         \x20             ^^^^\n\
+         \x20   did you mean \"auth\"?\n\
+         \n\
+         logd.toml:10:10: no input \"nett\"\n\
+         \x20   from = [\"nett\"]\n\
+         \x20            ^^^^\n\
+         \x20   did you mean \"net\"?\n\
+         \n\
+         logd.toml:11:8: no output \"host\"\n\
+         \x20   to = [\"host\"]\n\
+         \x20          ^^^^\n\
+         \x20   did you mean \"hosts\"?\n"
+    );
+}
+
+#[test]
+fn kinds_that_are_not_there_are_named_with_those_that_are() {
+    assert_eq!(
+        said("[input.local.unix]\npath = \"/dev/log\"\n[output.siem.forward]\n"),
+        "logd.toml:1:14: unknown kind of input \"unix\"\n\
+         \x20   [input.local.unix]\n\
+         \x20                ^^^^\n\
+         \x20   there are: tcp, udp\n\
+         \n\
+         logd.toml:3:14: unknown kind of output \"forward\"\n\
+         \x20   [output.siem.forward]\n\
+         \x20                ^^^^^^^\n\
+         \x20   there are: file\n"
+    );
+}
+
+#[test]
+fn conditions_are_checked_to_the_last_word() {
+    let printed = said(
+        "[[rule]]\nto = [\"/log/a\"]\nwhere = { any = [\n\
+         { property = \"programnam\", is = \"x\" },\n\
+         { property = \"msg\", regex = \"a(b\" },\n\
+         ] }\n",
+    );
+    assert_eq!(
+        printed,
+        "logd.toml:4:15: no such property\n\
+         \x20   { property = \"programnam\", is = \"x\" },\n\
+         \x20                 ^^^^^^^^^^\n\
+         \x20   did you mean \"programname\"?\n\
+         \n\
+         logd.toml:5:30: not a regular expression: unclosed group\n\
+         \x20   { property = \"msg\", regex = \"a(b\" },\n\
+         \x20                               ^^^\n"
+    );
+    assert!(
+        said("[[rule]]\nto = [\"/a\"]\nwhere = { property = \"msg\" }\n")
+            .contains("logd.toml:3:9: a property is compared by one of")
+    );
+    assert!(said("[[rule]]\nto = [\"/a\"]\nwhere = {}\n").contains("logd.toml:3:9: a condition is one of"));
+}
+
+#[test]
+fn a_rule_without_an_effect_is_refused() {
+    assert!(said("[[rule]]\nselect = \"*.*\"\n").starts_with("logd.toml:1:1: this rule does nothing"));
+    assert!(said("[[rule]]\nto = [\"/a\"]\ndrop = true\n").starts_with("logd.toml:3:8: a rule that drops"));
+    right("[[rule]]\nstop = true\n[[rule]]\ndrop = true\n");
+}
+
+#[test]
+fn an_address_belongs_to_one_input() {
+    let printed = said(
+        "[input.a.tcp]\nlisten = [\"127.0.0.1:514\"]\n[input.b.udp]\nlisten = [\"127.0.0.1:514\"]\n\
+         [input.c.tcp]\nlisten = [\"127.0.0.1:514\"]\n",
+    );
+    assert!(
+        printed.starts_with("logd.toml:6:12: this address is listened on already, at logd.toml:2:12\n"),
+        "{printed}"
+    );
+    assert_eq!(printed.matches("logd.toml:6").count(), 1);
+}
+
+#[test]
+fn an_output_that_no_rule_names_is_worth_a_warning() {
+    let (config, said, _) = read_text("[output.a.file]\npath = \"/log/a\"\n");
+    assert!(config.is_some());
+    assert!(
+        said.starts_with("logd.toml:1:9: warning: no rule sends anything to output \"a\"\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_shipped_configurations_are_right() {
+    for name in ["../../conf/logd.toml", "../../conf/dev/logd.toml"] {
+        let diagnostics = Diagnostics::new();
+        let config = read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name), &diagnostics);
+        assert!(config.is_some() && diagnostics.is_empty(), "{diagnostics}");
+    }
+}

@@ -9,7 +9,7 @@ use metrics::{Counter, Gauge, counter, gauge};
 use tracing::warn;
 
 use super::connections::Connections;
-use crate::config;
+use crate::config::{self, InputKind};
 use crate::pipeline::{SHAPES, Tally};
 use crate::throttle::Throttle;
 
@@ -64,7 +64,7 @@ impl Refusal {
 impl Source {
     pub(super) fn new(input: config::Input, connections: Arc<Connections>) -> Self {
         Self {
-            metrics: SourceMetrics::new(&input.name),
+            metrics: SourceMetrics::new(&input),
             input,
             connections,
             refusals: Throttle::new(WARN_EVERY),
@@ -123,25 +123,43 @@ impl Source {
 }
 
 impl SourceMetrics {
-    fn new(input: &str) -> Self {
-        let of_input = |name: &'static str| counter!(name, "input" => input.to_owned());
-        let with_reason =
-            |name: &'static str, reason: &'static str| counter!(name, "input" => input.to_owned(), "reason" => reason);
-        let refused = |why: Refusal| with_reason("logd_input_refused_total", why.key());
+    fn new(input: &config::Input) -> Self {
+        let name = || input.name.to_string();
+        let of_input = |metric: &'static str| counter!(metric, "input" => name());
+        // What only a stream has is not shown for datagrams.
+        let has_streams = matches!(input.kind, InputKind::Tcp(_));
+        let of_stream = |metric: &'static str| if has_streams { of_input(metric) } else { Counter::noop() };
+        let framing_error = |reason: &'static str| {
+            if has_streams {
+                counter!("logd_input_framing_errors_total", "input" => name(), "reason" => reason)
+            } else {
+                Counter::noop()
+            }
+        };
+        let refused = |why: Refusal| {
+            if has_streams || why == Refusal::Allow {
+                counter!("logd_input_refused_total", "input" => name(), "reason" => why.key())
+            } else {
+                Counter::noop()
+            }
+        };
         Self {
             messages: of_input("logd_input_messages_total"),
             bytes: of_input("logd_input_bytes_total"),
-            shapes: SHAPES
-                .map(|shape| counter!("logd_input_parsed_total", "input" => input.to_owned(), "shape" => shape)),
+            shapes: SHAPES.map(|shape| counter!("logd_input_parsed_total", "input" => name(), "shape" => shape)),
             truncated: of_input("logd_input_truncated_total"),
-            discarded_bytes: of_input("logd_input_discarded_bytes_total"),
-            bad_octet_count: with_reason("logd_input_framing_errors_total", "bad-octet-count"),
-            incomplete: with_reason("logd_input_framing_errors_total", "incomplete"),
+            discarded_bytes: of_stream("logd_input_discarded_bytes_total"),
+            bad_octet_count: framing_error("bad-octet-count"),
+            incomplete: framing_error("incomplete"),
             refused_allow: refused(Refusal::Allow),
             refused_total: refused(Refusal::ConnectionsMax),
             refused_sender: refused(Refusal::ConnectionsPerSenderMax),
-            connections: gauge!("logd_input_connections", "input" => input.to_owned()),
-            accepted: of_input("logd_input_connections_total"),
+            connections: if has_streams {
+                gauge!("logd_input_connections", "input" => name())
+            } else {
+                Gauge::noop()
+            },
+            accepted: of_stream("logd_input_connections_total"),
         }
     }
 }

@@ -168,11 +168,10 @@ impl Connection {
                 return;
             }
             match self.read() {
-                Read::Some => {}
                 // Stopped: what was there has been read.
                 Read::Empty if self.stop.is_cancelled() => return,
-                Read::Empty => {}
                 Read::End => return,
+                Read::Some | Read::Empty => {}
             }
             // While there is always something to read, the others shall have their turn.
             tokio::task::consume_budget().await;

@@ -90,17 +90,17 @@ impl Outputs<'_> {
 
     /// The output with the defaults for a path in a rule, the same for the same path.
     pub(super) fn by_path(&mut self, path: &TemplateText, diagnostics: &Diagnostics) -> Option<OutputId> {
-        let name = path.path.to_string_lossy();
+        let name = directory_of(path) + &path.text;
         if let Some(index) = self.list.iter().position(|e| e.defined_at.is_none() && e.name == name) {
             return Some(id(index));
         }
         let template = path_template(path, diagnostics)?;
         self.list.push(Entry {
-            name: name.clone().into_owned(),
+            name: name.clone(),
             defined_at: None,
             used: true,
             output: Some(Output {
-                name: name.into_owned(),
+                name,
                 settings: self.default.clone(),
                 path: template,
                 format: self.default_format.clone(),
@@ -111,9 +111,12 @@ impl Outputs<'_> {
 
     /// All of them; warns of those that no rule names.
     pub(super) fn finish(self, diagnostics: &Diagnostics) -> Vec<Output> {
-        for entry in &self.list {
-            if let (Some(span), false) = (entry.defined_at, entry.used) {
-                diagnostics.warning(span, format!("no rule sends anything to output \"{}\"", entry.name));
+        // Where a rule is wrong, it may be the one that was to name it.
+        if !diagnostics.has_errors() {
+            for entry in &self.list {
+                if let (Some(span), false) = (entry.defined_at, entry.used) {
+                    diagnostics.warning(span, format!("no rule sends anything to output \"{}\"", entry.name));
+                }
             }
         }
         // An entry without its output was reported, so what is handed out has all of them.
@@ -147,17 +150,8 @@ fn path_template(text: &TemplateText, diagnostics: &Diagnostics) -> Option<PathT
 /// The path that a template stands for, relative ones below the directory of their file; what is wrong with it as a path is
 /// reported where it is used as one.
 fn path_template_at(text: &TemplateText, used_at: Span, diagnostics: &Diagnostics) -> Option<PathTemplate> {
-    let whole = text.path.to_string_lossy();
-    let directory = whole.strip_suffix(text.text.as_str()).unwrap_or_default();
-    let directory = match directory {
-        "" if text.text.starts_with('/') => String::new(),
-        relative => {
-            let directory = absolute(if relative.is_empty() { "." } else { relative }).ok()?;
-            format!("{}/", directory.to_string_lossy().trim_end_matches('/'))
-        }
-    };
     // Of the directory's own name nothing is a property or an escape.
-    let directory = directory.replace('\\', "\\\\").replace('%', "%%");
+    let directory = directory_of(text).replace('\\', "\\\\").replace('%', "%%");
     let template = Template::parse(&(directory + &text.text)).ok()?;
     match PathTemplate::new(&template) {
         Ok(path) => Some(path),
@@ -166,6 +160,21 @@ fn path_template_at(text: &TemplateText, used_at: Span, diagnostics: &Diagnostic
             None
         }
     }
+}
+
+/// The directory that a template's text is relative to, with its slash; nothing for an absolute one.
+fn directory_of(text: &TemplateText) -> String {
+    if text.text.starts_with('/') {
+        return String::new();
+    }
+    let whole = text.path.to_string_lossy();
+    let directory = match whole.strip_suffix(text.text.as_str()) {
+        None | Some("") => ".",
+        Some(directory) => directory,
+    };
+    // What has no current directory to be relative to stays relative.
+    let directory = absolute(directory).unwrap_or_else(|_| directory.into());
+    format!("{}/", directory.to_string_lossy().trim_end_matches('/'))
 }
 
 fn find<'t>(

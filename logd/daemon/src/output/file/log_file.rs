@@ -290,6 +290,16 @@ impl LogFile {
         !disk.on_clock
     }
 
+    #[cfg(test)]
+    pub(super) fn is_open(&self) -> bool {
+        self.disk().file.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn make_path_check_due(&self) {
+        self.disk().path_checked -= PATH_CHECK;
+    }
+
     /// A sweep passes by: whether the file was idle for so many of them.
     pub(super) fn is_idle_for(&self, sweeps: u8) -> bool {
         let before = self.idle_sweeps.load(Ordering::Relaxed);

@@ -24,8 +24,10 @@ mod store;
 pub(crate) use flusher::Flusher;
 pub(crate) use log_file::{Appended, LogFile};
 pub(crate) use output::{FileOutput, FileSettings, Sync, WhenFull};
-pub(crate) use path::FilePath;
 pub(crate) use store::{HeldBack, Store, StoreLimits};
 
 /// A buffer this long is written at once: beyond 64 KiB a write costs no less per line.
 const WRITE_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests;

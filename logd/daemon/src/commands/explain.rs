@@ -1,0 +1,164 @@
+//! `logd explain`: what becomes of a message, without anything becoming of it.
+
+mod matrix;
+
+use std::io::{self, BufRead, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use ballast_shared::exit::Exit;
+use jiff::tz::TimeZone;
+use logd_core::control_chars::clean;
+use logd_core::message::Origin;
+use logd_core::parse::parse;
+use logd_core::route::{InputId, OutputId, Routed, RuleId};
+use logd_core::template::{Context, PropertyExpr};
+use logd_core::time::{Timestamp, ZoneCache};
+
+use crate::config::{Config, Input};
+use crate::pipeline::{Now, SHAPES, render_line, shape_index};
+
+/// What is shown of every message, as templates have it.
+const PROPERTIES: [&str; 11] = [
+    "pri-text",
+    "timereported:::date-rfc3339",
+    "hostname",
+    "fromhost-ip",
+    "syslogtag",
+    "programname",
+    "procid",
+    "msgid",
+    "structured-data",
+    "msg",
+    "rawmsg",
+];
+
+/// How messages are to be taken to have come.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Show which outputs each facility and severity goes to, instead of reading messages.
+    #[arg(long)]
+    matrix: bool,
+    /// The input that messages come by; the first one if not given.
+    #[arg(long, value_name = "NAME")]
+    input: Option<String>,
+    /// The address that messages come from.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    from: IpAddr,
+}
+
+/// Reads messages, a line each, and prints how each parses, which rules match, and which line each file would get.
+pub(super) fn run(config: &Path, options: &Options) -> Exit {
+    let config = match super::read_config(config) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let to = &mut io::stdout().lock();
+    if options.matrix {
+        // A closed pipe behind `explain | head` is no reason to fail; so too below.
+        return matrix::print(&config, to).map_or(Exit::Ok, |()| Exit::Ok);
+    }
+    let by_name = |name: &String| config.inputs.iter().position(|input| *input.name == **name);
+    let input = match &options.input {
+        Some(name) => by_name(name),
+        None => (!config.inputs.is_empty()).then_some(0),
+    };
+    let Some(input) = input else {
+        eprintln!("no such input in the configuration");
+        return Exit::Usage;
+    };
+    let mut explainer = Explainer {
+        zone: ZoneCache::new(config.inputs[input].time_zone.clone()),
+        own_zone: ZoneCache::new(TimeZone::system()),
+        input: &config.inputs[input],
+        id: InputId(u32::try_from(input).unwrap_or(u32::MAX)),
+        from: SocketAddr::new(options.from, 0),
+        config: &config,
+    };
+    for line in io::stdin().lock().split(b'\n') {
+        let explained = line.map(|line| explainer.explain(&line, to));
+        match explained {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => break,
+            Err(error) => {
+                eprintln!("stdin: {error}");
+                return Exit::Io;
+            }
+        }
+    }
+    Exit::Ok
+}
+
+struct Explainer<'c> {
+    config: &'c Config,
+    input: &'c Input,
+    id: InputId,
+    from: SocketAddr,
+    zone: ZoneCache,
+    own_zone: ZoneCache,
+}
+
+impl Explainer<'_> {
+    fn explain(&mut self, frame: &[u8], to: &mut impl Write) -> io::Result<()> {
+        let received: Timestamp = self.own_zone.now();
+        let clean = clean(&frame[..frame.len().min(self.input.message_bytes_max)]);
+        let message = parse(&clean, received, &mut self.zone);
+        let origin = Origin {
+            peer: Some(self.from),
+            received,
+            input: &self.input.name,
+            truncated: frame.len() > self.input.message_bytes_max,
+        };
+        let context = Context {
+            message: &message,
+            origin: &origin,
+            sender_name: None,
+            my_hostname: &self.config.hostname,
+            now: received,
+            uuid: &|| [0; 16],
+        };
+        writeln!(to, "{}", String::from_utf8_lossy(&clean))?;
+        writeln!(to, "  {:16} {}", "shape", SHAPES[shape_index(message.shape)])?;
+        for property in PROPERTIES {
+            let expression = PropertyExpr::parse(property).expect("the names of properties above are right");
+            let mut value = Vec::new();
+            expression.render(&context, &mut value);
+            let name = property.split(':').next().unwrap_or(property);
+            writeln!(to, "  {name:16} {}", String::from_utf8_lossy(&value))?;
+        }
+        if origin.truncated {
+            writeln!(to, "  cut to message-max")?;
+        }
+        let mut ways = Vec::new();
+        let routed = self
+            .config
+            .router
+            .route(&context, self.id, &mut Vec::new(), |rule, output| {
+                ways.push((rule, output));
+            });
+        for (rule, output) in &ways {
+            self.print_way(&context, *rule, *output, to)?;
+        }
+        match routed {
+            Routed::Dropped(rule) => writeln!(to, "  {}: dropped", self.rule_name(rule))?,
+            Routed::Unmatched => writeln!(to, "  no rule matches")?,
+            Routed::Matched if ways.is_empty() => writeln!(to, "  only rules without outputs match")?,
+            Routed::Matched => {}
+        }
+        writeln!(to)
+    }
+
+    fn print_way(&self, context: &Context<'_>, rule: RuleId, output: OutputId, to: &mut impl Write) -> io::Result<()> {
+        let output = &self.config.outputs[output.0 as usize];
+        let (mut path, mut line) = (Vec::new(), Vec::new());
+        output.path.render(context, &mut path);
+        render_line(&output.format, context, &mut line);
+        writeln!(to, "  {}: {}", self.rule_name(rule), output.name)?;
+        writeln!(to, "    file {}", String::from_utf8_lossy(&path))?;
+        write!(to, "    line {}", String::from_utf8_lossy(&line))
+    }
+
+    fn rule_name(&self, rule: RuleId) -> &str {
+        &self.config.rule_names[rule.0 as usize]
+    }
+}

@@ -1,0 +1,417 @@
+//! The promises of the output `file`: whole lines only, in order, in the file that the path leads to, and none lost.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::log_file::LogFile;
+use super::*;
+
+/// A tree of log files, written to by the test's own hand: no flusher runs unless a test starts one.
+struct Tree {
+    directory: TempDir,
+    store: Arc<Store>,
+    output: Arc<FileOutput>,
+}
+
+const PLENTY: StoreLimits = StoreLimits {
+    buffer_bytes_max: 64 << 20,
+    open_files_max: 100,
+};
+
+impl Tree {
+    fn new(limits: StoreLimits, settings: FileSettings) -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            store: Arc::new(Store::new(limits)),
+            output: Arc::new(FileOutput::new("test", settings)),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn file(&self, name: &str) -> Arc<LogFile> {
+        let root = self.directory.path().as_os_str().len() + 1;
+        self.store
+            .file(self.path(name).as_os_str().as_encoded_bytes(), root, &self.output)
+            .0
+    }
+
+    fn append(&self, name: &str, line: &str) {
+        let appended = self
+            .file(name)
+            .append(&self.store, |to| to.extend_from_slice(line.as_bytes()));
+        assert_eq!(appended, Appended::Buffered);
+    }
+
+    fn flush(&self, name: &str) {
+        self.file(name).flush(&self.store);
+    }
+
+    fn content(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+}
+
+fn settings() -> FileSettings {
+    FileSettings::default()
+}
+
+#[test]
+fn a_line_waits_in_its_buffer_until_it_is_flushed() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("web1/sshd.log", "one\n");
+    assert!(
+        !tree.path("web1").exists(),
+        "nothing is opened before there is something to write"
+    );
+    assert!(tree.store.buffered_bytes() > 0);
+    tree.flush("web1/sshd.log");
+    assert_eq!(tree.content("web1/sshd.log"), "one\n");
+    assert_eq!(tree.store.buffered_bytes(), 0);
+}
+
+#[test]
+fn a_full_buffer_is_written_at_once() {
+    let tree = Tree::new(PLENTY, settings());
+    let line = format!("{}\n", "x".repeat(1023));
+    for _ in 0..64 {
+        tree.append("a.log", &line);
+    }
+    assert_eq!(tree.content("a.log"), line.repeat(64));
+}
+
+#[test]
+fn with_a_flush_interval_of_zero_every_line_is_written_at_once() {
+    let flush_interval = Duration::ZERO;
+    let tree = Tree::new(
+        PLENTY,
+        FileSettings {
+            flush_interval,
+            ..settings()
+        },
+    );
+    tree.append("a.log", "one\n");
+    assert_eq!(tree.content("a.log"), "one\n");
+}
+
+#[test]
+fn a_line_that_somebody_cut_off_is_not_continued() {
+    let tree = Tree::new(PLENTY, settings());
+    fs::write(tree.path("a.log"), "whole\ncut o").unwrap();
+    tree.append("a.log", "next\n");
+    tree.flush("a.log");
+    assert_eq!(tree.content("a.log"), "whole\ncut o\nnext\n");
+}
+
+#[test]
+fn lines_that_are_flushed_into_a_deleted_file_go_to_the_new_one() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("web1/a.log", "one\n");
+    tree.flush("web1/a.log");
+    fs::remove_dir_all(tree.path("web1")).unwrap();
+    tree.append("web1/a.log", "two\n");
+    tree.flush("web1/a.log");
+    assert_eq!(tree.content("web1/a.log"), "two\n");
+}
+
+#[test]
+fn a_file_that_another_was_renamed_over_is_opened_anew() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a.log", "one\n");
+    tree.flush("a.log");
+    fs::write(tree.path("new"), "fresh\n").unwrap();
+    fs::rename(tree.path("new"), tree.path("a.log")).unwrap();
+    tree.append("a.log", "two\n");
+    tree.flush("a.log");
+    assert_eq!(tree.content("a.log"), "fresh\ntwo\n");
+}
+
+#[test]
+fn a_renamed_file_is_left_alone_from_the_next_look_on() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a.log", "one\n");
+    tree.flush("a.log");
+    fs::rename(tree.path("a.log"), tree.path("a.log.1")).unwrap();
+    tree.file("a.log").make_path_check_due();
+    tree.append("a.log", "two\n");
+    tree.flush("a.log");
+    assert_eq!(
+        (tree.content("a.log.1").as_str(), tree.content("a.log").as_str()),
+        ("one\n", "two\n")
+    );
+}
+
+#[test]
+fn reopening_flushes_to_the_old_file_and_goes_on_in_the_new_one() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a.log", "one\n");
+    tree.flush("a.log");
+    tree.append("a.log", "two\n");
+    fs::rename(tree.path("a.log"), tree.path("a.log.1")).unwrap();
+    tree.store.reopen();
+    tree.append("a.log", "three\n");
+    tree.flush("a.log");
+    assert_eq!(
+        (tree.content("a.log.1").as_str(), tree.content("a.log").as_str()),
+        ("one\ntwo\n", "three\n")
+    );
+}
+
+#[test]
+fn threads_that_write_to_one_file_never_cut_each_others_lines() {
+    const LINES: usize = 20_000;
+    let tree = Tree::new(PLENTY, settings());
+    let (flusher, _ended) = Flusher::start(tree.store.clone()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in ["a", "b", "c", "d"] {
+            let tree = &tree;
+            scope.spawn(move || {
+                for number in 0..LINES {
+                    tree.append(
+                        "a.log",
+                        &format!("{thread} {number:05} {}\n", thread.repeat(number % 50)),
+                    );
+                }
+            });
+        }
+    });
+    flusher.stop();
+    assert_eq!(tree.store.drain(Instant::now() + Duration::from_secs(60)), 0);
+    let content = tree.content("a.log");
+    for thread in ["a", "b", "c", "d"] {
+        let lines: Vec<&str> = content.lines().filter(|line| line.starts_with(thread)).collect();
+        let expected = (0..LINES).map(|number| format!("{thread} {number:05} {}", thread.repeat(number % 50)));
+        assert!(
+            expected.eq(lines.iter().copied()),
+            "all lines of {thread}, whole and in order"
+        );
+    }
+    assert_eq!(content.lines().count(), 4 * LINES);
+}
+
+#[test]
+fn the_flusher_writes_what_is_due() {
+    let flush_interval = Duration::from_millis(1);
+    let tree = Tree::new(
+        PLENTY,
+        FileSettings {
+            flush_interval,
+            ..settings()
+        },
+    );
+    let (flusher, ended) = Flusher::start(tree.store.clone()).unwrap();
+    tree.append("a.log", "one\n");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while tree.content("a.log").is_empty() && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    assert_eq!(tree.content("a.log"), "one\n");
+    flusher.stop();
+    assert!(ended.blocking_recv().is_err(), "the end of the thread is told");
+}
+
+#[test]
+fn no_more_files_are_open_than_may_be_and_none_loses_a_line() {
+    let tree = Tree::new(
+        StoreLimits {
+            open_files_max: 3,
+            ..PLENTY
+        },
+        settings(),
+    );
+    for round in 0..4 {
+        for host in 0..10 {
+            let name = format!("host{host}.log");
+            tree.append(&name, &format!("{round}\n"));
+            tree.flush(&name);
+            assert!(tree.store.open_files() <= 3);
+        }
+    }
+    for host in 0..10 {
+        assert_eq!(tree.content(&format!("host{host}.log")), "0\n1\n2\n3\n");
+    }
+}
+
+#[test]
+fn the_file_that_was_not_used_is_evicted() {
+    let tree = Tree::new(
+        StoreLimits {
+            open_files_max: 3,
+            ..PLENTY
+        },
+        settings(),
+    );
+    let write = |name: &str| {
+        tree.append(name, "x\n");
+        tree.flush(name);
+    };
+    for name in [
+        "first.log",
+        "idle.log",
+        "busy.log",
+        "other.log",
+        "busy.log",
+        "another.log",
+    ] {
+        write(name);
+    }
+    let open = ["first.log", "idle.log", "busy.log", "other.log", "another.log"].map(|name| tree.file(name).is_open());
+    assert_eq!(open, [false, false, true, true, true]);
+}
+
+#[test]
+fn a_file_that_is_refused_drops_its_lines_and_not_those_of_others() {
+    let tree = Tree::new(PLENTY, settings());
+    std::os::unix::fs::symlink("/tmp", tree.path("evil")).unwrap();
+    tree.append("evil/a.log", "lost\n");
+    tree.append("good/a.log", "kept\n");
+    tree.flush("evil/a.log");
+    tree.flush("good/a.log");
+    assert_eq!(tree.content("good/a.log"), "kept\n");
+    assert_eq!(
+        tree.store.buffered_bytes(),
+        0,
+        "lines that nobody can write are not kept"
+    );
+    assert!(!tree.file("evil/a.log").holds_back());
+    assert!(!Path::new("/tmp/a.log").exists());
+}
+
+/// A file system that is full: less than `min_free_bytes` is what this asks for.
+fn full(when_full: WhenFull) -> FileSettings {
+    FileSettings {
+        min_free_bytes: u64::MAX,
+        when_full,
+        ..settings()
+    }
+}
+
+#[test]
+fn a_full_output_that_blocks_keeps_its_lines_and_holds_its_senders_back() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    tree.append("a.log", "kept\n");
+    tree.flush("a.log");
+    let file = tree.file("a.log");
+    assert!(file.holds_back());
+    assert_eq!((tree.output.held_up_files(), tree.content("a.log").as_str()), (1, ""));
+
+    let room_again = Arc::new(FileOutput::new("test", settings()));
+    tree.store.hand_over(|_| Some(room_again.clone()));
+    assert!(!file.holds_back());
+    assert_eq!((tree.output.held_up_files(), room_again.held_up_files()), (0, 0));
+    assert_eq!(tree.content("a.log"), "kept\n");
+}
+
+#[test]
+fn a_full_output_that_drops_keeps_one_buffer_and_drops_the_newest_lines() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Drop));
+    tree.append("a.log", "first\n");
+    tree.flush("a.log");
+    let file = tree.file("a.log");
+    assert!(!file.holds_back());
+    let line = format!("{}\n", "x".repeat(1023));
+    let dropped = (0..1000)
+        .filter(|_| file.append(&tree.store, |to| to.extend_from_slice(line.as_bytes())) == Appended::Dropped)
+        .count();
+    assert_eq!(dropped, 1000 - 64);
+    assert!(tree.store.buffered_bytes() < 2 * WRITE_BYTES);
+}
+
+#[test]
+fn what_is_full_to_the_end_is_counted() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    tree.append("a.log", "one\n");
+    tree.append("a.log", "two\n");
+    assert_eq!(tree.store.drain(Instant::now()), 2);
+}
+
+#[tokio::test]
+async fn senders_wait_for_the_file_that_holds_them_back_and_no_other() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    tree.append("a.log", "kept\n");
+    tree.flush("a.log");
+    let mut others = HeldBack::default();
+    tree.store.room(&mut others).await;
+
+    let mut held_back = HeldBack::default();
+    held_back.note(&tree.file("a.log"));
+    let store = tree.store.clone();
+    let waiting = tokio::spawn(async move { store.room(&mut held_back).await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    let room_again = Arc::new(FileOutput::new("test", settings()));
+    tree.store.hand_over(|_| Some(room_again.clone()));
+    waiting.await.unwrap();
+}
+
+#[tokio::test]
+async fn senders_wait_while_the_budget_is_spent_and_the_flusher_makes_room() {
+    let limits = StoreLimits {
+        buffer_bytes_max: 256 << 10,
+        ..PLENTY
+    };
+    let flush_interval = Duration::from_secs(3600);
+    let tree = Tree::new(
+        limits,
+        FileSettings {
+            flush_interval,
+            ..settings()
+        },
+    );
+    let line = format!("{}\n", "x".repeat(1023));
+    for number in 0..256 {
+        tree.append(&format!("{}.log", number % 8), &line);
+    }
+    let (flusher, _ended) = Flusher::start(tree.store.clone()).unwrap();
+    tree.store.room(&mut HeldBack::default()).await;
+    assert!(tree.store.buffered_bytes() < limits.buffer_bytes_max);
+    flusher.stop();
+}
+
+#[test]
+fn an_idle_file_is_closed_and_forgotten_and_comes_back() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a.log", "one\n");
+    let before = tree.file("a.log");
+    for _ in 0..10 {
+        tree.store.sweep();
+    }
+    assert_eq!((tree.store.open_files(), tree.content("a.log").as_str()), (0, "one\n"));
+    assert_eq!(
+        before.append(&tree.store, |to| to.extend_from_slice(b"two\n")),
+        Appended::Gone
+    );
+    tree.append("a.log", "two\n");
+    tree.flush("a.log");
+    assert_eq!(tree.content("a.log"), "one\ntwo\n");
+}
+
+#[test]
+fn a_change_of_settings_opens_files_anew_and_the_same_settings_keep_them() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a.log", "one\n");
+    tree.flush("a.log");
+    let same = Arc::new(FileOutput::new("test", settings()));
+    tree.store.hand_over(|_| Some(same.clone()));
+    assert!(tree.file("a.log").is_open());
+    let other = Arc::new(FileOutput::new(
+        "test",
+        FileSettings {
+            file_mode: 0o600,
+            ..settings()
+        },
+    ));
+    tree.store.hand_over(|_| Some(other.clone()));
+    assert!(!tree.file("a.log").is_open());
+    fs::remove_file(tree.path("a.log")).unwrap();
+    tree.append("a.log", "two\n");
+    tree.flush("a.log");
+    assert_eq!(fs::metadata(tree.path("a.log")).unwrap().mode() & 0o777, 0o600);
+}
