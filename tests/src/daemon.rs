@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::Shutdown;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -32,6 +33,9 @@ pub fn program(name: &str) -> PathBuf {
     );
     built
 }
+
+/// Where a daemon says how it is, in its directory.
+const NOTIFY_SOCKET: &str = "notify.sock";
 
 /// A running daemon, in a directory of its own. It is killed when this is dropped.
 pub struct Daemon {
@@ -100,9 +104,11 @@ impl Setup {
     /// When it ends instead; its log is in the message.
     #[must_use]
     pub fn start_by(self, mut command: Command) -> Daemon {
-        let socket = self.path().join("notify.sock");
+        let socket = self.path().join(NOTIFY_SOCKET);
         let notify = UnixDatagram::bind(&socket).expect("the notify socket");
         notify.set_nonblocking(true).expect("a socket option");
+        // A daemon that has dropped its privileges has something to say, too.
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).expect("a file of ours");
         let log = File::create(self.path().join("log")).expect("the log");
         let child = command
             .arg("--config")
@@ -200,7 +206,8 @@ impl Daemon {
         let log = self.log();
         // The directory outlives the process, so that the test can look at what was left there.
         let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().expect("a temporary directory"));
-        (status, Stopped { directory, log })
+        let name = self.name;
+        (status, Stopped { directory, name, log })
     }
 
     /// Waits until it tells its service manager this.
@@ -210,18 +217,24 @@ impl Daemon {
     pub fn wait_for_notice(&mut self, notice: &str) {
         let mut buffer = [0; 4096];
         wait::until(&format!("{notice} from {}", self.name), || {
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+            // In this order: what it said before it ended counts.
+            let ended = self.child.try_wait().expect("a child of ours");
+            while let Ok(length) = self.notify.recv(&mut buffer) {
+                if String::from_utf8_lossy(&buffer[..length])
+                    .lines()
+                    .any(|line| line == notice)
+                {
+                    return Some(());
+                }
+            }
+            if let Some(status) = ended {
                 panic!(
                     "{} ended ({status}) before it said {notice}:\n{}",
                     self.name,
                     self.log()
                 );
             }
-            let length = self.notify.recv(&mut buffer).ok()?;
-            String::from_utf8_lossy(&buffer[..length])
-                .lines()
-                .any(|line| line == notice)
-                .then_some(())
+            None
         });
     }
 }
@@ -229,6 +242,7 @@ impl Daemon {
 /// What a daemon left behind.
 pub struct Stopped {
     directory: TempDir,
+    name: &'static str,
     /// All that it logged.
     pub log: String,
 }
@@ -238,6 +252,19 @@ impl Stopped {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The same directory, for another run.
+    ///
+    /// # Panics
+    /// When what only the last run needed can't be removed.
+    #[must_use]
+    pub fn again(self) -> Setup {
+        fs::remove_file(self.path().join(NOTIFY_SOCKET)).expect("the notify socket");
+        Setup {
+            name: self.name,
+            directory: self.directory,
+        }
     }
 }
 
