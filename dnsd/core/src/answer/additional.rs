@@ -1,7 +1,10 @@
-//! The additional section: addresses of the hosts that other records point to (RFC 1034 §4.3.2 step 6).
+//! The additional section: what a client asks for next about the hosts that other records point to (RFC 1034 §4.3.2
+//! step 6). Mostly addresses; for services the keys of their TLS too (RFC 6698), for NAPTR the services (RFC 3403 §4.1).
+
+use std::io::Write;
 
 use crate::message::{Full, Section, Writer};
-use crate::name::NameRef;
+use crate::name::{NAME_BYTES_MAX, NameRef};
 use crate::rrtype::{Class, Type};
 use crate::search_name::SearchName;
 use crate::zone::{Lookup, Node, RecordSet, Zone, target_name};
@@ -11,13 +14,18 @@ use crate::zone::{Lookup, Node, RecordSet, Zone, target_name};
 const TARGETS_MAX: usize = 13;
 
 /// How many sets the section and the answer are remembered to hold: two sets of at most thirteen targets with two types
-/// of addresses each, and the answer's own.
+/// of addresses each, and the answer's own. Behind that many nothing more is added but a referral's glue.
 const WRITTEN_MAX: usize = 64;
+
+/// The types of addresses.
+const ADDRESSES: &[Type] = &[Type::A, Type::AAAA];
+/// The port of mail between servers, whose key is looked for beside an MX record's target (RFC 7672 §2.2).
+const SMTP: u16 = 25;
 
 /// What is to be written into the additional section, gathered while the other sections are.
 pub(super) struct Additional<'a> {
     /// The answer and the zone's name servers, whose targets are wanted.
-    followed: [Option<RecordSet<'a>>; 2],
+    followed: [Option<(Node<'a>, RecordSet<'a>)>; 2],
     referral: Option<(Node<'a>, RecordSet<'a>)>,
     /// Sets that are in the message, so that none is there twice: node, owner's hash and type. The owner counts because
     /// one wildcard's node answers for many names.
@@ -45,12 +53,12 @@ impl<'a> Additional<'a> {
         self.has((node.number(), SearchName::new(owner).hash(0), rtype))
     }
 
-    /// Wants the addresses of a set's targets.
-    pub(super) fn follow(&mut self, set: RecordSet<'a>) {
+    /// Wants what the targets of a node's set have.
+    pub(super) fn follow(&mut self, node: Node<'a>, set: RecordSet<'a>) {
         if set.count() <= TARGETS_MAX
             && let Some(place) = self.followed.iter_mut().find(|place| place.is_none())
         {
-            *place = Some(set);
+            *place = Some((node, set));
         }
     }
 
@@ -65,9 +73,12 @@ impl<'a> Additional<'a> {
         if let Some((cut, servers)) = self.referral {
             // What is needed comes first.
             for in_domain in [true, false] {
-                for target in targets(servers) {
-                    if target.is_subdomain_of(cut.name()) == in_domain {
-                        let result = self.addresses(zone, target, true, dnssec_ok, writer);
+                for rdata in servers.rdatas() {
+                    let Some(host) = target_name(Type::NS, rdata) else {
+                        continue;
+                    };
+                    if host.is_subdomain_of(cut.name()) == in_domain {
+                        let result = self.glue(zone, host, writer);
                         if in_domain {
                             result?;
                         }
@@ -75,53 +86,108 @@ impl<'a> Additional<'a> {
                 }
             }
         }
-        for set in self.followed.into_iter().flatten() {
-            for target in targets(set) {
-                // Optional: what doesn't fit isn't missed.
-                let _ = self.addresses(zone, target, false, dnssec_ok, writer);
-            }
+        for (node, set) in self.followed.into_iter().flatten() {
+            self.targets(node, set, dnssec_ok, writer);
         }
         Ok(())
     }
 
-    /// Writes the addresses that the zone has for a host: its own data or glue. A referral gets glue only, as BIND does
+    /// Writes the addresses of a child zone's name server that stand below a cut. A referral gets no others, as BIND does
     /// it: an address of the zone's own can be asked for, one below a cut can't.
-    fn addresses(
-        &mut self,
-        zone: &'a Zone,
-        host: NameRef<'_>,
-        glue: bool,
-        dnssec_ok: bool,
-        writer: &mut Writer<'_>,
-    ) -> Result<(), Full> {
+    fn glue(&mut self, zone: &'a Zone, host: NameRef<'_>, writer: &mut Writer<'_>) -> Result<(), Full> {
         let search = SearchName::new(host);
-        let node = match zone.find(&search) {
-            Lookup::Exact(node) | Lookup::Wildcard { source: node, .. } if !glue => Some(node),
-            Lookup::Delegation { .. } if glue => zone.node(&search),
-            _ => None,
-        };
-        let Some(node) = node else { return Ok(()) };
-        for rtype in [Type::A, Type::AAAA] {
-            let Some(set) = node.set(rtype) else { continue };
-            let key = (node.number(), search.hash(0), rtype);
-            if self.has(key) {
-                continue;
-            }
-            writer.record_set(Section::Additional, host, Class::IN, set.ttl(), rtype, set.rdatas())?;
-            self.note(key);
-            if dnssec_ok && let Some(signatures) = node.signatures(rtype) {
-                // An address without its signatures is worth having, and clients don't expect them here.
-                let _ = writer.record_set(
-                    Section::Additional,
-                    host,
-                    Class::IN,
-                    signatures.ttl(),
-                    Type::RRSIG,
-                    signatures.rdatas(),
-                );
-            }
+        match zone.find(&search) {
+            Lookup::Delegation { .. } => {}
+            _ => return Ok(()),
+        }
+        let Some(node) = zone.node(&search) else { return Ok(()) };
+        for set in ADDRESSES.iter().filter_map(|rtype| node.set(*rtype)) {
+            writer.record_set(
+                Section::Additional,
+                host,
+                Class::IN,
+                set.ttl(),
+                set.rtype(),
+                set.rdatas(),
+            )?;
         }
         Ok(())
+    }
+
+    /// Writes what a set's targets have.
+    fn targets(&mut self, node: Node<'a>, set: RecordSet<'a>, dnssec_ok: bool, writer: &mut Writer<'_>) {
+        if set.count() > TARGETS_MAX {
+            return;
+        }
+        let mut section = SectionWriter {
+            zone: node.zone(),
+            dnssec_ok,
+            writer,
+        };
+        for rdata in set.rdatas() {
+            let Some(host) = target_name(set.rtype(), rdata) else {
+                continue;
+            };
+            match set.rtype() {
+                Type::NAPTR => match naptr_flag(rdata) {
+                    Some(b's' | b'S') => {
+                        // The services' targets in turn: SRV records point to hosts, so this goes no deeper.
+                        if let Some((node, services)) = self.sets(&mut section, host, &[Type::SRV]) {
+                            self.targets(node, services, dnssec_ok, section.writer);
+                        }
+                    }
+                    Some(b'a' | b'A') => {
+                        self.sets(&mut section, host, ADDRESSES);
+                    }
+                    _ => {}
+                },
+                Type::MX => {
+                    self.sets(&mut section, host, ADDRESSES);
+                    self.keys(&mut section, SMTP, b"_tcp", host);
+                }
+                Type::SRV => {
+                    self.sets(&mut section, host, ADDRESSES);
+                    // The owner's second label is the protocol, the third number of the data the port (RFC 2782).
+                    if let (Some(protocol), Some(&[high, low])) = (node.name().labels().nth(1), rdata.get(4..6)) {
+                        self.keys(&mut section, u16::from_be_bytes([high, low]), protocol, host);
+                    }
+                }
+                _ => {
+                    self.sets(&mut section, host, ADDRESSES);
+                }
+            }
+        }
+    }
+
+    /// Writes the TLSA records of a service (RFC 6698 §3).
+    fn keys(&mut self, section: &mut SectionWriter<'a, '_, '_>, port: u16, protocol: &[u8], host: NameRef<'_>) {
+        let mut wire = [0; NAME_BYTES_MAX];
+        if let Some(name) = service_name(port, protocol, host, &mut wire) {
+            self.sets(section, name, &[Type::TLSA]);
+        }
+    }
+
+    /// Writes those sets of these types that the zone itself has for a name and that aren't written yet. Gives the last
+    /// one written.
+    fn sets(
+        &mut self,
+        section: &mut SectionWriter<'a, '_, '_>,
+        name: NameRef<'_>,
+        types: &[Type],
+    ) -> Option<(Node<'a>, RecordSet<'a>)> {
+        let search = SearchName::new(name);
+        let (Lookup::Exact(node) | Lookup::Wildcard { source: node, .. }) = section.zone.find(&search) else {
+            return None;
+        };
+        let mut last = None;
+        for set in types.iter().filter_map(|rtype| node.set(*rtype)) {
+            let key = (node.number(), search.hash(0), set.rtype());
+            if !self.has(key) && self.written_count < WRITTEN_MAX && section.set(node, name, set).is_ok() {
+                self.note(key);
+                last = Some((node, set));
+            }
+        }
+        last
     }
 
     fn has(&self, key: (u32, u32, Type)) -> bool {
@@ -136,6 +202,66 @@ impl<'a> Additional<'a> {
     }
 }
 
-fn targets(set: RecordSet<'_>) -> impl Iterator<Item = NameRef<'_>> {
-    set.rdatas().filter_map(move |rdata| target_name(set.rtype(), rdata))
+/// The zone that is answered from, and the message.
+struct SectionWriter<'a, 'w, 'b> {
+    zone: &'a Zone,
+    dnssec_ok: bool,
+    writer: &'w mut Writer<'b>,
+}
+
+impl<'a> SectionWriter<'a, '_, '_> {
+    fn set(&mut self, node: Node<'a>, owner: NameRef<'_>, set: RecordSet<'a>) -> Result<(), Full> {
+        self.one(owner, set)?;
+        if self.dnssec_ok
+            && let Some(signatures) = node.signatures(set.rtype())
+        {
+            // The records are worth having without their signatures, which a client can't count on here.
+            let _ = self.one(owner, signatures);
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, owner: NameRef<'_>, set: RecordSet<'a>) -> Result<(), Full> {
+        self.writer.record_set(
+            Section::Additional,
+            owner,
+            Class::IN,
+            set.ttl(),
+            set.rtype(),
+            set.rdatas(),
+        )
+    }
+}
+
+/// The first letter of a NAPTR record's flags: what kind of name its replacement is (RFC 3404 §4.2).
+fn naptr_flag(rdata: &[u8]) -> Option<u8> {
+    match rdata.get(4..6)? {
+        &[1, flag] => Some(flag),
+        _ => None,
+    }
+}
+
+/// `_port._protocol.host` (RFC 6698 §3); `None` when that is too long for a name.
+fn service_name<'w>(
+    port: u16,
+    protocol: &[u8],
+    host: NameRef<'_>,
+    wire: &'w mut [u8; NAME_BYTES_MAX],
+) -> Option<NameRef<'w>> {
+    let mut digits = [0; 6];
+    let mut rest = &mut digits[..];
+    write!(rest, "_{port}").ok()?;
+    let port_len = 6 - rest.len();
+    let mut rest = &mut wire[..];
+    for part in [
+        &[port_len as u8][..],
+        &digits[..port_len],
+        &[protocol.len() as u8],
+        protocol,
+        host.as_wire(),
+    ] {
+        rest.write_all(part).ok()?;
+    }
+    let len = NAME_BYTES_MAX - rest.len();
+    NameRef::from_wire(&wire[..len]).ok()
 }

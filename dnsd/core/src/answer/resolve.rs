@@ -183,7 +183,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         };
         self.write(Section::Answer, name, node, set)?;
         self.additional.answered(node, name, qtype);
-        self.additional.follow(set);
+        self.additional.follow(node, set);
         // Beside the apex's own NS records a second copy would say nothing; beside a cut's DS records BIND leaves them out.
         let told = (qtype == Type::NS && node.is_apex()) || node.is_delegation();
         if !told {
@@ -328,7 +328,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             // Who asks for ANY has enough to read, as BIND sees it.
             && self.question.qtype != Type::ANY
         {
-            self.additional.follow(servers);
+            self.additional.follow(apex, servers);
         }
     }
 

@@ -118,6 +118,48 @@ fn an_address_is_added_once() {
 }
 
 #[test]
+fn rfc6698_3_keys_of_services_come_with_their_addresses() {
+    let key = "3 1 1 00";
+    let text = format!(
+        "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\nm MX 1 ns\n_25._tcp.ns TLSA {key}\n\
+         _s._udp SRV 0 0 5060 ns\n_5060._udp.ns TLSA {key}"
+    );
+    let zones = serve(&[("e", &text)]);
+    for (name, qtype, owner) in [
+        ("m.e", Type::MX, "_25._tcp.ns.e."),
+        ("_s._udp.e", Type::SRV, "_5060._udp.ns.e."),
+    ] {
+        let text = ask(&zones, &query(name, qtype));
+        assert!(
+            text.ends_with(&format!("x ns.e. 3600 A 192.0.2.1\nx {owner} 3600 TLSA {key}\n")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn rfc3403_4_1_a_naptr_record_brings_what_its_flag_says() {
+    let zones = serve(&[(
+        "e",
+        "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\nother A 192.0.2.2\n_s._tcp SRV 0 0 1 ns\n\
+         s NAPTR 1 1 S \"\" \"\" _s._tcp\na NAPTR 1 1 a \"\" \"\" other\nu NAPTR 1 1 u \"\" \"\" ns",
+    )]);
+    let additional = |name: &str| {
+        let text = ask(&zones, &query(name, Type::NAPTR));
+        text.lines()
+            .filter(|line| line.starts_with('x'))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        additional("s.e"),
+        ["x _s._tcp.e. 3600 SRV 0 0 1 ns.e.", "x ns.e. 3600 A 192.0.2.1"]
+    );
+    assert_eq!(additional("a.e"), ["x other.e. 3600 A 192.0.2.2"]);
+    assert!(additional("u.e").is_empty());
+}
+
+#[test]
 fn targets_of_large_sets_are_not_looked_up() {
     let hosts = |count: usize| {
         let records: String = (0..count)
