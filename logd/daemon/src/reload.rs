@@ -137,3 +137,6 @@ pub(crate) async fn reload(
     handed_over.await.expect("handing files over does not panic");
     Ok(config.drain_timeout)
 }
+
+#[cfg(test)]
+mod tests;

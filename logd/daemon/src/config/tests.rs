@@ -192,7 +192,7 @@ fn conditions_are_checked_to_the_last_word() {
          \n\
          logd.toml:5:30: not a regular expression: unclosed group\n\
          \x20   { property = \"msg\", regex = \"a(b\" },\n\
-         \x20                               ^^^\n"
+         \x20                                ^^^\n"
     );
     assert!(
         said("[[rule]]\nto = [\"/a\"]\nwhere = { property = \"msg\" }\n")

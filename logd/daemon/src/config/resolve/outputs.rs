@@ -207,8 +207,7 @@ fn format(
         FormatSpec::Template(name) => {
             find(templates, name, diagnostics).and_then(|template| Template::parse(&template.spec.text).ok())
         }
-        // A name has no percent sign, and a format without a property would write the same line for all messages.
-        FormatSpec::Inline(name) if !name.contains('%') => {
+        FormatSpec::Inline(name) if is_name(name) => {
             let built_in = Template::builtin(name);
             if built_in.is_none() {
                 let message = format!("no format \"{name}\"");
@@ -222,6 +221,13 @@ fn format(
         FormatSpec::Inline(text) => compile(text, format.span, diagnostics),
     };
     compiled.unwrap_or_else(|| otherwise.clone())
+}
+
+/// Whether a format is a name, right or wrong, and not a template in place: those have blanks, properties or escapes.
+fn is_name(format: &str) -> bool {
+    format
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 fn compile(text: &str, span: Span, diagnostics: &Diagnostics) -> Option<Template> {

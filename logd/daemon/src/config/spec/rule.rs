@@ -95,7 +95,7 @@ impl WhereSpec {
         text("starts-with", Comparison::StartsWith);
         text("ends-with", Comparison::EndsWith);
         let mut number = |key: &'static str, make: fn(i64) -> Comparison| {
-            found.extend(table.value(key).map(|v| u32::from_value(v).map(|n| make(i64::from(n)))));
+            found.extend(table.value(key).map(|v| i64::from_value(v).map(make)));
         };
         number("less-than", Comparison::LessThan);
         number("greater-than", Comparison::GreaterThan);
@@ -107,7 +107,7 @@ impl WhereSpec {
         found.extend(
             table
                 .value("in-network")
-                .map(|v| Vec::from_value(v).map(Comparison::InNetwork)),
+                .map(|v| networks(v).map(Comparison::InNetwork)),
         );
         let property = Spanned::from_value(property)?;
         let complaint = match found.len() {
@@ -123,6 +123,14 @@ impl WhereSpec {
         table.diagnostics().error(table.span(), complaint);
         None
     }
+}
+
+/// One network or a list of them.
+fn networks(value: Value<'_>) -> Option<Vec<IpNet>> {
+    if value.is_list() {
+        return Vec::from_value(value);
+    }
+    IpNet::from_value(value).map(|network| vec![network])
 }
 
 /// A rule's `to` holds names and paths; which is which is settled by the slash.

@@ -1,0 +1,175 @@
+//! A reload takes all of a configuration or nothing of it, and loses no connection and no message.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::*;
+use crate::output::file::{Store, StoreLimits};
+
+/// A daemon without its lifecycle.
+struct Running {
+    directory: TempDir,
+    address: SocketAddr,
+    service: Arc<Service>,
+    inputs: Inputs,
+    fixed: Fixed,
+    supervisor: Supervisor,
+}
+
+impl Running {
+    fn start(rest: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        // A port that was free a moment ago.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        write(&directory, address, rest);
+        let diagnostics = Diagnostics::new();
+        let mut config = config::read(&directory.path().join("logd.toml"), &diagnostics).unwrap();
+        let store = Arc::new(Store::new(StoreLimits {
+            buffer_bytes_max: 1 << 20,
+            open_files_max: 10,
+        }));
+        let service = Arc::new(Service {
+            pipeline: ArcSwap::from_pointee(Pipeline::new(&mut config, store.clone(), |_| None)),
+            store,
+            drain: CancellationToken::new(),
+            abandon: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let mut inputs = Inputs::new(service.clone());
+        let supervisor = Supervisor::new();
+        let prepared = inputs.prepare(&config.inputs, &mut Inherited::default()).unwrap();
+        inputs.apply(prepared, &supervisor);
+        Self {
+            fixed: Fixed::of(&config),
+            directory,
+            address,
+            service,
+            inputs,
+            supervisor,
+        }
+    }
+
+    async fn reload(&mut self, rest: &str) -> Result<(), ReloadError> {
+        write(&self.directory, self.address, rest);
+        let path = self.directory.path().join("logd.toml");
+        let (inputs, service) = (&mut self.inputs, &self.service);
+        reload(
+            &path,
+            &self.fixed,
+            inputs,
+            service,
+            &self.supervisor,
+            &Handle::current(),
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Sends a message and waits until it is taken.
+    async fn send(&self, connection: &mut TcpStream, text: &str) {
+        let before = self.service.store.buffered_bytes();
+        connection.write_all(format!("{text}\n").as_bytes()).await.unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.service.store.buffered_bytes() == before {
+            assert!(Instant::now() < deadline, "{text:?} was not taken");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn written(&self, name: &str) -> String {
+        self.service.store.reopen();
+        fs::read_to_string(self.directory.path().join(name)).unwrap_or_default()
+    }
+}
+
+fn write(directory: &TempDir, address: SocketAddr, rest: &str) {
+    let input = format!("[input.net.tcp]\nlisten = [\"{address}\"]\n");
+    fs::write(directory.path().join("logd.toml"), format!("{rest}\n{input}")).unwrap();
+}
+
+const TO_A: &str = "[[rule]]\nto = [\"log/a\"]\n[default.file]\nformat = \"%rawmsg%\"";
+const TO_B: &str = "[[rule]]\nto = [\"log/b\"]\n[default.file]\nformat = \"%rawmsg%\"";
+
+#[tokio::test]
+async fn connections_stay_and_their_next_messages_go_the_new_way() {
+    let mut running = Running::start(TO_A);
+    let mut connection = TcpStream::connect(running.address).await.unwrap();
+    running.send(&mut connection, "one").await;
+    running.reload(TO_B).await.unwrap();
+    running.send(&mut connection, "two").await;
+    assert_eq!(
+        (running.written("log/a").as_str(), running.written("log/b").as_str()),
+        ("one\n", "two\n")
+    );
+}
+
+#[tokio::test]
+async fn a_bad_configuration_changes_nothing_and_is_told_with_its_lines() {
+    let mut running = Running::start(TO_A);
+    let mut connection = TcpStream::connect(running.address).await.unwrap();
+    let error = running.reload("[[rule]]\nto = [\"nowhere\"]").await.unwrap_err();
+    assert!(
+        error.to_string().contains("logd.toml:2:8: no output \"nowhere\""),
+        "{error}"
+    );
+    running.send(&mut connection, "one").await;
+    assert_eq!(running.written("log/a"), "one\n");
+}
+
+#[tokio::test]
+async fn an_address_that_is_held_changes_nothing() {
+    let mut running = Running::start(TO_A);
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let another = format!(
+        "{TO_B}\n[input.held.tcp]\nlisten = [\"{}\"]",
+        held.local_addr().unwrap()
+    );
+    let error = running.reload(&another).await.unwrap_err();
+    assert!(
+        matches!(&error, ReloadError::Bind(errors) if errors.len() == 1),
+        "{error}"
+    );
+    let mut connection = TcpStream::connect(running.address).await.unwrap();
+    running.send(&mut connection, "one").await;
+    assert_eq!(
+        (running.written("log/a").as_str(), running.inputs.status().len()),
+        ("one\n", 1)
+    );
+}
+
+#[tokio::test]
+async fn what_takes_a_restart_is_refused_by_name() {
+    let mut running = Running::start(TO_A);
+    let error = running
+        .reload(&format!("work-dir = \"elsewhere\"\n{TO_B}"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ReloadError::NeedsRestart("work-dir")), "{error}");
+}
+
+#[tokio::test]
+async fn an_input_that_is_gone_reads_its_connections_empty_and_closes_them() {
+    let mut running = Running::start(TO_A);
+    let mut connection = TcpStream::connect(running.address).await.unwrap();
+    running.send(&mut connection, "one").await;
+    let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = std::mem::replace(&mut running.address, other);
+    running.reload(TO_A).await.unwrap();
+    let mut end = [0; 1];
+    let read = tokio::io::AsyncReadExt::read(&mut connection, &mut end).await;
+    assert_eq!(read.unwrap_or(0), 0, "the connection is closed");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while TcpStream::connect(gone).await.is_ok() {
+        assert!(Instant::now() < deadline, "the socket is closed");
+    }
+    TcpStream::connect(other).await.unwrap();
+    assert_eq!(running.written("log/a"), "one\n");
+}
