@@ -103,6 +103,4 @@ pub(crate) fn shown(name: &Name) -> impl fmt::Display {
 }
 
 #[cfg(test)]
-mod test_zone;
-#[cfg(test)]
-mod tests;
+pub(crate) mod test_zone;

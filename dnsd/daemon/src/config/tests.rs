@@ -1,1 +1,234 @@
-//! Tests.
+//! What a configuration file may say, and what is printed when it is wrong.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// A folder with a configuration file, and zone files where a group looks for them.
+struct Bench {
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(zone_files: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("zones")).unwrap();
+        for file in zone_files {
+            fs::write(dir.path().join("zones").join(file), "").unwrap();
+        }
+        Self { dir }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn load(&self, text: &str) -> (Option<Config>, String) {
+        let file = self.path().join("dnsd.toml");
+        fs::write(&file, text).unwrap();
+        let diagnostics = Diagnostics::new();
+        let config = load(&file, &diagnostics);
+        let printed = diagnostics.to_string();
+        (config, printed.replace(&format!("{}/", self.path().display()), ""))
+    }
+}
+
+fn config(text: &str) -> Config {
+    let (config, printed) = Bench::new(&[]).load(text);
+    assert_eq!(printed, "");
+    config.unwrap()
+}
+
+fn errors(text: &str) -> String {
+    let (config, printed) = Bench::new(&["example.net.zone"]).load(text);
+    assert!(config.is_none(), "{printed}");
+    printed
+}
+
+#[test]
+fn an_empty_file_is_a_server_with_the_defaults() {
+    let config = config("");
+    assert_eq!(config.work_dir, Path::new("/var/lib/dnsd"));
+    assert_eq!(config.listen, [ListenAddress::Address("[::]:53".parse().unwrap())]);
+    assert!(config.threads >= 1);
+    assert_eq!(config.control_socket, Path::new("/run/dnsd/control.sock"));
+    assert_eq!(config.control_http, None);
+    assert_eq!(config.identity, Identity::default());
+    assert_eq!((config.udp_payload_bytes_max, config.minimal_any), (1232, true));
+    assert_eq!(config.tcp.clients_max, 1000);
+    assert_eq!(config.tcp.idle_max, Duration::from_secs(30));
+}
+
+#[test]
+fn every_key_arrives() {
+    let bench = Bench::new(&["example.org.zone"]);
+    let (config, printed) = bench.load(
+        r#"
+work-dir = "work"
+version = "9"
+hostname = "ns1"
+server-id = "a"
+max-udp-size = 4096
+minimal-any = false
+tcp-clients = 7
+tcp-idle-timeout = "5s"
+[listen]
+dns = ["127.0.0.1:5300", "interfaces:5301"]
+threads = 3
+[control]
+socket = "c.sock"
+http = "127.0.0.1:9153"
+[zone."Example.NET".primary]
+file = "db.example.net"
+watch = false
+[zone."192.168.42.0/24".primary]
+file = "db.192.168.42"
+[zones.customers.primary]
+files = "zones/*.zone"
+"#,
+    );
+    assert_eq!(printed, "");
+    let config = config.unwrap();
+    let root = bench.path();
+    assert_eq!(config.work_dir, root.join("work"));
+    assert_eq!(config.control_socket, root.join("c.sock"));
+    assert_eq!(config.control_http, Some("127.0.0.1:9153".parse().unwrap()));
+    assert_eq!(
+        (config.threads, config.udp_payload_bytes_max, config.minimal_any),
+        (3, 4096, false)
+    );
+    assert_eq!(config.tcp.clients_max, 7);
+    assert_eq!(config.tcp.idle_max, Duration::from_secs(5));
+    assert_eq!(config.identity.hostname.as_deref(), Some("ns1"));
+    let zone = |name: &str, file: &str, watch| ZoneConfig {
+        name: name.parse().unwrap(),
+        file: root.join(file),
+        watch,
+    };
+    assert_eq!(
+        config.zones,
+        [
+            zone("example.net", "db.example.net", false),
+            zone("42.168.192.in-addr.arpa", "db.192.168.42", true)
+        ]
+    );
+    let zones = config.groups[0].zones().unwrap();
+    assert_eq!(
+        zones,
+        [("example.org".parse().unwrap(), root.join("zones/example.org.zone"))]
+    );
+}
+
+#[test]
+fn a_restriction_that_is_not_there_yet_is_refused_and_not_ignored() {
+    assert_eq!(
+        errors("[zone.\"example.net\".primary]\nfile = \"f\"\nallow-query = [\"none\"]\n"),
+        "dnsd.toml:3:1: unknown key `allow-query`\n    allow-query = [\"none\"]\n    ^^^^^^^^^^^\n    there are: file, watch\n"
+    );
+}
+
+#[test]
+fn a_zone_of_a_kind_that_is_not_there_yet_is_refused() {
+    let printed = errors("[zone.\"example.net\".secondary]\nprimaries = [\"ns2\"]\n");
+    assert!(printed.contains("dnsd.toml:1:7: this zone has no kind\n"), "{printed}");
+    assert!(
+        printed.contains("dnsd.toml:1:21: unknown key `secondary`\n"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_zone_has_one_table() {
+    assert_eq!(
+        errors(
+            "[zone.\"192.168.42.0/24\".primary]\nfile = \"a\"\n[zone.\"42.168.192.IN-ADDR.ARPA.\".primary]\nfile = \"b\"\n"
+        ),
+        "dnsd.toml:3:7: zone 42.168.192.IN-ADDR.ARPA. is configured already, at dnsd.toml:1:7\n    \
+         [zone.\"42.168.192.IN-ADDR.ARPA.\".primary]\n          ^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+    );
+}
+
+#[test]
+fn a_network_ends_at_a_label() {
+    let printed = errors("[zone.\"192.168.42.0/25\".primary]\nfile = \"a\"\n");
+    assert!(
+        printed.starts_with("dnsd.toml:1:7: /25 is no border between labels of the reverse tree\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("RFC 2317"), "{printed}");
+    let printed = errors("[zone.\"192.168.42.1/24\".primary]\nfile = \"a\"\n");
+    assert!(
+        printed.contains("bits are set behind the network's prefix\n")
+            && printed.contains("did you mean \"192.168.42.0/24\"?"),
+        "{printed}"
+    );
+    let printed = errors("[zone.\"192.168.42/24\".primary]\nfile = \"a\"\n");
+    assert!(printed.starts_with("dnsd.toml:1:7: not a network\n"), "{printed}");
+}
+
+#[test]
+fn rfc2317_a_share_of_a_network_is_written_by_its_name() {
+    let config = config("[zone.\"0/25.42.168.192.in-addr.arpa\".primary]\nfile = \"a\"\n");
+    assert_eq!(config.zones[0].name.to_string(), "0/25.42.168.192.in-addr.arpa.");
+}
+
+#[test]
+fn a_group_does_not_take_the_name_of_another_zone() {
+    let printed = errors("[zone.\"example.net\".primary]\nfile = \"a\"\n[zones.g.primary]\nfiles = \"zones/*.zone\"\n");
+    assert_eq!(
+        printed,
+        "dnsd.toml:4:10: zones/example.net.zone would be zone example.net., which is configured at dnsd.toml:1:7\n    \
+         files = \"zones/*.zone\"\n             ^^^^^^^^^^^^\n"
+    );
+}
+
+#[test]
+fn a_group_whose_folder_is_not_there_is_an_error() {
+    let printed = errors("[zones.g.primary]\nfiles = \"gone/*.zone\"\n");
+    assert!(
+        printed.starts_with("dnsd.toml:2:10: gone: No such file or directory"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn all_errors_come_at_once() {
+    let printed = errors(
+        "max-udp-size = 100\ntcp-clients = 0\nversion = 9\n[listen]\ndns = [\"127.0.0.1\", \"[::]:53\", \"[::]:53\"]\n\
+         threads = 5000\n[zone.\"a..b\".primary]\nfile = \"f\"\n[zone.\"c\".primary]\n[zones.g.primary]\nfiles = \"zones/all\"\n",
+    );
+    let places: Vec<&str> = printed.lines().filter(|line| line.starts_with("dnsd.toml")).collect();
+    assert_eq!(
+        places,
+        [
+            "dnsd.toml:1:16: out of range: it takes 512 to 4096",
+            "dnsd.toml:2:15: 0 would refuse every client",
+            "dnsd.toml:3:11: expected a string, found a number",
+            "dnsd.toml:5:8: not an address with a port",
+            "dnsd.toml:6:11: more than 1024 threads",
+            "dnsd.toml:7:7: not a zone's name: empty label",
+            "dnsd.toml:9:1: `file` is missing here",
+            "dnsd.toml:11:10: the file's name has one `*`, which stands for the zone's name",
+        ],
+        "{printed}"
+    );
+}
+
+#[test]
+fn an_address_stands_once() {
+    let printed = errors("[listen]\ndns = [\"127.0.0.1:53\", \"127.0.0.1:53\"]\n");
+    assert!(
+        printed.starts_with("dnsd.toml:2:25: this address stands already at dnsd.toml:2:9\n"),
+        "{printed}"
+    );
+    assert!(errors("[listen]\ndns = []\n").contains("a name server listens somewhere"));
+}
+
+#[test]
+fn the_control_socket_is_found_in_a_broken_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("dnsd.toml");
+    fs::write(&file, "nonsense = 1\n[control]\nsocket = \"c.sock\"\n").unwrap();
+    assert_eq!(control_socket(&file), dir.path().join("c.sock"));
+}

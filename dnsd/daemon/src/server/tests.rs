@@ -1,1 +1,269 @@
-//! Tests.
+//! Queries through real and simulated sockets.
+
+use std::net::{SocketAddr, TcpStream as StdTcpStream, UdpSocket as StdUdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballast_shared::config::Diagnostics;
+use ballast_shared::supervise::Supervisor;
+use ballast_shared::systemd::Inherited;
+use dnsd_core::answer::Transport;
+use dnsd_core::zones::{ZoneState, Zones};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::config;
+use crate::zones::test_zone::zone;
+
+/// Enough for any machine: a test that waits for it has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const ZONE: &str = "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.\na A 192.0.2.1\nb A 192.0.2.2\n";
+
+/// A server of one zone, with the given configuration.
+fn shared(text: &str) -> Shared {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("dnsd.toml");
+    std::fs::write(&file, text).unwrap();
+    let config = config::load(Path::new(&file), &Diagnostics::new()).unwrap();
+    let shared = Shared::new(&config);
+    let state = ZoneState::Loaded(Arc::new(zone("example.net", ZONE)));
+    shared.set_zones(&Zones::new([("example.net".parse().unwrap(), state)]));
+    shared
+}
+
+/// A query for the A records of a name in example.net.
+fn query(id: u16, label: u8) -> Vec<u8> {
+    let mut message = id.to_be_bytes().to_vec();
+    message.extend(b"\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01");
+    message.push(label);
+    message.extend(b"\x07example\x03net\x00\x00\x01\x00\x01");
+    message
+}
+
+/// Messages as TCP carries them.
+fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
+    let frame = |message: &Vec<u8>| [&(message.len() as u16).to_be_bytes(), &message[..]].concat();
+    messages.iter().flat_map(frame).collect()
+}
+
+struct Connection {
+    client: DuplexStream,
+    served: JoinHandle<std::io::Result<()>>,
+    shared: Shared,
+}
+
+/// A connection with so much room for what the client hasn't read.
+fn connect(shared: Shared, room_bytes: usize) -> Connection {
+    let (client, server) = duplex(room_bytes);
+    let place = shared.places.take(&CancellationToken::new()).unwrap();
+    let responder = shared.responder(Transport::Tcp);
+    let idle_max = shared.serving.load().tcp_idle_max;
+    let served = tokio::spawn(async move { connection::serve(server, responder, &place, idle_max).await });
+    Connection { client, served, shared }
+}
+
+impl Connection {
+    async fn answer(&mut self) -> Vec<u8> {
+        let length = self.client.read_u16().await.unwrap();
+        let mut answer = vec![0; length.into()];
+        self.client.read_exact(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+#[tokio::test]
+async fn rfc7766_6_2_1_pipelined_queries_are_answered_in_order() {
+    let mut connection = connect(shared(""), 1 << 20);
+    let queries: Vec<Vec<u8>> = (0..3000)
+        .map(|id| query(id, if id % 2 == 0 { b'a' } else { b'b' }))
+        .collect();
+    connection.client.write_all(&framed(&queries)).await.unwrap();
+    for id in 0..3000_u16 {
+        let answer = connection.answer().await;
+        assert_eq!(answer[..2], id.to_be_bytes());
+        let address = if id % 2 == 0 { [192, 0, 2, 1] } else { [192, 0, 2, 2] };
+        assert!(answer.windows(4).any(|window| window == address), "{answer:?}");
+    }
+    drop(connection.client);
+    connection.served.await.unwrap().unwrap();
+    assert_eq!(connection.shared.counters.totals(Transport::Tcp).by_type[0], 3000);
+    assert_eq!(connection.shared.places.usage().open, 0);
+}
+
+#[tokio::test]
+async fn rfc7766_8_a_message_may_come_in_any_pieces() {
+    let mut connection = connect(shared(""), 1 << 20);
+    for byte in framed(&[query(7, b'a'), query(8, b'b')]) {
+        connection.client.write_all(&[byte]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(connection.answer().await[..2], [0, 7]);
+    assert_eq!(connection.answer().await[..2], [0, 8]);
+}
+
+#[tokio::test]
+async fn the_longest_message_is_read_and_answered() {
+    let mut connection = connect(shared(""), 1 << 20);
+    let mut longest = query(9, b'a');
+    longest.resize(MESSAGE_BYTES_MAX, 0);
+    connection
+        .client
+        .write_all(&framed(&[longest, query(10, b'b')]))
+        .await
+        .unwrap();
+    assert_eq!(connection.answer().await[..2], [0, 9]);
+    assert_eq!(connection.answer().await[..2], [0, 10]);
+}
+
+#[tokio::test]
+async fn what_is_no_request_gets_no_answer_and_the_connection_goes_on() {
+    let mut connection = connect(shared(""), 1 << 20);
+    let response = [&query(1, b'a')[..2], b"\x80\x00", &query(1, b'a')[4..]].concat();
+    connection
+        .client
+        .write_all(&framed(&[response, vec![], vec![1, 2, 3], query(2, b'a')]))
+        .await
+        .unwrap();
+    assert_eq!(connection.answer().await[..2], [0, 2]);
+    assert_eq!(connection.shared.counters.totals(Transport::Tcp).ignored, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let mut connection = connect(shared(""), 512);
+    let queries: Vec<Vec<u8>> = (0..100).map(|id| query(id, b'a')).collect();
+    // The room for the queries is as small: it is the server's writing that ends this.
+    let _ = connection.client.write_all(&framed(&queries)).await;
+    let ended = connection.served.await.unwrap();
+    assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(connection.shared.counters.totals(Transport::Tcp).unsent, 1);
+    assert_eq!(connection.shared.places.usage().open, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_now_and_then_does_not_keep_a_connection_open() {
+    let mut connection = connect(shared("tcp-idle-timeout = \"10s\""), 1 << 20);
+    let started = tokio::time::Instant::now();
+    for byte in framed(&[query(1, b'a')]) {
+        if connection.client.write_all(&[byte]).await.is_err() {
+            break;
+        }
+        tokio::time::advance(Duration::from_secs(2)).await;
+        tokio::task::yield_now().await;
+    }
+    connection.served.await.unwrap().unwrap();
+    assert!(started.elapsed() <= Duration::from_secs(12), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn an_idle_connection_makes_room_for_a_new_one() {
+    let shared = shared("tcp-clients = 1");
+    let mut first = connect(shared.clone(), 1 << 20);
+    first.client.write_all(&framed(&[query(1, b'a')])).await.unwrap();
+    first.answer().await;
+    while shared.places.take(&CancellationToken::new()).is_none() {
+        tokio::task::yield_now().await;
+    }
+    first.served.await.unwrap().unwrap();
+    assert_eq!(shared.places.usage().evicted, 1);
+}
+
+/// Listeners on ports of the kernel's choice.
+struct Running {
+    listeners: Listeners,
+    supervisor: Supervisor,
+    local: Vec<SocketAddr>,
+}
+
+fn listen(shared: &Shared, addresses: &[&str], threads: usize) -> Running {
+    let wanted: Vec<_> = addresses
+        .iter()
+        .map(|address| config::ListenAddress::Address(address.parse().unwrap()))
+        .collect();
+    let bound = bind::bind(&wanted, threads, &|_| false, &mut Inherited::default()).unwrap();
+    let local = bound.iter().map(|sockets| sockets.local).collect();
+    let supervisor = Supervisor::new();
+    let mut listeners = Listeners::new(shared.clone());
+    listeners.start(bound, &supervisor).unwrap();
+    Running {
+        listeners,
+        supervisor,
+        local,
+    }
+}
+
+/// Asks over UDP, from a socket that takes answers from this address only.
+fn ask(from: &str, server: SocketAddr) -> std::io::Result<Vec<u8>> {
+    let socket = StdUdpSocket::bind(from)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect(server)?;
+    socket.send(&query(1, b'a'))?;
+    let mut answer = vec![0; 512];
+    let length = socket.recv(&mut answer)?;
+    answer.truncate(length);
+    Ok(answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_leaves_from_the_address_that_was_asked() {
+    let shared = shared("");
+    let running = listen(&shared, &["0.0.0.0:0", "[::]:0"], 2);
+    let asked = running.local.clone();
+    tokio::task::spawn_blocking(move || {
+        for (client, server) in [
+            ("127.0.0.1:0", "127.0.0.9".parse().unwrap()),
+            ("[::1]:0", "::1".parse().unwrap()),
+        ] {
+            for local in &asked {
+                let server = SocketAddr::new(server, local.port());
+                // An IPv4 wildcard has no IPv6 clients; the other way round it has.
+                if server.is_ipv6() && local.is_ipv4() {
+                    continue;
+                }
+                assert_eq!(ask(client, server).unwrap()[..2], [0, 1], "{server}");
+            }
+        }
+    })
+    .await
+    .unwrap();
+    assert!(running.supervisor.stop(PATIENCE).await);
+    assert_eq!(shared.counters.totals(Transport::Udp).by_type[0], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn threads_and_connections_end_when_the_daemon_does() {
+    let shared = shared("");
+    let running = listen(&shared, &["127.0.0.1:0"], 3);
+    let connection = StdTcpStream::connect(running.local[0]).unwrap();
+    while shared.places.usage().open == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(running.supervisor.stop(PATIENCE).await);
+    drop(connection);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_is_not_wanted_any_more_frees_its_port() {
+    let shared = shared("");
+    let mut running = listen(&shared, &["127.0.0.1:0"], 2);
+    let local = running.local[0];
+    assert!(running.listeners.has("127.0.0.1:0".parse().unwrap()));
+    running.listeners.keep_only(&std::collections::BTreeSet::new());
+    // The threads end by themselves, soon; until then the address is taken.
+    let bound = tokio::task::spawn_blocking(move || {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while std::time::Instant::now() < deadline {
+            if StdUdpSocket::bind(local).is_ok() {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
+    });
+    assert!(bound.await.unwrap());
+    assert!(running.supervisor.stop(PATIENCE).await, "closed is not failed");
+}

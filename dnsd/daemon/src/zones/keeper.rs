@@ -323,3 +323,6 @@ fn outcome_of(
         took,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,8 @@ fn write_all(jobs: &Receiver<Job>) {
     }
 }
 
-fn write(path: &Path, zone: &Zone, made_from: u64) -> io::Result<()> {
+/// Replaces a copy.
+pub(super) fn write(path: &Path, zone: &Zone, made_from: u64) -> io::Result<()> {
     let temporary = path.with_extension("new");
     let mut file = BufWriter::with_capacity(64 << 10, File::create(&temporary)?);
     writeln!(

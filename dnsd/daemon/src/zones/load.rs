@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dnsd_core::master::{FileId, Limits, Reader};
+use dnsd_core::master::{Limits, Reader};
 use dnsd_core::name::Name;
 use dnsd_core::rrtype::Class;
 use dnsd_core::zone::check::check;
@@ -127,12 +127,12 @@ fn read_zone(name: &Name, file: &Path, files: &mut Files) -> Result<Loaded, Vec<
     let mut reader = Reader::new(name, Class::IN, source, files, Limits::default());
     let mut builder = ZoneBuilder::new(name.clone());
     let mut problems = Vec::new();
-    let mut numbers = FileNumbers::default();
     while let Some(read) = reader.next_record() {
         match read {
             Ok(record) => {
                 let position = Position {
-                    file: numbers.of(record.file),
+                    // Files beyond the 65535th share its number; a reader opens ten thousand at most.
+                    file: u16::try_from(record.file.number()).unwrap_or(u16::MAX),
                     line: record.line,
                 };
                 let (owner, class, ttl) = (record.owner, record.class, record.ttl);
@@ -143,9 +143,9 @@ fn read_zone(name: &Name, file: &Path, files: &mut Files) -> Result<Loaded, Vec<
     }
     let odd_texts: Vec<Problem> = reader.warnings().iter().cloned().map(Problem::OddText).collect();
     let located = |finding: Finding| {
-        let file = finding.position.and_then(|position| numbers.id(position.file));
+        let position = finding.position;
         Problem::Zone {
-            file: file.map(|id| reader.file_name(id).clone()),
+            file: position.and_then(|position| reader.files().get(usize::from(position.file)).cloned()),
             finding,
         }
     };
@@ -167,25 +167,5 @@ fn read_zone(name: &Name, file: &Path, files: &mut Files) -> Result<Loaded, Vec<
     })
 }
 
-/// The reader's files by the 16-bit numbers that positions have room for; those beyond share the last number.
-#[derive(Default)]
-struct FileNumbers {
-    ids: Vec<FileId>,
-    last: usize,
-}
-
-impl FileNumbers {
-    fn of(&mut self, id: FileId) -> u16 {
-        if self.ids.get(self.last) != Some(&id) {
-            self.last = self.ids.iter().position(|known| *known == id).unwrap_or(self.ids.len());
-            if self.last == self.ids.len() {
-                self.ids.push(id);
-            }
-        }
-        u16::try_from(self.last).unwrap_or(u16::MAX)
-    }
-
-    fn id(&self, number: u16) -> Option<FileId> {
-        self.ids.get(usize::from(number)).copied()
-    }
-}
+#[cfg(test)]
+mod tests;
