@@ -1,6 +1,6 @@
 //! The formats that rsyslog has built in, by its names, and `json`, which is ours.
 
-use super::{Escape, Template, json_line};
+use super::{Escape, Op, Template, json_line};
 
 /// A built-in format's name, its text in the template language, and what its properties are escaped for.
 const BUILTINS: &[(&str, &str, Escape)] = &[
@@ -12,6 +12,11 @@ const BUILTINS: &[(&str, &str, Escape)] = &[
     (
         "RSYSLOG_FileFormat",
         r"%TIMESTAMP:::date-rfc3339% %HOSTNAME% %syslogtag%%msg:::sp-if-no-1st-sp%%msg:::drop-last-lf%\n",
+        Escape::None,
+    ),
+    (
+        "RSYSLOG_SysklogdFileFormat",
+        r"%TIMESTAMP% %HOSTNAME% %syslogtag%%msg:::sp-if-no-1st-sp%%msg%\n",
         Escape::None,
     ),
     (
@@ -85,16 +90,32 @@ const BUILTINS: &[(&str, &str, Escape)] = &[
     ("RSYSLOG_spoofadr", "%fromhost-ip%", Escape::None),
 ];
 
+/// The formats that are not templates in rsyslog but its string generators: they write the blank before the message also
+/// where there is no message.
+const STRING_GENERATORS: &[&str] = &[
+    "RSYSLOG_TraditionalFileFormat",
+    "RSYSLOG_FileFormat",
+    "RSYSLOG_TraditionalForwardFormat",
+    "RSYSLOG_ForwardFormat",
+];
+
 /// The built-in format of this name. rsyslog's names are matched as written, as rsyslog does.
 pub(super) fn builtin(name: &str) -> Option<Template> {
     if name == json_line::NAME {
         return Some(Template {
-            ops: Box::new([super::Op::JsonLine]),
+            ops: Box::new([Op::JsonLine]),
             escape: Escape::None,
         });
     }
     let (_, text, escape) = BUILTINS.iter().find(|(known, _, _)| *known == name)?;
-    let template = Template::parse(text).expect("a test reads every built-in format");
+    let mut template = Template::parse(text).expect("a test reads every built-in format");
+    if STRING_GENERATORS.contains(&name) {
+        for op in &mut template.ops {
+            if let Op::Property(expr) = op {
+                expr.options.blank_if_empty = expr.options.blank_before;
+            }
+        }
+    }
     Some(template.with_escape(*escape))
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Options {
     pub(super) utc: bool,
     /// `sp-if-no-1st-sp`: a blank if the value does not begin with one, else nothing.
     pub(super) blank_before: bool,
+    /// With `blank_before`: a blank for an empty value too. No option sets it; some built-in formats do.
+    pub(super) blank_if_empty: bool,
     pub(super) case: Option<Case>,
     pub(super) control: ControlOptions,
     pub(super) secpath_drop: bool,
@@ -153,10 +155,10 @@ impl Options {
 
     /// Changes the value that stands in the buffer from `start` on. `name` is the field's, for `jsonf`.
     pub(super) fn apply(&self, out: &mut Vec<u8>, start: usize, name: &str) {
-        if self.blank_before && out.len() > start {
-            let begins_blank = out[start] == b' ';
+        if self.blank_before {
+            let wants_blank = out.get(start).map_or(self.blank_if_empty, |byte| *byte != b' ');
             out.truncate(start);
-            if !begins_blank {
+            if wants_blank {
                 out.push(b' ');
             }
         }
