@@ -37,7 +37,8 @@ pub struct Message<'a> {
     pub shape: Shape,
     /// The time the sender wrote (`timereported`); `None` where it wrote none: the time of receipt stands in.
     pub timestamp: Option<Timestamp>,
-    /// HOSTNAME as written; `None` where there is none or it is `-`: the sender's address stands in.
+    /// HOSTNAME as written; `None` where there is none or it is `-`. The sender's address stands in, but for the nil value
+    /// of RFC 5424, which stays `-`.
     pub hostname: Option<&'a [u8]>,
     /// TAG as written, with its `[pid]` and colon; empty for RFC 5424, where `syslogtag` is made of APP-NAME and PROCID.
     pub tag: &'a [u8],

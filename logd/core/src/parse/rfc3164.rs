@@ -36,7 +36,13 @@ pub(super) fn parse_without_stamp(plain: Message<'_>) -> Option<Message<'_>> {
         plain.after_pri,
     );
     let marked = message.tag.ends_with(b":") || (message.procid.is_some() && message.tag.ends_with(b"]"));
-    (marked && !message.programname.is_empty() && matches!(message.msg.first(), None | Some(b' '))).then_some(message)
+    (marked && is_program(message.programname) && matches!(message.msg.first(), None | Some(b' '))).then_some(message)
+}
+
+/// Whether programs have names of these bytes. What else ends in a colon is a text, such as the `{"key":` of bare JSON.
+fn is_program(name: &[u8]) -> bool {
+    let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-+@%()".contains(byte);
+    !name.is_empty() && name.iter().all(is_usual)
 }
 
 /// Adds host, tag, program and message, which is what `rest` consists of.

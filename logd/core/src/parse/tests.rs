@@ -189,6 +189,7 @@ fn text_without_a_stamp_is_a_text_and_makes_up_no_host() {
         b"<13>this is text: with a colon",
         b"<13>Feb 32 02:04:05 host tag: x",
         b"<13>2026-01-02T03:04:05 host tag: no zone",
+        b"<13>{\"json\": true, \"n\": [1, 2]}",
         b"<13>date=2026-01-02 time=03:04:05 devname=\"FGT\"",
         b"<13>\xff\xfe\x00",
         b"<13>word",

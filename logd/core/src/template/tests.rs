@@ -251,6 +251,19 @@ fn header_fields_of_rfc5424() {
 }
 
 #[test]
+fn programname_of_rfc5424_is_the_static_part_of_app_name() {
+    let message = Message {
+        programname: b"postfix",
+        app_name: Some(b"postfix/smtpd"),
+        ..full_rfc5424()
+    };
+    assert_eq!(
+        render("%programname%|%app-name%|%syslogtag%", message),
+        b"postfix|postfix/smtpd|postfix/smtpd[8710]"
+    );
+}
+
+#[test]
 fn header_fields_of_rfc3164() {
     assert_eq!(
         fields_of(rfc3164(b"")),
@@ -343,6 +356,10 @@ fn builtin_formats() {
             "2026-10-01T22:14:15+01:00 myhost su[12]: it's \"a/b\" \\ x\n",
         ),
         (
+            "RSYSLOG_SysklogdFileFormat",
+            "Oct  1 22:14:15 myhost su[12]: it's \"a/b\" \\ x\n",
+        ),
+        (
             "RSYSLOG_TraditionalForwardFormat",
             "<34>Oct  1 22:14:15 myhost su[12]: it's \"a/b\" \\ x",
         ),
@@ -395,6 +412,22 @@ fn builtin_formats() {
         ("RSYSLOG_spoofadr", "192.0.2.7"),
     ] {
         assert_eq!(builtin(name, rfc3164(text)), expected, "{name}");
+    }
+}
+
+#[test]
+fn string_generators_write_the_blank_before_an_empty_message_too() {
+    for (name, expected) in [
+        ("RSYSLOG_TraditionalFileFormat", "Oct  1 22:14:15 myhost su[12]: \n"),
+        ("RSYSLOG_FileFormat", "2026-10-01T22:14:15+01:00 myhost su[12]: \n"),
+        (
+            "RSYSLOG_TraditionalForwardFormat",
+            "<34>Oct  1 22:14:15 myhost su[12]: ",
+        ),
+        ("RSYSLOG_ForwardFormat", "<34>2026-10-01T22:14:15+01:00 myhost su[12]: "),
+        ("RSYSLOG_SysklogdFileFormat", "Oct  1 22:14:15 myhost su[12]:\n"),
+    ] {
+        assert_eq!(builtin(name, rfc3164(b"")), expected, "{name}");
     }
 }
 
