@@ -13,8 +13,9 @@ use crate::config::{self, InputKind};
 use crate::pipeline::{SHAPES, Tally};
 use crate::throttle::Throttle;
 
-/// How often a sender's misbehaviour is logged; every instance is counted.
-const WARN_EVERY: Duration = Duration::from_secs(10);
+/// How many senders' misbehaviour is logged in how long; every instance is counted.
+const WARNINGS_MAX: u32 = 5;
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An input at work.
 pub(crate) struct Source {
@@ -67,8 +68,8 @@ impl Source {
             metrics: SourceMetrics::new(&input),
             input,
             connections,
-            refusals: Throttle::new(WARN_EVERY),
-            framing_errors: Throttle::new(WARN_EVERY),
+            refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
+            framing_errors: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
         }
     }
 

@@ -21,9 +21,10 @@ use super::schedule::Task;
 use super::store::Store;
 use super::{WRITE_BYTES, space::Space};
 
-/// How often a file looks whether its path still leads to it. A line that is written to a renamed file in this time is
-/// where `mv` has put the file, not lost; the look costs a path walk, half of a write.
-const PATH_CHECK: Duration = Duration::from_secs(1);
+/// A file looks whether its path still leads to it when it is written to and has not looked for so long. A line that is
+/// written to a renamed file in this time is where `mv` has put the file, not lost. The look is a walk of the path: half of
+/// what a small write costs, ten times a second at most.
+const PATH_CHECK: Duration = Duration::from_millis(100);
 
 /// A buffer that is empty keeps its memory up to this.
 const KEPT_BYTES_MAX: usize = 8 << 10;

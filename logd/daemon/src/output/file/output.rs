@@ -11,8 +11,9 @@ use tracing::{error, info, warn};
 use super::path::FilePath;
 use crate::throttle::Throttle;
 
-/// A warning that every one of many files can give is given this often.
-const WARN_EVERY: Duration = Duration::from_secs(30);
+/// A warning that every one of many files can give is given for so many of them in so long.
+const WARNINGS_MAX: u32 = 10;
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How an output makes and writes its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,8 +121,8 @@ impl FileOutput {
             name: name.into(),
             settings,
             held_up: AtomicUsize::new(0),
-            refusals: Throttle::new(WARN_EVERY),
-            owner_refusals: Throttle::new(WARN_EVERY),
+            refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
+            owner_refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
         }
     }
 
