@@ -93,7 +93,7 @@ impl Selector {
                 break;
             }
             rest.advance(separators);
-            if rest.text.starts_with([' ', '\t']) {
+            if rest.text.is_empty() || rest.text.starts_with([' ', '\t']) {
                 break;
             }
         }

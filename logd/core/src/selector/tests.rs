@@ -157,7 +157,6 @@ fn errors_name_the_bytes_they_are_about() {
     assert_eq!(error_of("mail;news.err"), (MissingSeverity, "mail"));
     assert_eq!(error_of("mail"), (MissingSeverity, "mail"));
     assert_eq!(error_of("news.err;mail."), (MissingSeverity, "mail"));
-    assert_eq!(error_of("mail.err;"), (MissingSeverity, ""));
     assert_eq!(error_of(".err"), (MissingFacility, ".err"));
     assert_eq!(error_of(",.err"), (MissingFacility, ","));
     assert_eq!(error_of("mail.err news.err"), (TextAfterSelector, " news.err"));
@@ -171,5 +170,13 @@ proptest! {
         if let Err(error) = Selector::parse(&text) {
             prop_assert!(text.get(error.at).is_some());
         }
+    }
+}
+
+#[test]
+fn separators_at_the_end_change_nothing() {
+    let expected = Selector::parse("mail.err").unwrap();
+    for text in ["mail.err;", "mail.err,", "mail.err;;", "mail.err; "] {
+        assert_eq!(Selector::parse(text), Ok(expected), "{text}");
     }
 }
