@@ -4,7 +4,7 @@
 //! it waits again; between reads it keeps nothing but an incomplete frame. It reads nothing while the budget for rendered
 //! lines is spent or a file that it wrote to holds its senders back: then TCP holds the sender.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,10 +71,12 @@ pub(super) async fn accept(
         }
     }
     // Senders whose connection the system has already taken, and whose messages it may hold.
-    while let Ok(accepted) = timeout(Duration::ZERO, listener.accept()).await {
-        match accepted {
-            Ok((stream, peer)) => admit(stream, peer, source.load_full(), &service, &stop),
-            Err(_) => break,
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok((stream, peer)) = listener.accept() {
+        if stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            admit(stream, peer, source.load_full(), &service, &stop);
         }
     }
 }
@@ -209,7 +211,12 @@ impl Connection {
             };
             let before = buffer.len();
             buffer.reserve(READ_BYTES);
-            let read = match self.stream.try_read_buf(&mut buffer) {
+            let read = if self.stop.is_cancelled() {
+                self.read_now(&mut buffer)
+            } else {
+                self.stream.try_read_buf(&mut buffer)
+            };
+            let read = match read {
                 Ok(0) => Read::End,
                 Ok(_) => Read::Some,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Empty,
@@ -237,6 +244,17 @@ impl Connection {
             }
             read
         })
+    }
+
+    /// Reads from the socket itself: the runtime learns with a delay that there is something, and at the end that would be too
+    /// late.
+    fn read_now(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let before = buffer.len();
+        buffer.resize(before + READ_BYTES, 0);
+        let socket = SockRef::from(&self.stream);
+        let read = (&*socket).read(&mut buffer[before..]);
+        buffer.truncate(before + read.as_ref().copied().unwrap_or(0));
+        read
     }
 
     /// Sends the frames of a buffer on their way, of which `new` bytes were not seen before; how many bytes they had.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::tz::TimeZone;
 use logd_core::time::ZoneCache;
 use metrics::counter;
 use nix::sys::stat::fstat;
@@ -45,37 +46,46 @@ pub(super) async fn receive(
         Err(error) => return error!(%error, "cannot receive"),
     };
     let mut receiver = Receiver {
-        zone: ZoneCache::new(source.load().input.time_zone.clone()),
+        source: source.load_full(),
+        sources: source,
+        zone: ZoneCache::new(TimeZone::UTC),
         held_back: HeldBack::default(),
-        socket,
-        source,
         service: service.clone(),
     };
+    receiver.set_zone();
     let mut look = interval_at(Instant::now() + DROPS_EVERY, DROPS_EVERY);
-    loop {
+    while !stop.is_cancelled() {
         tokio::select! {
             biased;
-            () = service.abandon.cancelled() => break,
+            () = stop.cancelled() => break,
             () = service.store.room(&mut receiver.held_back) => {}
         }
-        if !stop.is_cancelled() {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                _ = look.tick() => {
-                    drops.look();
-                    continue;
-                }
-                readable = receiver.socket.readable() => if let Err(error) = readable {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            _ = look.tick() => drops.look(),
+            readable = socket.readable() => {
+                if let Err(error) = readable {
                     debug!(%error, "udp socket");
                 }
+                receiver.take_batch(|buffer| socket.try_recv_from(buffer));
             }
         }
-        let taken = receiver.take_batch();
-        if taken == 0 && stop.is_cancelled() {
-            break;
-        }
         tokio::task::consume_budget().await;
+    }
+    // From the socket itself: the runtime learns with a delay that there is something, and now that would be too late.
+    if let Ok(socket) = socket.into_std() {
+        loop {
+            tokio::select! {
+                biased;
+                () = service.abandon.cancelled() => break,
+                () = service.store.room(&mut receiver.held_back) => {}
+            }
+            if receiver.take_batch(|buffer| socket.recv_from(buffer)) == 0 {
+                break;
+            }
+            tokio::task::consume_budget().await;
+        }
     }
     drops.look();
 }
@@ -83,15 +93,20 @@ pub(super) async fn receive(
 struct Receiver {
     zone: ZoneCache,
     held_back: HeldBack,
-    socket: UdpSocket,
-    source: Arc<ArcSwap<Source>>,
+    /// The input as the running configuration has it, and as it had it at the last batch.
+    sources: Arc<ArcSwap<Source>>,
+    source: Arc<Source>,
     service: Arc<Service>,
 }
 
 impl Receiver {
     /// Takes the datagrams that are there, up to a batch; how many there were.
-    fn take_batch(&mut self) -> usize {
-        let source = self.source.load();
+    fn take_batch(&mut self, mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>) -> usize {
+        let source = self.sources.load();
+        if !Arc::ptr_eq(&source, &self.source) {
+            self.source = Arc::clone(&source);
+            self.set_zone();
+        }
         let pipeline = self.service.pipeline.load();
         let max = source.input.message_bytes_max;
         Scratch::with(|scratch| {
@@ -100,7 +115,7 @@ impl Receiver {
             let mut batch = pipeline.batch(&source.input.name, scratch, &mut self.held_back);
             let (mut taken, mut bytes) = (0, 0);
             while taken < BATCH_MAX {
-                let (length, peer) = match self.socket.try_recv_from(&mut buffer) {
+                let (length, peer) = match receive(&mut buffer) {
                     Ok(received) => received,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => {
@@ -123,6 +138,10 @@ impl Receiver {
             scratch.read = buffer;
             taken
         })
+    }
+
+    fn set_zone(&mut self) {
+        self.zone = ZoneCache::new(self.source.input.time_zone.clone());
     }
 }
 

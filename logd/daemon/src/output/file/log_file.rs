@@ -39,6 +39,10 @@ const RETRY_LONGEST: Duration = Duration::from_secs(2);
 /// When a file that another thread was writing to is flushed instead.
 const BUSY: Duration = Duration::from_millis(10);
 
+/// How many batches one visit writes: a file that fills faster than it is written must not keep the flusher from the others.
+/// What is left has its flush on the schedule.
+const BATCHES_MAX: u32 = 4;
+
 /// How often one batch is written again because its file was deleted under it.
 const REWRITES_MAX: usize = 4;
 
@@ -221,8 +225,8 @@ impl LogFile {
     /// Writes what is buffered, unless somebody is at it.
     pub(super) fn write_out(self: &Arc<Self>, store: &Store) -> Progress {
         match self.disk.try_lock() {
-            Ok(mut disk) => self.write_all(&mut disk, store),
-            Err(TryLockError::Poisoned(poisoned)) => self.write_all(&mut poisoned.into_inner(), store),
+            Ok(mut disk) => self.write_batches(&mut disk, store, BATCHES_MAX),
+            Err(TryLockError::Poisoned(poisoned)) => self.write_batches(&mut poisoned.into_inner(), store, BATCHES_MAX),
             Err(TryLockError::WouldBlock) => Progress::Busy,
         }
     }
@@ -326,6 +330,18 @@ impl LogFile {
         self.sync_file(&mut disk);
     }
 
+    /// Drops what a full file of an output that drops has buffered, because the budget needs it.
+    pub(super) fn shed(&self, store: &Store) {
+        let output = self.output.load();
+        if output.settings().when_full == WhenFull::Block {
+            return;
+        }
+        let mut buffer = self.buffer();
+        output.count_dropped_full(std::mem::take(&mut buffer.lines));
+        store.budget().refund(std::mem::take(&mut buffer.charged));
+        buffer.bytes = Vec::new();
+    }
+
     /// Lines that are not in the file, as far as nobody is in a write; for the account at the end.
     pub(super) fn unwritten_lines(&self) -> u64 {
         let in_batch = self.disk.try_lock().map_or(0, |disk| disk.batch.lines);
@@ -333,7 +349,11 @@ impl LogFile {
     }
 
     fn write_all(self: &Arc<Self>, disk: &mut Disk, store: &Store) -> Progress {
-        loop {
+        self.write_batches(disk, store, u32::MAX)
+    }
+
+    fn write_batches(self: &Arc<Self>, disk: &mut Disk, store: &Store, batches_max: u32) -> Progress {
+        for _ in 0..batches_max {
             if disk.batch.bytes.is_empty() && !self.take_batch(disk, store) {
                 return Progress::Written;
             }
@@ -346,6 +366,7 @@ impl LogFile {
                 Err(Trouble::Lasting(cause)) => self.drop_batch(disk, store, &cause),
             }
         }
+        Progress::Written
     }
 
     /// Takes the buffer's lines for writing; `false` if there are none.

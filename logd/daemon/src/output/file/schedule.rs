@@ -27,7 +27,7 @@ pub(super) enum Next {
     Due(Arc<LogFile>, Task),
     /// Write all files, the largest first: the budget is short.
     Relieve,
-    /// Nothing is due and the time of the sweep has come.
+    /// The time of the sweep has come.
     Sweep,
     /// End.
     Stop,
@@ -100,13 +100,13 @@ impl Schedule {
             if std::mem::take(&mut state.relieve) {
                 return Next::Relieve;
             }
+            if sweep_at <= now {
+                return Next::Sweep;
+            }
             if state.queue.peek().is_some_and(|entry| entry.at <= now)
                 && let Some(entry) = state.queue.pop()
             {
                 return Next::Due(entry.file, entry.task);
-            }
-            if sweep_at <= now {
-                return Next::Sweep;
             }
             let until = state.queue.peek().map_or(sweep_at, |entry| entry.at.min(sweep_at));
             state.sleeps_until = Some(until);

@@ -235,7 +235,9 @@ impl Store {
             if self.budget.is_relieved() || file.buffered() == 0 {
                 break;
             }
-            if !file.is_held_up() {
+            if file.is_held_up() {
+                file.shed(self);
+            } else {
                 file.write_out(self);
             }
         }
