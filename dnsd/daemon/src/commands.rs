@@ -155,7 +155,7 @@ fn call(config: &Path, method: &str, parameters: Value) -> Result<Map<String, Va
 fn refusal_exit(error: &str) -> Exit {
     match error.rsplit('.').next() {
         Some("NoSuchZone" | "InvalidParameter") => Exit::Usage,
-        Some("ReloadRefused" | "ZoneHasErrors" | "ZoneIsHeld") => Exit::Config,
+        Some("ConfigHasErrors" | "ZoneHasErrors" | "ZoneIsHeld") => Exit::Config,
         _ => Exit::Unavailable,
     }
 }

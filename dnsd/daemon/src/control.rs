@@ -58,19 +58,19 @@ impl Control {
 
     async fn reload(&self, accept: bool) -> Result<Map<String, Value>, CallError> {
         let (reply, done) = oneshot::channel();
-        let ending = || reload_refused("the daemon is ending");
+        let ending = || CallError::Failed("ReloadFailed", Map::new());
         self.reloads
             .send(AskedReload { accept, reply })
             .await
             .map_err(|_| ending())?;
         match done.await.map_err(|_| ending())? {
             Ok(report) => Ok(report_json(&report)),
-            Err(ReloadError::Config(diagnostics)) => Err(reload_refused(&diagnostics)),
+            Err(ReloadError::Config(diagnostics)) => Err(config_has_errors(&diagnostics)),
             Err(ReloadError::Listen(errors)) => {
                 let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                Err(reload_refused(&lines.join("\n")))
+                Err(listen_failed(&lines.join("\n")))
             }
-            Err(ReloadError::Os) => Err(reload_refused("the reload could not be finished; the log says more")),
+            Err(ReloadError::Os) => Err(CallError::Failed("ReloadFailed", Map::new())),
         }
     }
 }
@@ -146,13 +146,60 @@ fn no_such_zone(zone: &Name) -> CallError {
     )
 }
 
-fn reload_refused(message: &str) -> CallError {
-    CallError::Failed("ReloadRefused", object(json!({ "message": message })))
+fn config_has_errors(message: &str) -> CallError {
+    CallError::Failed("ConfigHasErrors", object(json!({ "message": message })))
+}
+
+fn listen_failed(message: &str) -> CallError {
+    CallError::Failed("ListenFailed", object(json!({ "message": message })))
 }
 
 fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_has_the_fields_that_the_interface_describes() {
+        let status = ZoneStatus::new("zones/db".into(), None);
+        let zone = zone_json(&"example.net".parse().unwrap(), &status);
+        let described = INTERFACE.description.split_once("type Zone (").unwrap().1;
+        let described: Vec<&str> = described
+            .split_once("\n)")
+            .unwrap()
+            .0
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+            .filter_map(|line| Some(line.split_once(':')?.0.trim()))
+            .collect();
+        let mut fields: Vec<&String> = zone.as_object().unwrap().keys().collect();
+        fields.sort();
+        let mut sorted = described.clone();
+        sorted.sort_unstable();
+        assert_eq!(fields, sorted);
+    }
+
+    #[test]
+    fn parameters_of_the_wrong_kind_are_refused_by_name() {
+        let parameters = |value: Value| object(json!({ "zone": value, "accept": value }));
+        for wrong in [json!(7), json!(["x"])] {
+            assert!(matches!(
+                zone_parameter(&parameters(wrong.clone())),
+                Err(CallError::InvalidParameter("zone"))
+            ));
+            assert!(matches!(
+                accept_parameter(&parameters(wrong)),
+                Err(CallError::InvalidParameter("accept"))
+            ));
+        }
+        assert!(zone_parameter(&parameters(json!("a..b"))).is_err());
+        assert!(matches!(zone_parameter(&Map::new()), Ok(None)));
+        assert!(matches!(accept_parameter(&parameters(Value::Null)), Ok(false)));
     }
 }

@@ -221,7 +221,7 @@ impl Daemon {
             .start(sockets, supervisor)
             .map_err(|cause| fail(Exit::Os, &cause))?;
         info!(
-            "serving {} zones, {} not as their files say",
+            "serving; zones as their files say: {}, not so: {}",
             report.loaded,
             report.refused.len()
         );
@@ -234,7 +234,7 @@ impl Daemon {
         let done = self.try_reload(accept, supervisor).await;
         match &done {
             Ok(report) => info!(
-                "reloaded: {} zones loaded, {} removed, {} not as their files say",
+                "reloaded; zones loaded: {}, removed: {}, not as their files say: {}",
                 report.loaded,
                 report.removed.len(),
                 report.refused.len()

@@ -170,7 +170,50 @@ impl fmt::Display for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use ballast_shared::config::Diagnostics;
+    use dnsd_core::serial::Serial;
+
     use super::*;
+    use crate::config;
+
+    #[test]
+    fn series_have_a_head_and_a_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("dnsd.toml");
+        std::fs::write(&file, "").unwrap();
+        let shared = Shared::new(&config::load(&file, &Diagnostics::new()).unwrap());
+        let udp = shared.counters.add(Transport::Udp);
+        udp.answered(Some(dnsd_core::rrtype::Type::MX), Rcode::NXDOMAIN, true);
+        udp.ignored();
+        let board = Board::default();
+        let mut status = ZoneStatus::new("db".into(), None);
+        status.served_from = ServedFrom::File;
+        status.serial = Some(Serial(7));
+        status.loaded_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1000));
+        board.set(&"example.net".parse().unwrap(), status);
+        let mut text = String::new();
+        write(&shared, &board, &mut text);
+        for line in [
+            "# TYPE dnsd_queries_total counter",
+            "dnsd_queries_total{transport=\"udp\",type=\"MX\"} 1",
+            "dnsd_responses_total{transport=\"udp\",rcode=\"NXDOMAIN\"} 1",
+            "dnsd_responses_truncated_total{transport=\"udp\"} 1",
+            "dnsd_requests_ignored_total{transport=\"udp\"} 1",
+            "dnsd_responses_unsent_total{transport=\"tcp\"} 0",
+            "dnsd_tcp_connections 0",
+            "dnsd_zones{state=\"loaded\"} 1",
+            "dnsd_zone_serial{zone=\"example.net.\"} 7",
+            "dnsd_zone_loaded_timestamp_seconds{zone=\"example.net.\"} 1000",
+            "dnsd_zone_held{zone=\"example.net.\"} 0",
+        ] {
+            assert!(
+                text.lines().any(|written| written == line),
+                "{line} is missing in\n{text}"
+            );
+        }
+    }
 
     #[test]
     fn a_name_with_quotes_stays_inside_its_label() {

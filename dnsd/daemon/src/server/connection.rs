@@ -29,12 +29,7 @@ const BATCH_BYTES_MAX: usize = 64 << 10;
 const LENGTH_BYTES: usize = 2;
 
 /// Answers a client until it closes, is idle or too slow. The error is the connection's end, for a debug line.
-pub(super) async fn serve<S>(
-    mut stream: S,
-    mut responder: Responder,
-    place: &Place,
-    idle_max: Duration,
-) -> io::Result<()>
+pub(super) async fn serve<S>(mut stream: S, responder: Responder, place: &Place, idle_max: Duration) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -58,7 +53,7 @@ where
         place.busy();
         batch.clear();
         while let Some(request) = received.next_message() {
-            append_answer(&mut responder, request, &mut batch);
+            append_answer(&responder, request, &mut batch);
             if batch.len() >= BATCH_BYTES_MAX {
                 write(&mut stream, &batch, &responder).await?;
                 batch.clear();
@@ -77,7 +72,7 @@ thread_local! {
     static ANSWER: RefCell<Box<[u8]>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX].into());
 }
 
-fn append_answer(responder: &mut Responder, request: &[u8], batch: &mut Vec<u8>) {
+fn append_answer(responder: &Responder, request: &[u8], batch: &mut Vec<u8>) {
     ANSWER.with_borrow_mut(|answer| {
         if let Some(length) = responder.answer(request, answer) {
             // At most 65535: the length of the buffer.

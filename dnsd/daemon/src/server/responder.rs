@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Cache};
+use arc_swap::ArcSwap;
 use dnsd_core::answer::{Outcome, Transport, answer};
 use dnsd_core::message::Flags;
 
@@ -12,18 +12,14 @@ use super::counters::Counters;
 /// Answers for one thread or connection.
 #[derive(Clone)]
 pub(crate) struct Responder {
-    /// Looks at the shared pointer only; what it points to is held until it changes.
-    serving: Cache<Arc<ArcSwap<Serving>>, Arc<Serving>>,
+    /// Loaded for each request and not kept in between: whoever is idle would keep an old version of every zone in memory.
+    serving: Arc<ArcSwap<Serving>>,
     transport: Transport,
     counters: Arc<Counters>,
 }
 
 impl Responder {
-    pub(super) fn new(
-        serving: Cache<Arc<ArcSwap<Serving>>, Arc<Serving>>,
-        transport: Transport,
-        counters: Arc<Counters>,
-    ) -> Self {
+    pub(super) fn new(serving: Arc<ArcSwap<Serving>>, transport: Transport, counters: Arc<Counters>) -> Self {
         Self {
             serving,
             transport,
@@ -32,7 +28,7 @@ impl Responder {
     }
 
     /// Writes the reply to the front of `out` and says how long it is; `None` when there is to be none.
-    pub(super) fn answer(&mut self, request: &[u8], out: &mut [u8]) -> Option<usize> {
+    pub(super) fn answer(&self, request: &[u8], out: &mut [u8]) -> Option<usize> {
         let serving = self.serving.load();
         match answer(&serving.zones, &serving.settings, self.transport, request, out) {
             Outcome::Reply(reply) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Cache};
+use arc_swap::ArcSwap;
 use dnsd_core::answer::{Chaos, ChaosText, Settings, Transport};
 use dnsd_core::zones::Zones;
 
@@ -68,11 +68,7 @@ impl Shared {
 
     /// A responder for one thread or connection, which counts for itself.
     pub(super) fn responder(&self, transport: Transport) -> Responder {
-        Responder::new(
-            Cache::new(self.serving.clone()),
-            transport,
-            self.counters.add(transport),
-        )
+        Responder::new(self.serving.clone(), transport, self.counters.add(transport))
     }
 }
 

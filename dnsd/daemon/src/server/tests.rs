@@ -267,3 +267,15 @@ async fn a_listener_that_is_not_wanted_any_more_frees_its_port() {
     assert!(bound.await.unwrap());
     assert!(running.supervisor.stop(PATIENCE).await, "closed is not failed");
 }
+
+#[test]
+fn who_is_idle_keeps_no_old_zones_in_memory() {
+    let shared = shared("");
+    let zone = Arc::new(zone("example.org", ZONE));
+    let held = Arc::downgrade(&zone);
+    shared.set_zones(&Zones::new([("example.org".parse().unwrap(), ZoneState::Loaded(zone))]));
+    let idle = shared.responder(Transport::Udp);
+    assert!(idle.answer(&query(1, b'a'), &mut [0; 512]).is_some());
+    shared.set_zones(&Zones::default());
+    assert!(held.upgrade().is_none());
+}

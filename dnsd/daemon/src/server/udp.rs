@@ -58,7 +58,7 @@ pub(super) fn report_destinations(socket: &UdpSocket) -> io::Result<()> {
 
 impl Worker {
     /// Answers until the stop descriptor is readable.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(self) {
         let mut buffers = Buffers::new();
         while !self.wait() {
             for _ in 0..BATCH_MAX {
@@ -87,7 +87,7 @@ impl Worker {
         waited_for[1].any().unwrap_or(false)
     }
 
-    fn answer_one(&mut self, buffers: &mut Buffers) -> Result<(), Errno> {
+    fn answer_one(&self, buffers: &mut Buffers) -> Result<(), Errno> {
         let Buffers {
             request,
             reply,

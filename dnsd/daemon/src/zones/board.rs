@@ -106,11 +106,13 @@ impl Board {
         ServedFrom::ALL.map(|from| zones.values().filter(|status| status.served_from == from).count())
     }
 
-    pub(super) fn set(&self, name: &Name, status: ZoneStatus) {
+    /// Writes down how a zone is.
+    pub(crate) fn set(&self, name: &Name, status: ZoneStatus) {
         self.lock().insert(name.clone(), status);
     }
 
-    pub(super) fn remove(&self, name: &Name) {
+    /// Forgets a zone.
+    pub(crate) fn remove(&self, name: &Name) {
         self.lock().remove(name);
     }
 

@@ -44,12 +44,12 @@ impl LoadOutcome {
                 status.served_from = ServedFrom::File;
                 status.loaded_at = Some(now);
                 status.errors.clear();
-                status.warnings.clone_from(warnings);
+                status.warnings = shortened(warnings);
                 status.held = None;
             }
             Self::Failed(errors) => {
                 status.failures += 1;
-                status.errors.clone_from(errors);
+                status.errors = shortened(errors);
                 status.held = None;
             }
             Self::Held(loss) => {
@@ -108,6 +108,17 @@ impl fmt::Display for LoadOutcome {
             Self::Removed => f.write_str("removed"),
         }
     }
+}
+
+/// As much of a list as `status` shows: the log has all of it.
+fn shortened(lines: &[String]) -> Vec<String> {
+    /// A zone of a hundred thousand records can have a thousand warnings, and a status is of all zones.
+    const LINES_MAX: usize = 20;
+    let mut shown: Vec<String> = lines.iter().take(LINES_MAX).cloned().collect();
+    if lines.len() > LINES_MAX {
+        shown.push(format!("and {} more, which the log has", lines.len() - LINES_MAX));
+    }
+    shown
 }
 
 /// What is served when the file isn't.
