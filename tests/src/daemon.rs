@@ -109,7 +109,7 @@ impl Setup {
         notify.set_nonblocking(true).expect("a socket option");
         // A daemon that has dropped its privileges has something to say, too.
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).expect("a file of ours");
-        let log = File::create(self.path().join("log")).expect("the log");
+        let log = File::create(self.path().join("stderr")).expect("the log");
         let child = command
             .arg("--config")
             .arg(self.path().join(format!("{}.toml", self.name)))
@@ -144,7 +144,7 @@ impl Daemon {
     /// What it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.path().join("stderr")).unwrap_or_default()
     }
 
     /// Waits until its log holds a text.
@@ -181,6 +181,8 @@ impl Daemon {
 
     /// Asks it to reload by SIGHUP and waits until it says that it has.
     pub fn reload(&mut self) {
+        // What it said of an earlier reload is not about this one.
+        while self.notify.recv(&mut [0; 4096]).is_ok() {}
         self.signal(Signal::SIGHUP);
         self.wait_for_notice("RELOADING=1");
         self.wait_for_notice("READY=1");

@@ -127,7 +127,7 @@ fn a_full_disk_drops_whole_lines_and_counts_them_when_told_to() {
         })
         .collect();
     assert!(kept.is_sorted_by(|a, b| a < b), "in order and once each");
-    let dropped = syslog::metric(address(LOGD), "logd_messages_dropped_total", &[]);
+    let dropped = syslog::metric(address(LOGD), "logd_output_dropped_total", &[]);
     let counted = usize::try_from(dropped as i64).unwrap();
     assert!(
         dropped > 0.0 && kept.len() + counted >= MESSAGES,

@@ -101,7 +101,7 @@ fn a_message_longer_than_message_max_is_cut_marked_and_counted() {
         let bytes = framing.frame([&fits, &exceeds, &far_exceeds, &after]);
         syslog::send(syslog::collector(address(LOGD)), &bytes);
     }
-    let truncated = syslog::metric(address(LOGD), "logd_messages_truncated_total", &[]);
+    let truncated = syslog::metric(address(LOGD), "logd_input_truncated_total", &[]);
     let (_, left) = logd.stop();
     let content = std::fs::read_to_string(left.path().join("log/all")).unwrap();
     let mut expected = String::new();

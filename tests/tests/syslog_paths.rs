@@ -77,7 +77,7 @@ fn names_out_of_messages_stay_in_their_tree() {
     let beside: BTreeSet<_> = fs::read_dir(left.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !["logd.toml", "log", "notify.sock", "control.sock", "work"].contains(&name.as_str()))
+        .filter(|name| !["logd.toml", "stderr", "notify.sock", "control.sock", "work"].contains(&name.as_str()))
         .collect();
     assert_eq!(
         beside,

@@ -30,8 +30,9 @@ fn selectors_select_what_they_select_in_rsyslogd() {
     let mut spec = syslog::logd_head(address(LOGD));
     // The name of a file tells the selector in a failed test, as far as a file's name can hold one.
     for (n, selector) in selectors.iter().enumerate() {
-        let file = format!("{n:02}  {}", selector.get(..40).unwrap_or(selector)).replace(['.', '*', '!', ' '], "_");
-        writeln!(rules, "{selector} {}/{file}", selected.display()).unwrap();
+        let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let file = format!("{n:02}__{}", selector.chars().take(40).map(safe).collect::<String>());
+        writeln!(rules, "{selector} {}/{file};RSYSLOG_TraditionalFileFormat", selected.display()).unwrap();
         writeln!(spec, "[[rule]]\nselect = '{selector}'\nto = [\"selected/{file}\"]").unwrap();
     }
     let logd = Setup::new("logd").file("logd.toml", spec).start();

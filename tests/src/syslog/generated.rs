@@ -1,4 +1,5 @@
-//! Messages made up from a seed: the same for the same seed, of all shapes of syslog, most of them whole and some damaged.
+//! Messages made up from a seed: the same for the same seed, of all shapes of syslog, and some of RFC 3164 with a
+//! damaged tag.
 
 /// The messages of a seed, without end.
 pub fn messages(seed: u64) -> impl Iterator<Item = Vec<u8>> {
@@ -138,12 +139,14 @@ fn rfc3164(chance: &mut Chance, message: &mut Vec<u8>) {
         message.extend_from_slice(chance.of(HOSTS).as_bytes());
         message.push(b' ');
     }
+    let tag = message.len();
     message.extend_from_slice(chance.of(TAGS).as_bytes());
     if chance.percent(50) {
         message.extend_from_slice(format!("[{}]", chance.below(99_999)).as_bytes());
     }
     message.extend_from_slice(chance.of(&[":", ": ", " ", ":  "]).as_bytes());
     words(chance, message);
+    damage(chance, message, tag);
 }
 
 fn rfc5424(chance: &mut Chance, message: &mut Vec<u8>) {
@@ -175,6 +178,22 @@ fn rfc5424(chance: &mut Chance, message: &mut Vec<u8>) {
             message.extend_from_slice("\u{feff}".as_bytes());
         }
         words(chance, message);
+    }
+}
+
+/// Puts in, replaces or removes a byte in a fifth of the messages, from a position on.
+fn damage(chance: &mut Chance, message: &mut Vec<u8>, from: usize) {
+    if !chance.percent(20) || from == message.len() {
+        return;
+    }
+    let at = from + chance.below((message.len() - from).min(40));
+    let byte = *chance.of(&[
+        b"[", b"]", b":", b" ", b"/", b"-", b"\"", b"\\", b"\t", b"\0", b"\x80", b"\xff",
+    ]);
+    match chance.below(3) {
+        0 => message.insert(at, byte[0]),
+        1 => message[at] = byte[0],
+        _ => drop(message.remove(at)),
     }
 }
 
