@@ -160,6 +160,7 @@ pub fn has_additional(rtype: Type) -> bool {
             | Type::SRV
             | Type::NAPTR
             | Type::LP
+            | Type::DSYNC
             | Type::SVCB
             | Type::HTTPS
     )

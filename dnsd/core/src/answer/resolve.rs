@@ -58,8 +58,8 @@ enum Step {
     Alias,
     /// There is no more to say.
     Done(Rcode),
-    /// Another zone's servers are to be asked.
-    Referred,
+    /// Another zone's servers are to be asked; `truncated` when the message has no room to say which.
+    Referred { truncated: bool },
     /// The message is full.
     Truncated,
 }
@@ -113,11 +113,11 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             let step = self.step(zone, name.as_name_ref(), &search).unwrap_or_else(Step::from);
             // AA is about the first name of the answer section (RFC 1035 §4.1.1): a referral at the end of a chain
             // doesn't take it back.
-            resolution.authoritative |= !matches!(step, Step::Referred);
+            resolution.authoritative |= !matches!(step, Step::Referred { .. });
             match step {
                 Step::Done(rcode) => resolution.rcode = rcode,
-                Step::Referred => resolution.rcode = Rcode::NOERROR,
-                Step::Truncated => {
+                Step::Referred { truncated: false } => resolution.rcode = Rcode::NOERROR,
+                Step::Truncated | Step::Referred { truncated: true } => {
                     resolution.rcode = Rcode::NOERROR;
                     resolution.truncated = true;
                     return resolution;
@@ -155,7 +155,9 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             Lookup::Exact(node) => self.data(node, name),
             Lookup::Wildcard { source, .. } => self.data(source, name),
             Lookup::Delegation { cut, at_cut: true } if self.question.qtype == Type::DS => self.data_of_type(cut, name),
-            Lookup::Delegation { cut, .. } => self.referral(cut),
+            Lookup::Delegation { cut, .. } => Ok(Step::Referred {
+                truncated: self.referral(cut).is_err(),
+            }),
             Lookup::Dname(owner) => self.redirect(owner, name),
             Lookup::NoName { .. } => self.negative(zone, Rcode::NXDOMAIN),
             Lookup::OutOfZone => Ok(Step::Done(Rcode::SERVFAIL)),
@@ -184,9 +186,14 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         self.write(Section::Answer, name, node, set)?;
         self.additional.answered(node, name, qtype);
         self.additional.follow(node, set);
-        // Beside the apex's own NS records a second copy would say nothing; beside a cut's DS records BIND leaves them out.
-        let told = (qtype == Type::NS && node.is_apex()) || node.is_delegation();
-        if !told {
+        // Beside the apex's own NS records a second copy would say nothing. Keys and their digests are large enough alone,
+        // as BIND sees it.
+        let alone = match qtype {
+            Type::NS => node.is_apex(),
+            Type::DNSKEY | Type::DS | Type::CDNSKEY | Type::CDS => true,
+            _ => false,
+        };
+        if !alone {
             self.name_servers(node.zone());
         }
         Ok(Step::Done(Rcode::NOERROR))
@@ -272,7 +279,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
     }
 
     /// Step 3b: the name servers of the zone that has the name, and how to reach them.
-    fn referral(&mut self, cut: Node<'a>) -> Result<Step, Full> {
+    fn referral(&mut self, cut: Node<'a>) -> Result<(), Full> {
         if let Some(servers) = cut.set(Type::NS) {
             self.write(Section::Authority, cut.name(), cut, servers)?;
             self.additional.follow_referral(cut, servers);
@@ -285,7 +292,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         {
             self.write(Section::Authority, cut.name(), cut, ds)?;
         }
-        Ok(Step::Referred)
+        Ok(())
     }
 
     /// The SOA record, by whose numbers a resolver remembers that there is nothing (RFC 2308 §3, §5).

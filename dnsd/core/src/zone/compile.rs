@@ -48,7 +48,7 @@ pub(super) fn compile(mut builder: ZoneBuilder) -> Result<Compiled, Vec<Finding>
             nodes[next_node].sets = arena.sets.len() as u32;
             next_node += 1;
         }
-        nodes[node].flags |= flag_of(set[0].rtype, node);
+        nodes[node].flags |= flags_of(&set[0], node);
         if let Some(ttl) = arena.push(set, &builder.rdata) {
             let owner = name_of(&nodes[node], &names);
             builder.find(FindingKind::TtlsDiffer(ttl), owner, Some(set[0].rtype), set[0].position);
@@ -232,12 +232,15 @@ fn settle_ttl(set: &[PendingRecord]) -> (u32, bool) {
     (ttl, set.iter().any(|record| record.ttl != ttl))
 }
 
-fn flag_of(rtype: Type, node: usize) -> u8 {
-    match rtype {
-        Type::NS if node != 0 => NodeData::DELEGATION,
-        Type::DNAME => NodeData::DNAME,
-        Type::CNAME => NodeData::CNAME,
-        _ => 0,
+/// What a record says of the node that it is at.
+fn flags_of(record: &PendingRecord, node: usize) -> u8 {
+    match record.rtype {
+        Type::NSEC3 => NodeData::NSEC3,
+        Type::RRSIG if record.covers == Type::NSEC3 => 0,
+        Type::NS if node != 0 => NodeData::DATA | NodeData::DELEGATION,
+        Type::DNAME => NodeData::DATA | NodeData::DNAME,
+        Type::CNAME => NodeData::DATA | NodeData::CNAME,
+        _ => NodeData::DATA,
     }
 }
 
@@ -257,6 +260,7 @@ fn link(nodes: &mut [NodeData], names: &[u8]) {
         let Some(above) = nodes.get_mut(parent as usize) else {
             continue;
         };
+        above.flags |= NodeData::PARENT;
         if name.is_wildcard() {
             above.wildcard = number as u32;
         }

@@ -37,10 +37,10 @@ pub enum Lookup<'z> {
 impl Zone {
     /// Looks a name up.
     pub fn find(&self, name: &SearchName) -> Lookup<'_> {
-        let Some((node, skipped)) = self.closest(name) else {
+        let Some((mut node, skipped)) = self.closest(name) else {
             return Lookup::OutOfZone;
         };
-        let exact = skipped == 0;
+        let mut exact = skipped == 0;
         if let Some(barrier) = node.barrier() {
             return if barrier.is_delegation() {
                 Lookup::Delegation {
@@ -50,6 +50,11 @@ impl Zone {
             } else {
                 Lookup::Dname(barrier)
             };
+        }
+        if node.is_hash()
+            && let Some(parent) = node.parent()
+        {
+            (node, exact) = (parent, false);
         }
         if exact {
             return Lookup::Exact(node);

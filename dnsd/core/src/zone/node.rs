@@ -44,6 +44,12 @@ impl NodeData {
     pub(super) const DNAME: u8 = 2;
     /// It has a CNAME record.
     pub(super) const CNAME: u8 = 4;
+    /// It has NSEC3 records.
+    pub(super) const NSEC3: u8 = 8;
+    /// It has records that are neither NSEC3 nor its signatures.
+    pub(super) const DATA: u8 = 16;
+    /// There are names below it.
+    pub(super) const PARENT: u8 = 32;
 }
 
 /// A record set as it is stored: 16 octets.
@@ -114,6 +120,12 @@ impl<'z> Node<'z> {
     /// Whether it has a DNAME record.
     pub fn has_dname(self) -> bool {
         self.data().flags & NodeData::DNAME != 0
+    }
+
+    /// Whether its name is a hash with NSEC3 records and nothing else: no name that a question can find (RFC 5155 §7.2.8).
+    pub fn is_hash(self) -> bool {
+        let kinds = NodeData::NSEC3 | NodeData::DATA | NodeData::PARENT;
+        self.data().flags & kinds == NodeData::NSEC3
     }
 
     /// What keeps the zone from being authoritative for this node: the highest zone cut at or above it, or the highest

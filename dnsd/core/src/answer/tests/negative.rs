@@ -79,3 +79,31 @@ fn a_zone_that_is_not_loaded_is_a_servers_failure() {
     assert_answer(&zones, &query("www.e", Type::A), "SERVFAIL rd");
     assert_answer(&zones, &query("www.f", Type::A), "REFUSED rd");
 }
+
+#[test]
+fn rfc5155_7_2_8_the_owners_of_nsec3_records_do_not_exist() {
+    const HASH: &str = "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom";
+    let nsec3 =
+        format!("{HASH} NSEC3 1 0 0 - {HASH} A\n{HASH} RRSIG NSEC3 8 2 60 20300101000000 20260101000000 1 e. AAAA\n");
+    let start = "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\n";
+    let rcode = |more: &str, name: &str, qtype| {
+        let zones = serve(&[("e", &format!("{start}{nsec3}{more}"))]);
+        ask_over(&zones, Transport::Udp, &query(name, qtype)).reply.rcode
+    };
+    for qtype in [Type::NSEC3, Type::A, Type::ANY] {
+        assert_eq!(rcode("", &format!("{HASH}.e"), qtype), Rcode::NXDOMAIN);
+    }
+    // It hides neither a wildcard nor what else has the name.
+    assert_eq!(
+        rcode("* A 192.0.2.2\n", &format!("x.{HASH}.e"), Type::A),
+        Rcode::NOERROR
+    );
+    assert_eq!(
+        rcode(&format!("{HASH} A 192.0.2.2\n"), &format!("{HASH}.e"), Type::A),
+        Rcode::NOERROR
+    );
+    assert_eq!(
+        rcode(&format!("x.{HASH} A 192.0.2.2\n"), &format!("{HASH}.e"), Type::A),
+        Rcode::NOERROR
+    );
+}

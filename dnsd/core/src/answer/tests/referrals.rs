@@ -173,3 +173,13 @@ fn targets_of_large_sets_are_not_looked_up() {
     };
     assert_eq!((hosts(13), hosts(14)), (13, 0));
 }
+
+#[test]
+fn name_servers_are_left_out_beside_digests_and_keys() {
+    let zones = serve(&[(
+        "e",
+        "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\na CDS 0 0 0 00\na TXT x\n",
+    )]);
+    assert!(!ask(&zones, &query("a.e", Type::CDS).norec()).contains(" NS "));
+    assert!(ask(&zones, &query("a.e", Type::TXT).norec()).contains(" NS "));
+}

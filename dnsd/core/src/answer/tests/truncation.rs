@@ -99,3 +99,16 @@ fn a_buffer_of_any_length_is_kept_to() {
         }
     }
 }
+
+#[test]
+fn rfc1035_4_1_1_a_referral_is_not_authoritative_when_it_is_cut_off_either() {
+    let mut text = "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\nalias CNAME x.sub\n".to_owned();
+    for n in 0..100 {
+        text += &format!("sub NS h{n}.sub\nh{n}.sub A 192.0.2.1\n");
+    }
+    let zones = serve(&[("e", &text)]);
+    let text = |name| ask_over(&zones, Transport::Udp, &query(name, Type::A)).text();
+    assert_eq!(text("x.sub.e"), "NOERROR tc rd\n");
+    // What is authoritative is the alias in front of it.
+    assert_eq!(text("alias.e"), "NOERROR aa tc rd\na alias.e. 3600 CNAME x.sub.e.\n");
+}
