@@ -5,6 +5,7 @@
 //! tests run side by side on fixed ports and none of them asks for a free one.
 
 pub mod daemon;
+pub mod dns;
 pub mod peers;
 pub mod syslog;
 pub mod wait;
@@ -24,6 +25,15 @@ pub fn address(n: u8) -> Ipv4Addr {
     let [_, a, b, c] = host.to_be_bytes();
     // 127.0.0.1 and what else the machine uses would need a process number below 64.
     Ipv4Addr::new(127, a, b, c)
+}
+
+/// A port that is this test's own, for a peer that can't listen on [`address`]. It is below those that the system gives to
+/// clients (net.ipv4.ip_local_port_range).
+#[must_use]
+pub fn port() -> u16 {
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 20_000;
+    u16::try_from(FIRST + std::process::id() % PORTS).expect("below 30000")
 }
 
 /// A file of `tests/data`.

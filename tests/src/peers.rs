@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::wait;
+use crate::{port, wait};
 
 /// A running peer. It is ended when this is dropped.
 pub struct Peer {
@@ -46,6 +46,14 @@ impl Peer {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it has printed a text.
+    pub fn wait_for_log(&self, text: &str) {
+        wait::until(
+            &format!("{text:?} in the log of {}:\n{}", self.name, self.log()),
+            || self.log().contains(text).then_some(()),
+        );
     }
 
     /// Ends it in an orderly way, so that it writes out what it holds.
@@ -87,16 +95,19 @@ pub fn rsyslogd(directory: &Path, config: &str, serves: SocketAddr) -> Peer {
     Peer::start("rsyslogd", command, directory, serves)
 }
 
-/// named on port 5300 of an address, serving zones (origin, file) as their primary.
+/// named at an address, serving zones (origin, file) as their primary. It listens on addresses that an interface has and
+/// so not on any of 127.0.0.0/8 but 127.0.0.1: its port is what tells tests apart.
 ///
 /// # Panics
 /// When it does not start.
 #[must_use]
-pub fn named(directory: &Path, address: Ipv4Addr, options: &str, zones: &[(&str, &Path)]) -> Peer {
+pub fn named(directory: &Path, options: &str, zones: &[(&str, &Path)]) -> (Peer, SocketAddr) {
     let here = directory.display();
+    let serves = SocketAddr::from((Ipv4Addr::LOCALHOST, port()));
+    let port = serves.port();
     let mut config = format!(
         "options {{ directory \"{here}\"; pid-file \"{here}/named.pid\"; session-keyfile \"{here}/session.key\";\n\
-         managed-keys-directory \"{here}\"; listen-on port 5300 {{ {address}; }}; listen-on-v6 {{ none; }};\n\
+         managed-keys-directory \"{here}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
          recursion no; dnssec-validation no; notify no; allow-query {{ any; }}; allow-transfer {{ any; }}; {options} }};\n\
          controls {{ }};\n"
     );
@@ -107,5 +118,8 @@ pub fn named(directory: &Path, address: Ipv4Addr, options: &str, zones: &[(&str,
     fs::write(&file, config).expect("a file");
     let mut command = Command::new("/usr/sbin/named");
     command.arg("-g").arg("-c").arg(&file);
-    Peer::start("named", command, directory, SocketAddr::from((address, 5300)))
+    let named = Peer::start("named", command, directory, serves);
+    // It takes connections before it has its zones.
+    named.wait_for_log("all zones loaded");
+    (named, serves)
 }
