@@ -15,9 +15,14 @@ const LOGD: u8 = 0;
 
 /// logd with one file for all messages, and more keys for its TCP input.
 fn logd(tcp: &str) -> Setup {
+    logd_with(tcp, "")
+}
+
+/// The same with another output.
+fn logd_with(tcp: &str, more: &str) -> Setup {
     let head = syslog::logd_head(address(LOGD)).replace("[input.net-udp.udp]", &format!("{tcp}\n[input.net-udp.udp]"));
     let rule = "[[rule]]\nselect = \"*.*\"\nto = [\"log/all\"]\n";
-    Setup::new("logd").file("logd.toml", head + rule)
+    Setup::new("logd").file("logd.toml", head + rule + more)
 }
 
 #[test]
@@ -91,7 +96,9 @@ fn a_file_that_ends_without_a_newline_gets_one_first() {
 
 #[test]
 fn a_message_longer_than_message_max_is_cut_marked_and_counted() {
-    let logd = logd("message-max = \"1KiB\"").start();
+    let json =
+        "[output.json.file]\npath = \"log/json\"\nformat = \"json\"\n[[rule]]\nselect = \"*.*\"\nto = [\"json\"]\n";
+    let logd = logd_with("message-max = \"1KiB\"", json).start();
     let head = "<13>Oct 11 22:14:15 host app: ";
     let fits = format!("{head}{}", "f".repeat(1024 - head.len()));
     let exceeds = format!("{head}{}", "e".repeat(1024 - head.len() + 1));
@@ -112,6 +119,12 @@ fn a_message_longer_than_message_max_is_cut_marked_and_counted() {
     }
     assert_eq!(content, expected);
     assert!((truncated - 4.0).abs() < 0.5, "{truncated} of 4 counted");
+    let json = std::fs::read_to_string(left.path().join("log/json")).unwrap();
+    let marked: Vec<_> = json
+        .lines()
+        .map(|line| line.ends_with(",\"truncated\":true}"))
+        .collect();
+    assert_eq!(marked, [false, true, true, false].repeat(2), "{json}");
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! | `msgid` | MSGID of RFC 5424 |
 //! | `structured_data` | STRUCTURED-DATA of RFC 5424, verbatim |
 //! | `message` | the text, without the blank that RFC 3164 has after its tag |
+//! | `truncated` | `true` where the message was longer than `message-max` and its end is missing; else not there |
 //!
 //! It is always UTF-8: what is not becomes U+FFFD, once for each maximal broken sequence.
 
@@ -50,6 +51,9 @@ pub(super) fn render(context: &Context<'_>, out: &mut Vec<u8>) {
         "message",
         Some(message.msg.strip_prefix(b" ").unwrap_or(message.msg)),
     );
+    if context.origin.truncated {
+        out.extend_from_slice(b",\"truncated\":true");
+    }
     out.extend_from_slice(b"}\n");
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::fixture::{Fixture, rfc3164, rfc5424};
 use super::*;
-use crate::message::{Message, Shape};
+use crate::message::{Message, Origin, Shape};
 
 fn render(text: &str, message: Message<'_>) -> Vec<u8> {
     let template = Template::parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
@@ -442,6 +442,24 @@ fn forward_formats_cut_the_tag_at_rfc3164s_32_bytes() {
     assert_eq!(
         builtin("RSYSLOG_ForwardFormat", message),
         "<165>2003-08-24T05:14:15.000003-07:30 h5 averyveryveryverylongapplication nosp"
+    );
+}
+
+#[test]
+fn json_line_says_that_the_end_of_a_message_is_missing() {
+    let cut = Fixture::default();
+    let origin = Origin {
+        truncated: true,
+        ..cut.origin
+    };
+    let mut out = Vec::new();
+    Template::builtin("json")
+        .unwrap()
+        .render(&Fixture { origin, ..cut }.context(), &mut out);
+    assert!(
+        out.ends_with(b",\"message\":\"\",\"truncated\":true}\n"),
+        "{}",
+        out.escape_ascii()
     );
 }
 
