@@ -5,32 +5,20 @@
 //! was taken is written out before more is taken. A file has an entry here, and its lines a buffer, whether or not it is open:
 //! eviction closes the descriptor and loses nothing.
 
+mod writing;
+
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use nix::errno::Errno;
-use nix::sys::stat::fstat;
-use nix::unistd::{fdatasync, write};
 
-use super::open::{Identity, OpenError, Opened, open_log};
-use super::output::{FileOutput, Sync, WhenFull};
+use super::WRITE_BYTES;
+use super::open::Opened;
+use super::output::{FileOutput, WhenFull};
 use super::path::FilePath;
 use super::schedule::Task;
 use super::store::Store;
-use super::{WRITE_BYTES, space::Space};
-
-/// A file looks whether its path still leads to it when it is written to and has not looked for so long. A line that is
-/// written to a renamed file in this time is where `mv` has put the file, not lost. The look is a walk of the path: half of
-/// what a small write costs, ten times a second at most.
-const PATH_CHECK: Duration = Duration::from_millis(100);
-
-/// A buffer that is empty keeps its memory up to this.
-const KEPT_BYTES_MAX: usize = 8 << 10;
-
-/// How long a file that could not be opened for a reason that does not pass is left alone.
-const REFUSAL: Duration = Duration::from_secs(10);
 
 /// The first and the longest wait before a full file system is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -42,9 +30,6 @@ const BUSY: Duration = Duration::from_millis(10);
 /// How many batches one visit writes: a file that fills faster than it is written must not keep the flusher from the others.
 /// What is left has its flush on the schedule.
 const BATCHES_MAX: u32 = 4;
-
-/// How often one batch is written again because its file was deleted under it.
-const REWRITES_MAX: usize = 4;
 
 /// A path that messages are written to.
 pub(crate) struct LogFile {
@@ -302,7 +287,7 @@ impl LogFile {
 
     #[cfg(test)]
     pub(super) fn make_path_check_due(&self) {
-        self.disk().path_checked -= PATH_CHECK;
+        self.disk().path_checked -= writing::PATH_CHECK;
     }
 
     /// A sweep passes by: whether the file was idle for so many of them.
@@ -348,176 +333,6 @@ impl LogFile {
         in_batch + self.buffer().lines
     }
 
-    fn write_all(self: &Arc<Self>, disk: &mut Disk, store: &Store) -> Progress {
-        self.write_batches(disk, store, u32::MAX)
-    }
-
-    fn write_batches(self: &Arc<Self>, disk: &mut Disk, store: &Store, batches_max: u32) -> Progress {
-        for _ in 0..batches_max {
-            if disk.batch.bytes.is_empty() && !self.take_batch(disk, store) {
-                return Progress::Written;
-            }
-            match self.write_batch(disk, store) {
-                Ok(()) => self.finish_batch(disk, store),
-                Err(Trouble::Passing(cause)) => {
-                    self.note_held_up(store, &cause);
-                    return Progress::HeldUp;
-                }
-                Err(Trouble::Lasting(cause)) => self.drop_batch(disk, store, &cause),
-            }
-        }
-        Progress::Written
-    }
-
-    /// Takes the buffer's lines for writing; `false` if there are none.
-    fn take_batch(&self, disk: &mut Disk, store: &Store) -> bool {
-        let mut buffer = self.buffer();
-        if buffer.bytes.is_empty() {
-            return false;
-        }
-        // What the last batch leaves behind is the empty vector that the buffer goes on with.
-        std::mem::swap(&mut buffer.bytes, &mut disk.batch.bytes);
-        disk.batch.lines = std::mem::take(&mut buffer.lines);
-        disk.batch.charged = std::mem::take(&mut buffer.charged);
-        disk.batch.written = 0;
-        buffer.expected = disk.batch.bytes.len().min(WRITE_BYTES);
-        drop(buffer);
-        if disk.refused_until.is_some_and(|until| Instant::now() < until) {
-            let output = self.output.load();
-            output.count_refused(disk.batch.lines);
-            discard(&mut disk.batch, store);
-            return self.take_batch(disk, store);
-        }
-        true
-    }
-
-    fn write_batch(self: &Arc<Self>, disk: &mut Disk, store: &Store) -> Result<(), Trouble> {
-        for _ in 0..REWRITES_MAX {
-            let now = Instant::now();
-            self.check_path(disk, store, now);
-            self.ensure_open(disk, store, now)?;
-            let Some(file) = &disk.file else { break };
-            self.check_room(file, store.space(), now)?;
-            while disk.batch.written < disk.batch.bytes.len() {
-                match write(&file.fd, &disk.batch.bytes[disk.batch.written..]) {
-                    Ok(written) => disk.batch.written += written,
-                    Err(Errno::EINTR) => {}
-                    Err(errno) => return Err(Trouble::of(OpenError::System(errno))),
-                }
-            }
-            // Deleted while it was open: these lines would go with it. They go once more, to the file that is there now.
-            if fstat(&file.fd).is_ok_and(|stat| stat.st_nlink == 0) {
-                disk.batch.written = 0;
-                self.close_file(disk, store);
-                continue;
-            }
-            return Ok(());
-        }
-        // Somebody deletes the file as fast as it is made, and has seen to it that the lines are not kept.
-        Ok(())
-    }
-
-    /// Closes a file that its path no longer leads to. Not in the middle of a line, which belongs to one file.
-    fn check_path(&self, disk: &mut Disk, store: &Store, now: Instant) {
-        if disk.batch.written > 0 || now.duration_since(disk.path_checked) < PATH_CHECK {
-            return;
-        }
-        disk.path_checked = now;
-        let Some(file) = &disk.file else { return };
-        if Identity::at(&self.path) != Some(file.identity) {
-            self.close_file(disk, store);
-        }
-    }
-
-    fn ensure_open(self: &Arc<Self>, disk: &mut Disk, store: &Store, now: Instant) -> Result<(), Trouble> {
-        if disk.file.is_some() {
-            return Ok(());
-        }
-        store.make_room_for_one_more();
-        let output = self.output.load();
-        let opened = open_log(&self.path, output.settings()).map_err(Trouble::of)?;
-        if let Some(errno) = opened.owner_refused {
-            output.owner_refused(&self.path, errno);
-        }
-        if opened.ends_mid_line {
-            write(&opened.fd, b"\n").map_err(|errno| Trouble::of(OpenError::System(errno)))?;
-        }
-        disk.path_checked = now;
-        disk.refused_until = None;
-        disk.file = Some(opened);
-        let is_new = !std::mem::replace(&mut disk.on_clock, true);
-        store.note_opened(is_new.then(|| self.clone()));
-        Ok(())
-    }
-
-    fn check_room(&self, file: &Opened, space: &Space, now: Instant) -> Result<(), Trouble> {
-        let wanted = self.output.load().settings().min_free_bytes;
-        if wanted > 0 && space.free_bytes(&file.fd, file.identity.device(), now) < wanted {
-            return Err(Trouble::Passing(Cause::MinFree));
-        }
-        Ok(())
-    }
-
-    fn finish_batch(self: &Arc<Self>, disk: &mut Disk, store: &Store) {
-        let output = self.output.load();
-        output.count_written(disk.batch.lines, disk.batch.bytes.len());
-        discard(&mut disk.batch, store);
-        let sync_after = match output.settings().sync {
-            Sync::Never => None,
-            Sync::Every(interval) => Some(interval),
-            Sync::Always => Some(Duration::ZERO),
-        };
-        disk.unsynced = sync_after.is_some();
-        if let (Some(after), false) = (sync_after, disk.sync_scheduled) {
-            disk.sync_scheduled = true;
-            store.schedule().push(Instant::now() + after, self.clone(), Task::Sync);
-        }
-        if self.held_up.swap(false, Ordering::Relaxed) {
-            output.release();
-        }
-        store.note_written();
-    }
-
-    fn drop_batch(&self, disk: &mut Disk, store: &Store, cause: &Cause) {
-        let output = self.output.load();
-        output.count_refused(disk.batch.lines);
-        output.warn_refused(&self.path, cause);
-        disk.refused_until = Some(Instant::now() + REFUSAL);
-        discard(&mut disk.batch, store);
-        self.close_file(disk, store);
-        if self.held_up.swap(false, Ordering::Relaxed) {
-            output.release();
-        }
-        store.note_written();
-    }
-
-    fn note_held_up(self: &Arc<Self>, store: &Store, cause: &Cause) {
-        if self.held_up.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        self.output.load().hold_up(&self.path, cause);
-        let after = RETRY_FIRST;
-        store
-            .schedule()
-            .push(Instant::now() + after, self.clone(), Task::Retry { after });
-    }
-
-    fn close_file(&self, disk: &mut Disk, store: &Store) {
-        self.sync_file(disk);
-        if disk.file.take().is_some() {
-            store.note_closed();
-        }
-    }
-
-    fn sync_file(&self, disk: &mut Disk) {
-        if let (Some(file), true) = (&disk.file, std::mem::take(&mut disk.unsynced))
-            && let Err(errno) = fdatasync(&file.fd)
-        {
-            // The system reports a lost page once and forgets it (fsync(2)): there is nothing to try again.
-            self.output.load().sync_failed(&self.path, errno);
-        }
-    }
-
     fn buffer(&self) -> MutexGuard<'_, Buffer> {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -536,61 +351,4 @@ pub(super) enum Evicted {
     WasClosed,
     /// It is written to; another one then.
     InUse,
-}
-
-/// Why a batch could not be written.
-enum Trouble {
-    /// There will be room again, or the device will come back: the lines are kept.
-    Passing(Cause),
-    /// Nothing that waiting helps against: the lines are dropped, and the path is left alone for a while.
-    Lasting(Cause),
-}
-
-/// What the system said, or our own limit.
-enum Cause {
-    File(OpenError),
-    MinFree,
-}
-
-impl Trouble {
-    fn of(error: OpenError) -> Self {
-        let passing = matches!(
-            error,
-            OpenError::System(
-                Errno::ENOSPC
-                    | Errno::EDQUOT
-                    | Errno::EIO
-                    | Errno::EROFS
-                    | Errno::EMFILE
-                    | Errno::ENFILE
-                    | Errno::ENOMEM
-                    | Errno::ESTALE
-                    | Errno::EAGAIN
-            )
-        );
-        if passing {
-            Self::Passing(Cause::File(error))
-        } else {
-            Self::Lasting(Cause::File(error))
-        }
-    }
-}
-
-impl std::fmt::Display for Cause {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(error) => error.fmt(f),
-            Self::MinFree => f.write_str("less than min-free is left on the file system"),
-        }
-    }
-}
-
-fn discard(batch: &mut Batch, store: &Store) {
-    store.budget().refund(std::mem::take(&mut batch.charged));
-    batch.bytes.clear();
-    if batch.bytes.capacity() > KEPT_BYTES_MAX {
-        batch.bytes = Vec::new();
-    }
-    batch.lines = 0;
-    batch.written = 0;
 }

@@ -325,6 +325,29 @@ fn a_full_output_that_drops_keeps_one_buffer_and_drops_the_newest_lines() {
 }
 
 #[test]
+fn full_files_of_an_output_that_drops_do_not_keep_the_budget_from_the_others() {
+    let limits = StoreLimits {
+        buffer_bytes_max: 256 << 10,
+        ..PLENTY
+    };
+    let tree = Tree::new(limits, full(WhenFull::Drop));
+    let line = format!("{}\n", "x".repeat(1023));
+    for name in ["a", "b", "c", "d", "e"] {
+        for _ in 0..64 {
+            tree.append(name, &line);
+        }
+    }
+    // Of each file one batch is being written and stays; then the buffers fill again.
+    for name in ["a", "b", "c", "d", "e"] {
+        tree.append(name, &line);
+    }
+    let before = tree.store.buffered_bytes();
+    tree.store.relieve();
+    assert!(tree.store.buffered_bytes() < before);
+    assert_eq!(tree.file("a").buffered(), 0);
+}
+
+#[test]
 fn what_is_full_to_the_end_is_counted() {
     let tree = Tree::new(PLENTY, full(WhenFull::Block));
     tree.append("a.log", "one\n");

@@ -20,6 +20,7 @@ mod path;
 mod schedule;
 mod space;
 mod store;
+mod trouble;
 
 pub(crate) use flusher::Flusher;
 pub(crate) use log_file::{Appended, LogFile};

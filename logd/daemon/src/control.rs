@@ -19,7 +19,7 @@ pub(crate) const INVALID_CONFIGURATION: &str = "InvalidConfiguration";
 /// The interface.
 pub(crate) const INTERFACE: Interface = Interface {
     name: INTERFACE_NAME,
-    description: include_str!("io.ballast.logd.varlink"),
+    description: include_str!("control/io.ballast.logd.varlink"),
     product: "logd",
 };
 

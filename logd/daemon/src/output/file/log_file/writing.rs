@@ -1,0 +1,214 @@
+//! The file's side of a log file: the path is opened and looked at again, batches are written, and trouble is told apart.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::stat::fstat;
+use nix::unistd::{fdatasync, write};
+
+use super::super::WRITE_BYTES;
+use super::super::open::{Identity, OpenError, Opened, open_log};
+use super::super::output::Sync;
+use super::super::schedule::Task;
+use super::super::space::Space;
+use super::super::store::Store;
+use super::super::trouble::{Cause, Trouble};
+use super::{Batch, Disk, LogFile, Progress, RETRY_FIRST};
+
+/// A file looks whether its path still leads to it when it is written to and has not looked for so long. A line that is
+/// written to a renamed file in this time is where `mv` has put the file, not lost. The look is a walk of the path: half of
+/// what a small write costs, ten times a second at most.
+pub(super) const PATH_CHECK: Duration = Duration::from_millis(100);
+
+/// A buffer that is empty keeps its memory up to this.
+const KEPT_BYTES_MAX: usize = 8 << 10;
+
+/// How long a file that could not be opened for a reason that does not pass is left alone.
+const REFUSAL: Duration = Duration::from_secs(10);
+
+/// How often one batch is written again because its file was deleted under it.
+const REWRITES_MAX: usize = 4;
+
+impl LogFile {
+    pub(super) fn write_all(self: &Arc<Self>, disk: &mut Disk, store: &Store) -> Progress {
+        self.write_batches(disk, store, u32::MAX)
+    }
+
+    pub(super) fn write_batches(self: &Arc<Self>, disk: &mut Disk, store: &Store, batches_max: u32) -> Progress {
+        for _ in 0..batches_max {
+            if disk.batch.bytes.is_empty() && !self.take_batch(disk, store) {
+                return Progress::Written;
+            }
+            match self.write_batch(disk, store) {
+                Ok(()) => self.finish_batch(disk, store),
+                Err(Trouble::Passing(cause)) => {
+                    self.note_held_up(store, &cause);
+                    return Progress::HeldUp;
+                }
+                Err(Trouble::Lasting(cause)) => self.drop_batch(disk, store, &cause),
+            }
+        }
+        Progress::Written
+    }
+
+    /// Takes the buffer's lines for writing; `false` if there are none.
+    fn take_batch(&self, disk: &mut Disk, store: &Store) -> bool {
+        let mut buffer = self.buffer();
+        if buffer.bytes.is_empty() {
+            return false;
+        }
+        // What the last batch leaves behind is the empty vector that the buffer goes on with.
+        std::mem::swap(&mut buffer.bytes, &mut disk.batch.bytes);
+        disk.batch.lines = std::mem::take(&mut buffer.lines);
+        disk.batch.charged = std::mem::take(&mut buffer.charged);
+        disk.batch.written = 0;
+        buffer.expected = disk.batch.bytes.len().min(WRITE_BYTES);
+        drop(buffer);
+        if disk.refused_until.is_some_and(|until| Instant::now() < until) {
+            let output = self.output.load();
+            output.count_refused(disk.batch.lines);
+            discard(&mut disk.batch, store);
+            return self.take_batch(disk, store);
+        }
+        true
+    }
+
+    fn write_batch(self: &Arc<Self>, disk: &mut Disk, store: &Store) -> Result<(), Trouble> {
+        for _ in 0..REWRITES_MAX {
+            let now = Instant::now();
+            self.check_path(disk, store, now);
+            self.ensure_open(disk, store, now)?;
+            let Some(file) = &disk.file else { break };
+            self.check_room(file, store.space(), now)?;
+            while disk.batch.written < disk.batch.bytes.len() {
+                match write(&file.fd, &disk.batch.bytes[disk.batch.written..]) {
+                    Ok(written) => disk.batch.written += written,
+                    Err(Errno::EINTR) => {}
+                    Err(errno) => return Err(Trouble::of(OpenError::System(errno))),
+                }
+            }
+            // Deleted while it was open: these lines would go with it. They go once more, to the file that is there now.
+            if fstat(&file.fd).is_ok_and(|stat| stat.st_nlink == 0) {
+                disk.batch.written = 0;
+                self.close_file(disk, store);
+                continue;
+            }
+            return Ok(());
+        }
+        // Somebody deletes the file as fast as it is made, and has seen to it that the lines are not kept.
+        Ok(())
+    }
+
+    /// Closes a file that its path no longer leads to. Not in the middle of a line, which belongs to one file.
+    fn check_path(&self, disk: &mut Disk, store: &Store, now: Instant) {
+        if disk.batch.written > 0 || now.duration_since(disk.path_checked) < PATH_CHECK {
+            return;
+        }
+        disk.path_checked = now;
+        let Some(file) = &disk.file else { return };
+        if Identity::at(&self.path) != Some(file.identity) {
+            self.close_file(disk, store);
+        }
+    }
+
+    fn ensure_open(self: &Arc<Self>, disk: &mut Disk, store: &Store, now: Instant) -> Result<(), Trouble> {
+        if disk.file.is_some() {
+            return Ok(());
+        }
+        store.make_room_for_one_more();
+        let output = self.output.load();
+        let opened = open_log(&self.path, output.settings()).map_err(Trouble::of)?;
+        if let Some(errno) = opened.owner_refused {
+            output.owner_refused(&self.path, errno);
+        }
+        if opened.ends_mid_line {
+            write(&opened.fd, b"\n").map_err(|errno| Trouble::of(OpenError::System(errno)))?;
+        }
+        disk.path_checked = now;
+        disk.refused_until = None;
+        disk.file = Some(opened);
+        let is_new = !std::mem::replace(&mut disk.on_clock, true);
+        store.note_opened(is_new.then(|| self.clone()));
+        Ok(())
+    }
+
+    fn check_room(&self, file: &Opened, space: &Space, now: Instant) -> Result<(), Trouble> {
+        let wanted = self.output.load().settings().min_free_bytes;
+        if wanted > 0 && space.free_bytes(&file.fd, file.identity.device(), now) < wanted {
+            return Err(Trouble::Passing(Cause::MinFree));
+        }
+        Ok(())
+    }
+
+    fn finish_batch(self: &Arc<Self>, disk: &mut Disk, store: &Store) {
+        let output = self.output.load();
+        output.count_written(disk.batch.lines, disk.batch.bytes.len());
+        discard(&mut disk.batch, store);
+        let sync_after = match output.settings().sync {
+            Sync::Never => None,
+            Sync::Every(interval) => Some(interval),
+            Sync::Always => Some(Duration::ZERO),
+        };
+        disk.unsynced = sync_after.is_some();
+        if let (Some(after), false) = (sync_after, disk.sync_scheduled) {
+            disk.sync_scheduled = true;
+            store.schedule().push(Instant::now() + after, self.clone(), Task::Sync);
+        }
+        if self.held_up.swap(false, Ordering::Relaxed) {
+            output.release();
+        }
+        store.note_written();
+    }
+
+    fn drop_batch(&self, disk: &mut Disk, store: &Store, cause: &Cause) {
+        let output = self.output.load();
+        output.count_refused(disk.batch.lines);
+        output.warn_refused(&self.path, cause);
+        disk.refused_until = Some(Instant::now() + REFUSAL);
+        discard(&mut disk.batch, store);
+        self.close_file(disk, store);
+        if self.held_up.swap(false, Ordering::Relaxed) {
+            output.release();
+        }
+        store.note_written();
+    }
+
+    fn note_held_up(self: &Arc<Self>, store: &Store, cause: &Cause) {
+        if self.held_up.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.output.load().hold_up(&self.path, cause);
+        let after = RETRY_FIRST;
+        store
+            .schedule()
+            .push(Instant::now() + after, self.clone(), Task::Retry { after });
+    }
+
+    pub(super) fn close_file(&self, disk: &mut Disk, store: &Store) {
+        self.sync_file(disk);
+        if disk.file.take().is_some() {
+            store.note_closed();
+        }
+    }
+
+    pub(super) fn sync_file(&self, disk: &mut Disk) {
+        if let (Some(file), true) = (&disk.file, std::mem::take(&mut disk.unsynced))
+            && let Err(errno) = fdatasync(&file.fd)
+        {
+            // The system reports a lost page once and forgets it (fsync(2)): there is nothing to try again.
+            self.output.load().sync_failed(&self.path, errno);
+        }
+    }
+}
+
+fn discard(batch: &mut Batch, store: &Store) {
+    store.budget().refund(std::mem::take(&mut batch.charged));
+    batch.bytes.clear();
+    if batch.bytes.capacity() > KEPT_BYTES_MAX {
+        batch.bytes = Vec::new();
+    }
+    batch.lines = 0;
+    batch.written = 0;
+}
