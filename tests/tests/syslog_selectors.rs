@@ -32,7 +32,12 @@ fn selectors_select_what_they_select_in_rsyslogd() {
     for (n, selector) in selectors.iter().enumerate() {
         let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
         let file = format!("{n:02}__{}", selector.chars().take(40).map(safe).collect::<String>());
-        writeln!(rules, "{selector} {}/{file};RSYSLOG_TraditionalFileFormat", selected.display()).unwrap();
+        writeln!(
+            rules,
+            "{selector} {}/{file};RSYSLOG_TraditionalFileFormat",
+            selected.display()
+        )
+        .unwrap();
         writeln!(spec, "[[rule]]\nselect = '{selector}'\nto = [\"selected/{file}\"]").unwrap();
     }
     let logd = Setup::new("logd").file("logd.toml", spec).start();
