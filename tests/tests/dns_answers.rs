@@ -322,7 +322,7 @@ fn over_tcp() {
 /// Small zones in which names, aliases, cuts and wildcards meet by chance, each with questions that are near to what it has.
 #[test]
 fn generated_zones() {
-    const ZONES: u64 = 30;
+    const ZONES: u64 = 150;
     const QUESTIONS: usize = 200;
     let directory = tempfile::tempdir().unwrap();
     let zones: Vec<(String, PathBuf)> = (0..ZONES)

@@ -183,8 +183,11 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         let Some(set) = node.set(qtype) else {
             return self.negative(node.zone(), Rcode::NOERROR);
         };
-        self.write(Section::Answer, name, node, set)?;
-        self.additional.answered(node, name, qtype);
+        // A DNAME that led here may be what is asked for.
+        if !self.additional.is_answered(node, name, qtype) {
+            self.write(Section::Answer, name, node, set)?;
+            self.additional.answered(node, name, qtype);
+        }
         self.additional.follow(node, set);
         // Beside the apex's own NS records a second copy would say nothing. Keys and their digests are large enough alone,
         // as BIND sees it.

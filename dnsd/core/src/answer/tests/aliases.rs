@@ -182,3 +182,15 @@ fn a_dname_into_itself_ends() {
     assert_eq!(text.matches(" DNAME ").count(), 1, "{text}");
     assert_eq!(text.matches(" CNAME ").count(), 12, "{text}");
 }
+
+#[test]
+fn rfc6672_3_1_a_dname_that_leads_to_itself_is_in_the_answer_once() {
+    let zones = serve(&[("e", "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\nd DNAME @\n")]);
+    assert_answer(
+        &zones,
+        &query("d.d.e", Type::DNAME),
+        "NOERROR aa rd
+         a d.e. 3600 DNAME e.
+         a d.d.e. 3600 CNAME d.e.",
+    );
+}
