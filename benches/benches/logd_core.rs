@@ -45,11 +45,11 @@ fn parsing(c: &mut Criterion) {
     let mut zone = ZoneCache::new(TimeZone::UTC);
     for (name, frame) in [("rfc3164", RFC3164), ("rfc5424", RFC5424), ("forward format", FORWARD)] {
         group.bench_function(name, |b| {
-            b.iter(|| black_box(parse::parse(black_box(frame), now(), &mut zone)))
+            b.iter(|| black_box(parse::parse(black_box(frame), now(), &mut zone)));
         });
     }
     group.bench_function("control characters", |b| {
-        b.iter(|| black_box(control_chars::clean(black_box(RFC3164))))
+        b.iter(|| black_box(control_chars::clean(black_box(RFC3164))));
     });
 }
 
@@ -96,7 +96,7 @@ fn rendering(c: &mut Criterion) {
         });
         let selector = Selector::parse("*.=debug;*.=info;auth,authpriv.none").expect("a selector");
         group.bench_function("selector", |b| {
-            b.iter(|| black_box(selector.matches(black_box(message.pri))))
+            b.iter(|| black_box(selector.matches(black_box(message.pri))));
         });
     });
 }
