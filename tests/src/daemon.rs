@@ -14,24 +14,32 @@ use tempfile::TempDir;
 
 use crate::wait;
 
+/// The folder that the workspace's programs were built into.
+///
+/// # Panics
+/// When the test was moved out of it.
+#[must_use]
+pub fn built() -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    test.parent()
+        .and_then(Path::parent)
+        .expect("tests are in target/PROFILE/deps")
+        .to_owned()
+}
+
 /// The program of this name that was built beside the tests.
 ///
 /// # Panics
 /// When it is not there: `cargo build --workspace --bins` makes it.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let built = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("tests are in target/PROFILE/deps")
-        .join(name);
+    let program = built().join(name);
     assert!(
-        built.exists(),
+        program.exists(),
         "{} is not built: cargo build --workspace --bins",
-        built.display()
+        program.display()
     );
-    built
+    program
 }
 
 /// Where a daemon says how it is, in its directory.

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{port, wait};
+use crate::{daemon, port, wait};
 
 /// A running peer. It is ended when this is dropped.
 pub struct Peer {
@@ -77,6 +77,28 @@ impl Drop for Peer {
     }
 }
 
+/// A copy of an installed program beside the tests. Debian's AppArmor profiles are for the path of a program and keep named and
+/// rsyslogd out of any folder but their own; a copy reads and writes where the test wants it.
+fn unconfined(program: &str) -> PathBuf {
+    let installed = Path::new(program);
+    let copies = daemon::built().join("peers");
+    fs::create_dir_all(&copies).expect("a folder beside the tests");
+    let copy = copies.join(installed.file_name().expect("a program has a name"));
+    let length = |path: &Path| fs::metadata(path).map(|m| m.len()).ok();
+    let wanted = length(installed).unwrap_or_else(|| panic!("{program} is not installed: scripts/install test"));
+    if length(&copy) != Some(wanted) {
+        // Tests run side by side: each makes a whole copy and the last to rename it wins.
+        let aside = copies.join(format!(
+            "{}.{}",
+            copy.file_name().expect("as above").display(),
+            std::process::id()
+        ));
+        fs::copy(installed, &aside).expect("a copy");
+        fs::rename(&aside, &copy).expect("a rename in one folder");
+    }
+    copy
+}
+
 /// rsyslogd with this configuration, which must have a TCP input at `serves`.
 ///
 /// # Panics
@@ -85,7 +107,7 @@ impl Drop for Peer {
 pub fn rsyslogd(directory: &Path, config: &str, serves: SocketAddr) -> Peer {
     let file = directory.join("rsyslog.conf");
     fs::write(&file, config).expect("a file");
-    let mut command = Command::new("/usr/sbin/rsyslogd");
+    let mut command = Command::new(unconfined("/usr/sbin/rsyslogd"));
     command
         .arg("-n")
         .arg("-f")
@@ -116,7 +138,7 @@ pub fn named(directory: &Path, options: &str, zones: &[(&str, &Path)]) -> (Peer,
     }
     let file = directory.join("named.conf");
     fs::write(&file, config).expect("a file");
-    let mut command = Command::new("/usr/sbin/named");
+    let mut command = Command::new(unconfined("/usr/sbin/named"));
     command.arg("-g").arg("-c").arg(&file);
     let named = Peer::start("named", command, directory, serves);
     // It takes connections before it has its zones.
