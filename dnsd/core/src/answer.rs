@@ -10,8 +10,12 @@ mod chaos;
 mod outcome;
 mod resolve;
 
-use crate::message::{Edns, Flags, HEADER_BYTES, Header, Opcode, Question, Rcode, Request, RequestError, Writer};
+use crate::message::{
+    Edns, Flags, HEADER_BYTES, Header, Opcode, Question, Rcode, Request, RequestError, SetHead, Writer,
+};
+use crate::name::NameRef;
 use crate::rrtype::{Class, Type};
+use crate::zone::RecordSet;
 use crate::zones::Zones;
 
 pub use chaos::{Chaos, ChaosText};
@@ -133,6 +137,16 @@ fn refusal(request: &Request<'_>, transport: Transport) -> Option<Rcode> {
         Type::MAILA | Type::MAILB => Some(Rcode::NOTIMP),
         qtype if qtype.is_meta() => Some(Rcode::FORMERR),
         _ => None,
+    }
+}
+
+/// What the records of a zone's set begin with in a reply, under the name that was asked for or that others point to.
+fn head<'n>(owner: NameRef<'n>, set: RecordSet<'_>) -> SetHead<'n> {
+    SetHead {
+        owner,
+        rtype: set.rtype(),
+        class: Class::IN,
+        ttl: set.ttl(),
     }
 }
 

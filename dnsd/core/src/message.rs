@@ -14,4 +14,4 @@ pub use code::{Opcode, Rcode};
 pub use edns::Edns;
 pub use header::{Flags, HEADER_BYTES, Header};
 pub use request::{Question, Request, RequestError};
-pub use writer::{Full, Mark, Section, Writer};
+pub use writer::{Full, Mark, Section, SetHead, Writer};

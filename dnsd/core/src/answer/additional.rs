@@ -3,9 +3,10 @@
 
 use std::io::Write;
 
+use super::head;
 use crate::message::{Full, Section, Writer};
 use crate::name::{NAME_BYTES_MAX, NameRef};
-use crate::rrtype::{Class, Type};
+use crate::rrtype::Type;
 use crate::search_name::SearchName;
 use crate::zone::{Lookup, Node, RecordSet, Zone, target_name};
 
@@ -102,14 +103,7 @@ impl<'a> Additional<'a> {
         }
         let Some(node) = zone.node(&search) else { return Ok(()) };
         for set in ADDRESSES.iter().filter_map(|rtype| node.set(*rtype)) {
-            writer.record_set(
-                Section::Additional,
-                host,
-                Class::IN,
-                set.ttl(),
-                set.rtype(),
-                set.rdatas(),
-            )?;
+            writer.record_set(Section::Additional, head(host, set), set.rdatas())?;
         }
         Ok(())
     }
@@ -222,14 +216,8 @@ impl<'a> SectionWriter<'a, '_, '_> {
     }
 
     fn one(&mut self, owner: NameRef<'_>, set: RecordSet<'a>) -> Result<(), Full> {
-        self.writer.record_set(
-            Section::Additional,
-            owner,
-            Class::IN,
-            set.ttl(),
-            set.rtype(),
-            set.rdatas(),
-        )
+        self.writer
+            .record_set(Section::Additional, head(owner, set), set.rdatas())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Questions about the server itself, in class CH: `version.bind`, `hostname.bind` and `id.server` (RFC 4892).
 
 use super::Resolution;
-use crate::message::{Question, Rcode, Section, Writer};
+use crate::message::{Question, Rcode, Section, SetHead, Writer};
 use crate::name::NameRef;
 use crate::rrtype::{Class, Type};
 
@@ -36,11 +36,15 @@ const TTL: u32 = 0;
 
 /// Answers a question of class CH.
 pub(super) fn answer(chaos: &Chaos, question: Question<'_>, writer: &mut Writer<'_>) -> Resolution {
-    let text = match &question.name.as_wire().to_ascii_lowercase()[..] {
-        b"\x07version\x04bind\x00" | b"\x07version\x06server\x00" => &chaos.version,
-        b"\x08hostname\x04bind\x00" => &chaos.hostname,
-        b"\x02id\x06server\x00" => &chaos.server_id,
-        _ => &None,
+    let asks = |name: &[u8]| question.name.as_wire().eq_ignore_ascii_case(name);
+    let text = if asks(b"\x07version\x04bind\x00") || asks(b"\x07version\x06server\x00") {
+        &chaos.version
+    } else if asks(b"\x08hostname\x04bind\x00") {
+        &chaos.hostname
+    } else if asks(b"\x02id\x06server\x00") {
+        &chaos.server_id
+    } else {
+        &None
     };
     let Some(ChaosText(rdata)) = text else {
         return Resolution::bare(Rcode::REFUSED);
@@ -56,5 +60,11 @@ pub(super) fn answer(chaos: &Chaos, question: Question<'_>, writer: &mut Writer<
 }
 
 fn write_text(name: NameRef<'_>, rdata: &[u8], writer: &mut Writer<'_>) -> Result<(), crate::message::Full> {
-    writer.record_set(Section::Answer, name, Class::CH, TTL, Type::TXT, [rdata])
+    let head = SetHead {
+        owner: name,
+        rtype: Type::TXT,
+        class: Class::CH,
+        ttl: TTL,
+    };
+    writer.record_set(Section::Answer, head, [rdata])
 }

@@ -2,10 +2,10 @@
 //! have made of it.
 
 use super::additional::Additional;
-use super::{Settings, Transport};
-use crate::message::{Flags, Full, Question, Rcode, Request, Section, Writer};
+use super::{Settings, Transport, head};
+use crate::message::{Flags, Full, Question, Rcode, Request, Section, SetHead, Writer};
 use crate::name::{NAME_BYTES_MAX, NameBuf, NameRef};
-use crate::rrtype::{Class, Type};
+use crate::rrtype::Type;
 use crate::search_name::SearchName;
 use crate::zone::{Lookup, Node, RecordSet, Zone};
 use crate::zones::{ZoneNumber, ZoneState, Zones};
@@ -264,14 +264,11 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             return Ok(Step::Done(Rcode::YXDOMAIN));
         };
         self.remember_alias();
-        self.writer.record_set(
-            Section::Answer,
-            name,
-            Class::IN,
-            dname.ttl(),
-            Type::CNAME,
-            [alias.as_wire()],
-        )?;
+        let head = SetHead {
+            rtype: Type::CNAME,
+            ..head(name, dname)
+        };
+        self.writer.record_set(Section::Answer, head, [alias.as_wire()])?;
         if matches!(self.question.qtype, Type::CNAME | Type::ANY) {
             // The alias itself is what was asked for, as with a CNAME of the zone's own.
             self.name_servers(owner.zone());
@@ -309,19 +306,19 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             soa.ttl().min(zone.soa().minimum)
         };
         let apex = zone.apex();
-        self.writer
-            .record_set(Section::Authority, apex.name(), Class::IN, ttl, Type::SOA, soa.rdatas())?;
+        let soa_head = SetHead {
+            ttl,
+            ..head(apex.name(), soa)
+        };
+        self.writer.record_set(Section::Authority, soa_head, soa.rdatas())?;
         if self.dnssec_ok
             && let Some(signatures) = apex.signatures(Type::SOA)
         {
-            self.writer.record_set(
-                Section::Authority,
-                apex.name(),
-                Class::IN,
-                ttl,
-                Type::RRSIG,
-                signatures.rdatas(),
-            )?;
+            let head = SetHead {
+                rtype: Type::RRSIG,
+                ..soa_head
+            };
+            self.writer.record_set(Section::Authority, head, signatures.rdatas())?;
         }
         Ok(Step::Done(rcode))
     }
@@ -357,8 +354,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
     }
 
     fn write_one(&mut self, section: Section, name: NameRef<'_>, set: RecordSet<'a>) -> Result<(), Full> {
-        self.writer
-            .record_set(section, name, Class::IN, set.ttl(), set.rtype(), set.rdatas())
+        self.writer.record_set(section, head(name, set), set.rdatas())
     }
 
     /// Remembers that the record that comes next in the answer section makes its owner an alias.

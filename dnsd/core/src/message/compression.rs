@@ -48,8 +48,8 @@ impl Compression {
         self.len = self.len.min(len);
     }
 
-    /// Finds the longest tail of `name` that `message` already holds, in any case of its letters, and remembers the
-    /// labels in front of it as if the name were now written at `at`.
+    /// Finds the longest tail of `name` that `message`, as far as it is written, holds in any case of its letters, and
+    /// remembers the labels in front of it as if the name were now written at `at`.
     pub(super) fn place(&mut self, message: &[u8], name: NameRef<'_>, at: usize) -> Split {
         let wire = name.as_wire();
         let mut starts = [0_u8; LABELS_MAX];
@@ -93,6 +93,14 @@ impl Compression {
             .iter()
             .find(|known| known.hash == hash && holds(message, usize::from(known.offset), tail))
             .map(|known| known.offset)
+    }
+
+    /// Whether the hash of a name of two labels is also that of its last one.
+    #[cfg(test)]
+    pub(super) fn collides_with_its_tail(name: NameRef<'_>) -> bool {
+        let mut compression = Self::new();
+        compression.place(&[], name, 0);
+        compression.tails[0].hash == compression.tails[1].hash
     }
 
     fn add(&mut self, hash: u16, offset: usize) {

@@ -17,6 +17,19 @@ pub enum Section {
     Additional = 2,
 }
 
+/// What the records of a set have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct SetHead<'n> {
+    /// The name that owns them.
+    pub owner: NameRef<'n>,
+    /// Their type.
+    pub rtype: Type,
+    /// Their class.
+    pub class: Class,
+    /// Seconds that they may be cached.
+    pub ttl: u32,
+}
+
 /// There is no room for a record set; nothing of it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
@@ -67,7 +80,7 @@ impl<'b> Writer<'b> {
             self.rollback(mark);
             return Err(Full);
         }
-        self.compression.place(self.buffer, question.name, at);
+        self.compression.place(&self.buffer[..at], question.name, at);
         self.questions += 1;
         Ok(())
     }
@@ -76,15 +89,12 @@ impl<'b> Writer<'b> {
     pub fn record_set<'r>(
         &mut self,
         section: Section,
-        owner: NameRef<'_>,
-        class: Class,
-        ttl: u32,
-        rtype: Type,
+        head: SetHead<'_>,
         rdatas: impl IntoIterator<Item = &'r [u8]>,
     ) -> Result<(), Full> {
         let mark = self.mark();
         for rdata in rdatas {
-            if self.record(section, owner, class, ttl, rtype, rdata).is_err() {
+            if self.record(section, head, rdata).is_err() {
                 self.rollback(mark);
                 return Err(Full);
             }
@@ -92,15 +102,13 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
-    fn record(
-        &mut self,
-        section: Section,
-        owner: NameRef<'_>,
-        class: Class,
-        ttl: u32,
-        rtype: Type,
-        rdata: &[u8],
-    ) -> Result<(), Full> {
+    fn record(&mut self, section: Section, head: SetHead<'_>, rdata: &[u8]) -> Result<(), Full> {
+        let SetHead {
+            owner,
+            rtype,
+            class,
+            ttl,
+        } = head;
         let count = self.counts[section as usize].checked_add(1).ok_or(Full)?;
         self.name(owner)?;
         let mut fields = [0; 10];
@@ -129,7 +137,7 @@ impl<'b> Writer<'b> {
     }
 
     fn name(&mut self, name: NameRef<'_>) -> Result<(), Full> {
-        let split = self.compression.place(self.buffer, name, self.len);
+        let split = self.compression.place(&self.buffer[..self.len], name, self.len);
         self.put(&name.as_wire()[..split.literal])?;
         match split.pointer {
             Some(offset) => self.put(&(0xC000 | offset).to_be_bytes()),
@@ -225,14 +233,13 @@ mod tests {
 
     fn write(writer: &mut Writer<'_>, owner: &str, rtype: Type, rdatas: &[&[u8]]) -> Result<(), Full> {
         let owner = name(owner);
-        writer.record_set(
-            Section::Answer,
-            owner.as_name_ref(),
-            Class::IN,
-            300,
+        let head = SetHead {
+            owner: owner.as_name_ref(),
             rtype,
-            rdatas.iter().copied(),
-        )
+            class: Class::IN,
+            ttl: 300,
+        };
+        writer.record_set(Section::Answer, head, rdatas.iter().copied())
     }
 
     #[test]
@@ -326,6 +333,21 @@ mod tests {
         assert_eq!(buffer[length - 11..], [0, 0, 41, 4, 208, 1, 0, 0x80, 0, 0, 0]);
         let header = Header::read(&buffer).unwrap();
         assert_eq!((header.additionals, header.flags.rcode()), (1, Rcode::NOERROR));
+    }
+
+    #[test]
+    fn what_an_earlier_reply_left_in_the_buffer_is_not_pointed_to() {
+        // A name whose hash is that of its own tail: whoever compares that tail with what stands where the name is about
+        // to be written finds it, when an earlier reply had it there, and would make a pointer to itself.
+        let owner = (0_u32..1 << 20)
+            .map(|number| format!("{number:x}.b"))
+            .find(|owner| Compression::collides_with_its_tail(name(owner).as_name_ref()))
+            .unwrap();
+        let mut buffer = [0; 200];
+        write(&mut Writer::new(&mut buffer).unwrap(), "b", Type::A, &[&[1, 2, 3, 4]]).unwrap();
+        let mut writer = Writer::new(&mut buffer).unwrap();
+        write(&mut writer, &owner, Type::A, &[&[1, 2, 3, 4]]).unwrap();
+        assert!(writer.holds_at(HEADER_BYTES, name(&owner).as_name_ref()));
     }
 
     #[test]
