@@ -158,9 +158,7 @@ impl<'s, 'o> Reader<'s, 'o> {
                 Err(kind) => return Some(Err(self.fail(kind))),
             }
         };
-        for kind in std::mem::take(&mut self.odd) {
-            self.warn(line, kind);
-        }
+        self.warn_of_odd(line);
         let owner = self
             .generating
             .as_ref()
@@ -210,12 +208,13 @@ impl<'s, 'o> Reader<'s, 'o> {
                 return Ok(Step::Other);
             }
         };
+        let line = lexer.line();
         if !blank && !first.quoted && first.text.starts_with(b"$") {
             let directive = Directive::read(first.text, &mut lexer, origin.as_name_ref(), self.class)?;
             self.follow(directive)?;
+            self.warn_of_odd(line);
             return Ok(Step::Other);
         }
-        let line = lexer.line();
         if line == 1 && first.text.starts_with(BYTE_ORDER_MARK) {
             return Err(MasterErrorKind::ByteOrderMark);
         }
@@ -377,6 +376,13 @@ impl<'s, 'o> Reader<'s, 'o> {
             column,
             kind,
             token,
+        }
+    }
+
+    /// What was odd about the record or the directive at `line` of the file that is being read.
+    fn warn_of_odd(&mut self, line: u32) {
+        for kind in std::mem::take(&mut self.odd) {
+            self.warn(line, kind);
         }
     }
 

@@ -185,6 +185,18 @@ fn rfc2181_8_ttls_above_31_bits_are_zero() {
 }
 
 #[test]
+fn what_is_odd_about_a_directive_is_told_at_its_line() {
+    let text = b"$TTL 4294967295\n\n@ 5 A 192.0.2.1\n$TTL (\n4294967294 )\n$GENERATE 1-2 h$ 4294967293 A 192.0.2.$\n$TTL 4294967292\n";
+    let outcome = read_all(text, &mut NoSources, Limits::default());
+    assert_eq!(outcome.errors, [""; 0]);
+    assert_eq!(outcome.records.len(), 3);
+    assert_eq!(
+        outcome.warnings,
+        [1, 4, 6, 7].map(|line| format!("zone:{line}: TTL above 2147483647 is taken for 0"))
+    );
+}
+
+#[test]
 fn rfc3597_5_unknown_types_and_meta_types() {
     assert_eq!(
         records(r"a TYPE65280 \# 2 ab cd"),
