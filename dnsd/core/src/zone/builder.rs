@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::compile::compile;
+use super::finding::FINDINGS_MAX;
 use super::{Compiled, Finding, FindingKind, NONE, Position, Severity};
 use crate::name::{Name, NameRef};
 use crate::name_index::NameIndex;
@@ -207,9 +208,6 @@ impl ZoneBuilder {
         compile(self)
     }
 }
-
-/// How many findings the compilation of one zone keeps: who has more than this many has one mistake many times.
-const FINDINGS_MAX: usize = 1000;
 
 impl Owner {
     /// The name in the arena.

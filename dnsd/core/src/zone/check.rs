@@ -10,12 +10,10 @@
 mod host_name;
 mod targets;
 
-use super::{Compiled, Finding, FindingKind, Node, Position, Positions, RecordSet, Severity, Zone};
+use super::finding::FINDINGS_MAX;
+use super::{Compiled, Finding, FindingKind, Node, Positions, RecordSet, Severity, Zone};
 use crate::rrtype::Type;
 use host_name::is_host_name;
-
-/// How many findings one check keeps: who has more than this many has one mistake many times.
-const FINDINGS_MAX: usize = 1000;
 
 /// The longest message (RFC 1035 §4.2.2), and what of a record is neither name nor data: its owner, a pointer to the
 /// question, and the fixed fields.
@@ -56,13 +54,9 @@ impl<'z> Check<'z> {
                 kind,
                 owner: node.name().to_name(),
                 rtype: set.map(RecordSet::rtype),
-                position: set.and_then(|set| self.position(set)),
+                position: set.and_then(|set| self.positions.of(set)),
             });
         }
-    }
-
-    fn position(&self, set: RecordSet<'z>) -> Option<Position> {
-        self.positions.of(set)
     }
 
     fn check_node(&mut self, node: Node<'z>) {

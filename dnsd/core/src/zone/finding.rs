@@ -5,6 +5,9 @@ use std::fmt;
 use crate::name::Name;
 use crate::rrtype::{Class, Type};
 
+/// How many findings the compilation of a zone keeps, and its check again: who has more has one mistake many times.
+pub(super) const FINDINGS_MAX: usize = 1000;
+
 /// Where a record was read: the number of a file, in the reader's own list of them, and a line, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {

@@ -167,13 +167,22 @@ impl<'z> Node<'z> {
 
     /// Its records of a type other than RRSIG.
     pub fn set(self, rtype: Type) -> Option<RecordSet<'z>> {
-        self.sets().find(|set| set.rtype() == rtype)
+        self.set_of(rtype, Type(0))
     }
 
     /// The signatures over its records of a type.
     pub fn signatures(self, covered: Type) -> Option<RecordSet<'z>> {
-        self.sets()
-            .find(|set| set.rtype() == Type::RRSIG && set.covers() == covered)
+        self.set_of(Type::RRSIG, covered)
+    }
+
+    /// By halving: a name may have a set of each of 65,535 types.
+    fn set_of(self, rtype: Type, covers: Type) -> Option<RecordSet<'z>> {
+        let range = self.set_range();
+        let place = self.zone.sets[range.clone()].binary_search_by_key(&(rtype, covers), |set| (set.rtype, set.covers));
+        place.ok().map(|place| RecordSet {
+            zone: self.zone,
+            number: (range.start + place) as u32,
+        })
     }
 }
 

@@ -92,6 +92,36 @@ fn rfc4034_6_1_nodes_are_in_canonical_order() {
 }
 
 #[test]
+fn rfc3597_every_type_of_a_name_is_found_among_thousands() {
+    use std::fmt::Write as _;
+    let types = || (1000..3000).map(Type);
+    let mut text = String::new();
+    for rtype in types() {
+        writeln!(text, "a TYPE{} \\# 2 {:04x}", rtype.0, rtype.0).unwrap();
+        writeln!(
+            text,
+            "a RRSIG TYPE{} 8 2 60 20300101000000 20200101000000 1 example. AQ==",
+            rtype.0
+        )
+        .unwrap();
+    }
+    let zone = with_apex(&text);
+    let Lookup::Exact(node) = find(&zone, "a.example") else {
+        panic!()
+    };
+    for rtype in types() {
+        let set = node.set(rtype).unwrap();
+        assert_eq!(
+            (set.rtype(), set.rdatas().next()),
+            (rtype, Some(&rtype.0.to_be_bytes()[..]))
+        );
+        let signatures = node.signatures(rtype).unwrap();
+        assert_eq!((signatures.rtype(), signatures.covers()), (Type::RRSIG, rtype));
+    }
+    assert!(node.set(Type::A).is_none() && node.set(Type(3000)).is_none() && node.signatures(Type::A).is_none());
+}
+
+#[test]
 fn rfc4592_2_2_2_empty_non_terminals_exist() {
     let zone = with_apex("a.b.c A 192.0.2.1");
     for name in ["b.c.example", "c.example"] {

@@ -1,3 +1,4 @@
+use super::super::Position;
 use super::*;
 use crate::zone::tests::{build, compiled};
 
