@@ -180,7 +180,7 @@ fn senders_that_are_not_allowed_are_not_heard_over_tcp_and_udp() {
             syslog::PORT
         )
     };
-    let mut spec = "work-dir = \"work\"\n".to_owned();
+    let mut spec = "work-dir = \"work\"\n[control]\nsocket = \"control.sock\"\n".to_owned();
     spec += &input("allowed-tcp", "tcp", allowed, "127.0.0.0/30");
     spec += &input("allowed-udp", "udp", allowed, "127.0.0.1");
     spec += &input("other-tcp", "tcp", other, "127.0.0.2");
