@@ -54,6 +54,13 @@ pub(crate) struct Header {
     made_from: u64,
 }
 
+impl Header {
+    /// Whether the copy was made from these files, as they were when they were read.
+    pub(crate) fn is_of(&self, files: &[ReadFile]) -> bool {
+        self.made_from == digest(files)
+    }
+}
+
 impl LastGood {
     /// Keeps copies below `work_dir`. The writer ends with the last handle.
     ///
@@ -117,7 +124,8 @@ pub(crate) fn header(path: &Path) -> Option<Header> {
     Some(Header { records, made_from })
 }
 
-/// Tells versions of a zone's files apart. A digest that another version of the daemon makes otherwise only costs a rewrite.
+/// Tells versions of a zone's files apart. A digest that another version of the daemon makes otherwise only costs that the
+/// copy is read and written once more.
 fn digest(files: &[ReadFile]) -> u64 {
     let mut hasher = DefaultHasher::new();
     files.hash(&mut hasher);

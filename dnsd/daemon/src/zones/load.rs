@@ -40,7 +40,8 @@ pub(crate) struct Attempt {
     pub(crate) files: Vec<ReadFile>,
     /// How long it took.
     pub(crate) took: Duration,
-    /// The last good copy, where it is needed: instead of a file with errors, or to judge one that lost most of its records.
+    /// The last good copy, where it is needed: instead of a file with errors or one that is being written, or to judge what
+    /// files hold that it was not made from.
     pub(crate) last_good: Option<Arc<Zone>>,
 }
 
@@ -91,12 +92,11 @@ pub(crate) fn in_parallel(requests: &[Request], threads: usize) -> Vec<Attempt> 
 fn load_or_copy(request: &Request) -> Attempt {
     let mut attempt = load(&request.name, &request.file, &request.base_dir);
     if let Some(path) = &request.last_good {
-        let copy_is_needed = match &attempt.result {
-            Err(_) => true,
-            Ok(loaded) => last_good::header(path).is_some_and(|copy| copy.records > 2 * loaded.zone.record_count()),
-        };
-        // Without its end mark a copy is not whole, and an error in one has no reader.
+        // Files that the copy was made from need not be compared with it. Without its end mark a copy is not whole.
+        let copy_is_other = last_good::header(path).is_some_and(|copy| !copy.is_of(&attempt.files));
+        let copy_is_needed = copy_is_other || attempt.result.is_err() || !attempt.is_current();
         if copy_is_needed && last_good::header(path).is_some() {
+            // An error in a copy has no reader.
             let copy = load(&request.name, path, &request.base_dir);
             attempt.last_good = copy.result.ok().map(|loaded| loaded.zone);
         }
