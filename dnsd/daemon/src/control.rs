@@ -49,7 +49,7 @@ impl Control {
         let message = json!({ "zone": zone.to_string(), "message": outcome.to_string() });
         match outcome {
             LoadOutcome::Failed(_) => Err(CallError::Failed("ZoneHasErrors", object(message))),
-            LoadOutcome::Held(_) => Err(CallError::Failed("ZoneIsHeld", object(message))),
+            LoadOutcome::Held { .. } => Err(CallError::Failed("ZoneIsHeld", object(message))),
             LoadOutcome::Loaded { .. } | LoadOutcome::Changing | LoadOutcome::Removed => {
                 Ok(object(json!({ "message": outcome.to_string() })))
             }

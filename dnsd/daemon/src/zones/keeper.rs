@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use dnsd_core::name::Name;
 use dnsd_core::zone::Zone;
 use dnsd_core::zones::Zones;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::board::{Board, ServedFrom};
 use super::debounce::{Change, Debounce};
@@ -174,10 +174,17 @@ impl Keeper {
         if due.is_empty() {
             return;
         }
-        for name in &due {
-            self.enter_new(name);
+        for due in &due {
+            if due.is_still_written {
+                warn!(
+                    "zone {}: its file has been written to without a pause for long; it is read as it is",
+                    shown(&due.zone)
+                );
+            }
+            self.enter_new(&due.zone);
         }
-        let known: Vec<Name> = due.into_iter().filter(|name| self.entries.contains_key(name)).collect();
+        let names = due.into_iter().map(|due| due.zone);
+        let known: Vec<Name> = names.filter(|name| self.entries.contains_key(name)).collect();
         self.load(&known, false);
     }
 
@@ -230,8 +237,8 @@ impl Keeper {
             name: name.clone(),
             file: entry.file.clone(),
             base_dir: self.base_dir.clone(),
-            // Only the first load is measured against the copy: later ones are against what is served.
-            last_good: entry.seen.is_empty().then(|| self.last_good.path(name)),
+            // Once something is served, that is what a load is measured against.
+            last_good: entry.served.is_none().then(|| self.last_good.path(name)),
         }
     }
 
@@ -242,17 +249,18 @@ impl Keeper {
         let Some(entry) = self.entries.get_mut(name) else {
             return LoadOutcome::Removed;
         };
-        let first = entry.seen.is_empty();
+        let mut is_other_state = entry.seen.is_empty();
         entry.seen = attempt.files;
         self.to_watch.push(name.clone());
         // Whatever was noticed before the files were read has been read.
-        self.debounce.forget(name);
-        if let (true, Some(copy)) = (first, attempt.last_good) {
-            entry.served = Some(copy);
+        self.debounce.read(name);
+        if entry.served.is_none() && attempt.last_good.is_some() {
+            entry.served = attempt.last_good;
             entry.status.served_from = ServedFrom::LastGoodCopy;
+            is_other_state = true;
         }
         let outcome = if is_current {
-            outcome_of(attempt.result, attempt.took, entry.served.as_deref(), accept)
+            outcome_of(name, attempt.result, attempt.took, entry.served.as_deref(), accept)
         } else {
             self.debounce
                 .changed(name.clone(), entry.file.clone(), Change::Modified, now);
@@ -262,7 +270,7 @@ impl Keeper {
             entry.served = Some(zone.clone());
             self.last_good.keep(name, zone.clone(), &entry.seen);
         }
-        if first || matches!(outcome, LoadOutcome::Loaded { .. }) {
+        if is_other_state || matches!(outcome, LoadOutcome::Loaded { .. }) {
             changed.push(name.clone());
         }
         entry.status.file_is_gone =
@@ -300,6 +308,7 @@ impl Keeper {
 
 /// What a load comes to, measured against what is served.
 fn outcome_of(
+    name: &Name,
     result: Result<Loaded, Vec<Problem>>,
     took: Duration,
     served: Option<&Zone>,
@@ -311,7 +320,12 @@ fn outcome_of(
     };
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     match served.map(|old| guard::judge(old, &loaded.zone, accept)) {
-        Some(Verdict::Hold(loss)) => return LoadOutcome::Held(loss),
+        Some(Verdict::Hold(loss)) => {
+            return LoadOutcome::Held {
+                zone: name.clone(),
+                loss,
+            };
+        }
         Some(Verdict::ServeStale { old, new }) => warnings.push(format!(
             "the content changed, but the serial didn't go up (it was {old} and is {new}): secondaries won't notice"
         )),

@@ -27,7 +27,12 @@ pub(crate) enum LoadOutcome {
     /// The file has errors, a line each; what was served before is served on.
     Failed(Vec<String>),
     /// The new version has lost most of the zone and waits to be accepted.
-    Held(Loss),
+    Held {
+        /// Its name.
+        zone: Name,
+        /// What it would lose.
+        loss: Loss,
+    },
     /// The file changes all the time; it is loaded once it is quiet.
     Changing,
     /// The zone is no more.
@@ -52,7 +57,7 @@ impl LoadOutcome {
                 status.errors = shortened(errors);
                 status.held = None;
             }
-            Self::Held(loss) => {
+            Self::Held { loss, .. } => {
                 status.errors.clear();
                 status.held = Some(*loss);
             }
@@ -76,7 +81,7 @@ impl LoadOutcome {
                 }
                 error!("zone {name}: not loaded; {}", ServedInstead(status));
             }
-            Self::Held(_) => warn!("zone {name}: {self}; {}", ServedInstead(status)),
+            Self::Held { .. } => warn!("zone {name}: {self}; {}", ServedInstead(status)),
             Self::Changing => info!("zone {name}: {self}"),
             Self::Removed => {}
         }
@@ -99,9 +104,9 @@ impl fmt::Display for LoadOutcome {
                 took.as_secs_f64() * 1000.0
             ),
             Self::Failed(errors) => f.write_str(&errors.join("\n")),
-            Self::Held(loss) => write!(
+            Self::Held { zone, loss } => write!(
                 f,
-                "held: {} → {} records, of which {} would be lost; `dnsd reload ZONE --accept` if that is meant",
+                "held: {} → {} records, of which {} would be lost; `dnsd reload {zone} --accept` if that is meant",
                 loss.old_records, loss.new_records, loss.removed
             ),
             Self::Changing => f.write_str("its file is being written; it is loaded once that is over"),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{FsType, statfs};
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Event, EventHandler, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use tracing::{debug, warn};
+use tracing::{info, warn};
 
 use super::debounce::Change;
 use super::points::deciding_entries;
@@ -37,11 +37,15 @@ pub(crate) struct Watcher<K> {
     contents: HashMap<PathBuf, HashSet<K>>,
     /// What each key has in the two maps above.
     of_key: HashMap<K, Watched>,
+    /// A folder was renamed or removed since somebody last asked.
+    has_lost: bool,
 }
 
 struct Folder {
     users: usize,
     has_events: bool,
+    /// That it has none has been said.
+    is_told: bool,
 }
 
 #[derive(Default)]
@@ -62,6 +66,7 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
             entries: HashMap::new(),
             contents: HashMap::new(),
             of_key: HashMap::new(),
+            has_lost: false,
         }
     }
 
@@ -112,14 +117,25 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
                     EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
                 )
             {
-                // The watch went with the folder; a new one of its name is found by looking.
                 folder.has_events = false;
+                self.has_lost = true;
+                // The watch goes with the folder, which another one may have replaced.
+                if let Some(events) = &mut self.events {
+                    // It is gone already with a folder that was removed.
+                    let _ = events.unwatch(path);
+                }
             }
             let folder = path.parent().and_then(|folder| self.contents.get(folder));
             let keys: HashSet<&K> = self.entries.get(path).into_iter().chain(folder).flatten().collect();
             concerned.extend(keys.into_iter().map(|key| (key.clone(), path.clone(), change)));
         }
         concerned
+    }
+
+    /// Whether a folder was renamed or removed since this was last asked: it may have been replaced, without an event for
+    /// what the new one holds.
+    pub(crate) fn take_lost(&mut self) -> bool {
+        std::mem::take(&mut self.has_lost)
     }
 
     /// Whether changes everywhere come as events. Folders that had none so far are tried again.
@@ -131,10 +147,7 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
             .map(|(path, _)| path.clone())
             .collect();
         for path in without {
-            let has_events = self.start_events(&path);
-            if let Some(folder) = self.folders.get_mut(&path) {
-                folder.has_events = has_events;
-            }
+            self.try_events(&path);
         }
         self.folders.values().all(|folder| folder.has_events)
     }
@@ -144,17 +157,36 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
             folder.users += 1;
             return;
         }
-        let has_events = self.start_events(path);
-        self.folders.insert(path.to_owned(), Folder { users: 1, has_events });
+        let folder = Folder {
+            users: 1,
+            has_events: false,
+            is_told: false,
+        };
+        self.folders.insert(path.to_owned(), folder);
+        self.try_events(path);
     }
 
-    fn start_events(&mut self, path: &Path) -> bool {
-        let Some(events) = &mut self.events else { return false };
-        if let Err(error) = events.watch(path, RecursiveMode::NonRecursive) {
-            debug!(%error, "no events from {}: it is polled", path.display());
-            return false;
+    fn try_events(&mut self, path: &Path) {
+        let (Some(events), Some(folder)) = (&mut self.events, self.folders.get_mut(path)) else {
+            return;
+        };
+        let why_not = match events.watch(path, RecursiveMode::NonRecursive) {
+            Ok(()) if !is_without_events(path) => None,
+            Ok(()) => Some("its file system has none".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        folder.has_events = why_not.is_none();
+        match why_not {
+            Some(why) if !folder.is_told => {
+                warn!("no file events from {}, it is polled: {why}", path.display());
+                folder.is_told = true;
+            }
+            None if folder.is_told => {
+                info!("there are file events from {} again", path.display());
+                folder.is_told = false;
+            }
+            _ => {}
         }
-        !is_without_events(path)
     }
 
     fn release(&mut self, key: &K, before: &Watched, now: &Watched) {
@@ -201,10 +233,10 @@ fn remove_key<K: Eq + Hash>(map: &mut HashMap<PathBuf, HashSet<K>>, path: &Path,
 /// What an event means for a file's content.
 fn change_of(event: &Event) -> Option<Change> {
     match event.kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write))
-        | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Some(Change::Complete),
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Change::Closed),
+        EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Some(Change::Renamed),
         // A link is whole as soon as it is there; a file that is made is still to be written.
-        EventKind::Create(_) if event.paths.iter().all(|path| path.is_symlink()) => Some(Change::Complete),
+        EventKind::Create(_) if event.paths.iter().all(|path| path.is_symlink()) => Some(Change::Renamed),
         EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Any => Some(Change::Modified),
         EventKind::Access(_) | EventKind::Other => None,
     }
@@ -271,10 +303,10 @@ mod tests {
         let mut bench = Bench::new();
         bench.watcher.watch(&"net", &[&file], &[]);
         fs::write(&file, "a").unwrap();
-        bench.expect("net", Change::Complete);
+        bench.expect("net", Change::Closed);
         fs::write(root.join("other"), "b").unwrap();
         fs::rename(root.join("other"), &file).unwrap();
-        assert_eq!(bench.expect("net", Change::Complete), file);
+        assert_eq!(bench.expect("net", Change::Renamed), file);
         assert!(bench.watcher.has_all_events());
     }
 
@@ -290,7 +322,7 @@ mod tests {
         bench.watcher.watch(&"net", &[&root.join("current/db.net")], &[]);
         symlink("v2", root.join("next")).unwrap();
         fs::rename(root.join("next"), root.join("current")).unwrap();
-        assert_eq!(bench.expect("net", Change::Complete), root.join("current"));
+        assert_eq!(bench.expect("net", Change::Renamed), root.join("current"));
     }
 
     #[test]
@@ -299,7 +331,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.watcher.watch(&"group", &[], &[&root]);
         fs::write(root.join("new.zone"), "a").unwrap();
-        assert_eq!(bench.expect("group", Change::Complete), root.join("new.zone"));
+        assert_eq!(bench.expect("group", Change::Closed), root.join("new.zone"));
     }
 
     #[test]
@@ -320,7 +352,7 @@ mod tests {
         fs::create_dir(&zones).unwrap();
         assert!(bench.watcher.has_all_events());
         fs::write(zones.join("db.net"), "a").unwrap();
-        bench.expect("net", Change::Complete);
+        bench.expect("net", Change::Closed);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use dnsd_core::name::Name;
 use tracing::{error, info, warn};
 
-use super::super::outcome::Report;
+use super::super::outcome::{LoadOutcome, Report};
 use super::super::shown;
 use super::entry::Entry;
 use super::{Keeper, Key, Plan};
@@ -23,13 +23,15 @@ impl Keeper {
         }
         let wanted = self.wanted(plan.zones);
         let removed = self.remove_unwanted(&wanted, plan.accept);
-        let to_load = self.take_over(wanted, plan.accept);
-        let outcomes = self.load(&to_load, plan.accept);
+        let (to_load, being_written) = self.take_over(wanted, plan.accept);
+        let mut outcomes = self.load(&to_load, plan.accept);
         for group in self.groups.clone() {
             self.watch_group(&group);
         }
-        self.next_sweep_at = Instant::now() + self.sweep_period();
-        Report::new(&to_load, &outcomes, removed)
+        let has_all_events = self.watcher.has_all_events();
+        self.next_sweep_at = Instant::now() + self.sweep_period(has_all_events);
+        outcomes.extend(being_written.iter().map(|_| LoadOutcome::Changing));
+        Report::new(&[to_load, being_written].concat(), &outcomes, removed)
     }
 
     /// The zones that there are to be: those of the groups' files, and those with a table of their own.
@@ -49,11 +51,17 @@ impl Keeper {
         wanted
     }
 
-    /// Enters new zones, brings those that are there up to date, and says which are to be loaded.
-    fn take_over(&mut self, wanted: BTreeMap<Name, Entry>, accept: bool) -> Vec<Name> {
+    /// Enters new zones, brings those that are there up to date, and says which are to be loaded, and which would be but
+    /// are being written: those are loaded once that is over.
+    fn take_over(&mut self, wanted: BTreeMap<Name, Entry>, accept: bool) -> (Vec<Name>, Vec<Name>) {
         let mut to_load = Vec::new();
+        let mut being_written = Vec::new();
         for (name, new) in wanted {
             let Some(old) = self.entries.get_mut(&name) else {
+                if new.group.is_some() && self.debounce.is_being_written(&name) {
+                    being_written.push(name);
+                    continue;
+                }
                 self.entries.insert(name.clone(), new);
                 to_load.push(name);
                 continue;
@@ -67,11 +75,15 @@ impl Keeper {
             old.status.file.clone_from(&old.file);
             old.group = new.group;
             old.status.group.clone_from(&old.group);
-            if is_other_file || old.needs_load(accept) {
+            if is_other_file {
+                to_load.push(name);
+            } else if self.debounce.is_being_written(&name) {
+                being_written.push(name);
+            } else if old.needs_load(accept) || self.debounce.is_waiting(&name) {
                 to_load.push(name);
             }
         }
-        to_load
+        (to_load, being_written)
     }
 
     /// Removes zones that the configuration has no more. Those whose file was deleted from a group's folder go only when

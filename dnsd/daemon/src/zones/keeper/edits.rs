@@ -14,10 +14,14 @@ use crate::config::GroupConfig;
 /// Where events come from everywhere, all files are looked at all the same, now and then: remounts and renamed folders give
 /// no event that is worth more than a look.
 const SWEEP_WITH_EVENTS: Duration = Duration::from_secs(60);
+/// When a folder was renamed or removed, another one usually takes its place at once; then it is watched and its files are
+/// looked at.
+const SWEEP_AFTER_LOSS: Duration = Duration::from_millis(100);
 /// Where they don't, this is how soon an edit is noticed. A stat(2) costs about a microsecond.
 const SWEEP_WITHOUT_EVENTS: Duration = Duration::from_secs(5);
 /// While such an edit waits for quiet, quiet has to be looked for more often than it lasts.
 const SWEEP_WHILE_EDITED: Duration = Duration::from_millis(500);
+
 impl Keeper {
     pub(super) fn handle_event(&mut self, event: notify::Result<notify::Event>, now: Instant) {
         let event = match event {
@@ -27,7 +31,11 @@ impl Keeper {
         if event.need_rescan() {
             self.next_sweep_at = now;
         }
-        for (key, path, change) in self.watcher.concerned(&event) {
+        let concerned = self.watcher.concerned(&event);
+        if self.watcher.take_lost() {
+            self.next_sweep_at = self.next_sweep_at.min(now + SWEEP_AFTER_LOSS);
+        }
+        for (key, path, change) in concerned {
             match key {
                 Key::Zone(name) => self.debounce.changed(name, path, change, now),
                 Key::Group(name) => self.handle_group_event(&name, &path, change, now),
@@ -80,6 +88,8 @@ impl Keeper {
 
     /// Looks at every file, and for new ones in the groups' folders.
     pub(super) fn sweep(&mut self, now: Instant) {
+        // Before the look: what changes after it has an event.
+        let has_all_events = self.watcher.has_all_events();
         for (name, entry) in &mut self.entries {
             if !entry.watch {
                 continue;
@@ -100,11 +110,11 @@ impl Keeper {
                 }
             }
         }
-        self.next_sweep_at = now + self.sweep_period();
+        self.next_sweep_at = now + self.sweep_period(has_all_events);
     }
 
-    pub(super) fn sweep_period(&mut self) -> Duration {
-        if self.watcher.has_all_events() {
+    pub(super) fn sweep_period(&self, has_all_events: bool) -> Duration {
+        if has_all_events {
             SWEEP_WITH_EVENTS
         } else if self.debounce.next_due_at().is_some() {
             SWEEP_WHILE_EDITED

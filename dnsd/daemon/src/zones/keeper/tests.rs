@@ -244,7 +244,7 @@ fn losing_most_of_a_zone_waits_to_be_accepted() {
     assert_eq!((held.old_records, held.new_records), (202, 22));
     assert!(matches!(
         bench.keeper.reload(&name("net"), false),
-        Some(LoadOutcome::Held(_))
+        Some(LoadOutcome::Held { .. })
     ));
     assert!(matches!(
         bench.keeper.reload(&name("net"), true),
