@@ -1,8 +1,10 @@
 //! The last good copy of every zone: what is served when the daemon starts and a zone's file has an error.
 //!
 //! A copy is a master file in canonical order without directives, `work-dir/zones/NAME.last`, that begins with a comment
-//! about what it was made from and ends with one that says it is whole. It is replaced by rename, by a thread of its own:
-//! nobody waits for it.
+//! about what it was made from and ends with one that says it is whole. It is replaced by rename, by the thread of the
+//! [`writer`]: nobody waits for it but the end of the daemon.
+
+mod writer;
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
@@ -11,8 +13,6 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
 
 use dnsd_core::name::Name;
 use dnsd_core::rdata;
@@ -20,29 +20,24 @@ use dnsd_core::zone::Zone;
 use tracing::warn;
 
 use super::load::ReadFile;
+use writer::{Job, Writer};
 
 /// The last line of a whole copy. A copy that a crash of the machine cut off hasn't got it, so that no copy needs to be
 /// synced to disk.
 const END: &str = "; end of zone\n";
+
+/// The ending of a copy that is still written.
+const TEMPORARY: &str = "new";
 
 /// The longest file name of a copy, in bytes. A name has up to 1004 as text; file systems take 255 with the ending and a
 /// temporary file's mark.
 const FILE_NAME_BYTES_MAX: usize = 200;
 
 /// Where the copies are.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct LastGood {
     folder: PathBuf,
-    writer: Sender<Job>,
-}
-
-enum Job {
-    Write {
-        path: PathBuf,
-        zone: Arc<Zone>,
-        made_from: u64,
-    },
-    Remove(PathBuf),
+    writer: Writer,
 }
 
 /// What a copy says of itself.
@@ -62,17 +57,15 @@ impl Header {
 }
 
 impl LastGood {
-    /// Keeps copies below `work_dir`. The writer ends with the last handle.
+    /// Keeps copies below `work_dir`. Who drops it waits until what is to be kept is written.
     ///
     /// # Errors
     /// When the folder can't be made, or there is no thread to be had.
     pub(crate) fn start(work_dir: &Path) -> io::Result<Self> {
         let folder = folder(work_dir);
         fs::create_dir_all(&folder)?;
-        let (writer, jobs) = mpsc::channel();
-        thread::Builder::new()
-            .name("last-good".into())
-            .spawn(move || write_all(&jobs))?;
+        remove_left_over(&folder);
+        let writer = Writer::start()?;
         Ok(Self { folder, writer })
     }
 
@@ -83,24 +76,31 @@ impl LastGood {
 
     /// Makes this version the copy, soon.
     pub(crate) fn keep(&self, name: &Name, zone: Arc<Zone>, files: &[ReadFile]) {
-        let job = Job::Write {
-            path: self.path(name),
-            zone,
-            made_from: digest(files),
-        };
-        // The writer only ends when all handles are gone.
-        let _ = self.writer.send(job);
+        let made_from = digest(files);
+        self.writer.order(self.path(name), Job::Write { zone, made_from });
     }
 
     /// Removes the copy of a zone that is no more, soon.
     pub(crate) fn drop_zone(&self, name: &Name) {
-        let _ = self.writer.send(Job::Remove(self.path(name)));
+        self.writer.order(self.path(name), Job::Remove);
     }
 }
 
 /// The copies' folder. It is made before privileges are dropped.
 pub(crate) fn folder(work_dir: &Path) -> PathBuf {
     work_dir.join("zones")
+}
+
+/// Removes what writes that a crash cut off have left: the next ones of their zones may be long in coming.
+fn remove_left_over(folder: &Path) {
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension() == Some(TEMPORARY.as_ref())
+            && let Err(error) = fs::remove_file(&path)
+        {
+            warn!(%error, "{} is left over and could not be removed", path.display());
+        }
+    }
 }
 
 /// What the copy at this path says of itself; `None` when there is none, or it is cut off.
@@ -132,29 +132,24 @@ fn digest(files: &[ReadFile]) -> u64 {
     hasher.finish()
 }
 
-fn write_all(jobs: &Receiver<Job>) {
-    for job in jobs {
-        match job {
-            Job::Write { path, zone, made_from } => {
-                let is_there = header(&path).is_some_and(|header| header.made_from == made_from);
-                if !is_there && let Err(error) = write(&path, &zone, made_from) {
-                    warn!(%error, "the last good copy {} could not be written", path.display());
-                }
-            }
-            Job::Remove(path) => match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    warn!(%error, "the last good copy {} could not be removed", path.display());
-                }
-                _ => {}
-            },
-        }
-    }
-}
-
 /// Replaces a copy.
 pub(super) fn write(path: &Path, zone: &Zone, made_from: u64) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file = BufWriter::with_capacity(64 << 10, File::create(&temporary)?);
+    let temporary = path.with_extension(TEMPORARY);
+    let written = write_whole(&temporary, zone, made_from).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // On a full disk it takes up room that the next try needs.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn write_whole(path: &Path, zone: &Zone, made_from: u64) -> io::Result<()> {
+    // What is left over there may be another user's, who can't be written over but, in our folder, be removed.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = BufWriter::with_capacity(64 << 10, File::create_new(path)?);
     writeln!(
         file,
         "; dnsd's last good copy: {} records, files {made_from:016x}",
@@ -163,7 +158,7 @@ pub(super) fn write(path: &Path, zone: &Zone, made_from: u64) -> io::Result<()> 
     write_records(zone, &mut file)?;
     file.write_all(END.as_bytes())?;
     file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    fs::rename(&temporary, path)
+    Ok(())
 }
 
 /// Writes a zone as a master file without directives: the SOA record first, then the names in canonical order.
@@ -274,6 +269,38 @@ mod tests {
             fs::write(&path, &whole[..cut]).unwrap();
             assert_eq!(header(&path), None, "{cut}");
         }
+    }
+
+    #[test]
+    fn what_is_left_over_of_a_write_is_replaced_and_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("x.last"), dir.path().join("other"));
+        fs::write(&other, "not ours").unwrap();
+        std::os::unix::fs::symlink(&other, dir.path().join("x.new")).unwrap();
+        write(&path, &sample(), 42).unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "not ours");
+        assert!(header(&path).is_some() && path.symlink_metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn what_is_left_over_of_a_write_goes_at_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = folder(dir.path());
+        fs::create_dir(&folder).unwrap();
+        let (copy, left_over) = (folder.join("x.last"), folder.join("x.new"));
+        write(&copy, &sample(), 42).unwrap();
+        fs::write(&left_over, "cut off").unwrap();
+        drop(LastGood::start(dir.path()).unwrap());
+        assert!(header(&copy).is_some() && !left_over.exists());
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.last");
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        write(&path, &sample(), 42).unwrap_err();
+        assert!(!dir.path().join("x.new").exists());
     }
 
     #[test]
