@@ -5,9 +5,10 @@ mod holder;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsFd;
 
 use nix::sys::socket::SockType;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::systemd::Inherited;
 
@@ -128,8 +129,8 @@ pub fn udp(address: SocketAddr, options: UdpOptions, inherited: &mut Inherited) 
                 socket
             }
         };
-        if let Some(bytes) = options.receive_buffer_bytes {
-            set_receive_buffer(&socket, bytes)?;
+        if options.receive_buffer_bytes.is_some() {
+            set_receive_buffer(&socket, options.receive_buffer_bytes)?;
         }
         Ok(socket.into())
     };
@@ -146,12 +147,21 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
     Ok(socket)
 }
 
-/// Asks for the queue by force first, which CAP_NET_ADMIN allows beyond the system's limit, then within the limit.
-fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
+/// Sets the kernel's queue of a socket; `None` is what the system gives every socket. Asks by force first, which CAP_NET_ADMIN
+/// allows beyond the system's limit, then within the limit.
+///
+/// # Errors
+/// When the system refuses any change.
+pub fn set_receive_buffer(socket: &impl AsFd, bytes: Option<usize>) -> io::Result<()> {
     use nix::sys::socket::{setsockopt, sockopt};
+    let bytes = match bytes {
+        Some(bytes) => bytes,
+        None => receive_buffer_default()?,
+    };
     if setsockopt(socket, sockopt::RcvBufForce, &bytes).is_ok() {
         return Ok(());
     }
+    let socket = SockRef::from(socket);
     socket.set_recv_buffer_size(bytes)?;
     // The kernel doubles what was asked for, to have room for its own bookkeeping (socket(7)).
     let granted = socket.recv_buffer_size()? / 2;
@@ -163,6 +173,13 @@ fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
         );
     }
     Ok(())
+}
+
+/// What to ask for to get net.core.rmem_default, which has the kernel's bookkeeping in it.
+fn receive_buffer_default() -> io::Result<usize> {
+    let text = std::fs::read_to_string("/proc/sys/net/core/rmem_default")?;
+    let bytes: usize = text.trim().parse().map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(bytes / 2)
 }
 
 fn failure(address: SocketAddr, transport: Transport, cause: io::Error) -> BindError {
@@ -191,6 +208,17 @@ mod tests {
             error.starts_with(&start) && error.contains(&format!("pid {}", std::process::id())),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_receive_buffer_goes_back_to_the_systems() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let size = || SockRef::from(&socket).recv_buffer_size().unwrap();
+        let before = size();
+        set_receive_buffer(&socket, Some(8192)).unwrap();
+        assert_eq!(size(), 2 * 8192);
+        set_receive_buffer(&socket, None).unwrap();
+        assert_eq!(size(), before);
     }
 
     #[test]
