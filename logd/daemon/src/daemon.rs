@@ -86,7 +86,7 @@ impl Daemon {
             abandon: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        let mut inputs = Inputs::new(service.clone());
+        let inputs = Inputs::new(service.clone());
         let prepared = inputs.prepare(&config.inputs, &mut inherited).map_err(|errors| {
             for error in &errors {
                 error!("{error}");

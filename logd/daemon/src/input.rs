@@ -1,7 +1,7 @@
 //! Where messages come from: TCP and UDP sockets, read by tasks that hand what they read to the pipeline.
 //!
-//! [`Inputs`] owns the sockets. A reload that keeps an address keeps its socket and its connections; the settings of its
-//! input are exchanged for connections to come.
+//! [`Inputs`] owns the sockets. A reload that keeps an address keeps its socket and its connections, which from then on
+//! belong to the input that has the address now, under whatever name; how a stream is framed is settled when it begins.
 
 mod connections;
 mod source;
@@ -17,6 +17,8 @@ use arc_swap::ArcSwap;
 use ballast_shared::listen::{self, BindError, Transport, UdpOptions};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
+use logd_core::route::InputId;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,7 +31,7 @@ use crate::pipeline::Pipeline;
 
 /// What every input works with.
 pub(crate) struct Service {
-    /// What is made of messages at the moment.
+    /// What is made of messages at the moment. The inputs have it from their [`Source`].
     pub(crate) pipeline: ArcSwap<Pipeline>,
     pub(crate) store: Arc<Store>,
     /// Read what is there and end.
@@ -58,13 +60,20 @@ enum Bound {
 
 /// A socket that is served.
 struct Listening {
-    source: Arc<ArcSwap<Source>>,
+    source: watch::Sender<Arc<Source>>,
     stop: CancellationToken,
 }
 
-/// Sockets for a configuration's inputs that are bound before anything is changed.
+/// A configuration's inputs, with sockets that are bound before anything is changed.
 pub(crate) struct Prepared {
-    sockets: Vec<(Place, Arc<Source>, Option<Bound>)>,
+    /// In the order of the configuration.
+    inputs: Vec<PreparedInput>,
+}
+
+struct PreparedInput {
+    input: config::Input,
+    /// Those that are served already are without one.
+    sockets: Vec<(Place, Option<Bound>)>,
 }
 
 /// The sockets that are served.
@@ -93,55 +102,68 @@ impl Inputs {
     /// # Errors
     /// All addresses that can't be had.
     pub(crate) fn prepare(
-        &mut self,
+        &self,
         inputs: &[config::Input],
         inherited: &mut Inherited,
     ) -> Result<Prepared, Vec<BindError>> {
-        let mut sockets = Vec::new();
+        let mut prepared = Vec::new();
         let mut errors = Vec::new();
         for input in inputs {
-            let connections = self.connections.entry(input.name.clone()).or_default().clone();
-            let source = Arc::new(Source::new(input.clone(), connections));
+            let mut sockets = Vec::new();
             for address in &input.listen {
                 let place = (protocol(input), *address);
                 if self.listening.contains_key(&place) {
-                    sockets.push((place, source.clone(), None));
+                    sockets.push((place, None));
                     continue;
                 }
                 match bind(input, *address, inherited) {
-                    Ok(bound) => sockets.push((place, source.clone(), Some(bound))),
+                    Ok(bound) => sockets.push((place, Some(bound))),
                     Err(error) => errors.push(error),
                 }
             }
+            prepared.push(PreparedInput {
+                input: input.clone(),
+                sockets,
+            });
         }
         if errors.is_empty() {
-            Ok(Prepared { sockets })
+            Ok(Prepared { inputs: prepared })
         } else {
             Err(errors)
         }
     }
 
-    /// Serves what was prepared, and nothing else any more. To be called within the runtime that serves.
+    /// Serves what was prepared, and nothing else any more, with the pipeline that the service has now, which is to be of the
+    /// same configuration. To be called within the runtime that serves.
     pub(crate) fn apply(&mut self, prepared: Prepared, supervisor: &Supervisor) {
         let mut before = std::mem::take(&mut self.listening);
-        for (place, source, bound) in prepared.sockets {
-            let kept = before.remove(&place);
-            let listening = match (kept, bound) {
-                (Some(kept), _) => {
-                    kept.source.store(source);
-                    kept
-                }
-                (None, Some(bound)) => self.serve(bound, source, supervisor),
-                (None, None) => continue,
-            };
-            self.listening.insert(place, listening);
+        let pipeline = self.service.pipeline.load_full();
+        for (id, PreparedInput { input, sockets }) in (0..).map(InputId).zip(prepared.inputs) {
+            let connections = self
+                .connections
+                .entry(input.name.clone())
+                .or_insert_with(|| Arc::new(Connections::of(&input)))
+                .clone();
+            let source = Arc::new(Source::new(input, id, pipeline.clone(), connections));
+            for (place, bound) in sockets {
+                let kept = before.remove(&place);
+                let listening = match (kept, bound) {
+                    (Some(kept), _) => {
+                        kept.source.send_replace(source.clone());
+                        kept
+                    }
+                    (None, Some(bound)) => self.serve(bound, source.clone(), supervisor),
+                    (None, None) => continue,
+                };
+                self.listening.insert(place, listening);
+            }
         }
         for gone in before.into_values() {
             gone.stop.cancel();
         }
         let listening = &self.listening;
         self.connections.retain(|name, connections| {
-            connections.count() > 0 || listening.values().any(|l| l.source.load().input.name == *name)
+            connections.count() > 0 || listening.values().any(|l| l.source.borrow().input.name == *name)
         });
     }
 
@@ -170,7 +192,7 @@ impl Inputs {
             .listening
             .iter()
             .map(|((protocol, address), listening)| {
-                let source = listening.source.load();
+                let source = listening.source.borrow();
                 InputStatus {
                     name: source.input.name.to_string(),
                     transport: match protocol {
@@ -187,10 +209,10 @@ impl Inputs {
     }
 
     fn serve(&self, bound: Bound, source: Arc<Source>, supervisor: &Supervisor) -> Listening {
-        let source = Arc::new(ArcSwap::new(source));
+        let (sender, source) = watch::channel(source);
         let stop = self.service.drain.child_token();
         let listening = Listening {
-            source: source.clone(),
+            source: sender,
             stop: stop.clone(),
         };
         let service = self.service.clone();

@@ -1,8 +1,8 @@
 //! The way of a message from its frame to its files: cleaned, parsed, routed by the rules, and rendered straight into the
 //! buffers of the files. Frames come from the inputs, many at a time; nothing is allocated for a message of the usual kind.
 //!
-//! A [`Pipeline`] is what one configuration makes of messages. A reload puts another in its place in one step, and each
-//! input takes up the new one with the next bytes it reads.
+//! A [`Pipeline`] is what one configuration makes of messages. A reload puts another in its place, and each input takes up
+//! the new one, together with its own new settings, with the next bytes it reads.
 
 mod scratch;
 
@@ -31,8 +31,6 @@ pub(crate) struct Pipeline {
     router: Router,
     /// By [`logd_core::route::OutputId`].
     destinations: Box<[Destination]>,
-    /// By [`InputId`].
-    inputs: Box<[Arc<str>]>,
     store: Arc<Store>,
     metrics: PipelineMetrics,
 }
@@ -50,9 +48,6 @@ struct PipelineMetrics {
     file_hits: Counter,
     file_misses: Counter,
 }
-
-/// No rule's `from` names this input: that of a connection which outlives its input.
-const NO_INPUT: InputId = InputId(u32::MAX);
 
 impl Pipeline {
     /// The pipeline of a configuration; outputs that `known` has with the same settings go on as they are.
@@ -72,7 +67,6 @@ impl Pipeline {
             hostname: config.hostname.clone(),
             router: std::mem::replace(&mut config.router, Router::new(Vec::new())),
             destinations,
-            inputs: config.inputs.iter().map(|input| input.name.clone()).collect(),
             store,
             metrics: PipelineMetrics {
                 dropped: counter!("logd_messages_dropped_total", "reason" => "rule"),
@@ -96,15 +90,15 @@ impl Pipeline {
     /// Begins a batch: what was read from one input at one time. `held_back` learns of files that hold its sender back.
     pub(crate) fn batch<'b>(
         &'b self,
-        input: &'b str,
+        input: InputId,
+        input_name: &'b str,
         scratch: &'b mut Scratch,
         held_back: &'b mut HeldBack,
     ) -> Batch<'b> {
-        let found = (0..).zip(&self.inputs).find(|(_, name)| ***name == *input);
         Batch {
             pipeline: self,
-            input: found.map_or(NO_INPUT, |(id, _)| InputId(id)),
-            input_name: input,
+            input,
+            input_name,
             received: scratch.own_zone.now(),
             scratch,
             held_back,

@@ -4,10 +4,15 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use metrics::{Gauge, gauge};
+
+use crate::config::{Input, InputKind};
+
 /// The places that connections take.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Connections {
     by_sender: Mutex<BySender>,
+    open: Gauge,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +38,17 @@ pub(crate) struct Place {
 }
 
 impl Connections {
+    /// Those of an input.
+    pub(crate) fn of(input: &Input) -> Self {
+        Self {
+            by_sender: Mutex::default(),
+            open: match input.kind {
+                InputKind::Tcp(_) => gauge!("logd_input_connections", "input" => input.name.to_string()),
+                InputKind::Udp => Gauge::noop(),
+            },
+        }
+    }
+
     /// Takes a place.
     pub(crate) fn take(
         self: &Arc<Self>,
@@ -48,8 +64,7 @@ impl Connections {
         if per_sender_max.is_some_and(|max| of_sender >= max) {
             return Err(Full::Sender);
         }
-        by_sender.senders.insert(sender, of_sender + 1);
-        by_sender.total += 1;
+        self.enter(&mut by_sender, sender);
         Ok(Place {
             connections: self.clone(),
             sender,
@@ -61,21 +76,44 @@ impl Connections {
         self.lock().total
     }
 
+    fn enter(&self, by_sender: &mut BySender, sender: IpAddr) {
+        *by_sender.senders.entry(sender).or_default() += 1;
+        by_sender.total += 1;
+        self.open.set(by_sender.total as f64);
+    }
+
+    fn leave(&self, sender: IpAddr) {
+        let mut by_sender = self.lock();
+        by_sender.total -= 1;
+        self.open.set(by_sender.total as f64);
+        if let Some(of_sender) = by_sender.senders.get_mut(&sender) {
+            *of_sender -= 1;
+            if *of_sender == 0 {
+                by_sender.senders.remove(&sender);
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BySender> {
         self.by_sender.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Place {
+    /// Moves it to the input that the connection belongs to now; a limit there is none for who is inside already.
+    pub(crate) fn move_to(&mut self, connections: &Arc<Connections>) {
+        if Arc::ptr_eq(&self.connections, connections) {
+            return;
+        }
+        connections.enter(&mut connections.lock(), self.sender);
+        let left = std::mem::replace(&mut self.connections, connections.clone());
+        left.leave(self.sender);
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut by_sender = self.connections.lock();
-        by_sender.total -= 1;
-        if let Some(of_sender) = by_sender.senders.get_mut(&self.sender) {
-            *of_sender -= 1;
-            if *of_sender == 0 {
-                by_sender.senders.remove(&self.sender);
-            }
-        }
+        self.connections.leave(self.sender);
     }
 }
 
@@ -83,9 +121,29 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn connections() -> Arc<Connections> {
+        Arc::new(Connections {
+            by_sender: Mutex::default(),
+            open: Gauge::noop(),
+        })
+    }
+
+    #[test]
+    fn a_place_moves_with_its_connection() {
+        let [old, new] = [connections(), connections()];
+        let sender = "192.0.2.1".parse().unwrap();
+        let mut place = old.take(sender, 1, Some(1)).unwrap();
+        place.move_to(&new);
+        assert_eq!((old.count(), new.count()), (0, 1));
+        place.move_to(&new);
+        drop(place);
+        assert_eq!((old.count(), new.count()), (0, 0));
+        old.take(sender, 1, Some(1)).unwrap();
+    }
+
     #[test]
     fn both_limits_hold_and_places_come_back() {
-        let connections = Arc::new(Connections::default());
+        let connections = connections();
         let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
         let first = connections.take(a, 2, Some(1)).unwrap();
         assert_eq!(connections.take(a, 2, Some(1)).unwrap_err(), Full::Sender);

@@ -5,21 +5,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use logd_core::framing;
-use metrics::{Counter, Gauge, counter, gauge};
+use logd_core::route::InputId;
+use metrics::{Counter, counter};
 use tracing::warn;
 
 use super::connections::Connections;
 use crate::config::{self, InputKind};
-use crate::pipeline::{SHAPES, Tally};
+use crate::output::file::HeldBack;
+use crate::pipeline::{Batch, Pipeline, SHAPES, Scratch, Tally};
 use crate::throttle::Throttle;
 
 /// How many senders' misbehaviour is logged in how long; every instance is counted.
 const WARNINGS_MAX: u32 = 5;
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// An input at work.
+/// An input at work, and what its configuration makes of messages: one is never seen without the other.
 pub(crate) struct Source {
     pub(crate) input: config::Input,
+    id: InputId,
+    pipeline: Arc<Pipeline>,
     pub(crate) connections: Arc<Connections>,
     pub(super) metrics: SourceMetrics,
     refusals: Throttle,
@@ -37,7 +41,6 @@ pub(super) struct SourceMetrics {
     refused_allow: Counter,
     refused_total: Counter,
     refused_sender: Counter,
-    pub(super) connections: Gauge,
     pub(super) accepted: Counter,
 }
 
@@ -63,14 +66,26 @@ impl Refusal {
 }
 
 impl Source {
-    pub(super) fn new(input: config::Input, connections: Arc<Connections>) -> Self {
+    pub(super) fn new(
+        input: config::Input,
+        id: InputId,
+        pipeline: Arc<Pipeline>,
+        connections: Arc<Connections>,
+    ) -> Self {
         Self {
             metrics: SourceMetrics::new(&input),
             input,
+            id,
+            pipeline,
             connections,
             refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
             framing_errors: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
         }
+    }
+
+    /// Begins a batch of what was read at one time.
+    pub(super) fn batch<'b>(&'b self, scratch: &'b mut Scratch, held_back: &'b mut HeldBack) -> Batch<'b> {
+        self.pipeline.batch(self.id, &self.input.name, scratch, held_back)
     }
 
     /// Whether a sender may send here.
@@ -155,11 +170,6 @@ impl SourceMetrics {
             refused_allow: refused(Refusal::Allow),
             refused_total: refused(Refusal::ConnectionsMax),
             refused_sender: refused(Refusal::ConnectionsPerSenderMax),
-            connections: if has_streams {
-                gauge!("logd_input_connections", "input" => name())
-            } else {
-                Gauge::noop()
-            },
             accepted: of_stream("logd_input_connections_total"),
         }
     }

@@ -9,11 +9,11 @@ use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use logd_core::framing::{Framer, Step};
 use logd_core::time::ZoneCache;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
@@ -23,7 +23,7 @@ use super::connections::{Full, Place};
 use super::source::{Refusal, Source};
 use crate::config::{InputKind, TcpSettings};
 use crate::output::file::HeldBack;
-use crate::pipeline::{Batch, Scratch};
+use crate::pipeline::Scratch;
 
 /// How much is read at a time.
 const READ_BYTES: usize = 64 << 10;
@@ -41,7 +41,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Accepts connections until it is stopped; then those that already wait.
 pub(super) async fn accept(
     listener: StdListener,
-    source: Arc<ArcSwap<Source>>,
+    source: watch::Receiver<Arc<Source>>,
     service: Arc<Service>,
     stop: CancellationToken,
 ) {
@@ -56,7 +56,7 @@ pub(super) async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => admit(stream, peer, source.load_full(), &service, &stop),
+            Ok((stream, peer)) => admit(stream, peer, &source, &service, &stop),
             Err(error) => {
                 // The errors of a connection that is gone already (accept(2)) pass at once; those of a system without
                 // descriptors or memory do not.
@@ -76,13 +76,21 @@ pub(super) async fn accept(
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            admit(stream, peer, source.load_full(), &service, &stop);
+            admit(stream, peer, &source, &service, &stop);
         }
     }
 }
 
 /// Starts the task of a connection, if there is a place for it.
-fn admit(stream: TcpStream, peer: SocketAddr, source: Arc<Source>, service: &Arc<Service>, stop: &CancellationToken) {
+fn admit(
+    stream: TcpStream,
+    peer: SocketAddr,
+    sources: &watch::Receiver<Arc<Source>>,
+    service: &Arc<Service>,
+    stop: &CancellationToken,
+) {
+    let mut sources = sources.clone();
+    let source = sources.borrow_and_update().clone();
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let InputKind::Tcp(settings) = &source.input.kind else {
         return;
@@ -95,7 +103,6 @@ fn admit(stream: TcpStream, peer: SocketAddr, source: Arc<Source>, service: &Arc
         debug!(%peer, %error, "no keepalive");
     }
     source.metrics.accepted.increment(1);
-    source.metrics.connections.increment(1.0);
     let connection = Connection {
         framer: Framer::new(settings.framing, source.input.message_bytes_max),
         incomplete: Vec::new(),
@@ -104,10 +111,11 @@ fn admit(stream: TcpStream, peer: SocketAddr, source: Arc<Source>, service: &Arc
         idle_timeout: settings.idle_timeout,
         stream,
         peer,
+        sources,
         source,
         service: service.clone(),
         stop: stop.clone(),
-        _place: place,
+        place,
     };
     service.tasks.spawn(connection.run());
 }
@@ -134,10 +142,12 @@ struct Connection {
     idle_timeout: Option<Duration>,
     stream: TcpStream,
     peer: SocketAddr,
+    /// The input that has the address in the running configuration, and in the one that was seen last.
+    sources: watch::Receiver<Arc<Source>>,
     source: Arc<Source>,
     service: Arc<Service>,
     stop: CancellationToken,
-    _place: Place,
+    place: Place,
 }
 
 /// What a read came to.
@@ -160,7 +170,6 @@ impl Connection {
         }
         self.deliver_incomplete();
         self.source.count_framing(self.peer.ip(), self.framer.take_counters());
-        self.source.metrics.connections.decrement(1.0);
     }
 
     async fn read_to_end(&mut self) {
@@ -181,25 +190,42 @@ impl Connection {
     }
 
     /// Whether there may be something to read, or to be drained; `false` if the sender was silent for too long.
-    async fn wait_until_readable(&self) -> bool {
-        let readable = async {
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                // An error is read like anything else.
-                _ = self.stream.readable() => {}
-            }
-        };
-        match self.idle_timeout {
-            Some(idle) => timeout(idle, readable).await.is_ok(),
-            None => {
-                readable.await;
-                true
+    async fn wait_until_readable(&mut self) -> bool {
+        loop {
+            let readable = async {
+                tokio::select! {
+                    biased;
+                    // An error is read like anything else.
+                    _ = self.stream.readable() => true,
+                    () = self.stop.cancelled() => true,
+                    // A sender that is silent for long does not keep a configuration alive that is gone.
+                    Ok(()) = self.sources.changed() => false,
+                }
+            };
+            let readable = match self.idle_timeout {
+                Some(idle) => timeout(idle, readable).await,
+                None => Ok(readable.await),
+            };
+            match readable {
+                Ok(true) => return true,
+                Ok(false) => self.follow(),
+                Err(_) => return false,
             }
         }
     }
 
+    /// Takes up the input, as the running configuration has it.
+    fn follow(&mut self) {
+        self.source = self.sources.borrow_and_update().clone();
+        self.place.move_to(&self.source.connections);
+        self.zone = ZoneCache::new(self.source.input.time_zone.clone());
+    }
+
     /// Reads what is there, once, and sends the frames in it on their way.
     fn read(&mut self) -> Read {
+        if self.sources.has_changed().unwrap_or(false) {
+            self.follow();
+        }
         Scratch::with(|scratch| {
             let mut buffer = if self.incomplete.len() > COPIED_BYTES_MAX {
                 std::mem::take(&mut self.incomplete)
@@ -259,8 +285,7 @@ impl Connection {
 
     /// Sends the frames of a buffer on their way, of which `new` bytes were not seen before; how many bytes they had.
     fn deliver(&mut self, buffer: &[u8], new: usize, scratch: &mut Scratch) -> usize {
-        let pipeline = self.service.pipeline.load();
-        let mut batch = pipeline.batch(&self.source.input.name, scratch, &mut self.held_back);
+        let mut batch = self.source.batch(scratch, &mut self.held_back);
         let mut at = 0;
         loop {
             match self.framer.next(&buffer[at..]) {
@@ -286,9 +311,8 @@ impl Connection {
         let Some(frame) = self.framer.finish(&incomplete) else {
             return;
         };
-        let pipeline = self.service.pipeline.load();
         let tally = Scratch::with(|scratch| {
-            let mut batch: Batch<'_> = pipeline.batch(&self.source.input.name, scratch, &mut self.held_back);
+            let mut batch = self.source.batch(scratch, &mut self.held_back);
             batch.message(frame.bytes, frame.truncated, self.peer, &mut self.zone);
             batch.finish()
         });

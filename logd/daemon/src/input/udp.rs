@@ -9,15 +9,15 @@ use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use jiff::tz::TimeZone;
+use ballast_shared::listen;
 use logd_core::time::ZoneCache;
-use metrics::counter;
+use metrics::{Counter, counter};
 use nix::sys::stat::fstat;
 use tokio::net::UdpSocket;
+use tokio::sync::watch;
 use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::Service;
 use super::source::{Refusal, Source};
@@ -36,83 +36,93 @@ const DROPS_EVERY: Duration = Duration::from_secs(10);
 /// Receives until it is stopped, and then what is still there.
 pub(super) async fn receive(
     socket: StdSocket,
-    source: Arc<ArcSwap<Source>>,
+    mut sources: watch::Receiver<Arc<Source>>,
     service: Arc<Service>,
     stop: CancellationToken,
 ) {
-    let drops = Drops::of(&socket, &source.load().input.name);
+    let source = sources.borrow_and_update().clone();
+    let mut drops = Drops::of(&socket, &source.input.name);
     let socket = match UdpSocket::from_std(socket) {
         Ok(socket) => socket,
         Err(error) => return error!(%error, "cannot receive"),
     };
     let mut receiver = Receiver {
-        source: source.load_full(),
-        sources: source,
-        zone: ZoneCache::new(TimeZone::UTC),
+        zone: ZoneCache::new(source.input.time_zone.clone()),
         held_back: HeldBack::default(),
-        service: service.clone(),
+        sources,
+        source,
     };
-    receiver.set_zone();
     let mut look = interval_at(Instant::now() + DROPS_EVERY, DROPS_EVERY);
     while !stop.is_cancelled() {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            () = service.store.room(&mut receiver.held_back) => {}
+        if receiver.sources.has_changed().unwrap_or(false) {
+            receiver.follow(&socket);
+            drops.count_for(&receiver.source.input.name);
         }
+        let readable = async {
+            service.store.room(&mut receiver.held_back).await;
+            socket.readable().await
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
+            // While there is no room too: that is when the kernel drops.
             _ = look.tick() => drops.look(),
-            readable = socket.readable() => {
+            readable = readable => {
                 if let Err(error) = readable {
                     debug!(%error, "udp socket");
                 }
                 receiver.take_batch(|buffer| socket.try_recv_from(buffer));
             }
+            Ok(()) = receiver.sources.changed() => receiver.sources.mark_changed(),
         }
         tokio::task::consume_budget().await;
     }
     // From the socket itself: the runtime learns with a delay that there is something, and now that would be too late.
-    if let Ok(socket) = socket.into_std() {
-        loop {
-            tokio::select! {
-                biased;
-                () = service.abandon.cancelled() => break,
-                () = service.store.room(&mut receiver.held_back) => {}
-            }
-            if receiver.take_batch(|buffer| socket.recv_from(buffer)) == 0 {
-                break;
-            }
-            tokio::task::consume_budget().await;
+    let Ok(socket) = socket.into_std() else { return };
+    loop {
+        tokio::select! {
+            biased;
+            () = service.abandon.cancelled() => break,
+            () = service.store.room(&mut receiver.held_back) => {}
         }
+        if receiver.take_batch(|buffer| socket.recv_from(buffer)) == 0 {
+            break;
+        }
+        tokio::task::consume_budget().await;
     }
+    // While there is the socket: the kernel's account ends with it.
     drops.look();
 }
 
 struct Receiver {
     zone: ZoneCache,
     held_back: HeldBack,
-    /// The input as the running configuration has it, and as it had it at the last batch.
-    sources: Arc<ArcSwap<Source>>,
+    /// The input that has the address in the running configuration, and in the one that was seen last.
+    sources: watch::Receiver<Arc<Source>>,
     source: Arc<Source>,
-    service: Arc<Service>,
 }
 
 impl Receiver {
+    /// Takes up the input, as the running configuration has it.
+    fn follow(&mut self, socket: &UdpSocket) {
+        let before = std::mem::replace(&mut self.source, self.sources.borrow_and_update().clone());
+        let input = &self.source.input;
+        self.zone = ZoneCache::new(input.time_zone.clone());
+        if input.receive_buffer_bytes != before.input.receive_buffer_bytes
+            && let Err(error) = listen::set_receive_buffer(socket, input.receive_buffer_bytes)
+        {
+            warn!(input = %input.name, %error, "the receive buffer stays as it was");
+        }
+    }
+
     /// Takes the datagrams that are there, up to a batch; how many there were.
     fn take_batch(&mut self, mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>) -> usize {
-        let source = self.sources.load();
-        if !Arc::ptr_eq(&source, &self.source) {
-            self.source = Arc::clone(&source);
-            self.set_zone();
-        }
-        let pipeline = self.service.pipeline.load();
+        let source = &*self.source;
         let max = source.input.message_bytes_max;
         Scratch::with(|scratch| {
             let mut buffer = std::mem::take(&mut scratch.read);
             buffer.resize(DATAGRAM_BYTES_MAX, 0);
-            let mut batch = pipeline.batch(&source.input.name, scratch, &mut self.held_back);
+            let mut batch = source.batch(scratch, &mut self.held_back);
             let (mut taken, mut bytes) = (0, 0);
             while taken < BATCH_MAX {
                 let (length, peer) = match receive(&mut buffer) {
@@ -139,16 +149,15 @@ impl Receiver {
             taken
         })
     }
-
-    fn set_zone(&mut self) {
-        self.zone = ZoneCache::new(self.source.input.time_zone.clone());
-    }
 }
 
 /// The kernel's account of what it dropped for a socket because nobody took it.
 struct Drops {
     inode: String,
-    counter: metrics::Counter,
+    address: String,
+    /// How much of it was counted already.
+    counted: u64,
+    counter: Counter,
 }
 
 impl Drops {
@@ -158,15 +167,34 @@ impl Drops {
             .map_or_else(|_| String::new(), |address| address.to_string());
         Self {
             inode: fstat(socket).map_or_else(|_| String::new(), |stat| stat.st_ino.to_string()),
-            counter: counter!("logd_input_kernel_drops_total", "input" => input.to_owned(), "address" => address),
+            counted: 0,
+            counter: Self::counter(&address, input),
+            address,
         }
     }
 
-    fn look(&self) {
+    fn counter(address: &str, input: &str) -> Counter {
+        counter!("logd_input_kernel_drops_total", "input" => input.to_owned(), "address" => address.to_owned())
+    }
+
+    /// What is dropped from now on is this input's.
+    fn count_for(&mut self, input: &str) {
+        self.look();
+        self.counter = Self::counter(&self.address, input);
+    }
+
+    fn look(&mut self) {
+        let new = self.new_ones();
+        self.counter.increment(new);
+    }
+
+    /// Those since the last look. The counter of an address outlives its socket, whose account begins at zero.
+    fn new_ones(&mut self) -> u64 {
         let tables = ["/proc/net/udp", "/proc/net/udp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-        if let Some(drops) = tables.iter().find_map(|table| drops_of(table, &self.inode)) {
-            self.counter.absolute(drops);
-        }
+        let Some(drops) = tables.iter().find_map(|table| drops_of(table, &self.inode)) else {
+            return 0;
+        };
+        drops.saturating_sub(std::mem::replace(&mut self.counted, drops))
     }
 }
 
@@ -195,5 +223,23 @@ mod tests {
         let socket = StdSocket::bind("127.0.0.1:0").unwrap();
         let inode = fstat(&socket).unwrap().st_ino.to_string();
         assert_eq!(drops_of(&fs::read_to_string("/proc/net/udp").unwrap(), &inode), Some(0));
+    }
+
+    #[test]
+    fn each_drop_is_counted_once() {
+        let socket = StdSocket::bind("127.0.0.1:0").unwrap();
+        listen::set_receive_buffer(&socket, Some(4096)).unwrap();
+        let mut drops = Drops::of(&socket, "net");
+        let mut total = 0;
+        for round in 1..=2 {
+            for _ in 0..100 {
+                socket.send_to(&[b'x'; 1024], socket.local_addr().unwrap()).unwrap();
+            }
+            let new = drops.new_ones();
+            assert!(0 < new && new <= 100, "round {round}: {new}");
+            total += new;
+            assert_eq!(drops.new_ones(), 0);
+        }
+        assert_eq!(total, drops.counted);
     }
 }

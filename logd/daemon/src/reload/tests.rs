@@ -18,6 +18,7 @@ use crate::output::file::{Store, StoreLimits};
 struct Running {
     directory: TempDir,
     address: SocketAddr,
+    input: &'static str,
     service: Arc<Service>,
     inputs: Inputs,
     fixed: Fixed,
@@ -29,7 +30,7 @@ impl Running {
         let directory = tempfile::tempdir().unwrap();
         // A port that was free a moment ago.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        write(&directory, address, rest);
+        write(&directory, "net", address, rest);
         let diagnostics = Diagnostics::new();
         let mut config = config::read(&directory.path().join("logd.toml"), &diagnostics).unwrap();
         let store = Arc::new(Store::new(StoreLimits {
@@ -51,6 +52,7 @@ impl Running {
             fixed: Fixed::of(&config),
             directory,
             address,
+            input: "net",
             service,
             inputs,
             supervisor,
@@ -58,7 +60,7 @@ impl Running {
     }
 
     async fn reload(&mut self, rest: &str) -> Result<(), ReloadError> {
-        write(&self.directory, self.address, rest);
+        write(&self.directory, self.input, self.address, rest);
         let path = self.directory.path().join("logd.toml");
         let (inputs, service) = (&mut self.inputs, &self.service);
         reload(
@@ -90,8 +92,8 @@ impl Running {
     }
 }
 
-fn write(directory: &TempDir, address: SocketAddr, rest: &str) {
-    let input = format!("[input.net.tcp]\nlisten = [\"{address}\"]\n");
+fn write(directory: &TempDir, input: &str, address: SocketAddr, rest: &str) {
+    let input = format!("[input.{input}.tcp]\nlisten = [\"{address}\"]\n");
     fs::write(directory.path().join("logd.toml"), format!("{rest}\n{input}")).unwrap();
 }
 
@@ -109,6 +111,31 @@ async fn connections_stay_and_their_next_messages_go_the_new_way() {
         (running.written("log/a").as_str(), running.written("log/b").as_str()),
         ("one\n", "two\n")
     );
+}
+
+#[tokio::test]
+async fn open_connections_belong_to_the_input_that_has_their_address_now() {
+    let rule = |input: &str| format!("{TO_A}\n[[rule]]\nfrom = [\"{input}\"]\nto = [\"log/{input}\"]\n");
+    let mut running = Running::start(&rule("net"));
+    let mut connection = TcpStream::connect(running.address).await.unwrap();
+    running.send(&mut connection, "one").await;
+    running.input = "renamed";
+    running.reload(&rule("renamed")).await.unwrap();
+    running.send(&mut connection, "two").await;
+    assert_eq!(
+        (
+            running.written("log/net").as_str(),
+            running.written("log/renamed").as_str()
+        ),
+        ("one\n", "two\n")
+    );
+    let status: Vec<_> = running
+        .inputs
+        .status()
+        .into_iter()
+        .map(|i| (i.name, i.connections))
+        .collect();
+    assert_eq!(status, [("renamed".to_owned(), 1)]);
 }
 
 #[tokio::test]
