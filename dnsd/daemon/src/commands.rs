@@ -15,11 +15,11 @@ use crate::zones::{LoadOutcome, load};
 /// `dnsd check`
 pub(crate) fn check(config: &Path) -> Exit {
     let diagnostics = Diagnostics::new();
-    let loaded = config::load(config, &diagnostics);
+    let checked = config::check(config, &diagnostics);
     if !diagnostics.is_empty() {
         eprint!("{diagnostics}");
     }
-    if loaded.is_some() { Exit::Ok } else { Exit::Config }
+    if checked.is_some() { Exit::Ok } else { Exit::Config }
 }
 
 /// `dnsd check-zone ORIGIN FILE`
@@ -125,12 +125,17 @@ fn print_report(report: &Map<String, Value>) -> Exit {
     for zone in list("removed") {
         println!("zone {}: removed", zone.as_str().unwrap_or_default());
     }
+    let unlisted = list("unlisted");
+    for group in &unlisted {
+        println!("{}", group.as_str().unwrap_or_default());
+    }
     let refused = list("refused");
     for zone in &refused {
         let text = |key: &str| zone[key].as_str().unwrap_or_default().to_owned();
         println!("zone {}: {}", text("zone"), text("message"));
     }
-    if refused.is_empty() { Exit::Ok } else { Exit::Config }
+    let all_is_served = refused.is_empty() && unlisted.is_empty();
+    if all_is_served { Exit::Ok } else { Exit::Config }
 }
 
 /// Asks the daemon that runs with this configuration; what it refuses is printed.

@@ -2,6 +2,7 @@
 //!
 //! [`load`] is the only way to a `Config`: after it no configuration error is possible any more.
 
+mod files;
 mod group;
 mod listen;
 mod resolve;
@@ -16,7 +17,7 @@ use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 use dnsd_core::name::Name;
 
-pub(crate) use group::GroupConfig;
+pub(crate) use group::{GroupConfig, Listing};
 pub(crate) use listen::ListenAddress;
 
 /// Where the configuration is when the command line doesn't say.
@@ -90,11 +91,23 @@ pub(crate) struct ZoneConfig {
 /// Reads a configuration. What is wrong with it, or worth a warning, is in `diagnostics` afterwards; `None` when it can't be
 /// run.
 pub(crate) fn load(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
+    let config = read(path, &mut spec::Spec::default(), diagnostics);
+    (!diagnostics.has_errors()).then_some(config)
+}
+
+/// The same for who wrote the file and runs nothing yet: what it names and isn't there is worth a warning, too. For the daemon
+/// that is no matter of the configuration: files come and go while it runs.
+pub(crate) fn check(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
     let mut spec = spec::Spec::default();
+    let config = read(path, &mut spec, diagnostics);
+    files::check(&spec, &config, diagnostics);
+    (!diagnostics.has_errors()).then_some(config)
+}
+
+fn read(path: &Path, spec: &mut spec::Spec, diagnostics: &Diagnostics) -> Config {
     ballast_shared::config::load(path, diagnostics, &mut |root| spec.read(root));
     let base_dir = path.parent().unwrap_or(Path::new(""));
-    let config = resolve::resolve(&spec, base_dir, diagnostics);
-    (!diagnostics.has_errors()).then_some(config)
+    resolve::resolve(spec, base_dir, diagnostics)
 }
 
 /// Where a daemon with this configuration is asked, whatever else the file says: a file that was broken since the daemon

@@ -117,7 +117,7 @@ pub(crate) fn zone_json(name: &Name, status: &ZoneStatus) -> Value {
         "group": status.group,
         "loadedAt": loaded_at.map(|since| since.as_secs()),
         "loadFailures": status.failures,
-        "errors": status.errors,
+        "errors": status.all_errors(),
         "warnings": status.warnings,
         "held": status.held.map(|loss| json!({
             "oldRecords": loss.old_records,
@@ -135,7 +135,12 @@ fn report_json(report: &Report) -> Map<String, Value> {
         .map(|(zone, message)| json!({ "zone": zone.to_string(), "message": message }))
         .collect();
     let removed: Vec<String> = report.removed.iter().map(ToString::to_string).collect();
-    object(json!({ "loaded": report.loaded, "removed": removed, "refused": refused }))
+    object(json!({
+        "loaded": report.loaded,
+        "removed": removed,
+        "refused": refused,
+        "unlisted": report.unlisted,
+    }))
 }
 
 fn no_such_zone(zone: &Name) -> CallError {

@@ -152,7 +152,7 @@ fn resolve_zone(spec: &ZoneSpec, names: &mut NamesSeen, diagnostics: &Diagnostic
     }
     Some(ZoneConfig {
         name,
-        file: spec.file.clone()?,
+        file: spec.file.as_ref()?.value.clone(),
         watch: spec.watch.unwrap_or(true),
     })
 }
@@ -227,35 +227,10 @@ fn resolve_group(spec: &GroupSpec, names: &mut NamesSeen, diagnostics: &Diagnost
             return None;
         }
     };
-    let group = GroupConfig {
+    Some(GroupConfig {
         name: spec.name.name.clone(),
         directory,
         affixes,
         watch: spec.watch.unwrap_or(true),
-    };
-    match group.zones() {
-        Ok(zones) => {
-            for (zone, file) in zones {
-                claim(zone, &file, files.span, names, diagnostics);
-            }
-        }
-        Err(error) => diagnostics.error(files.span, format!("{}: {error}", group.directory.display())),
-    }
-    Some(group)
-}
-
-/// Takes the name of a group's zone.
-fn claim(zone: Name, file: &Path, span: Span, names: &mut NamesSeen, diagnostics: &Diagnostics) {
-    if let Some(first) = names.zones.get(&zone) {
-        let first = diagnostics.place(*first);
-        diagnostics.error(
-            span,
-            format!(
-                "{} would be zone {zone}, which is configured at {first}",
-                file.display()
-            ),
-        );
-        return;
-    }
-    names.zones.insert(zone, span);
+    })
 }

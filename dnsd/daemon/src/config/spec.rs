@@ -45,7 +45,7 @@ pub(super) struct ControlSpec {
 #[derive(Debug)]
 pub(super) struct ZoneSpec {
     pub(super) name: Key,
-    pub(super) file: Option<PathBuf>,
+    pub(super) file: Option<Spanned<PathBuf>>,
     pub(super) watch: Option<bool>,
 }
 

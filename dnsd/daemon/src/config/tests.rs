@@ -25,10 +25,18 @@ impl Bench {
     }
 
     fn load(&self, text: &str) -> (Option<Config>, String) {
+        self.read_by(load, text)
+    }
+
+    fn check(&self, text: &str) -> (Option<Config>, String) {
+        self.read_by(check, text)
+    }
+
+    fn read_by(&self, read: fn(&Path, &Diagnostics) -> Option<Config>, text: &str) -> (Option<Config>, String) {
         let file = self.path().join("dnsd.toml");
         fs::write(&file, text).unwrap();
         let diagnostics = Diagnostics::new();
-        let config = load(&file, &diagnostics);
+        let config = read(&file, &diagnostics);
         let printed = diagnostics.to_string();
         (config, printed.replace(&format!("{}/", self.path().display()), ""))
     }
@@ -113,7 +121,7 @@ files = "zones/*.zone"
             zone("42.168.192.in-addr.arpa", "db.192.168.42", true)
         ]
     );
-    let zones = config.groups[0].zones().unwrap();
+    let zones = config.groups[0].list().unwrap().zones;
     assert_eq!(
         zones,
         [("example.org".parse().unwrap(), root.join("zones/example.org.zone"))]
@@ -174,22 +182,37 @@ fn rfc2317_a_share_of_a_network_is_written_by_its_name() {
 }
 
 #[test]
-fn a_group_does_not_take_the_name_of_another_zone() {
-    let printed = errors("[zone.\"example.net\".primary]\nfile = \"a\"\n[zones.g.primary]\nfiles = \"zones/*.zone\"\n");
-    assert_eq!(
-        printed,
-        "dnsd.toml:4:10: zones/example.net.zone would be zone example.net., which is configured at dnsd.toml:1:7\n    \
-         files = \"zones/*.zone\"\n             ^^^^^^^^^^^^\n"
-    );
+fn what_a_folder_has_is_no_error_of_the_configuration() {
+    let bench = Bench::new(&["example.net.zone", "one.test.zone", "ONE.test.zone", "a..b.zone"]);
+    let text = "[zone.\"example.net\".primary]\nfile = \"gone\"\n[zones.g.primary]\nfiles = \"zones/*.zone\"\n\
+                [zones.h.primary]\nfiles = \"gone/*.zone\"\n";
+    let (config, printed) = bench.load(text);
+    assert_eq!(printed, "");
+    assert_eq!(config.unwrap().groups.len(), 2);
 }
 
 #[test]
-fn a_group_whose_folder_is_not_there_is_an_error() {
-    let printed = errors("[zones.g.primary]\nfiles = \"gone/*.zone\"\n");
-    assert!(
-        printed.starts_with("dnsd.toml:2:10: gone: No such file or directory"),
-        "{printed}"
+fn a_check_warns_of_files_that_are_not_read() {
+    let bench = Bench::new(&["example.net.zone", "one.test.zone", "ONE.test.zone", "a..b.zone"]);
+    let (config, printed) = bench.check(
+        "[zone.\"example.net\".primary]\nfile = \"gone\"\n[zone.\"b\".primary]\nfile = \"zones\"\n\
+         [zones.g.primary]\nfiles = \"zones/*.zone\"\n[zones.h.primary]\nfiles = \"gone/*.zone\"\n",
     );
+    assert!(config.is_some(), "{printed}");
+    let pattern = "    files = \"zones/*.zone\"\n             ^^^^^^^^^^^^\n";
+    let expected = [
+        "dnsd.toml:2:9: warning: gone: No such file or directory (os error 2)\n    file = \"gone\"\n            ^^^^\n",
+        "dnsd.toml:4:9: warning: zones: is a directory\n    file = \"zones\"\n            ^^^^^\n",
+        &format!(
+            "dnsd.toml:6:10: warning: zones/example.net.zone is not read: it would be the same zone as gone\n{pattern}"
+        ),
+        &format!(
+            "dnsd.toml:6:10: warning: zones/ONE.test.zone is not read: it would be the same zone as zones/one.test.zone\n{pattern}"
+        ),
+        &format!("dnsd.toml:6:10: warning: zones/a..b.zone is not read: not named for a zone: empty label\n{pattern}"),
+        "dnsd.toml:8:10: warning: gone: No such file or directory (os error 2)\n    files = \"gone/*.zone\"\n             ^^^^^^^^^^^\n",
+    ];
+    assert_eq!(printed, expected.join("\n"));
 }
 
 #[test]

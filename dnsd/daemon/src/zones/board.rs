@@ -60,6 +60,8 @@ pub(crate) struct ZoneStatus {
     pub(crate) held: Option<Loss>,
     /// Its file is gone: `reload --accept` removes the zone.
     pub(crate) file_is_gone: bool,
+    /// Files that would be this zone, too, and are not read.
+    pub(crate) rivals: Vec<PathBuf>,
 }
 
 impl ZoneStatus {
@@ -77,7 +79,24 @@ impl ZoneStatus {
             warnings: Vec::new(),
             held: None,
             file_is_gone: false,
+            rivals: Vec::new(),
         }
+    }
+
+    /// The rivals, a line each.
+    pub(crate) fn rival_texts(&self) -> Vec<String> {
+        let text = |rival: &PathBuf| {
+            let (rival, file) = (rival.display(), self.file.display());
+            format!("{rival} is not read: it would be this zone, too, which is read from {file}")
+        };
+        self.rivals.iter().map(text).collect()
+    }
+
+    /// All that keeps files from being served, a line each.
+    pub(crate) fn all_errors(&self) -> Vec<String> {
+        let mut errors = self.errors.clone();
+        errors.extend(self.rival_texts());
+        errors
     }
 }
 

@@ -7,6 +7,7 @@
 mod apply;
 mod edits;
 mod entry;
+mod groups;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 use dnsd_core::name::Name;
 use dnsd_core::zone::Zone;
 use dnsd_core::zones::Zones;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::board::{Board, ServedFrom};
 use super::debounce::{Change, Debounce};
@@ -32,6 +33,7 @@ use super::watcher::Watcher;
 use crate::config::{GroupConfig, ZoneConfig};
 use crate::server::Shared;
 use entry::Entry;
+use groups::Groups;
 
 /// Loads of one zone in a row while its file changes under the reader, before the writer is given time.
 const LOADS_IN_A_ROW_MAX: usize = 3;
@@ -81,7 +83,7 @@ pub(crate) struct Keeper {
     board: Arc<Board>,
     last_good: LastGood,
     entries: BTreeMap<Name, Entry>,
-    groups: Vec<GroupConfig>,
+    groups: Groups,
     base_dir: PathBuf,
     threads: usize,
     watcher: Watcher<Key>,
@@ -108,7 +110,7 @@ impl Keeper {
             board,
             last_good,
             entries: BTreeMap::new(),
-            groups: Vec::new(),
+            groups: Groups::default(),
             base_dir: PathBuf::new(),
             threads: 1,
             watcher,
@@ -158,9 +160,8 @@ impl Keeper {
     /// `None` for a zone that isn't there.
     fn reload(&mut self, name: &Name, accept: bool) -> Option<LoadOutcome> {
         let entry = self.entries.get(name)?;
-        if accept && entry.group.is_some() && !entry.file.exists() {
-            self.remove(name);
-            self.publish_all();
+        if accept && entry.group.is_some() && entry.file_is_gone() {
+            self.remove_all(std::slice::from_ref(name));
             return Some(LoadOutcome::Removed);
         }
         self.load(std::slice::from_ref(name), accept).pop()
@@ -181,30 +182,14 @@ impl Keeper {
                     shown(&due.zone)
                 );
             }
-            self.enter_new(&due.zone);
+            self.enter_new(&due.zone, now);
         }
         let names = due.into_iter().map(|due| due.zone);
-        let known: Vec<Name> = names.filter(|name| self.entries.contains_key(name)).collect();
+        let (fleeting, known): (Vec<Name>, Vec<Name>) = names
+            .filter(|name| self.entries.contains_key(name))
+            .partition(|name| self.entries[name].was_fleeting(now));
+        self.remove_all(&fleeting);
         self.load(&known, false);
-    }
-
-    /// A file that is new in a group's folder is a new zone.
-    fn enter_new(&mut self, name: &Name) {
-        if self.entries.contains_key(name) {
-            return;
-        }
-        for group in &self.groups {
-            let found = group
-                .zones()
-                .unwrap_or_default()
-                .into_iter()
-                .find(|(zone, _)| zone == name);
-            if let Some((_, file)) = found {
-                info!("zone {}: new in the group {}", shown(name), group.name);
-                self.entries.insert(name.clone(), Entry::of_group(group, file));
-                return;
-            }
-        }
     }
 
     /// Loads zones, settles what becomes of each, and swaps all that changed in one step.

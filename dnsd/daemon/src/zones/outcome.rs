@@ -148,6 +148,8 @@ pub(crate) struct Report {
     pub(crate) refused: Vec<(Name, String)>,
     /// Zones that are no more.
     pub(crate) removed: Vec<Name>,
+    /// Groups whose folder can't be listed, and why, a line each: their zones stay as they are.
+    pub(crate) unlisted: Vec<String>,
 }
 
 impl Report {
@@ -162,6 +164,7 @@ impl Report {
             loaded: outcomes.iter().filter(|outcome| outcome.is_served()).count(),
             refused,
             removed,
+            unlisted: Vec::new(),
         }
     }
 }

@@ -4,51 +4,71 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use dnsd_core::name::Name;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::super::outcome::{LoadOutcome, Report};
 use super::super::shown;
 use super::entry::Entry;
 use super::{Keeper, Key, Plan};
-use crate::config::ZoneConfig;
+use crate::config::{GroupConfig, ZoneConfig};
 
 impl Keeper {
     pub(super) fn apply(&mut self, plan: Plan) -> Report {
         self.base_dir = plan.base_dir;
         self.threads = plan.threads;
-        for group in std::mem::replace(&mut self.groups, plan.groups) {
-            if !self.groups.iter().any(|kept| kept.name == group.name) {
-                self.watcher.forget(&Key::Group(group.name));
-            }
+        for group in self.groups.replace(plan.groups) {
+            self.watcher.forget(&Key::Group(group.name));
         }
         let wanted = self.wanted(plan.zones);
         let removed = self.remove_unwanted(&wanted, plan.accept);
         let (to_load, being_written) = self.take_over(wanted, plan.accept);
         let mut outcomes = self.load(&to_load, plan.accept);
-        for group in self.groups.clone() {
-            self.watch_group(&group);
+        let groups: Vec<GroupConfig> = self.groups.iter().cloned().collect();
+        for group in &groups {
+            self.watch_group(group);
         }
+        self.groups.forget_old(&self.entries);
         let has_all_events = self.watcher.has_all_events();
         self.next_sweep_at = Instant::now() + self.sweep_period(has_all_events);
         outcomes.extend(being_written.iter().map(|_| LoadOutcome::Changing));
-        Report::new(&[to_load, being_written].concat(), &outcomes, removed)
+        let mut report = Report::new(&[to_load, being_written].concat(), &outcomes, removed);
+        for (name, entry) in &self.entries {
+            let rivals = entry.status.rival_texts().into_iter();
+            report.refused.extend(rivals.map(|text| (name.clone(), text)));
+        }
+        report.unlisted = self.groups.unlisted();
+        report
     }
 
-    /// The zones that there are to be: those of the groups' files, and those with a table of their own.
-    fn wanted(&self, zones: Vec<ZoneConfig>) -> BTreeMap<Name, Entry> {
-        let mut wanted = BTreeMap::new();
-        for group in &self.groups {
-            match group.zones() {
-                Ok(zones) => wanted.extend(
-                    zones
-                        .into_iter()
-                        .map(|(name, file)| (name, Entry::of_group(group, file))),
-                ),
-                Err(error) => error!(%error, "group {}: {} can't be listed", group.name, group.directory.display()),
+    /// The zones that there are to be: those with a table of their own, and those of the groups' files.
+    fn wanted(&mut self, zones: Vec<ZoneConfig>) -> BTreeMap<Name, Entry> {
+        let mut wanted: BTreeMap<Name, Entry> = zones.into_iter().map(Entry::single).collect();
+        let groups: Vec<GroupConfig> = self.groups.iter().cloned().collect();
+        for group in &groups {
+            for (name, file) in self.groups.list(group).unwrap_or_default().zones {
+                self.claim(&mut wanted, name, Entry::of_group(group, file));
             }
         }
-        wanted.extend(zones.into_iter().map(Entry::single));
         wanted
+    }
+
+    /// A file claims a zone's name. A table has it before any file, then the file that the zone is read from now: a second
+    /// one that turns up changes nothing.
+    fn claim(&self, wanted: &mut BTreeMap<Name, Entry>, name: Name, new: Entry) {
+        let Some(first) = wanted.get_mut(&name) else {
+            wanted.insert(name, new);
+            return;
+        };
+        let mut rival = new.file.clone();
+        let is_read_now = self.entries.get(&name).is_some_and(|entry| entry.file == rival);
+        if first.group.is_some() && is_read_now {
+            let before = std::mem::replace(first, new);
+            first.status.rivals = before.status.rivals;
+            rival = before.file;
+        }
+        if rival != first.file {
+            first.status.rivals.push(rival);
+        }
     }
 
     /// Enters new zones, brings those that are there up to date, and says which are to be loaded, and which would be but
@@ -56,12 +76,14 @@ impl Keeper {
     fn take_over(&mut self, wanted: BTreeMap<Name, Entry>, accept: bool) -> (Vec<Name>, Vec<Name>) {
         let mut to_load = Vec::new();
         let mut being_written = Vec::new();
-        for (name, new) in wanted {
+        for (name, mut new) in wanted {
+            let rivals = std::mem::take(&mut new.status.rivals);
             let Some(old) = self.entries.get_mut(&name) else {
                 if new.group.is_some() && self.debounce.is_being_written(&name) {
                     being_written.push(name);
                     continue;
                 }
+                new.set_rivals(&name, rivals);
                 self.entries.insert(name.clone(), new);
                 to_load.push(name);
                 continue;
@@ -75,6 +97,9 @@ impl Keeper {
             old.status.file.clone_from(&old.file);
             old.group = new.group;
             old.status.group.clone_from(&old.group);
+            old.appeared_at = None;
+            old.set_rivals(&name, rivals);
+            self.board.set(&name, old.status.clone());
             if is_other_file {
                 to_load.push(name);
             } else if self.debounce.is_being_written(&name) {
@@ -87,15 +112,19 @@ impl Keeper {
     }
 
     /// Removes zones that the configuration has no more. Those whose file was deleted from a group's folder go only when
-    /// that is accepted: a folder that isn't mounted looks the same.
+    /// that is accepted: a folder that isn't mounted looks the same. Those of a folder that can't be listed never go.
     fn remove_unwanted(&mut self, wanted: &BTreeMap<Name, Entry>, accept: bool) -> Vec<Name> {
         let mut removed = Vec::new();
         for (name, entry) in &mut self.entries {
             if wanted.contains_key(name) {
                 continue;
             }
-            let file_was_deleted = self.groups.iter().any(|group| group.is_file_of(name, &entry.file));
-            if file_was_deleted && !accept {
+            let group = self.groups.of_file(name, &entry.file);
+            if group.is_some_and(|group| self.groups.is_unlisted(group)) {
+                // Whether its file is there can't be told.
+                continue;
+            }
+            if group.is_some() && !accept {
                 warn!(
                     "zone {}: its file {} is gone; it is served until `dnsd reload --accept`",
                     shown(name),
@@ -107,16 +136,20 @@ impl Keeper {
                 removed.push(name.clone());
             }
         }
-        for name in &removed {
-            self.remove(name);
-        }
-        if !removed.is_empty() {
-            self.publish_all();
-        }
+        self.remove_all(&removed);
         removed
     }
 
-    pub(super) fn remove(&mut self, name: &Name) {
+    pub(super) fn remove_all(&mut self, names: &[Name]) {
+        for name in names {
+            self.remove(name);
+        }
+        if !names.is_empty() {
+            self.publish_all();
+        }
+    }
+
+    fn remove(&mut self, name: &Name) {
         info!("zone {}: removed", shown(name));
         self.entries.remove(name);
         self.watcher.forget(&Key::Zone(name.clone()));

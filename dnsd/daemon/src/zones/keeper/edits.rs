@@ -44,16 +44,13 @@ impl Keeper {
     }
 
     fn handle_group_event(&mut self, name: &str, path: &Path, change: Change, now: Instant) {
-        let Some(group) = self.groups.iter().find(|group| group.name == name).cloned() else {
+        let Some(group) = self.groups.by_name(name).cloned() else {
             return;
         };
-        let file_name = path.file_name().and_then(|file| file.to_str());
-        if let Some(zone) = file_name.and_then(|file| group.zone_of(file)) {
-            // A zone that is there hears of its own files.
-            if !self.entries.contains_key(&zone) && path.is_file() {
-                self.debounce.changed(zone, path.to_owned(), change, now);
-            }
-        } else if deciding_entries(&group.directory).iter().any(|entry| entry == path) {
+        if self.handle_group_file(&group, path, change, now) {
+            return;
+        }
+        if deciding_entries(&group.directory).iter().any(|entry| entry == path) {
             // A link on the way to the folder was switched: any file may be another.
             self.watch_group(&group);
             self.next_sweep_at = now;
@@ -103,18 +100,12 @@ impl Keeper {
                 }
             }
         }
-        for group in self.groups.iter().filter(|group| group.watch) {
-            for (name, file) in group.zones().unwrap_or_default() {
-                if !self.entries.contains_key(&name) && !self.debounce.is_waiting(&name) {
-                    self.debounce.changed(name, file, Change::Modified, now);
-                }
-            }
-        }
+        self.sweep_groups(now);
         self.next_sweep_at = now + self.sweep_period(has_all_events);
     }
 
     pub(super) fn sweep_period(&self, has_all_events: bool) -> Duration {
-        if has_all_events {
+        if has_all_events && !self.groups.has_unlisted() {
             SWEEP_WITH_EVENTS
         } else if self.debounce.next_due_at().is_some() {
             SWEEP_WHILE_EDITED

@@ -1,15 +1,23 @@
 //! A zone, as the keeper knows it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dnsd_core::name::Name;
 use dnsd_core::zone::Zone;
 use dnsd_core::zones::ZoneState;
+use tracing::error;
 
 use super::super::board::ZoneStatus;
 use super::super::load::ReadFile;
+use super::super::shown;
 use crate::config::{GroupConfig, ZoneConfig};
+
+/// A file that was there for less than this was no zone's, but what a program left for a moment on its way to another name.
+const FLEETING_MAX: Duration = Duration::from_secs(60);
+/// More files for one zone than this are not told: who mends that looks into the folder.
+const RIVALS_MAX: usize = 20;
 
 /// What is known of one zone beside its name.
 pub(super) struct Entry {
@@ -20,6 +28,8 @@ pub(super) struct Entry {
     /// The files of the last load, as they were last seen.
     pub(super) seen: Vec<ReadFile>,
     pub(super) status: ZoneStatus,
+    /// When it came by a new file of its group, until a reload has listed that.
+    pub(super) appeared_at: Option<Instant>,
 }
 
 impl Entry {
@@ -41,6 +51,7 @@ impl Entry {
             group,
             served: None,
             seen: Vec::new(),
+            appeared_at: None,
         }
     }
 
@@ -55,5 +66,39 @@ impl Entry {
     pub(super) fn needs_load(&self, accept: bool) -> bool {
         let unread = self.seen.is_empty() || !self.status.errors.is_empty();
         unread || (accept && self.status.held.is_some()) || self.seen.iter().any(|file| !file.is_unchanged())
+    }
+
+    /// Notes the files that would be this zone, too, and no others.
+    pub(super) fn set_rivals(&mut self, name: &Name, files: Vec<PathBuf>) {
+        self.status.rivals.retain(|rival| files.contains(rival));
+        for file in files {
+            self.add_rival(name, file);
+        }
+    }
+
+    /// Notes a file that would be this zone, too; whether it is a new one.
+    pub(super) fn add_rival(&mut self, name: &Name, file: PathBuf) -> bool {
+        let rivals = &mut self.status.rivals;
+        if rivals.len() >= RIVALS_MAX || rivals.contains(&file) {
+            return false;
+        }
+        rivals.push(file);
+        let texts = self.status.rival_texts();
+        error!("zone {}: {}", shown(name), texts.last().map_or("", String::as_str));
+        true
+    }
+
+    /// Whether it came by a file that was only there for a moment. A folder that is gone says nothing of its files.
+    pub(super) fn was_fleeting(&self, now: Instant) -> bool {
+        let is_new = self
+            .appeared_at
+            .is_some_and(|at| now.saturating_duration_since(at) < FLEETING_MAX);
+        let folder_is_there = || self.file.parent().is_some_and(Path::is_dir);
+        is_new && self.file_is_gone() && folder_is_there()
+    }
+
+    /// Whether it is certain that its file is not there: one that can't be looked at may be.
+    pub(super) fn file_is_gone(&self) -> bool {
+        matches!(self.file.try_exists(), Ok(false))
     }
 }

@@ -13,6 +13,8 @@ use super::super::test_zone::zone;
 use super::*;
 use crate::config;
 
+mod folders;
+
 /// Enough for any machine: a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -1,0 +1,234 @@
+//! The groups, as the keeper knows them: what their folders have, and what is wrong with that.
+//!
+//! A folder is data, not configuration: nothing in it keeps the daemon from running. One that can't be listed is tried again,
+//! and costs none of its zones; a file that would be a zone which another file is already is left aside and told.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use dnsd_core::name::{Name, NameError};
+use tracing::{error, info, warn};
+
+use super::super::debounce::Change;
+use super::super::shown;
+use super::Keeper;
+use super::entry::Entry;
+use crate::config::{GroupConfig, Listing};
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Groups {
+    configs: Vec<GroupConfig>,
+    /// Why a group's folder couldn't be listed the last time, by the group's name.
+    unlisted: BTreeMap<String, String>,
+    /// Files without a zone's name that were warned of.
+    nameless: HashSet<PathBuf>,
+    /// New files that wait to be quiet, with their groups' names.
+    newcomers: HashMap<Name, Vec<(String, PathBuf)>>,
+}
+
+impl Groups {
+    /// Takes over other groups, and says which are no more.
+    pub(super) fn replace(&mut self, configs: Vec<GroupConfig>) -> Vec<GroupConfig> {
+        let mut gone = std::mem::replace(&mut self.configs, configs);
+        gone.retain(|old| !self.configs.iter().any(|kept| kept.name == old.name));
+        for group in &gone {
+            self.unlisted.remove(&group.name);
+        }
+        gone
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &GroupConfig> {
+        self.configs.iter()
+    }
+
+    pub(super) fn by_name(&self, name: &str) -> Option<&GroupConfig> {
+        self.configs.iter().find(|group| group.name == name)
+    }
+
+    /// The group that a zone's file, there or not, is of.
+    pub(super) fn of_file(&self, zone: &Name, file: &Path) -> Option<&GroupConfig> {
+        self.configs.iter().find(|group| group.is_file_of(zone, file))
+    }
+
+    /// Whether the last try to list a group's folder failed.
+    pub(super) fn is_unlisted(&self, group: &GroupConfig) -> bool {
+        self.unlisted.contains_key(&group.name)
+    }
+
+    /// Whether there is a folder to be tried again.
+    pub(super) fn has_unlisted(&self) -> bool {
+        !self.unlisted.is_empty()
+    }
+
+    /// What can't be listed and why, a line for each group.
+    pub(super) fn unlisted(&self) -> Vec<String> {
+        self.unlisted
+            .iter()
+            .map(|(group, cause)| format!("group {group}: {cause}"))
+            .collect()
+    }
+
+    /// What a group's folder has; `None` when it can't be listed, which is told once, as are files without a zone's name.
+    pub(super) fn list(&mut self, group: &GroupConfig) -> Option<Listing> {
+        match group.list() {
+            Ok(listing) => {
+                if self.unlisted.remove(&group.name).is_some() {
+                    info!(
+                        "group {}: {} can be listed again",
+                        group.name,
+                        group.directory.display()
+                    );
+                }
+                for (file, cause) in &listing.nameless {
+                    self.warn_of_nameless(file, *cause);
+                }
+                Some(listing)
+            }
+            Err(cause) => {
+                let text = format!("{} can't be listed: {cause}", group.directory.display());
+                if self.unlisted.get(&group.name) != Some(&text) {
+                    error!("group {}: {text}; its zones stay as they are", group.name);
+                    self.unlisted.insert(group.name.clone(), text);
+                }
+                None
+            }
+        }
+    }
+
+    fn warn_of_nameless(&mut self, file: &Path, cause: NameError) {
+        if self.nameless.insert(file.to_owned()) {
+            warn!("{} is not read: not named for a zone: {cause}", file.display());
+        }
+    }
+
+    /// Lets go of what is known of files that are gone, or are zones by now.
+    pub(super) fn forget_old(&mut self, entries: &BTreeMap<Name, Entry>) {
+        self.nameless.retain(|file| file.exists());
+        self.newcomers.retain(|name, _| !entries.contains_key(name));
+    }
+
+    /// The files that a new zone could be read from, with their groups, the one that has the name first.
+    fn take_newcomers(&mut self, name: &Name) -> Vec<(GroupConfig, PathBuf)> {
+        let found = self.newcomers.remove(name).unwrap_or_default();
+        let mut files: Vec<(usize, Reverse<PathBuf>)> = found
+            .into_iter()
+            .filter_map(|(group, file)| {
+                let number = self.configs.iter().position(|config| config.name == group)?;
+                let is_still = self.configs[number].is_file_of(name, &file) && file.is_file();
+                is_still.then_some((number, Reverse(file)))
+            })
+            .collect();
+        files.sort();
+        files
+            .into_iter()
+            .map(|(group, Reverse(file))| (self.configs[group].clone(), file))
+            .collect()
+    }
+}
+
+impl Keeper {
+    /// Something happened to a file in a group's folder; whether that was all it can mean.
+    pub(super) fn handle_group_file(&mut self, group: &GroupConfig, path: &Path, change: Change, now: Instant) -> bool {
+        let Some(file_name) = path.file_name() else {
+            return false;
+        };
+        // Events name the folder as it is behind all links.
+        let file = group.directory.join(file_name);
+        match group.zone_at(&file) {
+            Some(Ok(zone)) if file.is_file() => {
+                self.found(group, zone, file, Some(change), now);
+                true
+            }
+            Some(Err(cause)) if file.is_file() => {
+                self.groups.warn_of_nameless(&file, cause);
+                true
+            }
+            Some(Ok(zone)) => {
+                self.drop_rival(&zone, &file);
+                false
+            }
+            Some(Err(_)) | None => false,
+        }
+    }
+
+    /// Looks into the groups' folders for what gave no event.
+    pub(super) fn sweep_groups(&mut self, now: Instant) {
+        let watched: Vec<GroupConfig> = self.groups.iter().filter(|group| group.watch).cloned().collect();
+        for group in &watched {
+            let was_unlisted = self.groups.is_unlisted(group);
+            let Some(listing) = self.groups.list(group) else {
+                continue;
+            };
+            if was_unlisted {
+                self.watch_group(group);
+            }
+            for (zone, file) in listing.zones {
+                self.found(group, zone, file, None, now);
+            }
+        }
+        let with_rivals = self.entries.iter().filter(|(_, entry)| !entry.status.rivals.is_empty());
+        let gone: Vec<(Name, PathBuf)> = with_rivals
+            .flat_map(|(name, entry)| entry.status.rivals.iter().map(|file| (name.clone(), file.clone())))
+            .filter(|(_, file)| !file.exists())
+            .collect();
+        for (name, file) in gone {
+            self.drop_rival(&name, &file);
+        }
+        self.groups.forget_old(&self.entries);
+    }
+
+    /// There is a file of a group: a new zone's, the one that a zone is read from, or another for the same zone. Without a
+    /// change it was found by looking.
+    fn found(&mut self, group: &GroupConfig, zone: Name, file: PathBuf, change: Option<Change>, now: Instant) {
+        match self.entries.get_mut(&zone) {
+            // It hears of its own files.
+            Some(entry) if entry.file == file => {}
+            Some(entry) => {
+                if entry.add_rival(&zone, file) {
+                    self.board.set(&zone, entry.status.clone());
+                }
+            }
+            None => {
+                let files = self.groups.newcomers.entry(zone.clone()).or_default();
+                let newcomer = (group.name.clone(), file.clone());
+                if !files.contains(&newcomer) {
+                    files.push(newcomer);
+                }
+                match change {
+                    Some(change) => self.debounce.changed(zone, file, change, now),
+                    // What is found once more while it waits has not changed again.
+                    None if self.debounce.is_waiting(&zone) => {}
+                    None => self.debounce.changed(zone, file, Change::Modified, now),
+                }
+            }
+        }
+    }
+
+    fn drop_rival(&mut self, zone: &Name, file: &Path) {
+        if let Some(entry) = self.entries.get_mut(zone)
+            && entry.status.rivals.iter().any(|rival| rival == file)
+        {
+            entry.status.rivals.retain(|rival| rival != file);
+            self.board.set(zone, entry.status.clone());
+        }
+    }
+
+    /// A file that is new in a group's folder is a new zone.
+    pub(super) fn enter_new(&mut self, name: &Name, now: Instant) {
+        if self.entries.contains_key(name) {
+            return;
+        }
+        let mut files = self.groups.take_newcomers(name).into_iter();
+        let Some((group, file)) = files.next() else { return };
+        info!("zone {}: new in the group {}", shown(name), group.name);
+        let mut entry = Entry::of_group(&group, file);
+        entry.appeared_at = Some(now);
+        for (_, rival) in files {
+            entry.add_rival(name, rival);
+        }
+        self.entries.insert(name.clone(), entry);
+    }
+}
