@@ -23,7 +23,7 @@ use metrics::{Counter, counter};
 pub(crate) use scratch::Scratch;
 
 use crate::config::Config;
-use crate::output::file::{Appended, FileOutput, HeldBack, Store};
+use crate::output::file::{Appended, FileOutput, HeldBack, Owner, Store};
 
 /// What one configuration makes of messages.
 pub(crate) struct Pipeline {
@@ -37,7 +37,7 @@ pub(crate) struct Pipeline {
 
 /// An output, and what is rendered for it.
 struct Destination {
-    output: Arc<FileOutput>,
+    owner: Owner,
     path: PathTemplate,
     format: Template,
 }
@@ -52,13 +52,17 @@ struct PipelineMetrics {
 impl Pipeline {
     /// The pipeline of a configuration; outputs that `known` has with the same settings go on as they are.
     pub(crate) fn new(config: &mut Config, store: Arc<Store>, known: impl Fn(&str) -> Option<Arc<FileOutput>>) -> Self {
+        let generation = store.next_generation();
         let destinations = config
             .outputs
             .drain(..)
             .map(|output| Destination {
-                output: known(&output.name)
-                    .filter(|known| *known.settings() == output.settings)
-                    .unwrap_or_else(|| Arc::new(FileOutput::new(&output.name, output.settings))),
+                owner: Owner {
+                    output: known(&output.name)
+                        .filter(|known| *known.settings() == output.settings)
+                        .unwrap_or_else(|| Arc::new(FileOutput::new(&output.name, output.settings))),
+                    generation,
+                },
                 path: output.path,
                 format: output.format,
             })
@@ -79,7 +83,7 @@ impl Pipeline {
 
     /// Its outputs.
     pub(crate) fn outputs(&self) -> impl Iterator<Item = &Arc<FileOutput>> {
-        self.destinations.iter().map(|destination| &destination.output)
+        self.destinations.iter().map(|destination| &destination.owner.output)
     }
 
     /// The output of this name.
@@ -183,11 +187,12 @@ impl Batch<'_> {
             let mut hit = true;
             loop {
                 let file = files.find(output, path, || {
-                    let (file, known) = pipeline.store.file(path, destination.trusted(), &destination.output);
+                    let (file, known) = pipeline.store.file(path, destination.trusted(), &destination.owner);
                     hit = known;
                     file
                 });
-                match file.append(&pipeline.store, |line| render_line(&destination.format, &context, line)) {
+                let render = |line: &mut Vec<u8>| render_line(&destination.format, &context, line);
+                match file.append(&pipeline.store, &destination.owner, render) {
                     Appended::Gone => files.forget(output),
                     Appended::Buffered | Appended::Dropped => {
                         held_back.note(file);

@@ -12,6 +12,7 @@
 //! not the control socket, `/metrics` and signals, which are served by a runtime of their own (see [`crate::daemon`]).
 
 mod budget;
+mod drain;
 mod flusher;
 mod log_file;
 mod open;
@@ -24,7 +25,7 @@ mod trouble;
 
 pub(crate) use flusher::Flusher;
 pub(crate) use log_file::{Appended, LogFile};
-pub(crate) use output::{FileOutput, FileSettings, Sync, WhenFull};
+pub(crate) use output::{FileOutput, FileSettings, Owner, Sync, WhenFull};
 pub(crate) use store::{HeldBack, Store, StoreLimits};
 
 /// A buffer this long is written at once: beyond 64 KiB a write costs no less per line.

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -15,7 +15,6 @@ use super::store::{SWEEP, Store};
 /// The running thread.
 pub(crate) struct Flusher {
     store: Arc<Store>,
-    thread: JoinHandle<()>,
 }
 
 impl Flusher {
@@ -23,19 +22,17 @@ impl Flusher {
     pub(crate) fn start(store: Arc<Store>) -> io::Result<(Self, oneshot::Receiver<()>)> {
         let (ended, end) = oneshot::channel::<()>();
         let of_thread = store.clone();
-        let thread = thread::Builder::new().name("flusher".into()).spawn(move || {
+        thread::Builder::new().name("flusher".into()).spawn(move || {
             // Dropped with the thread's stack, however it ends.
             let _ended = ended;
             run(&of_thread);
         })?;
-        Ok((Self { store, thread }, end))
+        Ok((Self { store }, end))
     }
 
-    /// Ends it and waits until it has.
+    /// Ends it once it has done what it is at. That is not waited for: it may be a write that never returns.
     pub(crate) fn stop(self) {
         self.store.schedule().stop();
-        // A panic was told through the receiver.
-        let _ = self.thread.join();
     }
 }
 
@@ -45,7 +42,8 @@ fn run(store: &Store) {
         match store.schedule().next(sweep_at) {
             Next::Due(file, Task::Flush) => file.flush(store),
             Next::Due(file, Task::Retry { after }) => file.retry(store, after),
-            Next::Due(file, Task::Sync) => file.sync(),
+            Next::Due(file, Task::Sync) => file.sync(store),
+            Next::Due(file, Task::Close) => file.close_when_free(store),
             Next::Relieve => store.relieve(),
             Next::Sweep => {
                 store.sweep();

@@ -7,7 +7,7 @@
 
 mod writing;
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 
 use super::WRITE_BYTES;
 use super::open::Opened;
-use super::output::{FileOutput, WhenFull};
+use super::output::{FileOutput, Owner, WhenFull};
 use super::path::FilePath;
 use super::schedule::Task;
 use super::store::Store;
@@ -34,9 +34,14 @@ const BATCHES_MAX: u32 = 4;
 /// A path that messages are written to.
 pub(crate) struct LogFile {
     path: FilePath,
+    /// Exchanged under the lock of the buffer, like `held_up`, so that each output counts the files that it has held up.
     output: ArcSwap<FileOutput>,
+    /// Of the configuration whose message made it the output's.
+    generation: AtomicU64,
     /// The file system takes nothing for it at the moment.
     held_up: AtomicBool,
+    /// Lines of the batch, for the account while somebody is in a write.
+    batch_lines: AtomicU64,
     /// It was appended to since the hand of the eviction clock passed.
     referenced: AtomicBool,
     /// Sweeps since it was appended to.
@@ -77,7 +82,6 @@ struct Disk {
 #[derive(Default)]
 struct Batch {
     bytes: Vec<u8>,
-    lines: u64,
     charged: usize,
     written: usize,
 }
@@ -105,11 +109,13 @@ pub(super) enum Progress {
 }
 
 impl LogFile {
-    pub(super) fn new(path: FilePath, output: Arc<FileOutput>, now: Instant) -> Self {
+    pub(super) fn new(path: FilePath, owner: &Owner, now: Instant) -> Self {
         Self {
             path,
-            output: ArcSwap::new(output),
+            output: ArcSwap::new(owner.output.clone()),
+            generation: AtomicU64::new(owner.generation),
             held_up: AtomicBool::new(false),
+            batch_lines: AtomicU64::new(0),
             referenced: AtomicBool::new(true),
             idle_sweeps: AtomicU8::new(0),
             buffer: Mutex::default(),
@@ -135,21 +141,36 @@ impl LogFile {
         self.output.load_full()
     }
 
-    /// Gives it to the output that has taken its own one's place.
-    pub(super) fn set_output(&self, output: Arc<FileOutput>) {
-        // Nobody is held up or released under the lock of the descriptor.
-        let _disk = self.disk();
+    /// Gives it to the output that has taken the place of `old`, if it is still that one's. Doesn't wait for who writes to it.
+    pub(super) fn hand_over(&self, old: &Arc<FileOutput>, new: &Arc<FileOutput>) {
+        let _buffer = self.buffer();
+        if Arc::ptr_eq(&self.output.load(), old) {
+            self.set_output(new);
+        }
+    }
+
+    /// Gives it to the output that a newer configuration has write to it: the path may have been another one's.
+    #[cold]
+    fn adopt(self: &Arc<Self>, store: &Store, owner: &Owner) {
+        let _buffer = self.buffer();
+        let newer = self.generation.fetch_max(owner.generation, Ordering::Relaxed) < owner.generation;
+        if newer && !Arc::ptr_eq(&self.output.load(), &owner.output) {
+            self.set_output(&owner.output);
+            store.schedule().push(Instant::now(), self.clone(), Task::Close);
+        }
+    }
+
+    /// To be called under the lock of the buffer.
+    fn set_output(&self, new: &Arc<FileOutput>) {
+        let old = self.output.swap(new.clone());
         if self.is_held_up() {
-            output.take_over_held_up();
-            self.output.swap(output).release();
-        } else {
-            self.output.store(output);
+            new.take_over(&old);
         }
     }
 
     /// Whether its senders are to wait.
     pub(crate) fn holds_back(&self) -> bool {
-        self.is_held_up() && self.output.load().settings().when_full == WhenFull::Block
+        self.is_held_up() && self.output.load().holds_back()
     }
 
     pub(super) fn is_held_up(&self) -> bool {
@@ -162,7 +183,15 @@ impl LogFile {
     }
 
     /// Appends one line, newline included, that `render` writes to the end of the buffer.
-    pub(crate) fn append(self: &Arc<Self>, store: &Store, render: impl FnOnce(&mut Vec<u8>)) -> Appended {
+    pub(crate) fn append(
+        self: &Arc<Self>,
+        store: &Store,
+        owner: &Owner,
+        render: impl FnOnce(&mut Vec<u8>),
+    ) -> Appended {
+        if self.generation.load(Ordering::Relaxed) < owner.generation {
+            self.adopt(store, owner);
+        }
         let output = self.output.load();
         let settings = output.settings();
         let mut buffer = self.buffer();
@@ -209,10 +238,9 @@ impl LogFile {
 
     /// Writes what is buffered, unless somebody is at it.
     pub(super) fn write_out(self: &Arc<Self>, store: &Store) -> Progress {
-        match self.disk.try_lock() {
-            Ok(mut disk) => self.write_batches(&mut disk, store, BATCHES_MAX),
-            Err(TryLockError::Poisoned(poisoned)) => self.write_batches(&mut poisoned.into_inner(), store, BATCHES_MAX),
-            Err(TryLockError::WouldBlock) => Progress::Busy,
+        match self.try_disk() {
+            Some(mut disk) => self.write_batches(&mut disk, store, BATCHES_MAX),
+            None => Progress::Busy,
         }
     }
 
@@ -239,9 +267,11 @@ impl LogFile {
     }
 
     /// Writes what is buffered and closes the descriptor, so that the next line opens the path anew. A line that is half
-    /// written keeps its file open until it is whole.
+    /// written keeps its file open until it is whole; who is in a write is not waited for.
     pub(super) fn close(self: &Arc<Self>, store: &Store) -> Progress {
-        let mut disk = self.disk();
+        let Some(mut disk) = self.try_disk() else {
+            return Progress::Busy;
+        };
         let progress = self.write_all(&mut disk, store);
         if disk.batch.written == 0 {
             self.close_file(&mut disk, store);
@@ -249,12 +279,17 @@ impl LogFile {
         progress
     }
 
+    /// Closes it, as soon as nobody is in a write.
+    pub(super) fn close_when_free(self: &Arc<Self>, store: &Store) {
+        if self.close(store) == Progress::Busy {
+            store.schedule().push(Instant::now() + BUSY, self.clone(), Task::Close);
+        }
+    }
+
     /// Closes the descriptor for the sake of another file. Whether there was one and it could be closed.
     pub(super) fn evict(self: &Arc<Self>, store: &Store) -> Evicted {
-        let mut disk = match self.disk.try_lock() {
-            Ok(disk) => disk,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Evicted::InUse,
+        let Some(mut disk) = self.try_disk() else {
+            return Evicted::InUse;
         };
         if disk.file.is_none() {
             disk.on_clock = false;
@@ -273,7 +308,7 @@ impl LogFile {
 
     /// Whether the eviction clock can drop its entry, because the file is closed.
     pub(super) fn leave_clock_if_closed(&self) -> bool {
-        let Ok(mut disk) = self.disk.try_lock() else {
+        let Some(mut disk) = self.try_disk() else {
             return false;
         };
         disk.on_clock = disk.file.is_some();
@@ -286,20 +321,29 @@ impl LogFile {
     }
 
     #[cfg(test)]
+    pub(super) fn is_refused(&self) -> bool {
+        self.disk().refused_until.is_some()
+    }
+
+    #[cfg(test)]
     pub(super) fn make_path_check_due(&self) {
         self.disk().path_checked -= writing::PATH_CHECK;
     }
 
-    /// A sweep passes by: whether the file was idle for so many of them.
-    pub(super) fn is_idle_for(&self, sweeps: u8) -> bool {
+    /// A sweep passes by.
+    pub(super) fn pass_sweep(&self) {
         let before = self.idle_sweeps.load(Ordering::Relaxed);
         self.idle_sweeps.store(before.saturating_add(1), Ordering::Relaxed);
-        before >= sweeps
+    }
+
+    /// Whether so many sweeps have passed by since it was appended to.
+    pub(super) fn is_idle_for(&self, sweeps: u8) -> bool {
+        self.idle_sweeps.load(Ordering::Relaxed) >= sweeps
     }
 
     /// Whether it is closed and holds nothing; then it takes nothing from now on, and the store may forget it.
     pub(super) fn forget_if_empty(&self) -> bool {
-        let Ok(disk) = self.disk.try_lock() else {
+        let Some(disk) = self.try_disk() else {
             return false;
         };
         let mut buffer = self.buffer();
@@ -309,8 +353,10 @@ impl LogFile {
     }
 
     /// Brings what was written to the device.
-    pub(super) fn sync(&self) {
-        let mut disk = self.disk();
+    pub(super) fn sync(self: &Arc<Self>, store: &Store) {
+        let Some(mut disk) = self.try_disk() else {
+            return store.schedule().push(Instant::now() + BUSY, self.clone(), Task::Sync);
+        };
         disk.sync_scheduled = false;
         self.sync_file(&mut disk);
     }
@@ -327,10 +373,10 @@ impl LogFile {
         buffer.bytes = Vec::new();
     }
 
-    /// Lines that are not in the file, as far as nobody is in a write; for the account at the end.
+    /// Lines that are not in the file, those of a write that has not returned among them; for the account at the end.
     pub(super) fn unwritten_lines(&self) -> u64 {
-        let in_batch = self.disk.try_lock().map_or(0, |disk| disk.batch.lines);
-        in_batch + self.buffer().lines
+        let buffer = self.buffer();
+        buffer.lines + self.batch_lines.load(Ordering::Relaxed)
     }
 
     fn buffer(&self) -> MutexGuard<'_, Buffer> {
@@ -339,6 +385,21 @@ impl LogFile {
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The descriptor's lock, unless somebody is in a write, which may take as long as the file system likes.
+    fn try_disk(&self) -> Option<MutexGuard<'_, Disk>> {
+        match self.disk.try_lock() {
+            Ok(disk) => Some(disk),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Stands for a write that does not return for as long as the answer is held.
+    #[cfg(test)]
+    pub(super) fn stuck(&self) -> impl Sized + '_ {
+        self.disk()
     }
 }
 

@@ -1,6 +1,7 @@
 //! One `[output.NAME.file]`: its settings, its counters, and whether it is held up.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, counter, gauge};
@@ -45,6 +46,15 @@ impl FileSettings {
     pub(crate) fn gives_away(&self) -> bool {
         self.owner.is_some() || self.group.is_some() || self.dir_owner.is_some() || self.dir_group.is_some()
     }
+}
+
+/// Whose a file is: an output, as one configuration has it.
+#[derive(Clone)]
+pub(crate) struct Owner {
+    pub(crate) output: Arc<FileOutput>,
+    /// Greater for a newer configuration, from [`Store::next_generation`](super::Store::next_generation). A file becomes the
+    /// output's that the newest configuration has write to it, and of several the first one's.
+    pub(crate) generation: u64,
 }
 
 /// When files are synced to their device.
@@ -92,6 +102,8 @@ pub(crate) struct FileOutput {
     counters: Counters,
     /// Files of this output that the file system takes nothing for at the moment.
     held_up: AtomicUsize,
+    /// The configuration has it no more.
+    retired: AtomicBool,
     refusals: Throttle,
     owner_refusals: Throttle,
 }
@@ -121,6 +133,7 @@ impl FileOutput {
             name: name.into(),
             settings,
             held_up: AtomicUsize::new(0),
+            retired: AtomicBool::new(false),
             refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
             owner_refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
         }
@@ -139,6 +152,16 @@ impl FileOutput {
     /// How many of its files are held up.
     pub(crate) fn held_up_files(&self) -> usize {
         self.held_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether the senders to its files wait while these are held up. Nobody waits for an output that is no more.
+    pub(super) fn holds_back(&self) -> bool {
+        self.settings.when_full == WhenFull::Block && !self.retired.load(Ordering::Relaxed)
+    }
+
+    /// The configuration has it no more; files that nothing is sent to may stay with it.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn count_written(&self, lines: u64, bytes: usize) {
@@ -172,17 +195,22 @@ impl FileOutput {
         error!(output = %self.name, path = %path.as_path().display(), cause = errno.desc(), "sync failed: lines may be lost");
     }
 
-    /// A file that is held up comes from an output that this one replaces.
-    pub(super) fn take_over_held_up(&self) {
-        self.held_up.fetch_add(1, Ordering::Relaxed);
+    /// A file that is held up comes from another output, which may have this one's name and gauge.
+    pub(super) fn take_over(&self, from: &Self) {
+        from.release();
+        self.hold_up();
     }
 
-    /// A file of this output is held up from now on. Logged once for all of its files: a full disk has many.
-    pub(super) fn hold_up(&self, path: &FilePath, cause: &dyn std::fmt::Display) {
+    /// A file of this output is held up from now on. Whether it is the first.
+    pub(super) fn hold_up(&self) -> bool {
+        self.counters.held_up.increment(1.0);
+        self.held_up.fetch_add(1, Ordering::Relaxed) == 0
+    }
+
+    /// Says that a file is held up, once for all files of the output: a full disk has many.
+    pub(super) fn warn_held_up(&self, path: &FilePath, is_first: bool, cause: &dyn std::fmt::Display) {
         self.counters.errors.increment(1);
-        let before = self.held_up.fetch_add(1, Ordering::Relaxed);
-        self.counters.held_up.set((before + 1) as f64);
-        if before > 0 {
+        if !is_first {
             return;
         }
         let path = path.as_path().display();
@@ -192,13 +220,15 @@ impl FileOutput {
         }
     }
 
-    /// A file of this output is written to again.
-    pub(super) fn release(&self) {
-        let before = self.held_up.fetch_sub(1, Ordering::Relaxed);
-        self.counters.held_up.set(before.saturating_sub(1) as f64);
-        if before == 1 {
-            info!(output = %self.name, "output is written to again");
-        }
+    /// A file of this output is held up no more. Whether it was the last.
+    pub(super) fn release(&self) -> bool {
+        self.counters.held_up.decrement(1.0);
+        self.held_up.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    /// Says that no file is held up any more.
+    pub(super) fn tell_released(&self) {
+        info!(output = %self.name, "output is written to again");
     }
 
     /// The owner of a new file could not be set.

@@ -19,6 +19,8 @@ pub(super) enum Task {
     },
     /// Sync what was written.
     Sync,
+    /// Write what its buffer holds and close it, so that the next line opens its path anew.
+    Close,
 }
 
 /// What the flusher is to do next.

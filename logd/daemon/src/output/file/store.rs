@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use metrics::{Counter, Gauge, counter, gauge};
 use tokio::sync::Notify;
 
 use super::budget::Budget;
-use super::log_file::{Evicted, LogFile, Progress};
-use super::output::FileOutput;
+use super::log_file::{Evicted, LogFile};
+use super::output::{FileOutput, Owner};
 use super::path::FilePath;
 use super::schedule::Schedule;
 use super::space::Space;
@@ -48,6 +48,7 @@ pub(crate) struct Store {
     budget: Budget,
     schedule: Schedule,
     space: Space,
+    generation: AtomicU64,
     written: Notify,
     metrics: StoreMetrics,
 }
@@ -109,6 +110,7 @@ impl Store {
             budget: Budget::new(limits.buffer_bytes_max),
             schedule: Schedule::default(),
             space: Space::default(),
+            generation: AtomicU64::new(0),
             written: Notify::new(),
             metrics: StoreMetrics {
                 open: gauge!("logd_files_open"),
@@ -119,18 +121,19 @@ impl Store {
         }
     }
 
-    /// The file of a path, which belongs to `output` if it is new, and whether it was known. `trusted` is as in
+    /// The generation of another configuration.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The file of a path, which belongs to `owner` if it is new, and whether it was known. `trusted` is as in
     /// [`FilePath::new`].
-    pub(crate) fn file(&self, path: &[u8], trusted: usize, output: &Arc<FileOutput>) -> (Arc<LogFile>, bool) {
+    pub(crate) fn file(&self, path: &[u8], trusted: usize, owner: &Owner) -> (Arc<LogFile>, bool) {
         let mut shard = self.shard(path);
         if let Some(ByPath(file)) = shard.get(path) {
             return (file.clone(), true);
         }
-        let file = Arc::new(LogFile::new(
-            FilePath::new(path, trusted),
-            output.clone(),
-            Instant::now(),
-        ));
+        let file = Arc::new(LogFile::new(FilePath::new(path, trusted), owner, Instant::now()));
         shard.insert(ByPath(file.clone()));
         (file, false)
     }
@@ -152,48 +155,45 @@ impl Store {
         }
     }
 
-    /// Writes everything and closes every file, so that the next line opens its path anew.
+    /// Writes everything and closes every file, so that the next line opens its path anew. A file that somebody is writing to
+    /// is closed by the flusher, after that.
     pub(crate) fn reopen(&self) {
         for file in self.all() {
-            file.close(self);
+            file.close_when_free(self);
         }
     }
 
-    /// Hands the files over from the outputs of the old configuration to those of the new one. Files whose settings change
-    /// are written out and opened anew with the next line.
+    /// Hands the files over from the outputs of the old configuration to those of the new one, and wakes the senders that
+    /// these don't hold back. Files whose settings change are written out and opened anew with the next line.
     pub(crate) fn hand_over(&self, successor: impl Fn(&str) -> Option<Arc<FileOutput>>) {
+        let mut changed = Vec::new();
         for file in self.all() {
             let old = file.output();
-            let Some(new) = successor(old.name()) else {
-                file.close(self);
-                continue;
-            };
-            if Arc::ptr_eq(&old, &new) {
-                continue;
+            let new = successor(old.name());
+            match &new {
+                Some(new) if Arc::ptr_eq(&old, new) => continue,
+                Some(new) => file.hand_over(&old, new),
+                None => old.retire(),
             }
-            let changed = old.settings() != new.settings();
-            file.set_output(new);
-            if changed {
-                file.close(self);
+            if new.is_none_or(|new| old.settings() != new.settings()) {
+                changed.push(file);
             }
+        }
+        self.written.notify_waiters();
+        // After all of them have their outputs: a write may take as long as the file system likes.
+        for file in changed {
+            file.close_when_free(self);
         }
     }
 
-    /// Writes and syncs everything, trying again until the deadline where there is no room. How many lines remain.
-    pub(crate) fn drain(&self, deadline: Instant) -> u64 {
-        /// Between attempts at a full disk.
-        const PAUSE: Duration = Duration::from_millis(50);
-        let mut remaining = self.all();
-        loop {
-            remaining.retain(|file| file.close(self) != Progress::Written);
-            if remaining.is_empty() || Instant::now() + PAUSE >= deadline {
-                return remaining.iter().map(|file| file.unwritten_lines()).sum();
-            }
-            std::thread::sleep(PAUSE);
-        }
+    /// An output that is full and holds its senders back.
+    pub(crate) fn holding_back(&self) -> Option<Arc<FileOutput>> {
+        let holds_back = |entry: &&ByPath| entry.0.holds_back();
+        let found = |shard: &Mutex<HashSet<ByPath>>| lock(shard).iter().find(holds_back).map(|entry| entry.0.output());
+        self.shards.iter().find_map(found)
     }
 
-    /// Lines that are in no file yet, as far as nobody is in a write.
+    /// Lines that are in no file yet.
     pub(crate) fn unwritten_lines(&self) -> u64 {
         self.all().iter().map(|file| file.unwritten_lines()).sum()
     }
@@ -214,6 +214,7 @@ impl Store {
         for shard in &self.shards {
             let idle: Vec<Arc<LogFile>> = lock(shard)
                 .iter()
+                .inspect(|entry| entry.0.pass_sweep())
                 .filter(|entry| entry.0.is_idle_for(IDLE_SWEEPS))
                 .map(|entry| entry.0.clone())
                 .collect();
@@ -305,7 +306,7 @@ impl Store {
         self.budget.is_spent()
     }
 
-    fn all(&self) -> Vec<Arc<LogFile>> {
+    pub(super) fn all(&self) -> Vec<Arc<LogFile>> {
         let of_shard = |shard: &Mutex<HashSet<ByPath>>| lock(shard).iter().map(|f| f.0.clone()).collect::<Vec<_>>();
         self.shards.iter().flat_map(of_shard).collect()
     }

@@ -15,7 +15,7 @@ use super::*;
 struct Tree {
     directory: TempDir,
     store: Arc<Store>,
-    output: Arc<FileOutput>,
+    owner: Owner,
 }
 
 const PLENTY: StoreLimits = StoreLimits {
@@ -28,7 +28,7 @@ impl Tree {
         Self {
             directory: tempfile::tempdir().unwrap(),
             store: Arc::new(Store::new(limits)),
-            output: Arc::new(FileOutput::new("test", settings)),
+            owner: owner(1, "test", settings),
         }
     }
 
@@ -39,14 +39,14 @@ impl Tree {
     fn file(&self, name: &str) -> Arc<LogFile> {
         let root = self.directory.path().as_os_str().len() + 1;
         self.store
-            .file(self.path(name).as_os_str().as_encoded_bytes(), root, &self.output)
+            .file(self.path(name).as_os_str().as_encoded_bytes(), root, &self.owner)
             .0
     }
 
     fn append(&self, name: &str, line: &str) {
         let appended = self
             .file(name)
-            .append(&self.store, |to| to.extend_from_slice(line.as_bytes()));
+            .append(&self.store, &self.owner, |to| to.extend_from_slice(line.as_bytes()));
         assert_eq!(appended, Appended::Buffered);
     }
 
@@ -56,6 +56,14 @@ impl Tree {
 
     fn content(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+}
+
+/// An output of this name in the configuration of this generation.
+fn owner(generation: u64, name: &str, settings: FileSettings) -> Owner {
+    Owner {
+        output: Arc::new(FileOutput::new(name, settings)),
+        generation,
     }
 }
 
@@ -300,12 +308,15 @@ fn a_full_output_that_blocks_keeps_its_lines_and_holds_its_senders_back() {
     tree.flush("a.log");
     let file = tree.file("a.log");
     assert!(file.holds_back());
-    assert_eq!((tree.output.held_up_files(), tree.content("a.log").as_str()), (1, ""));
+    assert_eq!(
+        (tree.owner.output.held_up_files(), tree.content("a.log").as_str()),
+        (1, "")
+    );
 
     let room_again = Arc::new(FileOutput::new("test", settings()));
     tree.store.hand_over(|_| Some(room_again.clone()));
     assert!(!file.holds_back());
-    assert_eq!((tree.output.held_up_files(), room_again.held_up_files()), (0, 0));
+    assert_eq!((tree.owner.output.held_up_files(), room_again.held_up_files()), (0, 0));
     assert_eq!(tree.content("a.log"), "kept\n");
 }
 
@@ -318,7 +329,9 @@ fn a_full_output_that_drops_keeps_one_buffer_and_drops_the_newest_lines() {
     assert!(!file.holds_back());
     let line = format!("{}\n", "x".repeat(1023));
     let dropped = (0..1000)
-        .filter(|_| file.append(&tree.store, |to| to.extend_from_slice(line.as_bytes())) == Appended::Dropped)
+        .filter(|_| {
+            file.append(&tree.store, &tree.owner, |to| to.extend_from_slice(line.as_bytes())) == Appended::Dropped
+        })
         .count();
     assert_eq!(dropped, 1000 - 64);
     assert!(tree.store.buffered_bytes() < 2 * WRITE_BYTES);
@@ -408,7 +421,7 @@ fn an_idle_file_is_closed_and_forgotten_and_comes_back() {
     }
     assert_eq!((tree.store.open_files(), tree.content("a.log").as_str()), (0, "one\n"));
     assert_eq!(
-        before.append(&tree.store, |to| to.extend_from_slice(b"two\n")),
+        before.append(&tree.store, &tree.owner, |to| to.extend_from_slice(b"two\n")),
         Appended::Gone
     );
     tree.append("a.log", "two\n");
@@ -437,4 +450,173 @@ fn a_change_of_settings_opens_files_anew_and_the_same_settings_keep_them() {
     tree.append("a.log", "two\n");
     tree.flush("a.log");
     assert_eq!(fs::metadata(tree.path("a.log")).unwrap().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_write_that_hangs_keeps_nobody_waiting_and_its_file_is_opened_anew_when_it_returns() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a.log", "one\n");
+    tree.flush("a.log");
+    let file = tree.file("a.log");
+    let sparing = Arc::new(FileOutput::new("test", full(WhenFull::Drop)));
+    {
+        let _in_a_write = file.stuck();
+        tree.store.hand_over(|_| Some(sparing.clone()));
+        tree.store.reopen();
+        tree.store.sweep();
+        file.sync(&tree.store);
+        assert!(
+            Arc::ptr_eq(&file.output(), &sparing),
+            "it has its new output all the same"
+        );
+    }
+    assert!(file.is_open());
+    let (flusher, _ended) = Flusher::start(tree.store.clone()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while file.is_open() {
+        assert!(Instant::now() < deadline, "it is closed");
+        std::thread::yield_now();
+    }
+    flusher.stop();
+}
+
+#[test]
+fn a_write_that_hangs_keeps_no_other_file_from_being_written_at_the_end() {
+    let tree = Tree::new(PLENTY, settings());
+    let names = ["a.log", "stuck.log", "z.log"];
+    for name in names {
+        tree.append(name, "one\n");
+    }
+    let stuck = tree.file("stuck.log");
+    let in_a_write = stuck.stuck();
+    std::thread::scope(|scope| {
+        let draining = scope.spawn(|| tree.store.drain(Instant::now() + Duration::from_secs(60)));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while ["a.log", "z.log"].iter().any(|name| tree.content(name) != "one\n") {
+            assert!(Instant::now() < deadline, "the others are written");
+            std::thread::yield_now();
+        }
+        assert_eq!(tree.store.unwritten_lines(), 1);
+        drop(in_a_write);
+        assert_eq!(draining.join().unwrap(), 0);
+    });
+    assert_eq!(names.map(|name| tree.content(name)), ["one\n"; 3]);
+}
+
+#[test]
+fn lines_in_a_write_that_hangs_count_as_not_written() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    tree.append("a.log", "one\ntwo\n");
+    tree.append("a.log", "three\n");
+    tree.flush("a.log");
+    tree.append("a.log", "four\n");
+    let file = tree.file("a.log");
+    let _in_a_write = file.stuck();
+    assert_eq!(tree.store.drain(Instant::now()), 3);
+}
+
+#[tokio::test]
+async fn a_reload_that_makes_a_full_output_drop_lets_its_senders_go_on() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    tree.append("a.log", "kept\n");
+    tree.flush("a.log");
+    let mut held_back = HeldBack::default();
+    held_back.note(&tree.file("a.log"));
+    let store = tree.store.clone();
+    let waiting = tokio::spawn(async move { store.room(&mut held_back).await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    let dropping = Arc::new(FileOutput::new("test", full(WhenFull::Drop)));
+    tree.store.hand_over(|_| Some(dropping.clone()));
+    waiting.await.unwrap();
+}
+
+#[test]
+fn a_file_that_is_held_up_is_counted_by_the_output_that_has_it() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    tree.append("a.log", "kept\n");
+    tree.flush("a.log");
+    let holding = || tree.store.holding_back().map(|output| output.name().to_owned());
+    assert_eq!(holding().as_deref(), Some("test"));
+
+    let patient = FileSettings {
+        flush_interval: Duration::from_secs(1),
+        ..full(WhenFull::Block)
+    };
+    let next = owner(2, "test", patient.clone());
+    tree.store.hand_over(|_| Some(next.output.clone()));
+    assert_eq!((tree.owner.output.held_up_files(), next.output.held_up_files()), (0, 1));
+    assert_eq!(holding().as_deref(), Some("test"));
+
+    // The output is named anew: nobody waits for a name that is no more, until a message shows whose the file is now.
+    let renamed = owner(3, "renamed", patient);
+    tree.store
+        .hand_over(|name| (name == "renamed").then(|| renamed.output.clone()));
+    assert_eq!(holding(), None);
+    tree.file("a.log")
+        .append(&tree.store, &renamed, |to| to.extend_from_slice(b"more\n"));
+    assert_eq!((next.output.held_up_files(), renamed.output.held_up_files()), (0, 1));
+    assert_eq!(holding().as_deref(), Some("renamed"));
+}
+
+#[test]
+fn a_file_goes_to_the_output_that_the_newest_configuration_has_write_to_it() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a.log", "one\n");
+    tree.flush("a.log");
+    let file = tree.file("a.log");
+    let private = FileSettings {
+        file_mode: 0o600,
+        ..settings()
+    };
+    // The configuration keeps the output, and has another write here.
+    let other = owner(2, "other", private);
+    let append = |by: &Owner, line: &str| {
+        let appended = file.append(&tree.store, by, |to| to.extend_from_slice(line.as_bytes()));
+        assert_eq!(appended, Appended::Buffered);
+    };
+    append(&other, "two\n");
+    assert_eq!(file.output().name(), "other");
+    // A batch that began before the reload.
+    append(&tree.owner, "three\n");
+    // A second output of this path.
+    append(&owner(2, "second", settings()), "four\n");
+    assert_eq!(file.output().name(), "other");
+
+    let (flusher, _ended) = Flusher::start(tree.store.clone()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while file.is_open() {
+        assert!(Instant::now() < deadline, "it is opened anew");
+        std::thread::yield_now();
+    }
+    flusher.stop();
+    assert_eq!(tree.content("a.log"), "one\ntwo\nthree\nfour\n");
+    fs::remove_file(tree.path("a.log")).unwrap();
+    append(&other, "five\n");
+    tree.flush("a.log");
+    assert_eq!(fs::metadata(tree.path("a.log")).unwrap().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_is_closed_by_the_sixth_sweep_that_finds_it_idle() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a.log", "one\n");
+    tree.flush("a.log");
+    let open = (0..6).map(|_| {
+        tree.store.sweep();
+        tree.store.open_files()
+    });
+    assert_eq!(open.collect::<Vec<_>>(), [1, 1, 1, 1, 1, 0]);
+}
+
+#[test]
+fn lines_that_a_deleted_file_took_with_it_are_not_called_written() {
+    let tree = Tree::new(PLENTY, settings());
+    let deleted = tempfile::tempfile().unwrap();
+    // A path at which there is always a file without a name, as if somebody deleted it each time.
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&deleted));
+    let (file, _) = tree.store.file(path.as_bytes(), usize::MAX, &tree.owner);
+    file.append(&tree.store, &tree.owner, |to| to.extend_from_slice(b"lost\n"));
+    file.flush(&tree.store);
+    assert!(file.is_refused());
 }

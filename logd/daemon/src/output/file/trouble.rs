@@ -20,6 +20,8 @@ pub(super) enum Cause {
     File(OpenError),
     /// There is room, but less than shall be left.
     MinFree,
+    /// Somebody deletes the file as fast as it is made.
+    Deleted,
 }
 
 impl Trouble {
@@ -52,6 +54,7 @@ impl fmt::Display for Cause {
         match self {
             Self::File(error) => error.fmt(f),
             Self::MinFree => f.write_str("less than min-free is left on the file system"),
+            Self::Deleted => f.write_str("the file is deleted as soon as it is written"),
         }
     }
 }

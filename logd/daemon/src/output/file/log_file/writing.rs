@@ -38,8 +38,15 @@ impl LogFile {
 
     pub(super) fn write_batches(self: &Arc<Self>, disk: &mut Disk, store: &Store, batches_max: u32) -> Progress {
         for _ in 0..batches_max {
-            if disk.batch.bytes.is_empty() && !self.take_batch(disk, store) {
+            if disk.batch.bytes.is_empty() && !self.take_batch(disk) {
                 return Progress::Written;
+            }
+            if disk.refused_until.is_some_and(|until| Instant::now() < until) {
+                self.output
+                    .load()
+                    .count_refused(self.batch_lines.load(Ordering::Relaxed));
+                self.discard(&mut disk.batch, store);
+                continue;
             }
             match self.write_batch(disk, store) {
                 Ok(()) => self.finish_batch(disk, store),
@@ -54,24 +61,18 @@ impl LogFile {
     }
 
     /// Takes the buffer's lines for writing; `false` if there are none.
-    fn take_batch(&self, disk: &mut Disk, store: &Store) -> bool {
+    fn take_batch(&self, disk: &mut Disk) -> bool {
         let mut buffer = self.buffer();
         if buffer.bytes.is_empty() {
             return false;
         }
         // What the last batch leaves behind is the empty vector that the buffer goes on with.
         std::mem::swap(&mut buffer.bytes, &mut disk.batch.bytes);
-        disk.batch.lines = std::mem::take(&mut buffer.lines);
+        self.batch_lines
+            .store(std::mem::take(&mut buffer.lines), Ordering::Relaxed);
         disk.batch.charged = std::mem::take(&mut buffer.charged);
         disk.batch.written = 0;
         buffer.expected = disk.batch.bytes.len().min(WRITE_BYTES);
-        drop(buffer);
-        if disk.refused_until.is_some_and(|until| Instant::now() < until) {
-            let output = self.output.load();
-            output.count_refused(disk.batch.lines);
-            discard(&mut disk.batch, store);
-            return self.take_batch(disk, store);
-        }
         true
     }
 
@@ -97,8 +98,7 @@ impl LogFile {
             }
             return Ok(());
         }
-        // Somebody deletes the file as fast as it is made, and has seen to it that the lines are not kept.
-        Ok(())
+        Err(Trouble::Lasting(Cause::Deleted))
     }
 
     /// Closes a file that its path no longer leads to. Not in the middle of a line, which belongs to one file.
@@ -144,8 +144,8 @@ impl LogFile {
 
     fn finish_batch(self: &Arc<Self>, disk: &mut Disk, store: &Store) {
         let output = self.output.load();
-        output.count_written(disk.batch.lines, disk.batch.bytes.len());
-        discard(&mut disk.batch, store);
+        output.count_written(self.batch_lines.load(Ordering::Relaxed), disk.batch.bytes.len());
+        self.discard(&mut disk.batch, store);
         let sync_after = match output.settings().sync {
             Sync::Never => None,
             Sync::Every(interval) => Some(interval),
@@ -156,34 +156,58 @@ impl LogFile {
             disk.sync_scheduled = true;
             store.schedule().push(Instant::now() + after, self.clone(), Task::Sync);
         }
-        if self.held_up.swap(false, Ordering::Relaxed) {
-            output.release();
-        }
+        self.note_released();
         store.note_written();
     }
 
     fn drop_batch(&self, disk: &mut Disk, store: &Store, cause: &Cause) {
         let output = self.output.load();
-        output.count_refused(disk.batch.lines);
+        output.count_refused(self.batch_lines.load(Ordering::Relaxed));
         output.warn_refused(&self.path, cause);
         disk.refused_until = Some(Instant::now() + REFUSAL);
-        discard(&mut disk.batch, store);
+        self.discard(&mut disk.batch, store);
         self.close_file(disk, store);
-        if self.held_up.swap(false, Ordering::Relaxed) {
-            output.release();
-        }
+        self.note_released();
         store.note_written();
     }
 
     fn note_held_up(self: &Arc<Self>, store: &Store, cause: &Cause) {
+        let buffer = self.buffer();
         if self.held_up.swap(true, Ordering::Relaxed) {
             return;
         }
-        self.output.load().hold_up(&self.path, cause);
+        let output = self.output.load_full();
+        let is_first = output.hold_up();
+        drop(buffer);
+        output.warn_held_up(&self.path, is_first, cause);
         let after = RETRY_FIRST;
         store
             .schedule()
             .push(Instant::now() + after, self.clone(), Task::Retry { after });
+    }
+
+    fn note_released(&self) {
+        if !self.is_held_up() {
+            return;
+        }
+        let buffer = self.buffer();
+        self.held_up.store(false, Ordering::Relaxed);
+        let output = self.output.load_full();
+        let was_last = output.release();
+        drop(buffer);
+        if was_last {
+            output.tell_released();
+        }
+    }
+
+    fn discard(&self, batch: &mut Batch, store: &Store) {
+        store.budget().refund(std::mem::take(&mut batch.charged));
+        batch.bytes.clear();
+        if batch.bytes.capacity() > KEPT_BYTES_MAX {
+            batch.bytes = Vec::new();
+        }
+        batch.written = 0;
+        self.batch_lines.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn close_file(&self, disk: &mut Disk, store: &Store) {
@@ -201,14 +225,4 @@ impl LogFile {
             self.output.load().sync_failed(&self.path, errno);
         }
     }
-}
-
-fn discard(batch: &mut Batch, store: &Store) {
-    store.budget().refund(std::mem::take(&mut batch.charged));
-    batch.bytes.clear();
-    if batch.bytes.capacity() > KEPT_BYTES_MAX {
-        batch.bytes = Vec::new();
-    }
-    batch.lines = 0;
-    batch.written = 0;
 }
