@@ -9,7 +9,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use ballast_shared::cli::LogFormat;
 use ballast_shared::config::Diagnostics;
 use ballast_shared::exit::Exit;
@@ -25,18 +24,21 @@ use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Config};
 use crate::control::{self, Control, Request, Status};
-use crate::input::{Inputs, Prepared, Service};
-use crate::output::file::{Flusher, Store, StoreLimits, WhenFull};
+use crate::input::{Drained, Inputs, Prepared, Service};
+use crate::output::file::{Flusher, Store, StoreLimits};
 use crate::pipeline::Pipeline;
-use crate::reload::{Fixed, ReloadError, reload};
+use crate::reload::{Asker, Fixed, ReloadError, Turns, take};
 
 /// Of `drain-timeout`, how much reading the sockets empty may take; the rest is for the files.
 const READING_SHARE: u32 = 2;
+
+/// Of `drain-timeout`, how much those who read may take to end when that time is over. They do at once, unless a write of theirs
+/// does not return.
+const ENDING_SHARE: u32 = 8;
 
 /// How long the tasks that only answer questions may take to end.
 const STEERING_STOP: Duration = Duration::from_secs(2);
@@ -75,17 +77,11 @@ impl Daemon {
             WorkDir::lock(&config.work_dir).map_err(|error| fail(Exit::Unavailable, &"cannot start", &error))?;
         let open_files_max = open_files_max(&config);
         let metrics = Metrics::install().expect("this is the first and only time");
-        let store = Arc::new(Store::new(StoreLimits {
+        let store = Store::new(StoreLimits {
             buffer_bytes_max: config.buffer_bytes_max,
             open_files_max,
-        }));
-        let service = Arc::new(Service {
-            pipeline: ArcSwap::from_pointee(Pipeline::new(&mut config, store.clone(), |_| None)),
-            store,
-            drain: CancellationToken::new(),
-            abandon: CancellationToken::new(),
-            tasks: TaskTracker::new(),
         });
+        let service = Arc::new(Service::new(&mut config, store));
         let inputs = Inputs::new(service.clone());
         let prepared = inputs.prepare(&config.inputs, &mut inherited).map_err(|errors| {
             for error in &errors {
@@ -160,9 +156,9 @@ impl Daemon {
             let pages = http::pages(self.metrics, health(self.service.clone()));
             supervisor.start("http", http::serve(listener, pages, stop.clone()));
         }
-        supervisor.start("watchdog", systemd::feed_watchdog(stop));
         {
             let _serving = serving.enter();
+            supervisor.start("watchdog", systemd::feed_watchdog(stop));
             self.inputs.apply(self.prepared, &supervisor);
         }
         for input in self.inputs.status() {
@@ -171,32 +167,27 @@ impl Daemon {
         let started = Instant::now();
         systemd::ready();
 
+        let mut turns = Turns::new(config_path.to_owned());
         let mut failed = false;
         loop {
             tokio::select! {
                 signal = signals.next() => match signal {
                     Signal::Stop => break,
-                    Signal::Reload => {
-                        systemd::reloading();
-                        let done = reload(config_path, &self.fixed, &mut self.inputs, &self.service, &supervisor, serving).await;
-                        self.drain_timeout = report(&done).unwrap_or(self.drain_timeout);
-                        // Whatever became of the configuration: who has moved the files away wants them opened anew.
-                        reopen(&self.service).await;
-                        systemd::ready();
-                    }
+                    Signal::Reload => turns.ask(Asker::Signal),
                 },
+                config = turns.next() => {
+                    let done = config.and_then(|config| {
+                        take(*config, &self.fixed, &mut self.inputs, &self.service, &supervisor, serving)
+                    });
+                    self.drain_timeout = report(&done).unwrap_or(self.drain_timeout);
+                    turns.settle(done.map(drop), &self.service);
+                }
                 Some(request) = requests.recv() => match request {
                     Request::Status(answer) => {
                         // Who asked may have gone.
                         let _ = answer.send(status(&self.inputs, &self.service, started));
                     }
-                    Request::Reload(answer) => {
-                        systemd::reloading();
-                        let done = reload(config_path, &self.fixed, &mut self.inputs, &self.service, &supervisor, serving).await;
-                        self.drain_timeout = report(&done).unwrap_or(self.drain_timeout);
-                        systemd::ready();
-                        let _ = answer.send(done.map(|_| ()));
-                    }
+                    Request::Reload(answer) => turns.ask(Asker::Call(answer)),
                 },
                 _ = supervisor.failed() => {
                     failed = true;
@@ -207,13 +198,14 @@ impl Daemon {
 
         systemd::stopping();
         drop::<mpsc::Receiver<_>>(requests);
-        let deadline = Instant::now() + self.drain_timeout;
-        if !self.inputs.drain(self.drain_timeout / READING_SHARE).await {
-            warn!("senders went on sending: what they sent last was not read");
-        }
         files_done.cancel();
-        let unwritten = drain(&self.service, flusher, deadline).await;
-        supervisor.stop(STEERING_STOP).await;
+        tokio::select! {
+            () = drain(&self.inputs, &self.service, flusher, self.drain_timeout) => {
+                supervisor.stop(STEERING_STOP).await;
+            }
+            () = stop_again(&mut signals) => warn!("told to stop once more: nothing is waited for"),
+        }
+        let unwritten = self.service.store.unwritten_lines();
         drop(self.work_dir);
         if unwritten > 0 {
             error!(lines = unwritten, "lines that could not be written are lost");
@@ -283,15 +275,9 @@ async fn watch(ended: oneshot::Receiver<()>, done: CancellationToken, stop: Canc
 
 /// What `/healthz` says: an output that holds its senders back is not well.
 fn health(service: Arc<Service>) -> impl Fn() -> Result<(), String> + Clone + Send + Sync + 'static {
-    move || {
-        let pipeline = service.pipeline.load();
-        let held_up = pipeline
-            .outputs()
-            .find(|output| output.settings().when_full == WhenFull::Block && output.held_up_files() > 0);
-        match held_up {
-            Some(output) => Err(format!("output {} is full and holds its senders back", output.name())),
-            None => Ok(()),
-        }
+    move || match service.store.holding_back() {
+        Some(output) => Err(format!("output {} is full and holds its senders back", output.name())),
+        None => Ok(()),
     }
 }
 
@@ -311,26 +297,23 @@ fn report(done: &Result<Duration, ReloadError>) -> Option<Duration> {
     }
 }
 
-async fn reopen(service: &Arc<Service>) {
+/// Reads the sockets empty and writes everything out, within this time.
+async fn drain(inputs: &Inputs, service: &Service, flusher: Flusher, at_most: Duration) {
+    let deadline = Instant::now() + at_most;
+    match inputs.drain(at_most / READING_SHARE, at_most / ENDING_SHARE).await {
+        Drained::Empty => {}
+        Drained::Abandoned => warn!("senders went on sending: what they sent last was not read"),
+        Drained::Stuck => error!("a file system does not answer: what is sent to its files was not all read"),
+    }
+    flusher.stop();
     let store = service.store.clone();
-    spawn_blocking(move || store.reopen())
-        .await
-        .expect("closing files does not panic");
+    let drained = spawn_blocking(move || store.drain(deadline));
+    drained.await.expect("writing files out does not panic");
 }
 
-/// Writes everything out; how many lines could not be.
-async fn drain(service: &Arc<Service>, flusher: Flusher, deadline: Instant) -> u64 {
-    let store = service.store.clone();
-    let drained = spawn_blocking(move || {
-        flusher.stop();
-        store.drain(deadline)
-    });
-    let left = tokio::time::timeout_at(deadline.into(), drained).await;
-    match left {
-        Ok(lines) => lines.expect("writing files does not panic"),
-        // The file system hangs: what the buffers hold can be counted only where nobody is in a write.
-        Err(_) => service.store.unwritten_lines(),
-    }
+/// Waits until the daemon is told to stop.
+async fn stop_again(signals: &mut Signals) {
+    while signals.next().await != Signal::Stop {}
 }
 
 fn status(inputs: &Inputs, service: &Service, started: Instant) -> Status {

@@ -19,13 +19,14 @@ use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
 use logd_core::route::InputId;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use connections::Connections;
 pub(crate) use source::Source;
 
-use crate::config::{self, InputKind};
+use crate::config::{self, Config, InputKind};
 use crate::output::file::Store;
 use crate::pipeline::Pipeline;
 
@@ -84,6 +85,20 @@ pub(crate) struct Inputs {
     connections: HashMap<Arc<str>, Arc<Connections>>,
     /// The tasks that accept and receive.
     listeners: TaskTracker,
+}
+
+impl Service {
+    /// What a configuration is made into, without inputs yet.
+    pub(crate) fn new(config: &mut Config, store: Store) -> Self {
+        let store = Arc::new(store);
+        Self {
+            pipeline: ArcSwap::from_pointee(Pipeline::new(config, store.clone(), |_| None)),
+            store,
+            drain: CancellationToken::new(),
+            abandon: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
 }
 
 impl Inputs {
@@ -167,8 +182,8 @@ impl Inputs {
         });
     }
 
-    /// Reads every socket until it is empty, at most so long. Whether all of them were.
-    pub(crate) async fn drain(&self, at_most: Duration) -> bool {
+    /// Reads every socket until it is empty, for this time at most; then waits for those who read to end, as long as `ending`.
+    pub(crate) async fn drain(&self, at_most: Duration, ending: Duration) -> Drained {
         self.service.drain.cancel();
         self.listeners.close();
         let emptied = async {
@@ -177,13 +192,16 @@ impl Inputs {
             self.service.tasks.close();
             self.service.tasks.wait().await;
         };
-        let all = tokio::time::timeout(at_most, emptied).await.is_ok();
+        tokio::pin!(emptied);
+        let all = timeout(at_most, &mut emptied).await.is_ok();
         self.service.abandon.cancel();
-        if !all {
-            self.service.tasks.close();
-            self.service.tasks.wait().await;
+        if all {
+            return Drained::Empty;
         }
-        all
+        match timeout(ending, emptied).await {
+            Ok(()) => Drained::Abandoned,
+            Err(_) => Drained::Stuck,
+        }
     }
 
     /// The inputs with their addresses and their numbers of connections.
@@ -233,6 +251,17 @@ impl Inputs {
         }
         listening
     }
+}
+
+/// How far draining came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// Every socket was read until it was empty.
+    Empty,
+    /// What was sent last was not read.
+    Abandoned,
+    /// A task that reads hangs in a write to a file.
+    Stuck,
 }
 
 /// An address of an input, for `status`.

@@ -1,24 +1,29 @@
 //! A reload: another configuration takes the place of the running one, in full or not at all.
 //!
 //! Everything that can fail comes first: the files are read and checked, and the sockets that are new are bound. Then the
-//! pipeline is exchanged in one step, the sockets after it, and the open files are handed over to the new outputs. A message
+//! pipeline is exchanged in one step, the sockets after it, and the open files are handed over to the new outputs. What waits
+//! for file systems on the way, [`Turns`] keeps off the thread that steers. A message
 //! is treated by one configuration or the other, and none that was read is lost.
+
+mod turn;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::listen::BindError;
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
 use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
 use tracing::warn;
 
 use crate::config::{self, Config, Control};
 use crate::input::{Inputs, Service};
 use crate::pipeline::Pipeline;
+
+pub(crate) use turn::{Asker, Turns};
 
 /// Why a configuration was not taken.
 #[derive(Debug)]
@@ -91,31 +96,33 @@ impl Fixed {
     }
 }
 
-/// Reads the configuration and puts it in the place of the running one. Returns its `drain-timeout`.
+/// Reads the configuration. To be called where waiting for file systems and user databases is allowed.
 ///
 /// # Errors
-/// Why it was not taken; nothing has changed then.
-pub(crate) async fn reload(
-    path: &Path,
-    fixed: &Fixed,
-    inputs: &mut Inputs,
-    service: &Arc<Service>,
-    supervisor: &Supervisor,
-    serving: &Handle,
-) -> Result<std::time::Duration, ReloadError> {
-    let path = path.to_owned();
-    let read = spawn_blocking(move || {
-        let diagnostics = Diagnostics::new();
-        let config = config::read(&path, &diagnostics);
-        (config, diagnostics.to_string())
-    });
-    let (config, said) = read.await.expect("reading a configuration does not panic");
-    let Some(mut config) = config else {
-        return Err(ReloadError::Invalid(said));
-    };
+/// What `check` says about it.
+fn read(path: &Path) -> Result<Config, ReloadError> {
+    let diagnostics = Diagnostics::new();
+    let config = config::read(path, &diagnostics);
+    let said = diagnostics.to_string();
+    let config = config.ok_or_else(|| ReloadError::Invalid(said.clone()))?;
     if !said.is_empty() {
         warn!("{}", said.trim_end());
     }
+    Ok(config)
+}
+
+/// Puts a configuration in the place of the running one, without waiting for anything. Returns its `drain-timeout`.
+///
+/// # Errors
+/// Why it was not taken; nothing has changed then.
+pub(crate) fn take(
+    mut config: Config,
+    fixed: &Fixed,
+    inputs: &mut Inputs,
+    service: &Service,
+    supervisor: &Supervisor,
+    serving: &Handle,
+) -> Result<Duration, ReloadError> {
     if let Some(setting) = fixed.changed(&Fixed::of(&config)) {
         return Err(ReloadError::NeedsRestart(setting));
     }
@@ -124,18 +131,21 @@ pub(crate) async fn reload(
         .map_err(ReloadError::Bind)?;
 
     let running = service.pipeline.load_full();
-    let pipeline = Arc::new(Pipeline::new(&mut config, service.store.clone(), |name| {
-        running.output(name)
-    }));
-    service.pipeline.store(pipeline.clone());
-    {
-        let _serving = serving.enter();
-        inputs.apply(prepared, supervisor);
-    }
-    let store = service.store.clone();
-    let handed_over = spawn_blocking(move || store.hand_over(|name| pipeline.output(name)));
-    handed_over.await.expect("handing files over does not panic");
+    let pipeline = Pipeline::new(&mut config, service.store.clone(), |name| running.output(name));
+    service.pipeline.store(Arc::new(pipeline));
+    let _serving = serving.enter();
+    inputs.apply(prepared, supervisor);
     Ok(config.drain_timeout)
+}
+
+/// Hands the open files over to the outputs of the running configuration; with `reopen`, closes all of them. To be called where
+/// waiting for file systems is allowed.
+fn settle(service: &Service, reopen: bool) {
+    let pipeline = service.pipeline.load_full();
+    service.store.hand_over(|name| pipeline.output(name));
+    if reopen {
+        service.store.reopen();
+    }
 }
 
 #[cfg(test)]

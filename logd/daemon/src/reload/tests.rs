@@ -4,12 +4,10 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::output::file::{Store, StoreLimits};
@@ -33,17 +31,11 @@ impl Running {
         write(&directory, "net", address, rest);
         let diagnostics = Diagnostics::new();
         let mut config = config::read(&directory.path().join("logd.toml"), &diagnostics).unwrap();
-        let store = Arc::new(Store::new(StoreLimits {
+        let store = Store::new(StoreLimits {
             buffer_bytes_max: 1 << 20,
             open_files_max: 10,
-        }));
-        let service = Arc::new(Service {
-            pipeline: ArcSwap::from_pointee(Pipeline::new(&mut config, store.clone(), |_| None)),
-            store,
-            drain: CancellationToken::new(),
-            abandon: CancellationToken::new(),
-            tasks: TaskTracker::new(),
         });
+        let service = Arc::new(Service::new(&mut config, store));
         let mut inputs = Inputs::new(service.clone());
         let supervisor = Supervisor::new();
         let prepared = inputs.prepare(&config.inputs, &mut Inherited::default()).unwrap();
@@ -61,18 +53,26 @@ impl Running {
 
     async fn reload(&mut self, rest: &str) -> Result<(), ReloadError> {
         write(&self.directory, self.input, self.address, rest);
-        let path = self.directory.path().join("logd.toml");
+        let mut turns = Turns::new(self.directory.path().join("logd.toml"));
+        let (answer, answered) = oneshot::channel();
+        turns.ask(Asker::Call(answer));
+        let config = turns.next().await;
         let (inputs, service) = (&mut self.inputs, &self.service);
-        reload(
-            &path,
-            &self.fixed,
-            inputs,
-            service,
-            &self.supervisor,
-            &Handle::current(),
-        )
-        .await
-        .map(|_| ())
+        let done = config.and_then(|config| {
+            take(
+                *config,
+                &self.fixed,
+                inputs,
+                service,
+                &self.supervisor,
+                &Handle::current(),
+            )
+        });
+        turns.settle(done.map(drop), service);
+        tokio::select! {
+            _ = turns.next() => unreachable!("no other reload was asked for"),
+            outcome = answered => outcome.unwrap(),
+        }
     }
 
     /// Sends a message and waits until it is taken.
