@@ -321,6 +321,29 @@ fn the_shipped_configurations_are_sound() {
 }
 
 #[test]
+fn a_file_that_is_not_there_is_worth_a_warning() {
+    let setup = Setup::new("dnsd")
+        .file(
+            "dnsd.toml",
+            "[zone.\"a.example\".primary]\nfile = \"gone.zone\"\n\n[zones.g.primary]\nfiles = \"zones/*.zone\"\n",
+        )
+        .file("zones/b.example.zone", START)
+        .file("zones/B.example.zone", START);
+    let output = setup.run(&["check"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let folder = setup.path().display();
+    assert_eq!(
+        said(&output),
+        format!(
+            "{folder}/dnsd.toml:2:9: warning: {folder}/gone.zone: No such file or directory (os error 2)\n    \
+             file = \"gone.zone\"\n            ^^^^^^^^^\n\n\
+             {folder}/dnsd.toml:5:10: warning: {folder}/zones/B.example.zone is not read: it would be the same zone as \
+             {folder}/zones/b.example.zone\n    files = \"zones/*.zone\"\n             ^^^^^^^^^^^^\n"
+        )
+    );
+}
+
+#[test]
 fn a_misspelt_key_is_shown_with_the_one_that_was_meant() {
     let setup = Setup::new("dnsd").file(
         "dnsd.toml",

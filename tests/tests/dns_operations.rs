@@ -96,6 +96,11 @@ fn a_zone_broken_at_start_is_served_from_its_last_good_copy() {
     assert!(status.success(), "{status}");
     fs::write(stopped.path().join("example.zone"), zone(3, "nonsense")).unwrap();
 
+    // The copy is written before the daemon ends, and nothing else is left.
+    let copies = fs::read_dir(stopped.path().join("work/zones")).unwrap();
+    let copies: Vec<_> = copies.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(copies, ["example.net.last"]);
+
     let dnsd = stopped.again().start();
     assert_eq!(addresses("www.example.net"), [[192, 0, 2, 2]]);
     dnsd.wait_for_log("example.zone:5:7: ");
@@ -243,6 +248,97 @@ fn a_file_deleted_from_a_folder_of_zones_removes_nothing_until_accepted() {
     command(&dnsd, &["reload", "--accept"]);
     assert_eq!(rcode("www.a.example"), Rcode::REFUSED);
     assert_eq!(rcode("www.b.example"), Rcode::NOERROR);
+}
+
+#[test]
+fn a_stray_file_in_a_folder_of_zones_stops_nothing() {
+    let dnsd = Configuration::new()
+        .zone("guard.test", "guard.zone")
+        .zones("customers", "zones/*.zone")
+        .zones("later", "later/*.zone")
+        .setup()
+        .file("guard.zone", zone(1, "192.0.2.1"))
+        .file("zones/guard.test.zone", zone(1, "192.0.2.101"))
+        .file("zones/one.test.zone", zone(1, "192.0.2.2"))
+        .file("zones/ONE.test.zone", zone(1, "192.0.2.102"))
+        .file("zones/a..b.zone", zone(1, "192.0.2.103"))
+        .start();
+    assert_eq!(addresses("www.guard.test"), [[192, 0, 2, 1]]);
+    assert_eq!(addresses("www.one.test"), [[192, 0, 2, 2]]);
+    for stray in ["zones/guard.test.zone", "zones/ONE.test.zone", "zones/a..b.zone"] {
+        dnsd.wait_for_log(&format!("{stray} is not read"));
+    }
+    dnsd.wait_for_log("group later: ");
+    let status = command(&dnsd, &["status", "one.test"]);
+    assert!(status.contains("ONE.test.zone is not read"), "{status}");
+    // A reload is taken, and says the same.
+    dnsd.replace("guard.zone", zone(2, "192.0.2.11"));
+    let reload = dnsd.run(&["reload"]);
+    assert_eq!(reload.status.code(), Some(78));
+    for told in [
+        "ONE.test.zone is not read",
+        "guard.test.zone is not read",
+        "group later: ",
+    ] {
+        assert!(said(&reload).contains(told), "{}", said(&reload));
+    }
+    wait_for("www.guard.test", [192, 0, 2, 11]);
+    // The folder that was missing is served once it is there.
+    dnsd.replace("later/c.test.zone", zone(1, "192.0.2.3"));
+    wait_for("www.c.test", [192, 0, 2, 3]);
+}
+
+#[test]
+fn a_folder_of_zones_that_can_not_be_listed_costs_no_zone() {
+    let dnsd = Configuration::new()
+        .zones("customers", "zones/*.zone")
+        .setup()
+        .file("zones/a.example.zone", zone(1, "192.0.2.1"))
+        .start();
+    let (folder, away) = (dnsd.path().join("zones"), dnsd.path().join("away"));
+    fs::rename(&folder, &away).unwrap();
+    let reload = dnsd.run(&["reload", "--accept"]);
+    assert_eq!(reload.status.code(), Some(78), "{}", said(&reload));
+    assert!(said(&reload).contains("group customers: "), "{}", said(&reload));
+    assert_eq!(addresses("www.a.example"), [[192, 0, 2, 1]]);
+    fs::rename(&away, &folder).unwrap();
+    dnsd.replace("zones/a.example.zone", zone(2, "192.0.2.2"));
+    wait_for("www.a.example", [192, 0, 2, 2]);
+    command(&dnsd, &["reload"]);
+}
+
+#[test]
+fn thousands_of_new_files_in_a_folder_of_zones_are_served() {
+    const ZONES: usize = 3000;
+    let dnsd = Configuration::new()
+        .zones("customers", "zones/*.zone")
+        .setup()
+        .file("zones/first.example.zone", zone(1, "192.0.2.1"))
+        .start();
+    let text = zone(1, "192.0.2.2");
+    for number in 0..ZONES {
+        fs::write(dnsd.path().join(format!("zones/z{number}.example.zone")), &text).unwrap();
+    }
+    let written = Instant::now();
+    for number in [0, ZONES / 2, ZONES - 1] {
+        wait_for(&format!("www.z{number}.example"), [192, 0, 2, 2]);
+    }
+    println!("{ZONES} new zones are served after {:?}", written.elapsed());
+}
+
+#[test]
+fn what_editors_leave_beside_a_zone_is_none() {
+    let dnsd = Configuration::new()
+        .zones("customers", "zones/db.*")
+        .setup()
+        .file("zones/db.a.example", zone(1, "192.0.2.1"))
+        .file("zones/db.a.example.bak", zone(1, "192.0.2.1"))
+        .file("zones/db.a.example.rpmsave", zone(1, "192.0.2.1"))
+        .start();
+    fs::write(dnsd.path().join("zones/db.a.example.dpkg-new"), zone(1, "192.0.2.1")).unwrap();
+    fs::write(dnsd.path().join("zones/db.b.example"), zone(1, "192.0.2.2")).unwrap();
+    wait_for("www.b.example", [192, 0, 2, 2]);
+    assert_eq!(command(&dnsd, &["status"]).lines().count(), 2);
 }
 
 #[test]
