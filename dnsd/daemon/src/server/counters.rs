@@ -2,7 +2,7 @@
 //! all TCP connections share one set. They are summed up when `/metrics` is read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dnsd_core::answer::Transport;
 use dnsd_core::message::Rcode;
@@ -89,10 +89,17 @@ fn add_one(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Every set there is or was: what a thread counted stays when it ends.
+/// Every set there is, and what those counted whose threads have ended.
 #[derive(Debug, Default)]
 pub(crate) struct AllCounters {
-    sets: Mutex<Vec<Arc<Counters>>>,
+    counting: Mutex<Counting>,
+}
+
+#[derive(Debug, Default)]
+struct Counting {
+    sets: Vec<Arc<Counters>>,
+    ended_udp: Totals,
+    ended_tcp: Totals,
 }
 
 /// The sum for one transport.
@@ -116,33 +123,68 @@ impl AllCounters {
     /// A new set for a thread or a listener.
     pub(crate) fn add(&self, transport: Transport) -> Arc<Counters> {
         let set = Arc::new(Counters::new(transport));
-        self.sets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(set.clone());
+        let mut counting = self.lock();
+        // A reload may end and start listeners as often as it likes: what has ended takes no room.
+        counting.fold_ended();
+        counting.sets.push(set.clone());
         set
     }
 
     /// What all sets of a transport hold together.
     pub(crate) fn totals(&self, transport: Transport) -> Totals {
-        let mut totals = Totals {
+        let mut counting = self.lock();
+        let mut totals = counting.ended(transport).clone();
+        for set in counting.sets.iter().filter(|set| set.transport == transport) {
+            totals.add(set);
+        }
+        totals
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counting> {
+        self.counting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counting {
+    /// Adds up the sets that nobody counts in any more.
+    fn fold_ended(&mut self) {
+        for set in std::mem::take(&mut self.sets) {
+            match Arc::try_unwrap(set) {
+                Ok(ended) => self.ended(ended.transport).add(&ended),
+                Err(counting) => self.sets.push(counting),
+            }
+        }
+    }
+
+    fn ended(&mut self, transport: Transport) -> &mut Totals {
+        match transport {
+            Transport::Udp => &mut self.ended_udp,
+            Transport::Tcp => &mut self.ended_tcp,
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, set: &Counters) {
+        add_all(&mut self.by_type, &set.by_type);
+        add_all(&mut self.by_rcode, &set.by_rcode);
+        self.unreadable += set.unreadable.load(Ordering::Relaxed);
+        self.truncated += set.truncated.load(Ordering::Relaxed);
+        self.ignored += set.ignored.load(Ordering::Relaxed);
+        self.unsent += set.unsent.load(Ordering::Relaxed);
+    }
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Self {
             by_type: vec![0; OTHER_TYPE + 1],
             unreadable: 0,
             by_rcode: vec![0; RCODES],
             truncated: 0,
             ignored: 0,
             unsent: 0,
-        };
-        let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        for set in sets.iter().filter(|set| set.transport == transport) {
-            add_all(&mut totals.by_type, &set.by_type);
-            add_all(&mut totals.by_rcode, &set.by_rcode);
-            totals.unreadable += set.unreadable.load(Ordering::Relaxed);
-            totals.truncated += set.truncated.load(Ordering::Relaxed);
-            totals.ignored += set.ignored.load(Ordering::Relaxed);
-            totals.unsent += set.unsent.load(Ordering::Relaxed);
         }
-        totals
     }
 }
 
@@ -155,6 +197,21 @@ fn add_all(sums: &mut [u64], counters: &[AtomicU64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_thread_counted_stays_when_it_ends_and_its_set_goes() {
+        let all = AllCounters::default();
+        for _ in 0..100 {
+            all.add(Transport::Udp).answered(Some(Type::A), Rcode::NOERROR, false);
+            all.add(Transport::Tcp).unsent();
+        }
+        let counting = all.add(Transport::Udp);
+        counting.ignored();
+        assert_eq!(all.lock().sets.len(), 1);
+        let udp = all.totals(Transport::Udp);
+        assert_eq!((udp.by_type[0], udp.ignored), (100, 1));
+        assert_eq!(all.totals(Transport::Tcp).unsent, 100);
+    }
 
     #[test]
     fn sets_of_one_transport_add_up() {
