@@ -1,5 +1,6 @@
 //! The daemon's life: configuration → sockets → privileges → zones → ready → serve → drain → exit code.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::net::UnixListener;
@@ -16,15 +17,16 @@ use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
 use ballast_shared::work_dir::WorkDir;
 use caps::Capability;
-use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info, warn};
+use tokio::sync::mpsc;
+use tracing::{error, info};
 
 use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::pages;
-use crate::server::bind::{self, Bound, ListenError};
+use crate::reload::{self, AskedReload, Running};
+use crate::server::bind::{self, Bound};
 use crate::server::{Listeners, Shared};
-use crate::zones::{Plan, Report, Zones, last_good};
+use crate::zones::{Zones, last_good};
 
 /// How long answers that have begun may take when the daemon ends: a TCP client has ten seconds to read one.
 const DRAIN_MAX: Duration = Duration::from_secs(15);
@@ -60,7 +62,7 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
     let config = config.ok_or(Exit::Config)?;
     let mut inherited = Inherited::take().map_err(|cause| fail(Exit::Os, &cause))?;
     let work_dir = WorkDir::lock(&config.work_dir).map_err(|cause| fail(Exit::Unavailable, &cause))?;
-    let sockets = bind::bind(&config.listen, config.threads, &|_| false, &mut inherited).map_err(|errors| {
+    let sockets = bind::bind(&config.listen, config.threads, &BTreeSet::new(), &mut inherited).map_err(|errors| {
         for cause in &errors {
             error!("{cause}");
         }
@@ -78,7 +80,7 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
     Ok(Prepared {
         config_path: config_path.to_owned(),
         config,
-        sockets,
+        sockets: sockets.bound,
         control,
         http,
         _work_dir: work_dir,
@@ -118,7 +120,10 @@ fn serve(prepared: Prepared) -> Result<(), Exit> {
         .enable_all()
         .build()
         .map_err(|cause| fail(Exit::Os, &cause))?;
-    runtime.block_on(serve_until_stopped(prepared))
+    let ended = runtime.block_on(serve_until_stopped(prepared));
+    // A reload that was broken off may still be reading files.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
@@ -126,26 +131,31 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let mut supervisor = Supervisor::new();
     let (reloads, mut asked_reloads) = mpsc::channel(RELOADS_WAITING_MAX);
     let mut daemon = Daemon::start(prepared, &supervisor, reloads).map_err(|cause| fail(Exit::Os, &cause))?;
+    let mut hung_up = false;
     tokio::select! {
         listening = daemon.load_and_listen(&supervisor) => listening?,
-        () = stop_signal(&mut signals) => return Ok(()),
+        () = stop_signal(&mut signals, &mut hung_up) => return Ok(()),
     }
     systemd::ready();
     let exit = loop {
-        tokio::select! {
-            signal = signals.next() => match signal {
+        let asked = tokio::select! {
+            signal = next_signal(&mut signals, &mut hung_up) => match signal {
                 Signal::Stop => break Ok(()),
-                Signal::Reload => drop(daemon.reload(false, &supervisor).await),
+                Signal::Reload => AskedReload::by_signal(),
             },
-            Some(asked) = asked_reloads.recv() => {
-                let done = daemon.reload(asked.accept, &supervisor).await;
-                // Who asked may have hung up.
-                let _ = asked.reply.send(done);
-            }
+            Some(asked) = asked_reloads.recv() => asked,
             task = supervisor.failed() => {
                 error!(task, "the daemon ends: it can't go on without this task");
                 break Err(Exit::Os);
             }
+        };
+        tokio::select! {
+            done = daemon.running.reload(asked.accept, &supervisor) => {
+                // Who asked may have hung up.
+                let _ = asked.reply.send(done);
+            }
+            // A reload of many zones may take longer than a service manager waits.
+            () = stop_signal(&mut signals, &mut hung_up) => break Ok(()),
         }
     };
     systemd::stopping();
@@ -153,36 +163,24 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     exit
 }
 
-async fn stop_signal(signals: &mut Signals) {
-    while signals.next().await != Signal::Stop {}
+/// The next signal; first the SIGHUP that came while there was something else to do.
+async fn next_signal(signals: &mut Signals, hung_up: &mut bool) -> Signal {
+    if std::mem::take(hung_up) {
+        return Signal::Reload;
+    }
+    signals.next().await
 }
 
-/// A reload that the control socket asks for.
-pub(crate) struct AskedReload {
-    /// Lost records and deleted files are meant.
-    pub(crate) accept: bool,
-    /// Where the result goes.
-    pub(crate) reply: oneshot::Sender<Result<Report, ReloadError>>,
-}
-
-/// Why a reload changed nothing.
-#[derive(Debug)]
-pub(crate) enum ReloadError {
-    /// The configuration has errors: the text to show.
-    Config(String),
-    /// Addresses that can't be listened on.
-    Listen(Vec<ListenError>),
-    /// There is no thread or descriptor left, or the daemon is ending.
-    Os,
+/// Waits for the signal to stop. A SIGHUP is remembered: what it is about may have changed after it was read.
+async fn stop_signal(signals: &mut Signals, hung_up: &mut bool) {
+    while signals.next().await != Signal::Stop {
+        *hung_up = true;
+    }
 }
 
 /// What runs.
 struct Daemon {
-    config_path: PathBuf,
-    config: Config,
-    shared: Shared,
-    zones: Zones,
-    listeners: Listeners,
+    running: Running,
     /// Until they listen.
     sockets: Vec<Bound>,
     _work_dir: WorkDir,
@@ -203,11 +201,13 @@ impl Daemon {
         }
         supervisor.start("watchdog", systemd::feed_watchdog(stop));
         Ok(Self {
-            config_path: prepared.config_path,
-            config: prepared.config,
-            listeners: Listeners::new(shared.clone()),
-            shared,
-            zones,
+            running: Running {
+                config_path: prepared.config_path,
+                config: prepared.config,
+                listeners: Listeners::new(shared.clone()),
+                shared,
+                zones,
+            },
             sockets: prepared.sockets,
             _work_dir: prepared._work_dir,
         })
@@ -215,9 +215,15 @@ impl Daemon {
 
     /// Queries that come before the zones are there wait in the sockets.
     async fn load_and_listen(&mut self, supervisor: &Supervisor) -> Result<(), Exit> {
-        let report = self.zones.apply(plan(&self.config, false)).await.ok_or(Exit::Os)?;
+        let Running {
+            config,
+            zones,
+            listeners,
+            ..
+        } = &mut self.running;
+        let report = zones.apply(reload::plan(config, false)).await.ok_or(Exit::Os)?;
         let sockets = std::mem::take(&mut self.sockets);
-        self.listeners
+        listeners
             .start(sockets, supervisor)
             .map_err(|cause| fail(Exit::Os, &cause))?;
         info!(
@@ -226,83 +232,5 @@ impl Daemon {
             report.refused.len()
         );
         Ok(())
-    }
-
-    /// Takes over the configuration as it is now, or changes nothing.
-    async fn reload(&mut self, accept: bool, supervisor: &Supervisor) -> Result<Report, ReloadError> {
-        systemd::reloading();
-        let done = self.try_reload(accept, supervisor).await;
-        match &done {
-            Ok(report) => info!(
-                "reloaded; zones loaded: {}, removed: {}, not as their files say: {}",
-                report.loaded,
-                report.removed.len(),
-                report.refused.len()
-            ),
-            Err(ReloadError::Config(diagnostics)) => {
-                error!("the configuration has errors, nothing changed:\n{diagnostics}");
-            }
-            Err(ReloadError::Listen(errors)) => {
-                for cause in errors {
-                    error!("nothing changed: {cause}");
-                }
-            }
-            Err(ReloadError::Os) => error!("the reload could not be finished"),
-        }
-        systemd::ready();
-        done
-    }
-
-    async fn try_reload(&mut self, accept: bool, supervisor: &Supervisor) -> Result<Report, ReloadError> {
-        let path = self.config_path.clone();
-        let loaded = tokio::task::spawn_blocking(move || {
-            let diagnostics = Diagnostics::new();
-            let config = config::load(&path, &diagnostics);
-            (config, diagnostics.to_string())
-        });
-        let (config, diagnostics) = loaded.await.map_err(|_| ReloadError::Os)?;
-        let config = config.ok_or_else(|| ReloadError::Config(diagnostics.clone()))?;
-        if !diagnostics.is_empty() {
-            warn!("{diagnostics}");
-        }
-        let listening = |address| self.listeners.has(address);
-        let sockets = bind::bind(&config.listen, config.threads, &listening, &mut Inherited::default())
-            .map_err(ReloadError::Listen)?;
-        let wanted = bind::wanted(&config.listen).map_err(|error| ReloadError::Listen(vec![error]))?;
-        // From here on nothing can go wrong any more that would leave half of the old configuration.
-        let report = self.zones.apply(plan(&config, accept)).await.ok_or(ReloadError::Os)?;
-        self.shared.apply(&config);
-        self.listeners.start(sockets, supervisor).map_err(|_| ReloadError::Os)?;
-        self.listeners.keep_only(&wanted);
-        warn_of_restart(&self.config, &config);
-        self.config = config;
-        Ok(report)
-    }
-}
-
-fn plan(config: &Config, accept: bool) -> Plan {
-    Plan {
-        zones: config.zones.clone(),
-        groups: config.groups.clone(),
-        base_dir: config.base_dir.clone(),
-        threads: config.threads,
-        accept,
-    }
-}
-
-/// What was settled before privileges were dropped stays until the next start.
-fn warn_of_restart(old: &Config, new: &Config) {
-    let changed = [
-        ("work-dir", old.work_dir != new.work_dir),
-        ("[control] socket", old.control_socket != new.control_socket),
-        ("[control] http", old.control_http != new.control_http),
-        (
-            "[process]",
-            (old.process.uid(), old.process.gid()) != (new.process.uid(), new.process.gid()),
-        ),
-        ("[listen] threads", old.threads != new.threads),
-    ];
-    for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
-        warn!("a change of {key} takes a restart");
     }
 }

@@ -5,6 +5,7 @@ mod config;
 mod control;
 mod daemon;
 mod pages;
+mod reload;
 mod server;
 mod zones;
 

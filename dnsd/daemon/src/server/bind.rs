@@ -1,5 +1,6 @@
 //! Binds the sockets of an address: one for TCP and one for each UDP thread.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -34,6 +35,14 @@ pub(crate) enum ListenError {
     Interfaces(Errno),
     /// An address can't be had.
     Bind(BindError),
+    /// One of our own listeners has the port of an address, because one of the two means all addresses. It could be closed
+    /// first, but then there might be nothing to go back to.
+    Overlaps {
+        /// The address that is asked for.
+        wanted: SocketAddr,
+        /// The one that is listened on.
+        running: SocketAddr,
+    },
 }
 
 impl fmt::Display for ListenError {
@@ -41,38 +50,60 @@ impl fmt::Display for ListenError {
         match self {
             Self::Interfaces(errno) => write!(f, "cannot list the machine's addresses: {}", errno.desc()),
             Self::Bind(error) => error.fmt(f),
+            Self::Overlaps { wanted, running } => {
+                write!(
+                    f,
+                    "dnsd itself listens on {running}: to listen on {wanted} takes a restart"
+                )
+            }
         }
     }
 }
 
-/// Binds every address that isn't in `held` already.
+/// The addresses that a configuration means now, and the sockets that were missing for them.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    /// All of the addresses.
+    pub(crate) wanted: BTreeSet<SocketAddr>,
+    /// Those that weren't listened on.
+    pub(crate) bound: Vec<Bound>,
+}
+
+/// Binds every address that isn't among the `running` ones already.
 ///
 /// # Errors
 /// Everything that went wrong, not only the first; what was bound is given back.
 pub(crate) fn bind(
     listen: &[ListenAddress],
     threads: usize,
-    held: &dyn Fn(SocketAddr) -> bool,
+    running: &BTreeSet<SocketAddr>,
     inherited: &mut Inherited,
-) -> Result<Vec<Bound>, Vec<ListenError>> {
+) -> Result<Sockets, Vec<ListenError>> {
     let wanted = addresses::expand(listen).map_err(|errno| vec![ListenError::Interfaces(errno)])?;
     let mut bound = Vec::new();
     let mut errors = Vec::new();
-    for address in wanted.into_iter().filter(|address| !held(*address)) {
+    for &address in wanted.difference(running) {
         match bind_either_family(address, threads, inherited) {
             Ok(sockets) => bound.push(sockets),
-            Err(error) => errors.push(ListenError::Bind(error)),
+            Err(error) => errors.push(explain(error, address, running)),
         }
     }
-    if errors.is_empty() { Ok(bound) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(Sockets { wanted, bound })
+    } else {
+        Err(errors)
+    }
 }
 
-/// The addresses that a configuration means now.
-///
-/// # Errors
-/// When the machine's addresses can't be listed.
-pub(crate) fn wanted(listen: &[ListenAddress]) -> Result<std::collections::BTreeSet<SocketAddr>, ListenError> {
-    addresses::expand(listen).map_err(ListenError::Interfaces)
+/// Who holds the port, when it is we ourselves.
+fn explain(error: BindError, wanted: SocketAddr, running: &BTreeSet<SocketAddr>) -> ListenError {
+    let overlaps = |running: &&SocketAddr| {
+        running.port() == wanted.port() && (running.ip().is_unspecified() || wanted.ip().is_unspecified())
+    };
+    match running.iter().find(overlaps) {
+        Some(&running) if error.cause.kind() == ErrorKind::AddrInUse => ListenError::Overlaps { wanted, running },
+        _ => ListenError::Bind(error),
+    }
 }
 
 fn bind_either_family(wanted: SocketAddr, threads: usize, inherited: &mut Inherited) -> Result<Bound, BindError> {

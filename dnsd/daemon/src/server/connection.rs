@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::MESSAGE_BYTES_MAX;
 use super::places::Place;
@@ -18,6 +19,10 @@ use super::responder::Responder;
 /// How long a client may take to read a batch of answers. A healthy one takes a few round trips; one that doesn't read at
 /// all holds its place no longer than this.
 const WRITE_MAX: Duration = Duration::from_secs(10);
+
+/// How long it may take to read all answers to what it sent in one go: some sixty queries with answers of 64 KiB at most, by
+/// a line of 500 kbit/s. Who reads a little before every deadline of [`WRITE_MAX`] doesn't stay for hours.
+const WRITE_ALL_MAX: Duration = Duration::from_secs(60);
 
 /// A first look at a connection reads at most so much: a query has some fifty bytes, and most clients send one.
 const READ_BYTES_START: usize = 2048;
@@ -28,8 +33,15 @@ const BATCH_BYTES_MAX: usize = 64 << 10;
 /// The bytes of a message's length (RFC 1035 §4.2.2).
 const LENGTH_BYTES: usize = 2;
 
-/// Answers a client until it closes, is idle or too slow. The error is the connection's end, for a debug line.
-pub(super) async fn serve<S>(mut stream: S, responder: Responder, place: &Place, idle_max: Duration) -> io::Result<()>
+/// Answers a client until it closes, is idle or too slow, loses its place or, between queries, `stop` is cancelled. The error
+/// is the connection's end, for a debug line.
+pub(super) async fn serve<S>(
+    mut stream: S,
+    responder: Responder,
+    place: &Place,
+    idle_max: Duration,
+    stop: &CancellationToken,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -42,7 +54,8 @@ where
         while !received.has_message() {
             let read = tokio::select! {
                 read = timeout_at(deadline, received.read_from(&mut stream)) => read,
-                () = place.leaving().cancelled() => return Ok(()),
+                () = place.evicted().cancelled() => return Ok(()),
+                () = stop.cancelled() => return Ok(()),
             };
             match read {
                 Ok(Ok(0)) | Err(_) => return Ok(()),
@@ -50,20 +63,50 @@ where
                 Ok(Err(error)) => return Err(error),
             }
         }
-        place.busy();
-        batch.clear();
-        while let Some(request) = received.next_message() {
-            append_answer(&responder, request, &mut batch);
-            if batch.len() >= BATCH_BYTES_MAX {
-                write(&mut stream, &batch, &responder).await?;
-                batch.clear();
+        place.answering();
+        let written = tokio::select! {
+            written = timeout(WRITE_ALL_MAX, answer_all(&mut stream, &responder, place, &mut received, &mut batch)) => {
+                written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             }
+            () = place.evicted().cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
+        };
+        if written.is_err() {
+            responder.unsent();
         }
+        written?;
         received.compact();
-        if !batch.is_empty() {
-            write(&mut stream, &batch, &responder).await?;
-        }
         batch.shrink_to(BATCH_BYTES_MAX);
+    }
+}
+
+/// Answers every whole message that came.
+async fn answer_all<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    responder: &Responder,
+    place: &Place,
+    received: &mut Received,
+    batch: &mut Vec<u8>,
+) -> io::Result<()> {
+    batch.clear();
+    // Since the first batch: who is slow with all of them is not new with each.
+    let mut writing = false;
+    loop {
+        let request = received.next_message();
+        let is_last = request.is_none();
+        if let Some(request) = request {
+            append_answer(responder, request, batch);
+        }
+        if batch.len() >= BATCH_BYTES_MAX || (is_last && !batch.is_empty()) {
+            if !writing {
+                place.writing_from_now();
+                writing = true;
+            }
+            write(stream, batch).await?;
+            batch.clear();
+        }
+        if is_last {
+            return Ok(());
+        }
     }
 }
 
@@ -82,13 +125,9 @@ fn append_answer(responder: &Responder, request: &[u8], batch: &mut Vec<u8>) {
     });
 }
 
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, batch: &[u8], responder: &Responder) -> io::Result<()> {
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, batch: &[u8]) -> io::Result<()> {
     let written = timeout(WRITE_MAX, stream.write_all(batch)).await;
-    let result = written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    if result.is_err() {
-        responder.unsent();
-    }
-    result
+    written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// What came and isn't answered yet.

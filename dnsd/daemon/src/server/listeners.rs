@@ -36,9 +36,9 @@ impl Listeners {
         }
     }
 
-    /// Whether an address is listened on.
-    pub(crate) fn has(&self, wanted: SocketAddr) -> bool {
-        self.running.contains_key(&wanted)
+    /// What is listened on.
+    pub(crate) fn addresses(&self) -> BTreeSet<SocketAddr> {
+        self.running.keys().copied().collect()
     }
 
     /// Starts listening on what was bound.

@@ -1,7 +1,7 @@
 //! Queries over TCP: takes connections of one listener, each a task of its own.
 
 use std::io::ErrorKind;
-use std::net::TcpListener as StdListener;
+use std::net::{IpAddr, TcpListener as StdListener};
 use std::time::Duration;
 
 use dnsd_core::answer::Transport;
@@ -30,7 +30,7 @@ pub(super) async fn run(listener: StdListener, shared: Shared, stop: Cancellatio
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => take(stream, &shared, &responder, &connections, &stop),
+            Ok((stream, client)) => take(stream, client.ip(), &shared, &responder, &connections, &stop),
             // The client was gone before we looked (accept(2)).
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
             Err(error) => {
@@ -45,20 +45,22 @@ pub(super) async fn run(listener: StdListener, shared: Shared, stop: Cancellatio
 
 fn take(
     stream: TcpStream,
+    client: IpAddr,
     shared: &Shared,
     responder: &Responder,
     connections: &TaskTracker,
     stop: &CancellationToken,
 ) {
-    let Some(place) = shared.places.take(stop) else {
+    let Some(place) = shared.places.take(client) else {
         return;
     };
     // Batches are whole answers: nothing is won by holding back the last segment of one.
     let _ = stream.set_nodelay(true);
     let responder = responder.clone();
     let idle_max = shared.serving.load().tcp_idle_max;
+    let stop = stop.clone();
     connections.spawn(async move {
-        let ended = connection::serve(stream, responder, &place, idle_max).await;
+        let ended = connection::serve(stream, responder, &place, idle_max, &stop).await;
         if let Err(error) = ended {
             debug!(%error, "a TCP connection broke off");
         }

@@ -1,6 +1,7 @@
 //! Queries through real and simulated sockets.
 
-use std::net::{SocketAddr, TcpStream as StdTcpStream, UdpSocket as StdUdpSocket};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream as StdTcpStream, UdpSocket as StdUdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +15,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::bind::{ListenError, Sockets};
 use super::*;
 use crate::config;
 use crate::zones::test_zone::zone;
 
 /// Enough for any machine: a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who connects.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 const ZONE: &str = "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns.other.\na A 192.0.2.1\nb A 192.0.2.2\n";
 
@@ -59,10 +64,13 @@ struct Connection {
 /// A connection with so much room for what the client hasn't read.
 fn connect(shared: Shared, room_bytes: usize) -> Connection {
     let (client, server) = duplex(room_bytes);
-    let place = shared.places.take(&CancellationToken::new()).unwrap();
+    let place = shared.places.take(CLIENT).unwrap();
     let responder = shared.responder(Transport::Tcp);
     let idle_max = shared.serving.load().tcp_idle_max;
-    let served = tokio::spawn(async move { connection::serve(server, responder, &place, idle_max).await });
+    let served =
+        tokio::spawn(
+            async move { connection::serve(server, responder, &place, idle_max, &CancellationToken::new()).await },
+        );
     Connection { client, served, shared }
 }
 
@@ -145,6 +153,45 @@ async fn a_client_that_does_not_read_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_reads_a_little_before_every_deadline_is_cut_off() {
+    let shared = shared("");
+    let large: String = (0..1000)
+        .map(|host| format!("a A 192.0.{}.{}\n", host / 250, host % 250))
+        .collect();
+    let state = ZoneState::Loaded(Arc::new(zone("example.net", &format!("{ZONE}{large}"))));
+    shared.set_zones(&Zones::new([("example.net".parse().unwrap(), state)]));
+    let mut connection = connect(shared, 64 << 10);
+    let started = tokio::time::Instant::now();
+    // Answers of a megabyte in all, of which this client reads as much as lets the next write end in time.
+    let queries: Vec<Vec<u8>> = (0..60).map(|id| query(id, b'a')).collect();
+    connection.client.write_all(&framed(&queries)).await.unwrap();
+    let mut part = vec![0; 64 << 10];
+    while !connection.served.is_finished() {
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        let _ = connection.client.read_exact(&mut part).await;
+    }
+    let ended = connection.served.await.unwrap();
+    assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    assert!(started.elapsed() < Duration::from_secs(75), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_makes_room_for_a_new_one() {
+    let shared = shared("tcp-clients = 1");
+    let mut deaf = connect(shared.clone(), 512);
+    let queries: Vec<Vec<u8>> = (0..16).map(|id| query(id, b'a')).collect();
+    deaf.client.write_all(&framed(&queries)).await.unwrap();
+    // Until the answers, of which there are more than there is room for, are being written.
+    let mut place = None;
+    while place.is_none() || shared.counters.totals(Transport::Tcp).by_type[0] == 0 {
+        tokio::task::yield_now().await;
+        place = place.or_else(|| shared.places.take(CLIENT));
+    }
+    let ended = deaf.served.await.unwrap();
+    assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionAborted);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_byte_now_and_then_does_not_keep_a_connection_open() {
     let mut connection = connect(shared("tcp-idle-timeout = \"10s\""), 1 << 20);
     let started = tokio::time::Instant::now();
@@ -165,7 +212,7 @@ async fn an_idle_connection_makes_room_for_a_new_one() {
     let mut first = connect(shared.clone(), 1 << 20);
     first.client.write_all(&framed(&[query(1, b'a')])).await.unwrap();
     first.answer().await;
-    while shared.places.take(&CancellationToken::new()).is_none() {
+    while shared.places.take(CLIENT).is_none() {
         tokio::task::yield_now().await;
     }
     first.served.await.unwrap().unwrap();
@@ -184,7 +231,7 @@ fn listen(shared: &Shared, addresses: &[&str], threads: usize) -> Running {
         .iter()
         .map(|address| config::ListenAddress::Address(address.parse().unwrap()))
         .collect();
-    let bound = bind::bind(&wanted, threads, &|_| false, &mut Inherited::default()).unwrap();
+    let Sockets { bound, .. } = bind::bind(&wanted, threads, &BTreeSet::new(), &mut Inherited::default()).unwrap();
     let local = bound.iter().map(|sockets| sockets.local).collect();
     let supervisor = Supervisor::new();
     let mut listeners = Listeners::new(shared.clone());
@@ -251,8 +298,8 @@ async fn a_listener_that_is_not_wanted_any_more_frees_its_port() {
     let shared = shared("");
     let mut running = listen(&shared, &["127.0.0.1:0"], 2);
     let local = running.local[0];
-    assert!(running.listeners.has("127.0.0.1:0".parse().unwrap()));
-    running.listeners.keep_only(&std::collections::BTreeSet::new());
+    assert!(running.listeners.addresses().contains(&"127.0.0.1:0".parse().unwrap()));
+    running.listeners.keep_only(&BTreeSet::new());
     // The threads end by themselves, soon; until then the address is taken.
     let bound = tokio::task::spawn_blocking(move || {
         let deadline = std::time::Instant::now() + PATIENCE;
@@ -266,6 +313,41 @@ async fn a_listener_that_is_not_wanted_any_more_frees_its_port() {
     });
     assert!(bound.await.unwrap());
     assert!(running.supervisor.stop(PATIENCE).await, "closed is not failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_another_of_ours_overlaps_takes_a_restart() {
+    let port = free_port();
+    let address = |host: &str| {
+        vec![config::ListenAddress::Address(
+            format!("{host}:{port}").parse().unwrap(),
+        )]
+    };
+    for (first, second) in [
+        ("127.0.0.1", "0.0.0.0"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("127.0.0.1", "[::]"),
+    ] {
+        let mut inherited = Inherited::default();
+        let running = bind::bind(&address(first), 1, &BTreeSet::new(), &mut inherited).unwrap();
+        let errors = bind::bind(&address(second), 1, &running.wanted, &mut inherited).unwrap_err();
+        assert!(matches!(errors[..], [ListenError::Overlaps { .. }]), "{errors:?}");
+        assert_eq!(
+            errors[0].to_string(),
+            format!("dnsd itself listens on {first}:{port}: to listen on {second}:{port} takes a restart")
+        );
+    }
+}
+
+/// A port that nobody has, for both transports.
+fn free_port() -> u16 {
+    let sockets = bind::bind(
+        &[config::ListenAddress::Address("[::]:0".parse().unwrap())],
+        1,
+        &BTreeSet::new(),
+        &mut Inherited::default(),
+    );
+    sockets.unwrap().bound[0].local.port()
 }
 
 #[test]
