@@ -1,14 +1,11 @@
 //! What the running daemon is asked through its control socket: `io.ballast.dnsd`.
 
-use std::time::UNIX_EPOCH;
-
 use ballast_shared::control::{CallError, Interface, Service};
 use dnsd_core::name::Name;
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::daemon::{AskedReload, ReloadError};
-use crate::zones::board::ZoneStatus;
+use crate::reload::{AskedReload, ReloadError};
 use crate::zones::{LoadOutcome, Report, Zones};
 
 /// The interface, as its file describes it.
@@ -33,14 +30,14 @@ impl Control {
     fn status(&self, zone: Option<&Name>) -> Result<Map<String, Value>, CallError> {
         let board = self.zones.board();
         let zones = match zone {
-            Some(name) => vec![zone_json(name, &board.zone(name).ok_or_else(|| no_such_zone(name))?)],
+            Some(name) => vec![board.zone(name).ok_or_else(|| no_such_zone(name))?.to_json(name)],
             None => {
                 let mut zones = Vec::new();
-                board.for_each(|name, status| zones.push(zone_json(name, status)));
+                board.for_each(|name, status| zones.push(status.to_json(name)));
                 zones
             }
         };
-        Ok(object(json!({ "zones": zones })))
+        Ok(object(json!({ "zones": zones, "unlisted": board.unlisted() })))
     }
 
     async fn reload_zone(&self, zone: Name, accept: bool) -> Result<Map<String, Value>, CallError> {
@@ -105,29 +102,6 @@ fn accept_parameter(parameters: &Map<String, Value>) -> Result<bool, CallError> 
     }
 }
 
-/// A zone as `Status` and the page `/zones` show it.
-pub(crate) fn zone_json(name: &Name, status: &ZoneStatus) -> Value {
-    let loaded_at = status.loaded_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    json!({
-        "name": name.to_string(),
-        "state": status.served_from.label(),
-        "serial": status.serial.map(|serial| serial.0),
-        "records": status.records,
-        "file": status.file.to_string_lossy(),
-        "group": status.group,
-        "loadedAt": loaded_at.map(|since| since.as_secs()),
-        "loadFailures": status.failures,
-        "errors": status.all_errors(),
-        "warnings": status.warnings,
-        "held": status.held.map(|loss| json!({
-            "oldRecords": loss.old_records,
-            "newRecords": loss.new_records,
-            "removed": loss.removed,
-        })),
-        "fileIsGone": status.file_is_gone,
-    })
-}
-
 fn report_json(report: &Report) -> Map<String, Value> {
     let refused: Vec<Value> = report
         .refused
@@ -169,11 +143,12 @@ fn object(value: Value) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zones::board::ZoneStatus;
 
     #[test]
     fn a_zone_has_the_fields_that_the_interface_describes() {
         let status = ZoneStatus::new("zones/db".into(), None);
-        let zone = zone_json(&"example.net".parse().unwrap(), &status);
+        let zone = status.to_json(&"example.net".parse().unwrap());
         let described = INTERFACE.description.split_once("type Zone (").unwrap().1;
         let described: Vec<&str> = described
             .split_once("\n)")

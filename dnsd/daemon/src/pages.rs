@@ -12,7 +12,6 @@ use ballast_shared::http;
 use ballast_shared::metrics::Metrics;
 use serde_json::Value;
 
-use crate::control::zone_json;
 use crate::server::Shared;
 use crate::zones::board::Board;
 
@@ -31,7 +30,7 @@ pub(crate) fn pages(shared: &Shared, board: &Arc<Board>) -> Router {
 
 fn zones_as_json(board: &Board) -> impl IntoResponse + use<> {
     let mut zones = Vec::new();
-    board.for_each(|name, status| zones.push(zone_json(name, status)));
+    board.for_each(|name, status| zones.push(status.to_json(name)));
     let text = format!("{}\n", Value::Array(zones));
     ([(CONTENT_TYPE, "application/json")], text)
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use dnsd_core::name::Name;
 use dnsd_core::serial::Serial;
+use serde_json::{Value, json};
 
 use super::guard::Loss;
 
@@ -98,12 +99,37 @@ impl ZoneStatus {
         errors.extend(self.rival_texts());
         errors
     }
+
+    /// A zone as `Status` and the page `/zones` show it.
+    pub(crate) fn to_json(&self, name: &Name) -> Value {
+        let loaded_at = self.loaded_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        json!({
+            "name": name.to_string(),
+            "state": self.served_from.label(),
+            "serial": self.serial.map(|serial| serial.0),
+            "records": self.records,
+            "file": self.file.to_string_lossy(),
+            "group": self.group,
+            "loadedAt": loaded_at.map(|since| since.as_secs()),
+            "loadFailures": self.failures,
+            "errors": self.all_errors(),
+            "warnings": self.warnings,
+            "held": self.held.map(|loss| json!({
+                "oldRecords": loss.old_records,
+                "newRecords": loss.new_records,
+                "removed": loss.removed,
+            })),
+            "fileIsGone": self.file_is_gone,
+        })
+    }
 }
 
 /// All zones, in canonical order of their names.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     zones: Mutex<BTreeMap<Name, ZoneStatus>>,
+    /// Groups whose folder can't be listed, and why, a line each.
+    unlisted: Mutex<Vec<String>>,
 }
 
 impl Board {
@@ -123,6 +149,16 @@ impl Board {
     pub(crate) fn counts(&self) -> [usize; 3] {
         let zones = self.lock();
         ServedFrom::ALL.map(|from| zones.values().filter(|status| status.served_from == from).count())
+    }
+
+    /// Groups whose folder can't be listed, and why, a line each.
+    pub(crate) fn unlisted(&self) -> Vec<String> {
+        self.unlisted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes down which groups' folders can't be listed.
+    pub(crate) fn set_unlisted(&self, groups: Vec<String>) {
+        *self.unlisted.lock().unwrap_or_else(PoisonError::into_inner) = groups;
     }
 
     /// Writes down how a zone is.

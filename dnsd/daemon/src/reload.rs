@@ -1,0 +1,137 @@
+//! A reload: the configuration, the sockets and the zones as they are now, or all as it was.
+
+use std::path::PathBuf;
+
+use ballast_shared::config::Diagnostics;
+use ballast_shared::supervise::Supervisor;
+use ballast_shared::systemd::{self, Inherited};
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use crate::config::{self, Config};
+use crate::server::bind::{self, ListenError};
+use crate::server::{Listeners, Shared};
+use crate::zones::{Plan, Report, Zones};
+
+/// A reload that somebody asks for.
+pub(crate) struct AskedReload {
+    /// Lost records and deleted files are meant.
+    pub(crate) accept: bool,
+    /// Where the result goes.
+    pub(crate) reply: oneshot::Sender<Result<Report, ReloadError>>,
+}
+
+impl AskedReload {
+    /// By SIGHUP, which has no answer.
+    pub(crate) fn by_signal() -> Self {
+        let (reply, _) = oneshot::channel();
+        Self { accept: false, reply }
+    }
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug)]
+pub(crate) enum ReloadError {
+    /// The configuration has errors: the text to show.
+    Config(String),
+    /// Addresses that can't be listened on.
+    Listen(Vec<ListenError>),
+    /// There is no thread or descriptor left, or the daemon is ending.
+    Os,
+}
+
+/// What a reload changes.
+pub(crate) struct Running {
+    /// Where the configuration is read from.
+    pub(crate) config_path: PathBuf,
+    /// The one that is in effect.
+    pub(crate) config: Config,
+    /// What is answered from.
+    pub(crate) shared: Shared,
+    /// Who keeps the zones.
+    pub(crate) zones: Zones,
+    /// What is listened on.
+    pub(crate) listeners: Listeners,
+}
+
+impl Running {
+    /// Takes over the configuration as it is now, or changes nothing.
+    pub(crate) async fn reload(&mut self, accept: bool, supervisor: &Supervisor) -> Result<Report, ReloadError> {
+        systemd::reloading();
+        let done = self.try_reload(accept, supervisor).await;
+        match &done {
+            Ok(report) => info!(
+                "reloaded; zones loaded: {}, removed: {}, not as their files say: {}",
+                report.loaded,
+                report.removed.len(),
+                report.refused.len()
+            ),
+            Err(ReloadError::Config(diagnostics)) => {
+                error!("the configuration has errors, nothing changed:\n{diagnostics}");
+            }
+            Err(ReloadError::Listen(errors)) => {
+                for cause in errors {
+                    error!("nothing changed: {cause}");
+                }
+            }
+            Err(ReloadError::Os) => error!("the reload could not be finished"),
+        }
+        systemd::ready();
+        done
+    }
+
+    async fn try_reload(&mut self, accept: bool, supervisor: &Supervisor) -> Result<Report, ReloadError> {
+        let path = self.config_path.clone();
+        let loaded = tokio::task::spawn_blocking(move || {
+            let diagnostics = Diagnostics::new();
+            let config = config::load(&path, &diagnostics);
+            (config, diagnostics.to_string())
+        });
+        let (config, diagnostics) = loaded.await.map_err(|_| ReloadError::Os)?;
+        let config = config.ok_or_else(|| ReloadError::Config(diagnostics.clone()))?;
+        if !diagnostics.is_empty() {
+            warn!("{diagnostics}");
+        }
+        let listening = self.listeners.addresses();
+        let sockets = bind::bind(&config.listen, config.threads, &listening, &mut Inherited::default())
+            .map_err(ReloadError::Listen)?;
+        // From here on nothing can go wrong any more that would leave half of the old configuration.
+        let report = self.zones.apply(plan(&config, accept)).await.ok_or(ReloadError::Os)?;
+        self.shared.apply(&config);
+        self.listeners
+            .start(sockets.bound, supervisor)
+            .map_err(|_| ReloadError::Os)?;
+        self.listeners.keep_only(&sockets.wanted);
+        warn_of_restart(&self.config, &config);
+        self.config = config;
+        Ok(report)
+    }
+}
+
+/// What the keeper is to make of a configuration.
+pub(crate) fn plan(config: &Config, accept: bool) -> Plan {
+    Plan {
+        zones: config.zones.clone(),
+        groups: config.groups.clone(),
+        base_dir: config.base_dir.clone(),
+        threads: config.threads,
+        accept,
+    }
+}
+
+/// What was settled before privileges were dropped stays until the next start.
+fn warn_of_restart(old: &Config, new: &Config) {
+    let changed = [
+        ("work-dir", old.work_dir != new.work_dir),
+        ("[control] socket", old.control_socket != new.control_socket),
+        ("[control] http", old.control_http != new.control_http),
+        (
+            "[process]",
+            (old.process.uid(), old.process.gid()) != (new.process.uid(), new.process.gid()),
+        ),
+        ("[listen] threads", old.threads != new.threads),
+    ];
+    for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
+        warn!("a change of {key} takes a restart");
+    }
+}
