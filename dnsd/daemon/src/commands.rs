@@ -60,6 +60,13 @@ pub(crate) fn status(config: &Path, zone: Option<&Name>) -> Exit {
     for status in zones.into_iter().flatten() {
         print_zone(status, zone.is_some());
     }
+    let unlisted = answer
+        .get("unlisted")
+        .filter(|_| zone.is_none())
+        .and_then(Value::as_array);
+    for group in unlisted.into_iter().flatten() {
+        println!("{}", group.as_str().unwrap_or_default());
+    }
     Exit::Ok
 }
 

@@ -37,6 +37,7 @@ impl Keeper {
             report.refused.extend(rivals.map(|text| (name.clone(), text)));
         }
         report.unlisted = self.groups.unlisted();
+        self.board.set_unlisted(report.unlisted.clone());
         report
     }
 

@@ -169,6 +169,7 @@ impl Keeper {
                 self.found(group, zone, file, None, now);
             }
         }
+        self.board.set_unlisted(self.groups.unlisted());
         let with_rivals = self.entries.iter().filter(|(_, entry)| !entry.status.rivals.is_empty());
         let gone: Vec<(Name, PathBuf)> = with_rivals
             .flat_map(|(name, entry)| entry.status.rivals.iter().map(|file| (name.clone(), file.clone())))

@@ -82,6 +82,7 @@ fn a_folder_that_is_not_there_yet_is_served_once_it_is() {
     let report = bench.apply(&format!("{GROUP}{late}"), false);
     assert_eq!((report.loaded, report.unlisted.len()), (1, 1));
     assert!(report.unlisted[0].starts_with("group late: "), "{:?}", report.unlisted);
+    assert_eq!(bench.board.unlisted(), report.unlisted);
     assert_eq!(bench.served("a"), Some(1));
     let folder = bench.dir.path().join("mounted/late");
     fs::create_dir_all(&folder).unwrap();
@@ -89,6 +90,7 @@ fn a_folder_that_is_not_there_yet_is_served_once_it_is() {
     bench.keeper.sweep(Instant::now());
     bench.quiet();
     assert_eq!(bench.served("b"), Some(2));
+    assert!(bench.board.unlisted().is_empty());
     // From here on by events.
     replace(&folder.join("c.zone"), &text(3, 1));
     bench.after_edit("c");
