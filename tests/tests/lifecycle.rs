@@ -230,6 +230,22 @@ fn the_control_socket_describes_itself() {
 }
 
 #[test]
+fn only_a_socket_gives_way_to_the_control_socket_and_it_goes_with_its_daemon() {
+    for setup in both("") {
+        let (status, stopped) = setup.start().stop();
+        assert!(status.success());
+        assert!(!stopped.path().join("control.sock").exists());
+    }
+    for setup in both("").map(|setup| setup.file("control.sock", "precious")) {
+        let ended = setup.run(&["run"]);
+        assert_eq!(ended.status.code(), Some(69), "{ended:?}");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(said.contains("control.sock: is there and is no socket"), "{said}");
+        assert_eq!(fs::read(setup.path().join("control.sock")).unwrap(), b"precious");
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_a_usage_error() {
     for name in ["logd", "dnsd"] {
         let ended = Command::new(program(name)).arg("--no-such-option").output().unwrap();

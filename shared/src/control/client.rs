@@ -124,6 +124,7 @@ mod tests {
             tokio::task::spawn_blocking(move || check(&checked)).await.unwrap();
             stop.cancel();
             server.await.unwrap();
+            assert!(!socket.exists(), "a server that has ended takes its socket with it");
         });
     }
 
@@ -166,6 +167,19 @@ mod tests {
             let text = call(socket, "org.varlink.service.GetInterfaceDescription", which).unwrap();
             assert_eq!(text["description"], json!("interface io.ballast.echo"));
         });
+    }
+
+    #[test]
+    fn only_a_socket_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("control.sock");
+        drop(bind(&path).unwrap());
+        assert!(path.exists(), "as one that was killed leaves it");
+        drop(bind(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
     }
 
     #[test]

@@ -3,15 +3,17 @@
 use std::fs;
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
@@ -19,6 +21,9 @@ use super::frame::{MESSAGE_BYTES_MAX, Reply, Request, encode};
 
 /// Administrators and their scripts, not a service: a few at a time.
 const CONNECTIONS_MAX: usize = 32;
+
+/// How long to wait when the system has no descriptor for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a daemon can be asked, in Varlink's interface language.
 #[derive(Debug, Clone, Copy)]
@@ -52,18 +57,25 @@ pub trait Service: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Map<String, Value>, CallError>> + Send;
 }
 
-/// Binds the control socket: mode 0660, in place of what a daemon that is gone has left there. Call it while `work-dir` is
-/// locked, so that no living daemon's socket is taken away.
+/// Binds the control socket: mode 0660, in place of one that a daemon which was killed has left there. Call it while
+/// `work-dir` is locked, so that no living daemon's socket is taken away.
 ///
 /// # Errors
-/// When the path can't be bound.
+/// When the path can't be bound, or has something else there than a socket: that is somebody's, and stays.
 pub fn bind(path: &Path) -> io::Result<StdListener> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    match fs::symlink_metadata(path) {
+        Ok(left) if left.file_type().is_socket() => fs::remove_file(path)?,
+        Ok(_) => {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "is there and is no socket",
+            ));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
     let listener = StdListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
@@ -71,8 +83,25 @@ pub fn bind(path: &Path) -> io::Result<StdListener> {
     Ok(listener)
 }
 
-/// Answers callers until the daemon stops.
+/// Answers callers until the daemon stops, and takes the socket away.
 pub async fn serve<S: Service>(listener: StdListener, interface: Interface, service: Arc<S>, stop: CancellationToken) {
+    let address = listener.local_addr();
+    answer_callers(listener, interface, service, stop).await;
+    // Where the directory is another user's, the socket stays for the next start to replace.
+    if let Ok(address) = address
+        && let Some(path) = address.as_pathname()
+        && let Err(error) = fs::remove_file(path)
+    {
+        debug!(%error, "the control socket is left behind");
+    }
+}
+
+async fn answer_callers<S: Service>(
+    listener: StdListener,
+    interface: Interface,
+    service: Arc<S>,
+    stop: CancellationToken,
+) {
     let listener = match UnixListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return error!(%error, "cannot serve the control socket"),
@@ -89,6 +118,7 @@ pub async fn serve<S: Service>(listener: StdListener, interface: Interface, serv
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     debug!(%error, "control socket");
+                    sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             },
