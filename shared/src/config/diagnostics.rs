@@ -81,6 +81,8 @@ struct Source {
 pub struct Diagnostics {
     sources: RefCell<Vec<Source>>,
     found: RefCell<Vec<Diagnostic>>,
+    /// The keys that were asked for at the top of a file: one of them in a table below may be out of place.
+    top_level_keys: RefCell<Vec<&'static str>>,
 }
 
 impl Diagnostics {
@@ -88,6 +90,19 @@ impl Diagnostics {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A key can stand at the top of a file.
+    pub(super) fn note_top_level_key(&self, key: &'static str) {
+        let mut keys = self.top_level_keys.borrow_mut();
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+
+    /// Whether a key can stand at the top of a file, as far as is known yet.
+    pub(super) fn is_top_level_key(&self, key: &str) -> bool {
+        self.top_level_keys.borrow().contains(&key)
     }
 
     /// Reports an error at a place.

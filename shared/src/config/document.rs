@@ -187,6 +187,15 @@ mod tests {
     }
 
     #[test]
+    fn any_key_of_the_top_that_stands_below_a_table_header_is_explained() {
+        let printed = diagnose("[input]\nlisten = \"x\"\nwork-dir = \"w\"\n");
+        assert!(
+            printed.contains("d.toml:3:1: `work-dir` has slipped below a table header"),
+            "{printed}"
+        );
+    }
+
+    #[test]
     fn included_files_are_read_in_order_and_report_under_their_own_names() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("d")).unwrap();

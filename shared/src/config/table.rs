@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::diagnostics::{Diagnostics, Span, Spanned};
 use super::suggest::nearest;
@@ -68,6 +68,9 @@ impl<'a> Table<'a> {
     /// The value of a key, if it is there.
     pub fn value(&self, key: &'static str) -> Option<Value<'a>> {
         self.asked.borrow_mut().push(key);
+        if self.is_root {
+            self.diagnostics.note_top_level_key(key);
+        }
         let (_, value) = self.inner.iter().find(|(k, _)| k.get_ref() == key)?;
         Some(Value::new(self.diagnostics, self.span.source, value))
     }
@@ -143,16 +146,18 @@ impl Drop for Table<'_> {
             return;
         }
         let asked = self.asked.borrow();
-        for (key, _) in self.inner {
+        for (key, value) in self.inner {
             let name = key.get_ref().as_ref();
             if asked.contains(&name) {
                 continue;
             }
             let span = self.key_span(key.span());
-            if name == "include" && !self.is_root {
+            // A table is where its header says, a line is where it has ended up.
+            let is_line = !matches!(value.get_ref(), DeValue::Table(_));
+            if is_line && !self.is_root && self.diagnostics.is_top_level_key(name) {
                 self.diagnostics.error_with_help(
                     span,
-                    "`include` has slipped below a table header, so it belongs to that table",
+                    format!("`{name}` has slipped below a table header, so it belongs to that table"),
                     "it stands at the top of the file, above the first [table]",
                 );
                 continue;
