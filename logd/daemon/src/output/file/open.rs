@@ -171,7 +171,8 @@ impl Making<'_> {
         match mkdirat(above, name, Mode::from_bits_truncate(self.settings.dir_mode)) {
             Ok(()) if self.settings.dir_owner.is_some() || self.settings.dir_group.is_some() => {
                 let (owner, group) = (self.settings.dir_owner, self.settings.dir_group);
-                self.owner_refused = fchownat(above, name, owner, group, AtFlags::AT_SYMLINK_NOFOLLOW).err();
+                let given = fchownat(above, name, owner, group, AtFlags::AT_SYMLINK_NOFOLLOW);
+                self.owner_refused = self.owner_refused.or(given.err());
             }
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
@@ -206,7 +207,8 @@ impl Making<'_> {
             mode,
         )?;
         if self.settings.owner.is_some() || self.settings.group.is_some() {
-            self.owner_refused = fchown(&fd, self.settings.owner, self.settings.group).err();
+            let given = fchown(&fd, self.settings.owner, self.settings.group);
+            self.owner_refused = self.owner_refused.or(given.err());
         }
         Ok(fd)
     }

@@ -39,6 +39,12 @@ impl Trouble {
                     | Errno::ENOMEM
                     | Errno::ESTALE
                     | Errno::EAGAIN
+                    | Errno::EINTR
+                    // Of network file systems whose server is away.
+                    | Errno::ETIMEDOUT
+                    | Errno::EHOSTDOWN
+                    | Errno::EHOSTUNREACH
+                    | Errno::ENOTCONN
             )
         );
         if passing {
@@ -55,6 +61,28 @@ impl fmt::Display for Cause {
             Self::File(error) => error.fmt(f),
             Self::MinFree => f.write_str("less than min-free is left on the file system"),
             Self::Deleted => f.write_str("the file is deleted as soon as it is written"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_server_that_is_away_passes_and_a_refusal_does_not() {
+        let passes = |errno| matches!(Trouble::of(OpenError::System(errno)), Trouble::Passing(_));
+        for errno in [
+            Errno::ENOSPC,
+            Errno::EINTR,
+            Errno::ETIMEDOUT,
+            Errno::EHOSTDOWN,
+            Errno::ENOTCONN,
+        ] {
+            assert!(passes(errno), "{errno}");
+        }
+        for errno in [Errno::EACCES, Errno::ELOOP, Errno::ENOTDIR, Errno::ENAMETOOLONG] {
+            assert!(!passes(errno), "{errno}");
         }
     }
 }
