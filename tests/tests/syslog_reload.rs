@@ -192,6 +192,67 @@ fn a_reload_adds_and_removes_inputs_and_keeps_the_others() {
 }
 
 #[test]
+fn open_connections_go_with_an_input_that_is_renamed() {
+    let mut logd = logd().start();
+    let mut stream = syslog::connect(syslog::collector(address(LOGD)));
+    send_numbered(&mut stream, 0..1);
+    wait::until_lines(&logd.path().join("log/all"), 1);
+    let head = syslog::logd_head(address(LOGD)).replace("input.net-tcp.", "input.renamed.");
+    let renamed = "[[rule]]\nfrom = [\"renamed\"]\nto = [\"log/renamed\"]\n";
+    logd.replace("logd.toml", head + renamed);
+    logd.reload();
+    send_numbered(&mut stream, 1..2);
+    wait::until_lines(&logd.path().join("log/renamed"), 1);
+    let (_, left) = logd.stop();
+    assert_numbered(&read(&left.path().join("log/renamed")), 1..2);
+}
+
+#[test]
+fn frames_without_an_end_have_a_limit_over_all_connections() {
+    let setup = Setup::new("logd").file(
+        "logd.toml",
+        format!("buffer-max = \"1MiB\"\n{}{RULE}", syslog::logd_head(address(LOGD))),
+    );
+    let logd = setup.start();
+    let to = syslog::collector(address(LOGD));
+    let begun: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = syslog::connect(to);
+            stream.write_all(&[b'x'; 50_000]).unwrap();
+            stream
+        })
+        .collect();
+    wait::until("connections to be closed for it", || {
+        let refused = syslog::metric(address(LOGD), "logd_input_refused_total", &["incomplete-max"]);
+        (refused >= 1.0).then_some(())
+    });
+    syslog::send(to, b"<13>Oct 11 22:14:15 host app[1]: message 0\n");
+    wait::until_file(&logd.path().join("log/all"), |content| {
+        String::from_utf8_lossy(content).contains(" message 0\n")
+    });
+    wait::until("the limit to hold", || {
+        let kept = syslog::metric(address(LOGD), "logd_input_incomplete_bytes", &[]);
+        (kept <= f64::from(1 << 20) / 4.0).then_some(())
+    });
+    drop(begun);
+}
+
+#[test]
+fn sigterm_marks_a_line_whose_end_it_did_not_wait_for() {
+    let format = "[default.file]\nformat = \"json\"\n";
+    let setup = Setup::new("logd").file("logd.toml", syslog::logd_head(address(LOGD)) + format + RULE);
+    let logd = setup.start();
+    let mut stream = syslog::connect(syslog::collector(address(LOGD)));
+    stream.write_all(b"<13>Oct 11 22:14:15 host app: cut o").unwrap();
+    let (_, left) = logd.stop();
+    let line = read(&left.path().join("log/all"));
+    assert!(
+        line.contains("cut o\"") && line.contains("\"truncated\":true"),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_bad_reload_changes_nothing_and_names_the_line() {
     let logd = logd().start();
     let mut stream = syslog::connect(syslog::collector(address(LOGD)));

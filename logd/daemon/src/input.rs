@@ -4,6 +4,7 @@
 //! belong to the input that has the address now, under whatever name; how a stream is framed is settled when it begins.
 
 mod connections;
+mod incomplete;
 mod source;
 mod tcp;
 mod udp;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use connections::Connections;
+pub(crate) use incomplete::Incomplete;
 pub(crate) use source::Source;
 
 use crate::config::{self, Config, InputKind};
@@ -35,6 +37,8 @@ pub(crate) struct Service {
     /// What is made of messages at the moment. The inputs have it from their [`Source`].
     pub(crate) pipeline: ArcSwap<Pipeline>,
     pub(crate) store: Arc<Store>,
+    /// What connections may keep of frames without an end.
+    pub(crate) incomplete: Incomplete,
     /// Read what is there and end.
     pub(crate) drain: CancellationToken,
     /// End.
@@ -94,6 +98,7 @@ impl Service {
         Self {
             pipeline: ArcSwap::from_pointee(Pipeline::new(config, store.clone(), |_| None)),
             store,
+            incomplete: Incomplete::new(config.buffer_bytes_max),
             drain: CancellationToken::new(),
             abandon: CancellationToken::new(),
             tasks: TaskTracker::new(),

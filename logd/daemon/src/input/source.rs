@@ -41,6 +41,7 @@ pub(super) struct SourceMetrics {
     refused_allow: Counter,
     refused_total: Counter,
     refused_sender: Counter,
+    refused_incomplete: Counter,
     pub(super) accepted: Counter,
 }
 
@@ -53,6 +54,8 @@ pub(super) enum Refusal {
     ConnectionsMax,
     /// `connections-per-sender-max`
     ConnectionsPerSenderMax,
+    /// All connections together have as much of frames whose end is missing as they may.
+    IncompleteMax,
 }
 
 impl Refusal {
@@ -61,6 +64,7 @@ impl Refusal {
             Self::Allow => "allow",
             Self::ConnectionsMax => "connections-max",
             Self::ConnectionsPerSenderMax => "connections-per-sender-max",
+            Self::IncompleteMax => "incomplete-max",
         }
     }
 }
@@ -100,6 +104,7 @@ impl Source {
             Refusal::Allow => self.metrics.refused_allow.increment(1),
             Refusal::ConnectionsMax => self.metrics.refused_total.increment(1),
             Refusal::ConnectionsPerSenderMax => self.metrics.refused_sender.increment(1),
+            Refusal::IncompleteMax => self.metrics.refused_incomplete.increment(1),
         }
         if let Some(others) = self.refusals.admit(Instant::now()) {
             warn!(input = %self.input.name, %sender, because = why.key(), others, "sender refused");
@@ -170,6 +175,7 @@ impl SourceMetrics {
             refused_allow: refused(Refusal::Allow),
             refused_total: refused(Refusal::ConnectionsMax),
             refused_sender: refused(Refusal::ConnectionsPerSenderMax),
+            refused_incomplete: refused(Refusal::IncompleteMax),
             accepted: of_stream("logd_input_connections_total"),
         }
     }

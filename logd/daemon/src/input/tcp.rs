@@ -20,6 +20,7 @@ use tracing::{debug, error, warn};
 
 use super::Service;
 use super::connections::{Full, Place};
+use super::incomplete::Charge;
 use super::source::{Refusal, Source};
 use crate::config::{InputKind, TcpSettings};
 use crate::output::file::HeldBack;
@@ -106,6 +107,8 @@ fn admit(
     let connection = Connection {
         framer: Framer::new(settings.framing, source.input.message_bytes_max),
         incomplete: Vec::new(),
+        charge: service.incomplete.charge(),
+        ended: false,
         zone: ZoneCache::new(source.input.time_zone.clone()),
         held_back: HeldBack::default(),
         idle_timeout: settings.idle_timeout,
@@ -137,6 +140,10 @@ struct Connection {
     framer: Framer,
     /// The beginning of a frame whose end was not read yet.
     incomplete: Vec<u8>,
+    /// What the budget was charged for it.
+    charge: Charge,
+    /// Nothing more comes, because its sender has said so and not because we went.
+    ended: bool,
     zone: ZoneCache,
     held_back: HeldBack,
     idle_timeout: Option<Duration>,
@@ -243,7 +250,10 @@ impl Connection {
                 self.stream.try_read_buf(&mut buffer)
             };
             let read = match read {
-                Ok(0) => Read::End,
+                Ok(0) => {
+                    self.ended = true;
+                    Read::End
+                }
                 Ok(_) => Read::Some,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Empty,
                 Err(error) => {
@@ -258,6 +268,9 @@ impl Connection {
             };
             if before > COPIED_BYTES_MAX {
                 buffer.drain(..consumed);
+                if buffer.len() <= COPIED_BYTES_MAX {
+                    buffer.shrink_to_fit();
+                }
                 self.incomplete = buffer;
             } else {
                 self.incomplete.clear();
@@ -268,7 +281,12 @@ impl Connection {
                 // An idle connection owns nothing.
                 self.incomplete = Vec::new();
             }
-            read
+            if self.charge.set(self.incomplete.capacity()) {
+                read
+            } else {
+                self.source.refuse(self.peer.ip(), Refusal::IncompleteMax);
+                Read::End
+            }
         })
     }
 
@@ -305,7 +323,8 @@ impl Connection {
         at
     }
 
-    /// The last frame of a sender that ended without ending it.
+    /// The last frame of a connection that ended without ending it. Of a line that its sender did not end nobody knows whether
+    /// it is whole; one that we did not read to its end is not.
     fn deliver_incomplete(&mut self) {
         let incomplete = std::mem::take(&mut self.incomplete);
         let Some(frame) = self.framer.finish(&incomplete) else {
@@ -313,7 +332,7 @@ impl Connection {
         };
         let tally = Scratch::with(|scratch| {
             let mut batch = self.source.batch(scratch, &mut self.held_back);
-            batch.message(frame.bytes, frame.truncated, self.peer, &mut self.zone);
+            batch.message(frame.bytes, frame.truncated || !self.ended, self.peer, &mut self.zone);
             batch.finish()
         });
         self.source.count(0, &tally);

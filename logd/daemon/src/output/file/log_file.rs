@@ -55,7 +55,7 @@ pub(crate) struct LogFile {
 struct Buffer {
     bytes: Vec<u8>,
     lines: u64,
-    /// What the budget was charged for `bytes`.
+    /// What the budget was charged for the room in `bytes`.
     charged: usize,
     /// A flush is on the schedule.
     scheduled: bool,
@@ -210,10 +210,14 @@ impl LogFile {
         render(&mut buffer.bytes);
         let holds = buffer.bytes.len();
         if holds == before {
+            if before == 0 {
+                buffer.bytes = Vec::new();
+            }
             return Appended::Buffered;
         }
         buffer.lines += 1;
-        store.budget().charge(&mut buffer.charged, holds);
+        let room = buffer.bytes.capacity();
+        store.budget().charge(&mut buffer.charged, room);
         let at_once = settings.flush_interval.is_zero();
         if !buffer.scheduled && !at_once {
             buffer.scheduled = true;
@@ -313,6 +317,12 @@ impl LogFile {
         };
         disk.on_clock = disk.file.is_some();
         !disk.on_clock
+    }
+
+    /// Memory that its lines take, wherever they are.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.disk().batch.bytes.capacity() + self.buffer().bytes.capacity()
     }
 
     #[cfg(test)]

@@ -86,6 +86,28 @@ fn a_line_waits_in_its_buffer_until_it_is_flushed() {
 }
 
 #[test]
+fn the_budget_is_charged_for_memory_and_a_file_without_lines_has_none() {
+    let tree = Tree::new(PLENTY, settings());
+    let long = format!("{}\n", "x".repeat(7000));
+    for line in ["short\n", &long, "short\n"] {
+        for host in 0..50 {
+            tree.append(&format!("host{host}/a.log"), line);
+        }
+        let files: Vec<_> = (0..50).map(|host| tree.file(&format!("host{host}/a.log"))).collect();
+        let room = |files: &[Arc<LogFile>]| files.iter().map(|file| file.room()).sum::<usize>();
+        assert!(0 < room(&files) && room(&files) <= tree.store.buffered_bytes());
+        for file in &files {
+            file.flush(&tree.store);
+        }
+        assert_eq!((room(&files), tree.store.buffered_bytes()), (0, 0));
+    }
+    // A template can render to nothing.
+    let (file, nothing) = (tree.file("host0/a.log"), |_: &mut Vec<u8>| {});
+    assert_eq!(file.append(&tree.store, &tree.owner, nothing), Appended::Buffered);
+    assert_eq!((file.room(), tree.store.buffered_bytes()), (0, 0));
+}
+
+#[test]
 fn a_full_buffer_is_written_at_once() {
     let tree = Tree::new(PLENTY, settings());
     let line = format!("{}\n", "x".repeat(1023));

@@ -22,9 +22,6 @@ use super::{Batch, Disk, LogFile, Progress, RETRY_FIRST};
 /// what a small write costs, ten times a second at most.
 pub(super) const PATH_CHECK: Duration = Duration::from_millis(100);
 
-/// A buffer that is empty keeps its memory up to this.
-const KEPT_BYTES_MAX: usize = 8 << 10;
-
 /// How long a file that could not be opened for a reason that does not pass is left alone.
 const REFUSAL: Duration = Duration::from_secs(10);
 
@@ -201,11 +198,9 @@ impl LogFile {
     }
 
     fn discard(&self, batch: &mut Batch, store: &Store) {
+        // All of it: a sender can name more hosts than there is memory for, even if each file kept only a little.
+        batch.bytes = Vec::new();
         store.budget().refund(std::mem::take(&mut batch.charged));
-        batch.bytes.clear();
-        if batch.bytes.capacity() > KEPT_BYTES_MAX {
-            batch.bytes = Vec::new();
-        }
         batch.written = 0;
         self.batch_lines.store(0, Ordering::Relaxed);
     }
