@@ -1,6 +1,7 @@
 //! `[zones.NAME]`: a zone per file, named for it.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -115,8 +116,12 @@ impl GroupConfig {
         for entry in self.directory.read_dir()? {
             let path = entry?.path();
             let Some(zone) = self.zone_at(&path) else { continue };
-            // A link is followed: it may be a folder's too.
-            if !path.is_file() {
+            // A link is followed: it may be a folder's too. What can't be looked at is there all the same.
+            let is_file = match fs::metadata(&path) {
+                Ok(metadata) => metadata.is_file(),
+                Err(error) => error.kind() != io::ErrorKind::NotFound,
+            };
+            if !is_file {
                 continue;
             }
             match zone {
@@ -205,11 +210,11 @@ mod tests {
     #[test]
     fn folders_and_strangers_are_left_out() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("b.net.zone"), "").unwrap();
-        std::fs::write(dir.path().join("a.net.zone"), "").unwrap();
-        std::fs::write(dir.path().join("README"), "").unwrap();
-        std::fs::write(dir.path().join("a..b.zone"), "").unwrap();
-        std::fs::create_dir(dir.path().join("c.net.zone")).unwrap();
+        fs::write(dir.path().join("b.net.zone"), "").unwrap();
+        fs::write(dir.path().join("a.net.zone"), "").unwrap();
+        fs::write(dir.path().join("README"), "").unwrap();
+        fs::write(dir.path().join("a..b.zone"), "").unwrap();
+        fs::create_dir(dir.path().join("c.net.zone")).unwrap();
         let pattern = dir.path().join("*.zone");
         let listing = group(pattern.to_str().unwrap()).list().unwrap();
         let names: Vec<String> = listing.zones.iter().map(|(name, _)| name.to_string()).collect();
@@ -222,7 +227,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let files = ["one.test.zone", "One.test.zone", "ONE.test.zone"].map(|file| dir.path().join(file));
         for file in &files {
-            std::fs::write(file, "").unwrap();
+            fs::write(file, "").unwrap();
         }
         let pattern = dir.path().join("*.zone");
         let listing = group(pattern.to_str().unwrap()).list().unwrap();

@@ -114,6 +114,22 @@ fn a_folder_that_can_not_be_listed_costs_no_zone_even_when_losses_are_accepted()
 }
 
 #[test]
+fn a_file_that_can_not_be_looked_at_is_not_gone() {
+    let mut bench = Bench::new(&[("a.zone", &text(1, 1))]);
+    bench.apply(GROUP, false);
+    // A link to itself stands for all that stat(2) fails at.
+    fs::remove_file(bench.file("a.zone")).unwrap();
+    std::os::unix::fs::symlink("a.zone", bench.file("a.zone")).unwrap();
+    let report = bench.apply(GROUP, true);
+    assert!(report.removed.is_empty());
+    assert_eq!((report.refused.len(), bench.served("a")), (1, Some(1)));
+    assert!(matches!(
+        bench.keeper.reload(&name("a"), true),
+        Some(LoadOutcome::Failed(_))
+    ));
+}
+
+#[test]
 fn a_zone_whose_file_was_there_for_a_moment_goes_with_it() {
     let mut bench = Bench::new(&[("a.zone", &text(1, 1))]);
     bench.apply(GROUP, false);
