@@ -143,6 +143,28 @@ fn a_client_that_does_not_read_holds_up_nobody_else() {
 }
 
 #[test]
+fn clients_that_do_not_read_keep_no_new_ones_out() {
+    let _dnsd = Configuration::new()
+        .zone("large.example", "large.zone")
+        .top("tcp-clients = 4")
+        .setup()
+        .file("large.zone", large_zone())
+        .start();
+    // More than the sockets on both sides hold, on every place there is.
+    let large = Query::of("large.large.example", rtype::TXT).to_bytes();
+    let deaf: Vec<Tcp> = (0..4).map(|_| Tcp::to(serves())).collect();
+    for client in &deaf {
+        client.send(std::iter::repeat_n(&large[..], 600)).unwrap();
+        // Its first answer has begun: it waits for nobody but this client.
+        client.stream().peek(&mut [0]).unwrap();
+    }
+    for _ in 0..10 {
+        let answer = Tcp::to(serves()).ask(&Query::of("ns.large.example", rtype::A));
+        assert_eq!(answer.answers.len(), 1);
+    }
+}
+
+#[test]
 fn the_client_that_was_idle_for_longest_makes_room() {
     let _dnsd = somewhere().top("tcp-clients = 4").setup().start();
     let clients: Vec<Tcp> = (0..10)

@@ -75,6 +75,20 @@ fn sighup_reloads_and_says_so() {
 }
 
 #[test]
+fn sigterm_ends_dnsd_in_the_middle_of_a_reload() {
+    let mut daemon = dnsd("").start();
+    // A configuration that takes for ever to read: nobody writes into this pipe.
+    let config = daemon.path().join("dnsd.toml");
+    fs::remove_file(&config).unwrap();
+    nix::unistd::mkfifo(&config, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for_notice("RELOADING=1");
+    daemon.signal(Signal::SIGTERM);
+    let status = daemon.wait();
+    assert!(status.success(), "{status}: {}", daemon.log());
+}
+
+#[test]
 fn the_watchdog_is_fed() {
     for (setup, name) in both("").into_iter().zip(["logd", "dnsd"]) {
         let mut command = Command::new(program(name));
