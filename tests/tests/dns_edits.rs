@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use ballast_tests::daemon::{Daemon, output};
 use ballast_tests::data;
@@ -167,6 +168,47 @@ fn a_file_written_in_place_is_never_served_by_half() {
 }
 
 #[test]
+fn a_file_that_is_appended_to_line_by_line_is_never_served_by_half() {
+    let dnsd = start();
+    let mut zone = edited(2, "192.0.2.2");
+    for number in 0..200 {
+        writeln!(zone, "h{number} A 192.0.2.9").unwrap();
+    }
+    // As a shell's `>` and `>>` do: the file is opened and closed for each line.
+    drop(File::create(path(&dnsd)).unwrap());
+    for line in zone.split_inclusive('\n') {
+        let mut file = File::options().append(true).open(path(&dnsd)).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+        drop(file);
+        let next_line_at = Instant::now() + Duration::from_millis(10);
+        while Instant::now() < next_line_at {
+            assert_eq!(www(), ["192.168.1.10"]);
+        }
+    }
+    wait_for_www("192.0.2.2");
+    assert_eq!(addresses("h199.somewhere.net"), ["192.0.2.9"]);
+}
+
+#[test]
+fn a_reload_does_not_load_a_file_that_is_being_written() {
+    let mut dnsd = start();
+    let zone = edited(2, "192.0.2.2") + "last A 192.0.2.3\n";
+    let (first, rest) = zone.split_at(zone.find("last").unwrap());
+    let mut file = File::create(path(&dnsd)).unwrap();
+    file.write_all(first.as_bytes()).unwrap();
+    let reload = String::from_utf8(dnsd.run(&["reload"]).stdout).unwrap();
+    assert!(reload.contains("is being written"), "{reload}");
+    assert_eq!(www(), ["192.168.1.10"]);
+    file.write_all(b"; more\n").unwrap();
+    dnsd.reload();
+    assert_eq!(www(), ["192.168.1.10"]);
+    file.write_all(rest.as_bytes()).unwrap();
+    drop(file);
+    wait_for_www("192.0.2.2");
+    assert_eq!(addresses("last.somewhere.net"), ["192.0.2.3"]);
+}
+
+#[test]
 fn a_file_that_its_writer_keeps_open_is_served_when_it_is_quiet() {
     let dnsd = start();
     let mut file = File::create(path(&dnsd)).unwrap();
@@ -264,6 +306,30 @@ fn a_file_that_vanishes_leaves_its_zone_and_is_loaded_when_it_is_back() {
     fs::create_dir(&folder).unwrap();
     fs::write(path(&dnsd), edited(2, "192.0.2.2")).unwrap();
     wait_for_www("192.0.2.2");
+}
+
+#[test]
+fn a_folder_swapped_by_two_renames_is_served() {
+    for (configuration, file) in [
+        (
+            Configuration::new().zone("example.net", "zones/example.net.zone"),
+            "example.net.zone",
+        ),
+        (Configuration::new().zones("all", "zones/*.zone"), "example.net.zone"),
+    ] {
+        let dnsd = configuration
+            .setup()
+            .file(&format!("zones/{file}"), small(1, "192.0.2.1"))
+            .file(&format!("zones.new/{file}"), small(2, "192.0.2.2"))
+            .start();
+        wait_for("www.example.net", "192.0.2.1");
+        fs::rename(dnsd.path().join("zones"), dnsd.path().join("zones.old")).unwrap();
+        fs::rename(dnsd.path().join("zones.new"), dnsd.path().join("zones")).unwrap();
+        wait_for("www.example.net", "192.0.2.2");
+        // The new folder is watched like the old one was.
+        dnsd.replace(&format!("zones/{file}"), small(3, "192.0.2.3"));
+        wait_for("www.example.net", "192.0.2.3");
+    }
 }
 
 #[test]

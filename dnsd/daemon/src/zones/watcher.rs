@@ -8,6 +8,7 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{FsType, statfs};
+use nix::unistd::{AccessFlags, access};
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Event, EventHandler, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tracing::{info, warn};
@@ -74,7 +75,11 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
     pub(crate) fn watch(&mut self, key: &K, files: &[&Path], folders: &[&Path]) {
         let mut watched = Watched::default();
         for file in files {
-            watched.entries.extend(deciding_entries(file));
+            let entries = deciding_entries(file);
+            watched
+                .entries
+                .extend(entries.last().and_then(|entry| entry_of_folder(entry)));
+            watched.entries.extend(entries);
         }
         for folder in folders {
             watched.entries.extend(deciding_entries(folder));
@@ -221,6 +226,14 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
     }
 }
 
+/// The entry of the folder that a file is in: another folder may be renamed into its place. A folder above that we may not
+/// read can't be watched, and needn't be: that a folder is renamed away is noticed at the folder itself.
+fn entry_of_folder(file: &Path) -> Option<PathBuf> {
+    let folder = file.parent()?;
+    access(folder.parent()?, AccessFlags::R_OK).ok()?;
+    Some(folder.to_owned())
+}
+
 fn remove_key<K: Eq + Hash>(map: &mut HashMap<PathBuf, HashSet<K>>, path: &Path, key: &K) {
     if let Some(keys) = map.get_mut(path) {
         keys.remove(key);
@@ -356,6 +369,50 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_renamed_into_the_place_of_another_is_noticed_and_watched() {
+        let (_dir, root) = folder();
+        let zones = root.join("zones");
+        fs::create_dir(&zones).unwrap();
+        fs::create_dir(root.join("new")).unwrap();
+        let mut bench = Bench::new();
+        bench.watcher.watch(&"net", &[&zones.join("db.net")], &[]);
+        assert!(!bench.watcher.take_lost());
+        fs::rename(&zones, root.join("old")).unwrap();
+        fs::rename(root.join("new"), &zones).unwrap();
+        assert_eq!(bench.expect("net", Change::Renamed), zones);
+        assert!(bench.watcher.take_lost());
+        assert!(!bench.watcher.take_lost());
+        assert!(bench.watcher.has_all_events());
+        // The old folder is nobody's.
+        fs::write(root.join("old/db.net"), "a").unwrap();
+        fs::write(zones.join("marker"), "a").unwrap();
+        fs::rename(zones.join("marker"), zones.join("db.net")).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let event = bench.events.recv_timeout(left).expect("no event came").unwrap();
+            match bench.watcher.concerned(&event)[..] {
+                [(_, _, Change::Renamed)] if event.paths.contains(&zones.join("db.net")) => break,
+                [(_, _, Change::Closed)] => panic!("{event:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_without_events_is_told_once() {
+        let (_dir, root) = folder();
+        let mut bench = Bench::new();
+        let gone = root.join("gone");
+        bench.watcher.watch(&"net", &[&gone.join("db.net")], &[]);
+        assert!(!bench.watcher.has_all_events());
+        assert!(bench.watcher.folders[&gone].is_told);
+        fs::create_dir(&gone).unwrap();
+        assert!(bench.watcher.has_all_events());
+        assert!(!bench.watcher.folders[&gone].is_told);
+    }
+
+    #[test]
     fn what_nobody_watches_any_more_is_let_go() {
         let (_dir, root) = folder();
         let file = root.join("db.net");
@@ -364,7 +421,8 @@ mod tests {
         bench.watcher.watch(&"b", &[&file], &[]);
         bench.watcher.watch(&"a", &[&file], &[]);
         bench.watcher.forget(&"a");
-        assert_eq!(bench.watcher.folders.len(), 1);
+        // The file's folder, and the one above.
+        assert_eq!(bench.watcher.folders.len(), 2);
         bench.watcher.forget(&"b");
         assert!(bench.watcher.folders.is_empty() && bench.watcher.entries.is_empty());
     }

@@ -1,6 +1,7 @@
 //! The promises about edits, errors and losses, on real files. Events are waited for; time is told to the keeper, not spent.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -78,13 +79,37 @@ impl Bench {
 
     /// Waits until a change of this zone was noticed, and until its files are quiet, as far as the keeper can tell.
     fn after_edit(&mut self, zone: &str) {
+        self.notice(zone);
+        self.quiet();
+    }
+
+    /// Waits until a change of this zone was noticed.
+    fn notice(&mut self, zone: &str) {
         let deadline = Instant::now() + PATIENCE;
         while !self.keeper.debounce.is_waiting(&name(zone)) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let input = self.keeper.inbox.recv_timeout(left).expect("no event came");
-            assert!(self.keeper.handle(input).is_continue());
+            self.handle_next(deadline);
         }
-        self.quiet();
+    }
+
+    /// Waits until so many records of this zone are served; its files are quiet after each event.
+    fn wait_for_records(&mut self, zone: &str, records: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self
+            .board
+            .zone(&name(zone))
+            .is_none_or(|status| status.records != records)
+        {
+            match self.keeper.debounce.next_due_at() {
+                Some(_) => self.quiet(),
+                None => self.handle_next(deadline),
+            }
+        }
+    }
+
+    fn handle_next(&mut self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let input = self.keeper.inbox.recv_timeout(left).expect("no event came");
+        assert!(self.keeper.handle(input).is_continue());
     }
 
     fn quiet(&mut self) {
@@ -311,6 +336,82 @@ fn a_loss_while_the_daemon_was_down_is_held_too() {
     assert!(bench.status("net").held.is_some());
     assert_eq!(bench.apply(NET, true).loaded, 1);
     assert_eq!(bench.served("net"), Some(5));
+}
+
+#[test]
+fn other_content_of_the_same_size_written_while_the_daemon_was_down_is_held_too() {
+    let mut bench = after_a_restart(&text(4, 200), &text(5, 200).replace("\nh", "\ng"));
+    bench.apply(NET, false);
+    assert_eq!(bench.served("net"), Some(4));
+    let held = bench.status("net").held.unwrap();
+    assert_eq!((held.old_records, held.new_records), (202, 202));
+    // The same files are judged the same way at the next start.
+    bench = Bench::within(bench.dir, &[]);
+    bench.apply(NET, false);
+    assert_eq!(bench.served("net"), Some(4));
+}
+
+#[test]
+fn a_file_that_is_written_at_the_start_is_measured_against_the_copy() {
+    let mut bench = after_a_restart(&text(4, 200), &text(5, 200));
+    let file = bench.file("net");
+    let (net, entry) = Entry::single(ZoneConfig {
+        name: name("net"),
+        file: file.clone(),
+        watch: true,
+    });
+    bench.keeper.entries.insert(net.clone(), entry);
+    let request = bench.keeper.request(&net);
+    let attempt = load::in_parallel(&[request], 1).pop().unwrap();
+    fs::write(&file, text(5, 20)).unwrap();
+    let mut changed = Vec::new();
+    let outcome = bench.keeper.settle(&net, attempt, false, &mut changed);
+    assert!(matches!(outcome, LoadOutcome::Changing));
+    bench.keeper.publish(&changed);
+    assert_eq!(bench.served("net"), Some(4));
+    assert_eq!(bench.status("net").served_from, ServedFrom::LastGoodCopy);
+    bench.quiet();
+    assert!(bench.status("net").held.is_some());
+    assert_eq!(bench.served("net"), Some(4));
+}
+
+#[test]
+fn the_text_of_a_held_zone_has_the_command_to_accept_it() {
+    let mut bench = after_a_restart(&text(4, 200), &text(5, 2));
+    let report = bench.apply(NET, false);
+    let (_, why) = &report.refused[0];
+    assert!(why.contains("`dnsd reload net. --accept`"), "{why}");
+}
+
+#[test]
+fn a_reload_leaves_alone_what_is_being_written() {
+    let mut bench = Bench::new(&[("net", &text(1, 1)), ("a.zone", &text(1, 1))]);
+    let config = format!("{NET}{GROUP}");
+    bench.apply(&config, false);
+    let mut edited = fs::File::create(bench.file("net")).unwrap();
+    edited.write_all(text(2, 1).as_bytes()).unwrap();
+    let mut new = fs::File::create(bench.file("b.zone")).unwrap();
+    new.write_all(text(2, 1).as_bytes()).unwrap();
+    bench.notice("net");
+    bench.notice("b");
+    for accept in [false, true] {
+        let report = bench.apply(&config, accept);
+        let refused: Vec<&Name> = report.refused.iter().map(|(zone, _)| zone).collect();
+        assert_eq!((report.loaded, refused), (0, vec![&name("b"), &name("net")]));
+        assert!(
+            report.refused.iter().all(|(_, why)| why.contains("being written")),
+            "{report:?}"
+        );
+    }
+    assert_eq!(bench.served("net"), Some(1));
+    edited.write_all(b"more A 192.0.2.1\n").unwrap();
+    drop(edited);
+    new.write_all(b"more A 192.0.2.1\n").unwrap();
+    drop(new);
+    for zone in ["net", "b"] {
+        bench.wait_for_records(zone, 4);
+        assert_eq!(bench.served(zone), Some(2));
+    }
 }
 
 #[test]
