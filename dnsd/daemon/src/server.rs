@@ -8,6 +8,7 @@ pub(crate) mod bind;
 mod connection;
 pub(crate) mod counters;
 mod listeners;
+mod path_mtu;
 pub(crate) mod places;
 mod responder;
 mod serving;

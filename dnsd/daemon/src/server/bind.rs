@@ -10,7 +10,7 @@ use ballast_shared::systemd::Inherited;
 use nix::errno::Errno;
 use socket2::SockRef;
 
-use super::{addresses, udp};
+use super::{addresses, path_mtu, udp};
 use crate::config::ListenAddress;
 
 /// A port of the kernel's choice must be free for both transports; that the second one is taken is rare.
@@ -184,6 +184,7 @@ fn bind_udp(
     }
     for socket in &sockets {
         udp::report_destinations(socket).map_err(failed)?;
+        path_mtu::ignore_path_mtu(socket).map_err(|errno| failed(errno.into()))?;
     }
     Ok(sockets)
 }
