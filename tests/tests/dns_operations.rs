@@ -288,6 +288,8 @@ fn a_stray_file_in_a_folder_of_zones_stops_nothing() {
     dnsd.wait_for_log("group later: ");
     let status = command(&dnsd, &["status", "one.test"]);
     assert!(status.contains("ONE.test.zone is not read"), "{status}");
+    let status = command(&dnsd, &["status"]);
+    assert!(status.contains("group later: "), "{status}");
     // A reload is taken, and says the same.
     dnsd.replace("guard.zone", zone(2, "192.0.2.11"));
     let reload = dnsd.run(&["reload"]);
