@@ -8,8 +8,9 @@ use std::io::Write as _;
 use std::net::{TcpStream, UdpSocket};
 use std::ops::Range;
 use std::path::Path;
+use std::process::Command;
 
-use ballast_tests::daemon::{Daemon, Setup};
+use ballast_tests::daemon::{Daemon, Setup, program};
 use ballast_tests::syslog;
 use ballast_tests::{address, wait};
 use nix::sys::signal::Signal;
@@ -317,4 +318,72 @@ fn sigterm_writes_all_of_a_closed_connection_of_megabytes() {
     syslog::close(&mut stream);
     let (_, left) = logd.stop();
     assert_numbered(&read(&left.path().join("log/all")), 0..MESSAGES);
+}
+
+/// A file system that has less than this free is full: all of them.
+const FULL: &str = "[output.all.file]\npath = \"log/all\"\nmin-free = \"900000TiB\"\n";
+const TO_FULL: &str = "[[rule]]\nto = [\"all\"]\n";
+
+#[test]
+fn a_second_sigterm_ends_a_drain_that_waits_for_a_full_disk() {
+    let setup = Setup::new("logd").file(
+        "logd.toml",
+        "drain-timeout = \"1h\"\n".to_owned() + &syslog::logd_head(address(LOGD)) + FULL + TO_FULL,
+    );
+    let mut logd = setup.start();
+    send_numbered(&mut syslog::connect(syslog::collector(address(LOGD))), 0..1);
+    logd.wait_for_log("min-free");
+    logd.signal(Signal::SIGTERM);
+    logd.wait_for_notice("STOPPING=1");
+    logd.signal(Signal::SIGTERM);
+    assert_eq!(
+        logd.wait().code(),
+        Some(74),
+        "what was not written is told by the exit code"
+    );
+    assert!(logd.log().contains("lines=1"), "{}", logd.log());
+}
+
+#[test]
+fn a_reload_keeps_the_count_of_files_that_are_held_up() {
+    let head = syslog::logd_head(address(LOGD));
+    let setup = Setup::new("logd").file(
+        "logd.toml",
+        "drain-timeout = \"1s\"\n".to_owned() + &head + FULL + TO_FULL,
+    );
+    let mut logd = setup.start();
+    let held_up = || syslog::metric(address(LOGD), "logd_output_held_up_files", &["output=\"all\""]);
+    send_numbered(&mut syslog::connect(syslog::collector(address(LOGD))), 0..1);
+    wait::until("the file to be held up", || (held_up() == 1.0).then_some(()));
+    let changed = format!("drain-timeout = \"1s\"\n{head}{FULL}flush-interval = \"1s\"\n{TO_FULL}");
+    logd.replace("logd.toml", changed);
+    logd.reload();
+    assert_eq!(held_up(), 1.0);
+    let health = syslog::page(address(LOGD), "/healthz");
+    assert!(health.contains("output all is full"), "{health}");
+    assert!(!logd.log().contains("written to again"), "{}", logd.log());
+}
+
+#[test]
+fn a_reload_that_hangs_keeps_neither_status_nor_sigterm_waiting() {
+    let config = syslog::logd_head(address(LOGD)) + RULE;
+    let logd = Setup::new("logd")
+        .file("logd.toml", &config)
+        .file("for-status.toml", &config)
+        .start();
+    // Who opens a pipe waits until somebody writes to it, as one waits for a file server that is away.
+    fs::remove_file(logd.path().join("logd.toml")).unwrap();
+    nix::unistd::mkfifo(&logd.path().join("logd.toml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut logd = logd;
+    logd.signal(Signal::SIGHUP);
+    logd.wait_for_notice("RELOADING=1");
+    let status = Command::new(program("logd"))
+        .args(["status", "--config"])
+        .arg(logd.path().join("for-status.toml"))
+        .output()
+        .unwrap();
+    assert!(status.status.success(), "{status:?}");
+    send_numbered(&mut syslog::connect(syslog::collector(address(LOGD))), 0..1);
+    wait::until_lines(&logd.path().join("log/all"), 1);
+    assert!(logd.stop().0.success());
 }

@@ -11,7 +11,7 @@ use metrics::{Counter, Gauge, counter, gauge};
 use tokio::sync::Notify;
 
 use super::budget::Budget;
-use super::log_file::{Evicted, LogFile};
+use super::log_file::{Evicted, LogFile, Progress};
 use super::output::{FileOutput, Owner};
 use super::path::FilePath;
 use super::schedule::Schedule;
@@ -156,11 +156,9 @@ impl Store {
     }
 
     /// Writes everything and closes every file, so that the next line opens its path anew. A file that somebody is writing to
-    /// is closed by the flusher, after that.
+    /// is waited for a little, then left to the flusher.
     pub(crate) fn reopen(&self) {
-        for file in self.all() {
-            file.close_when_free(self);
-        }
+        self.close_all(self.all());
     }
 
     /// Hands the files over from the outputs of the old configuration to those of the new one, and wakes the senders that
@@ -181,8 +179,23 @@ impl Store {
         }
         self.written.notify_waiters();
         // After all of them have their outputs: a write may take as long as the file system likes.
-        for file in changed {
-            file.close_when_free(self);
+        self.close_all(changed);
+    }
+
+    /// Closes files, those last that somebody is writing to; what is not free in time is left to the flusher.
+    fn close_all(&self, mut files: Vec<Arc<LogFile>>) {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        const PAUSE: Duration = Duration::from_millis(1);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            files.retain(|file| file.close(self) == Progress::Busy);
+            if files.is_empty() {
+                return;
+            }
+            if Instant::now() >= deadline {
+                return files.iter().for_each(|file| file.close_when_free(self));
+            }
+            std::thread::sleep(PAUSE);
         }
     }
 
