@@ -97,7 +97,7 @@ impl PathTemplate {
             return Err(PathError::TooLong);
         }
         Ok(Self {
-            root: root.into(),
+            root: one_spelling(root),
             parts: parts.into(),
         })
     }
@@ -131,6 +131,18 @@ impl PathTemplate {
         }
         finish_component(out, component);
     }
+}
+
+/// A root without what the kernel skips, so that one file has one path and one buffer however it is spelt. `..` stays: behind
+/// a link it leads elsewhere.
+fn one_spelling(root: &[u8]) -> Box<[u8]> {
+    let mut spelt = Vec::with_capacity(root.len());
+    for (nth, name) in root.split_inclusive(|&byte| byte == b'/').enumerate() {
+        if nth == 0 || !matches!(name, b"/" | b"./") {
+            spelt.extend_from_slice(name);
+        }
+    }
+    spelt.into()
 }
 
 /// The parts of a path that is being read.
@@ -226,9 +238,21 @@ mod tests {
         for (text, root) in [
             ("/var/log/hosts/%HOSTNAME%/%PROGRAMNAME%.log", "/var/log/hosts/"),
             ("/var/log/host-%HOSTNAME%.log", "/var/log/"),
-            ("../logs/./%HOSTNAME%", "../logs/./"),
+            ("../logs/%HOSTNAME%", "../logs/"),
             ("%HOSTNAME%.log", ""),
             ("/var/log/syslog", "/var/log/"),
+        ] {
+            assert_eq!(path(text).unwrap().root(), root.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
+    fn root_has_one_spelling() {
+        for (text, root) in [
+            ("/var//log///%HOSTNAME%", "/var/log/"),
+            ("//var/./log/./a", "/var/log/"),
+            ("./a", "./"),
+            ("../logs/./../%HOSTNAME%", "../logs/../"),
         ] {
             assert_eq!(path(text).unwrap().root(), root.as_bytes(), "{text}");
         }
