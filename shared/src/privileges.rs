@@ -9,7 +9,7 @@ use caps::{CapSet, Capability, CapsHashSet, errors::CapsError};
 use nix::errno::Errno;
 use nix::sys::prctl::set_keepcaps;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Group, Uid, User, geteuid, initgroups, setgid, setuid};
+use nix::unistd::{Gid, Group, Uid, User, geteuid, getgrouplist, initgroups, setgid, setuid};
 
 use crate::config::{FromValue, Spanned, Table, Value};
 
@@ -76,6 +76,24 @@ impl Process {
     #[must_use]
     pub fn gid(&self) -> Option<Gid> {
         self.group.or(self.user.as_ref().map(|u| u.gid))
+    }
+
+    /// The groups that the daemon will be in, if it changes its user.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Gid> {
+        let Some(group) = self.gid() else { return Vec::new() };
+        let name = self
+            .user
+            .as_ref()
+            .and_then(|user| CString::new(user.name.as_str()).ok());
+        name.and_then(|name| getgrouplist(&name, group).ok())
+            .unwrap_or_else(|| vec![group])
+    }
+
+    /// The umask, if it is set.
+    #[must_use]
+    pub fn umask(&self) -> Option<u32> {
+        self.umask.map(|mode| mode.0)
     }
 
     /// Sets the umask and becomes the configured user and group, keeping only the given capabilities.

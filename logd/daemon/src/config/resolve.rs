@@ -1,6 +1,7 @@
 //! From the `Spec` to the [`Config`]. Every error is reported and something harmless put in its place, so that the rest is
 //! checked too; a configuration with errors is never handed out.
 
+mod access;
 mod inputs;
 mod outputs;
 mod rules;

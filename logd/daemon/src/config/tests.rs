@@ -232,6 +232,44 @@ fn an_output_that_no_rule_names_is_worth_a_warning() {
 }
 
 #[test]
+fn what_follows_a_selector_in_rsyslogs_files_is_explained() {
+    for (to, help) in [
+        ("-/var/log/mail.log", "the dash is not needed"),
+        ("@@192.0.2.1:514", "forwards messages to another server"),
+        ("@[2001:db8::/1]", "forwards messages to another server"),
+        (":omusrmsg:*", "no output to users' terminals"),
+    ] {
+        let printed = said(&format!("[[rule]]\nto = [\"{to}\"]\n"));
+        assert!(
+            printed.starts_with("logd.toml:2:8: ") && printed.contains(help),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
+fn a_second_rule_of_a_name_is_worth_a_warning() {
+    let rule = "[[rule]]\nname = \"a\"\nto = [\"/a\"]\n";
+    let printed = said(&rule.repeat(2));
+    assert!(
+        printed.starts_with("logd.toml:5:9: warning: a rule of this name is there already, at logd.toml:2:9\n"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn files_that_the_dropped_privileges_shut_out_are_refused_also_by_way_of_the_defaults() {
+    let printed = |rest: &str| said(&format!("[process]\nuser = \"nobody\"\n{rest}"));
+    let folders = "[output.a.file]\npath = \"/tmp/a\"\ndir-owner = \"root\"\n[[rule]]\nto = [\"a\"]\n";
+    assert!(printed(folders).starts_with("logd.toml:5:14: the daemon could not make files in these folders"));
+    let inherited = "[default.file]\nowner = \"root\"\nfile-mode = \"0666\"\n\
+                     [output.a.file]\npath = \"/tmp/a\"\nfile-mode = \"0640\"\n[[rule]]\nto = [\"a\"]\n";
+    assert!(printed(inherited).starts_with("logd.toml:6:9: the daemon could not write to these files"));
+    let to_path = "[default.file]\nowner = \"root\"\n[[rule]]\nto = [\"/tmp/a\"]\n";
+    assert!(printed(to_path).starts_with("logd.toml:6:8: the daemon could not write to these files"));
+}
+
+#[test]
 fn the_shipped_configurations_are_right() {
     for name in ["../../conf/logd.toml", "../../conf/dev/logd.toml"] {
         let diagnostics = Diagnostics::new();

@@ -1,7 +1,9 @@
 //! File outputs, and the templates of their paths and lines.
 
+use std::ffi::OsStr;
 use std::ops::Range;
-use std::path::absolute;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, absolute};
 
 use ballast_shared::config::{Diagnostics, Span, Spanned, nearest};
 use ballast_shared::privileges::{Process, find_group, find_user};
@@ -10,6 +12,7 @@ use logd_core::route::OutputId;
 use logd_core::template::{Property, Template, TemplateError, TemplateErrorKind, builtin_names, option_names};
 use nix::unistd::{Gid, Uid};
 
+use super::access::Access;
 use crate::config::Output;
 use crate::config::spec::{FileKeys, FormatSpec, Named, PathSpec, Spec, TemplateText};
 use crate::output::file::FileSettings;
@@ -23,6 +26,7 @@ pub(super) struct Outputs<'s> {
     templates: &'s [Named<TemplateText>],
     default: FileSettings,
     default_format: Template,
+    access: Option<Access>,
 }
 
 struct Entry {
@@ -40,13 +44,14 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, diagnostics: &Diagn
         compile(&template.spec.text, template.spec.span, diagnostics);
     }
     let built_in = Template::builtin(FORMAT).expect("rsyslog's format of this name is built in");
-    let default = settings(&FileSettings::default(), &spec.default_file, process, diagnostics);
+    let default = settings(&FileSettings::default(), &spec.default_file, diagnostics);
     let default_format = format(&spec.default_file, templates, &built_in, diagnostics);
     let mut outputs = Outputs {
         list: Vec::new(),
         templates,
         default,
         default_format,
+        access: Access::of(process),
     };
     for named in &spec.outputs {
         let path = named
@@ -54,8 +59,15 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, diagnostics: &Diagn
             .path
             .as_ref()
             .and_then(|path| outputs.path_of(path, diagnostics));
-        let settings = settings(&outputs.default, &named.spec.keys, process, diagnostics);
+        let settings = settings(&outputs.default, &named.spec.keys, diagnostics);
         let format = format(&named.spec.keys, templates, &outputs.default_format, diagnostics);
+        let keys = &named.spec.keys;
+        let at = keys
+            .owner
+            .as_ref()
+            .or(keys.dir_owner.as_ref())
+            .map_or(named.span, |key| key.span);
+        outputs.check_access(&settings, path.as_ref(), at, diagnostics);
         outputs.list.push(Entry {
             name: named.name.clone(),
             defined_at: Some(named.span),
@@ -79,6 +91,10 @@ impl Outputs<'_> {
             self.list[index].used = true;
             return Some(id(index));
         }
+        if let Some(help) = action_of_rsyslog(name) {
+            diagnostics.error_with_help(at, format!("no output \"{name}\""), help);
+            return None;
+        }
         let message = format!("no output \"{name}\"");
         let known = self.list.iter().filter(|entry| entry.defined_at.is_some());
         match nearest(name, known.map(|entry| entry.name.as_str())) {
@@ -90,11 +106,16 @@ impl Outputs<'_> {
 
     /// The output with the defaults for a path in a rule, the same for the same path.
     pub(super) fn by_path(&mut self, path: &TemplateText, diagnostics: &Diagnostics) -> Option<OutputId> {
+        if let Some(help) = action_of_rsyslog(&path.text) {
+            diagnostics.error_with_help(path.span, "this is no path", help);
+            return None;
+        }
         let name = directory_of(path) + &path.text;
         if let Some(index) = self.list.iter().position(|e| e.defined_at.is_none() && e.name == name) {
             return Some(id(index));
         }
         let template = path_template(path, diagnostics)?;
+        self.check_access(&self.default, Some(&template), path.span, diagnostics);
         self.list.push(Entry {
             name: name.clone(),
             defined_at: None,
@@ -123,6 +144,15 @@ impl Outputs<'_> {
         self.list.into_iter().filter_map(|entry| entry.output).collect()
     }
 
+    fn check_access(&self, settings: &FileSettings, path: Option<&PathTemplate>, at: Span, diagnostics: &Diagnostics) {
+        if let Some(access) = &self.access {
+            let directory = path.map(|path| Path::new(OsStr::from_bytes(path.root())));
+            for problem in access.problems(settings, directory) {
+                problem.report(at, diagnostics);
+            }
+        }
+    }
+
     fn path_of(&self, path: &PathSpec, diagnostics: &Diagnostics) -> Option<PathTemplate> {
         match path {
             PathSpec::Inline(text) => {
@@ -134,6 +164,16 @@ impl Outputs<'_> {
                 path_template_at(&template.spec, name.span, diagnostics)
             }
         }
+    }
+}
+
+/// What to write in the place of what rsyslog's configurations have behind their selectors.
+fn action_of_rsyslog(text: &str) -> Option<&'static str> {
+    match text.as_bytes() {
+        [b'-', b'/', ..] => Some("the dash is not needed: files are synced only where `sync` says so"),
+        [b'@', ..] => Some("an output that forwards messages to another server does not exist yet"),
+        [b':', ..] | [b'*'] => Some("there is no output to users' terminals"),
+        _ => None,
     }
 }
 
@@ -252,25 +292,11 @@ pub(super) fn report(text: &str, error: &TemplateError, span: Span, diagnostics:
 }
 
 /// The settings of the keys, and of `default` where a key is not there.
-fn settings(default: &FileSettings, keys: &FileKeys, process: &Process, diagnostics: &Diagnostics) -> FileSettings {
-    let owner = uid(keys.owner.as_ref(), diagnostics).or(default.owner);
-    let file_mode = keys.file_mode.map_or(default.file_mode, |mode| mode.value.0);
-    if let (Some(owner), Some(user), Some(key)) = (owner, process.uid(), &keys.owner)
-        && owner != user
-        && !user.is_root()
-        && file_mode & 0o022 == 0
-    {
-        let message = "the daemon could not write to these files again: it will run as another user";
-        diagnostics.error_with_help(
-            key.span,
-            message,
-            "leave `owner` away, or give the group write permission",
-        );
-    }
+fn settings(default: &FileSettings, keys: &FileKeys, diagnostics: &Diagnostics) -> FileSettings {
     FileSettings {
-        owner,
+        owner: uid(keys.owner.as_ref(), diagnostics).or(default.owner),
         group: gid(keys.group.as_ref(), diagnostics).or(default.group),
-        file_mode,
+        file_mode: keys.file_mode.map_or(default.file_mode, |mode| mode.value.0),
         dir_owner: uid(keys.dir_owner.as_ref(), diagnostics).or(default.dir_owner),
         dir_group: gid(keys.dir_group.as_ref(), diagnostics).or(default.dir_group),
         dir_mode: keys.dir_mode.map_or(default.dir_mode, |mode| mode.value.0),

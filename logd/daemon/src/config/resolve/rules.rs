@@ -28,6 +28,13 @@ pub(super) fn resolve(
             then: then(spec, diagnostics),
         })
         .collect();
+    let named = || specs.iter().filter_map(|spec| spec.name.as_ref());
+    for (nth, name) in named().enumerate() {
+        if let Some(first) = named().take(nth).find(|first| first.value == name.value) {
+            let first = diagnostics.place(first.span);
+            diagnostics.warning(name.span, format!("a rule of this name is there already, at {first}"));
+        }
+    }
     let name = |(index, spec): (usize, &RuleSpec)| match &spec.name {
         Some(name) => name.value.clone(),
         None => format!("rule {}", index + 1),

@@ -1,0 +1,185 @@
+//! Whether the user that the daemon becomes can go on using the files and folders that it makes: with an owner and a mode
+//! that shut it out, it would lose every line after the first.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use ballast_shared::config::{Diagnostics, Span};
+use ballast_shared::privileges::Process;
+use nix::unistd::{Gid, Uid};
+
+use crate::output::file::FileSettings;
+
+/// The user and the groups that the daemon becomes.
+pub(super) struct Access {
+    user: Uid,
+    groups: Vec<Gid>,
+    umask: u32,
+}
+
+/// What the daemon is shut out of.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// Files that it made.
+    Files,
+    /// Folders that it made.
+    Folders,
+    /// A directory that is there.
+    Directory(PathBuf),
+}
+
+impl Problem {
+    /// Reports it. Of a directory no more than a warning: an access list can allow what the mode does not.
+    pub(super) fn report(&self, at: Span, diagnostics: &Diagnostics) {
+        match self {
+            Self::Files => diagnostics.error_with_help(
+                at,
+                "the daemon could not write to these files again: it will run as another user",
+                "leave `owner` away, or give a group that the daemon is in write permission",
+            ),
+            Self::Folders => diagnostics.error_with_help(
+                at,
+                "the daemon could not make files in these folders: it will run as another user",
+                "leave `dir-owner` away, or give a group that the daemon is in write permission",
+            ),
+            Self::Directory(path) => diagnostics.warning(
+                at,
+                format!(
+                    "the daemon will run as another user, who may not make files in {}",
+                    path.display()
+                ),
+            ),
+        }
+    }
+}
+
+/// Permission bits of the class `others`; those of the group and the owner are the same, 3 and 6 bits to the left.
+const WRITE: u32 = 0o2;
+const WRITE_AND_SEARCH: u32 = 0o3;
+
+impl Access {
+    /// That of a daemon that drops its privileges; the others can do what they could.
+    pub(super) fn of(process: &Process) -> Option<Self> {
+        let user = process.uid().filter(|user| !user.is_root())?;
+        Some(Self {
+            user,
+            groups: process.groups(),
+            umask: process.umask().unwrap_or(0),
+        })
+    }
+
+    /// What the settings of an output shut the daemon out of, and a `directory` that it cannot make files in.
+    pub(super) fn problems(&self, settings: &FileSettings, directory: Option<&Path>) -> Vec<Problem> {
+        let own_group = self.groups.first().copied();
+        let can = |owner: Option<Uid>, group: Option<Gid>, mode: u32, bits: u32| {
+            let owner = owner.unwrap_or(self.user);
+            self.has(owner, group.or(own_group), mode & !self.umask, bits)
+        };
+        let mut problems = Vec::new();
+        if !can(settings.owner, settings.group, settings.file_mode, WRITE) {
+            problems.push(Problem::Files);
+        }
+        if !can(
+            settings.dir_owner,
+            settings.dir_group,
+            settings.dir_mode,
+            WRITE_AND_SEARCH,
+        ) {
+            problems.push(Problem::Folders);
+        }
+        if let Some((existing, stat)) = directory.and_then(nearest_existing)
+            && !self.has(
+                stat.uid().into(),
+                Some(stat.gid().into()),
+                stat.mode(),
+                WRITE_AND_SEARCH,
+            )
+        {
+            problems.push(Problem::Directory(existing.to_owned()));
+        }
+        problems
+    }
+
+    fn has(&self, owner: Uid, group: Option<Gid>, mode: u32, bits: u32) -> bool {
+        let shift = if owner == self.user {
+            6
+        } else if group.is_some_and(|group| self.groups.contains(&group)) {
+            3
+        } else {
+            0
+        };
+        mode >> shift & bits == bits
+    }
+}
+
+/// The directory, or the one above it that is there: the missing ones would be made in it.
+fn nearest_existing(directory: &Path) -> Option<(&Path, std::fs::Metadata)> {
+    directory
+        .ancestors()
+        .find_map(|path| Some((path, path.metadata().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const NOBODY: Uid = Uid::from_raw(65_534);
+    const ADM: Gid = Gid::from_raw(4);
+    const ROOT: Option<Uid> = Some(Uid::from_raw(0));
+
+    fn access(umask: u32) -> Access {
+        Access {
+            user: NOBODY,
+            groups: vec![Gid::from_raw(65_534), ADM],
+            umask,
+        }
+    }
+
+    #[test]
+    fn files_and_folders_of_another_owner_are_told_apart() {
+        let problems = |settings: &FileSettings| access(0o022).problems(settings, None);
+        let default = FileSettings::default();
+        assert_eq!(problems(&default), []);
+        let files = FileSettings {
+            owner: ROOT,
+            ..default.clone()
+        };
+        assert_eq!(problems(&files), [Problem::Files]);
+        let folders = FileSettings {
+            dir_owner: ROOT,
+            ..default
+        };
+        assert_eq!(problems(&folders), [Problem::Folders]);
+    }
+
+    #[test]
+    fn a_group_helps_who_is_in_it_and_only_what_the_umask_leaves() {
+        let works = |group: Gid, file_mode: u32, umask: u32| {
+            let settings = FileSettings {
+                owner: ROOT,
+                group: Some(group),
+                file_mode,
+                ..FileSettings::default()
+            };
+            access(umask).problems(&settings, None).is_empty()
+        };
+        assert!(works(ADM, 0o660, 0o002));
+        assert!(!works(ADM, 0o660, 0o022), "the umask takes the group's bit");
+        assert!(!works(ADM, 0o640, 0o002));
+        assert!(!works(Gid::from_raw(5), 0o660, 0o002), "it is not in this group");
+    }
+
+    #[test]
+    fn a_directory_that_only_another_may_write_to_is_found() {
+        let tree = tempfile::tempdir().unwrap();
+        let problems = |mode: u32| {
+            fs::set_permissions(tree.path(), fs::Permissions::from_mode(mode)).unwrap();
+            access(0o022).problems(&FileSettings::default(), Some(&tree.path().join("not/there")))
+        };
+        assert_eq!(problems(0o755), [Problem::Directory(tree.path().to_owned())]);
+        assert_eq!(problems(0o777), []);
+    }
+}
