@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{Gauge, gauge};
+use tracing::error;
 
 use crate::config::{Input, InputKind};
 
@@ -113,6 +114,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            error!(sender = %self.sender, "the task of a connection failed: the connection is lost");
+        }
         self.connections.leave(self.sender);
     }
 }
