@@ -37,17 +37,12 @@ pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
         }
         size.value
     });
-    if let Some(files) = &spec.open_files_max
-        && files.value == 0
-    {
-        diagnostics.error(files.span, "at least 1");
-    }
     Config {
         work_dir: spec.work_dir.map_or_else(|| PathBuf::from(WORK_DIR), |path| path.value),
         hostname: spec.hostname.map_or_else(own_hostname, |name| name.value.into()),
         drain_timeout: spec.drain_timeout.map_or(DRAIN_TIMEOUT, |timeout| timeout.value),
         buffer_bytes_max: buffer_max.as_usize(),
-        open_files_max: spec.open_files_max.map(|files| files.value),
+        open_files_max: outputs::at_least_one(spec.open_files_max.as_ref(), diagnostics),
         control: Control {
             socket: spec
                 .control_socket

@@ -81,6 +81,26 @@ fn outputs_have_the_defaults_unless_they_say_otherwise() {
 }
 
 #[test]
+fn an_output_may_have_fewer_open_files_than_the_process_but_not_none() {
+    let config = |default: &str, own: &str| {
+        format!(
+            "open-files-max = 1000\n[input.a.tcp]\nlisten = [\"[::]:514\"]\n[default.file]\n{default}\n\
+             [output.a.file]\npath = \"/log/%HOSTNAME%\"\n{own}\n[[rule]]\nto = [\"a\", \"/log/all\"]\n"
+        )
+    };
+    let limits = |text: &str| {
+        let config = right(text);
+        let of_outputs = config.outputs.iter().map(|output| output.settings.open_files_max);
+        (config.open_files_max, of_outputs.collect::<Vec<_>>())
+    };
+    assert_eq!(limits(&config("", "")), (Some(1000), vec![None, None]));
+    let own = config("open-files-max = 10", "open-files-max = 5");
+    assert_eq!(limits(&own), (Some(1000), vec![Some(5), Some(10)]));
+    let none = said(&config("", "open-files-max = 0"));
+    assert!(none.contains("at least 1"), "{none}");
+}
+
+#[test]
 fn relative_paths_are_relative_to_the_file_that_has_the_template() {
     let (config, said, directory) = read_text(
         "[template]\nhost = \"log/%HOSTNAME%.log\"\n[output.a.file]\npath = { template = \"host\" }\n\

@@ -306,7 +306,17 @@ fn settings(default: &FileSettings, keys: &FileKeys, diagnostics: &Diagnostics) 
         sync: keys.sync.map_or(default.sync, |sync| sync.value),
         when_full: keys.when_full.map_or(default.when_full, |when_full| when_full.value),
         min_free_bytes: keys.min_free.map_or(default.min_free_bytes, |size| size.value.bytes),
+        open_files_max: at_least_one(keys.open_files_max.as_ref(), diagnostics).or(default.open_files_max),
     }
+}
+
+/// A number of files, of which a daemon that writes any needs one.
+pub(super) fn at_least_one(files: Option<&Spanned<usize>>, diagnostics: &Diagnostics) -> Option<usize> {
+    let files = files?;
+    if files.value == 0 {
+        diagnostics.error(files.span, "at least 1");
+    }
+    Some(files.value)
 }
 
 fn uid(name: Option<&Spanned<String>>, diagnostics: &Diagnostics) -> Option<Uid> {

@@ -23,6 +23,7 @@ pub(in crate::config) struct FileKeys {
     pub(in crate::config) sync: Option<Spanned<Sync>>,
     pub(in crate::config) when_full: Option<Spanned<WhenFull>>,
     pub(in crate::config) min_free: Option<Spanned<Size>>,
+    pub(in crate::config) open_files_max: Option<Spanned<usize>>,
 }
 
 /// `[output.NAME.file]`
@@ -70,6 +71,7 @@ impl FileKeys {
         table.once("sync", &mut self.sync);
         table.once("when-full", &mut self.when_full);
         table.once("min-free", &mut self.min_free);
+        table.once("open-files-max", &mut self.open_files_max);
     }
 }
 

@@ -68,6 +68,8 @@ struct Buffer {
 /// The file, and the lines that are being written.
 struct Disk {
     file: Option<Opened>,
+    /// The output that the file was opened for, which counts it until it is closed.
+    opened_for: Option<Arc<FileOutput>>,
     batch: Batch,
     path_checked: Instant,
     refused_until: Option<Instant>,
@@ -121,6 +123,7 @@ impl LogFile {
             buffer: Mutex::default(),
             disk: Mutex::new(Disk {
                 file: None,
+                opened_for: None,
                 batch: Batch::default(),
                 path_checked: now,
                 refused_until: None,
@@ -134,6 +137,11 @@ impl LogFile {
     /// Where it is.
     pub(crate) fn path(&self) -> &FilePath {
         &self.path
+    }
+
+    /// Whether it belongs to this output.
+    pub(super) fn is_of(&self, output: &Arc<FileOutput>) -> bool {
+        Arc::ptr_eq(&self.output.load(), output)
     }
 
     /// The output it belongs to.

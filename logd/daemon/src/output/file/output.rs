@@ -39,6 +39,8 @@ pub(crate) struct FileSettings {
     pub(crate) when_full: WhenFull,
     /// A file system with less free bytes than this counts as full.
     pub(crate) min_free_bytes: u64,
+    /// Files open at a time; `None`: as many as the process may have.
+    pub(crate) open_files_max: Option<usize>,
 }
 
 impl FileSettings {
@@ -91,6 +93,7 @@ impl Default for FileSettings {
             sync: Sync::Never,
             when_full: WhenFull::Block,
             min_free_bytes: 0,
+            open_files_max: None,
         }
     }
 }
@@ -102,6 +105,8 @@ pub(crate) struct FileOutput {
     counters: Counters,
     /// Files of this output that the file system takes nothing for at the moment.
     held_up: AtomicUsize,
+    /// Files that were opened for this output and are open.
+    open: AtomicUsize,
     /// The configuration has it no more.
     retired: AtomicBool,
     refusals: Throttle,
@@ -133,6 +138,7 @@ impl FileOutput {
             name: name.into(),
             settings,
             held_up: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
             owner_refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
@@ -162,6 +168,22 @@ impl FileOutput {
     /// The configuration has it no more; files that nothing is sent to may stay with it.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// A file was opened for it.
+    pub(super) fn note_opened(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A file that was opened for it was closed.
+    pub(super) fn note_closed(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether it has as many files open as it may.
+    pub(super) fn has_its_open_files(&self) -> bool {
+        let max = self.settings.open_files_max;
+        max.is_some_and(|max| self.open.load(Ordering::Relaxed) >= max)
     }
 
     pub(super) fn count_written(&self, lines: u64, bytes: usize) {

@@ -258,18 +258,28 @@ impl Store {
         self.written.notify_waiters();
     }
 
-    /// Closes files until one more may be opened, as far as they are not in use.
-    pub(super) fn make_room_for_one_more(&self) {
-        if self.open.load(Ordering::Relaxed) < self.open_files_max {
+    /// Closes files until one more may be opened for this output, as far as they are not in use.
+    pub(super) fn make_room_for_one_more(&self, output: &Arc<FileOutput>) {
+        self.evict_while(|| output.has_its_open_files(), |file| file.is_of(output));
+        self.evict_while(|| self.open.load(Ordering::Relaxed) >= self.open_files_max, |_| true);
+    }
+
+    /// Moves the hand of the clock on, which closes what it finds not in use among the files that are `meant`.
+    fn evict_while(&self, too_many: impl Fn() -> bool, meant: impl Fn(&LogFile) -> bool) {
+        if !too_many() {
             return;
         }
         // Two turns of the hand: the first takes the flags away.
         let mut visits = lock(&self.clock).len() * 2;
-        while visits > 0 && self.open.load(Ordering::Relaxed) >= self.open_files_max {
+        while visits > 0 && too_many() {
             visits -= 1;
             // Not in the `while let`: the lock would be held during the write.
             let next = lock(&self.clock).pop_front();
             let Some(file) = next else { return };
+            if !meant(&file) {
+                lock(&self.clock).push_back(file);
+                continue;
+            }
             match file.evict(self) {
                 Evicted::Closed => self.metrics.evicted.increment(1),
                 Evicted::WasClosed => {}

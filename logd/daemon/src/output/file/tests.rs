@@ -642,3 +642,30 @@ fn lines_that_a_deleted_file_took_with_it_are_not_called_written() {
     file.flush(&tree.store);
     assert!(file.is_refused());
 }
+
+#[test]
+fn an_output_that_may_have_few_files_open_closes_its_own_and_leaves_those_of_others() {
+    let few = FileSettings {
+        open_files_max: Some(3),
+        ..settings()
+    };
+    let mut tree = Tree::new(PLENTY, settings());
+    let write = |tree: &Tree, name: &str| {
+        tree.append(name, "x\n");
+        tree.flush(name);
+    };
+    let others = ["a.log", "b.log", "c.log"];
+    others.iter().for_each(|name| write(&tree, name));
+    tree.owner = owner(1, "few", few);
+    for name in ["first", "idle", "busy", "other", "busy", "another"] {
+        write(&tree, name);
+    }
+    let open = ["first", "idle", "busy", "other", "another"].map(|name| tree.file(name).is_open());
+    assert_eq!(
+        open,
+        [false, false, true, true, true],
+        "the least recently used gives way"
+    );
+    assert!(others.iter().all(|name| tree.file(name).is_open()));
+    assert_eq!(tree.content("busy"), "x\nx\n");
+}

@@ -114,8 +114,8 @@ impl LogFile {
         if disk.file.is_some() {
             return Ok(());
         }
-        store.make_room_for_one_more();
-        let output = self.output.load();
+        let output = self.output.load_full();
+        store.make_room_for_one_more(&output);
         let opened = open_log(&self.path, output.settings()).map_err(Trouble::of)?;
         if let Some(errno) = opened.owner_refused {
             output.owner_refused(&self.path, errno);
@@ -126,6 +126,8 @@ impl LogFile {
         disk.path_checked = now;
         disk.refused_until = None;
         disk.file = Some(opened);
+        output.note_opened();
+        disk.opened_for = Some(output);
         let is_new = !std::mem::replace(&mut disk.on_clock, true);
         store.note_opened(is_new.then(|| self.clone()));
         Ok(())
@@ -209,6 +211,9 @@ impl LogFile {
         self.sync_file(disk);
         if disk.file.take().is_some() {
             store.note_closed();
+        }
+        if let Some(output) = disk.opened_for.take() {
+            output.note_closed();
         }
     }
 
