@@ -75,6 +75,7 @@ impl Daemon {
 
         let work_dir =
             WorkDir::lock(&config.work_dir).map_err(|error| fail(Exit::Unavailable, &"cannot start", &error))?;
+        let fixed = Fixed::of(&config);
         let open_files_max = open_files_max(&config);
         let metrics = Metrics::install().expect("this is the first and only time");
         let store = Store::new(StoreLimits {
@@ -106,7 +107,7 @@ impl Daemon {
             service,
             inputs,
             prepared,
-            fixed: Fixed::of(&config),
+            fixed,
             drain_timeout: config.drain_timeout,
             metrics,
             control,

@@ -63,18 +63,23 @@ pub(crate) struct Fixed {
     control: Control,
     user: Option<nix::unistd::Uid>,
     group: Option<nix::unistd::Gid>,
+    umask: Option<u32>,
+    /// It drops its privileges, and keeps that of giving files away.
+    gives_away: bool,
     buffer_bytes_max: usize,
     open_files_max: Option<usize>,
 }
 
 impl Fixed {
-    /// Those of a configuration.
+    /// Those of a configuration whose outputs are still there.
     pub(crate) fn of(config: &Config) -> Self {
         Self {
             work_dir: config.work_dir.clone(),
             control: config.control.clone(),
             user: config.process.uid(),
             group: config.process.gid(),
+            umask: config.process.umask(),
+            gives_away: config.process.uid().is_some() && config.outputs.iter().any(|o| o.settings.gives_away()),
             buffer_bytes_max: config.buffer_bytes_max,
             open_files_max: config.open_files_max,
         }
@@ -88,6 +93,9 @@ impl Fixed {
             ("control.http", self.control.http != new.control.http),
             ("process.user", self.user != new.user),
             ("process.group", self.group != new.group),
+            ("process.umask", self.umask != new.umask),
+            // An owner could not be set without the privilege; one that is not wanted any more does no harm.
+            ("owner", new.gives_away && !self.gives_away),
             ("buffer-max", self.buffer_bytes_max != new.buffer_bytes_max),
             ("open-files-max", self.open_files_max != new.open_files_max),
         ]

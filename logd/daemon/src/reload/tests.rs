@@ -35,13 +35,14 @@ impl Running {
             buffer_bytes_max: 1 << 20,
             open_files_max: 10,
         });
+        let fixed = Fixed::of(&config);
         let service = Arc::new(Service::new(&mut config, store));
         let mut inputs = Inputs::new(service.clone());
         let supervisor = Supervisor::new();
         let prepared = inputs.prepare(&config.inputs, &mut Inherited::default()).unwrap();
         inputs.apply(prepared, &supervisor);
         Self {
-            fixed: Fixed::of(&config),
+            fixed,
             directory,
             address,
             input: "net",
@@ -180,6 +181,23 @@ async fn what_takes_a_restart_is_refused_by_name() {
         .await
         .unwrap_err();
     assert!(matches!(error, ReloadError::NeedsRestart("work-dir")), "{error}");
+}
+
+#[tokio::test]
+async fn what_the_dropped_privileges_cannot_do_any_more_takes_a_restart() {
+    let process = "[process]\nuser = \"nobody\"\n";
+    let mut running = Running::start(&format!("{process}{TO_A}"));
+    let error = running
+        .reload(&format!("{process}{TO_A}\ngroup = \"nogroup\""))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ReloadError::NeedsRestart("owner")), "{error}");
+    let error = running
+        .reload(&format!("{process}umask = \"027\"\n{TO_A}"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ReloadError::NeedsRestart("process.umask")), "{error}");
+    running.reload(&format!("{process}{TO_A}")).await.unwrap();
 }
 
 #[tokio::test]
