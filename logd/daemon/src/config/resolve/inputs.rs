@@ -26,9 +26,9 @@ pub(super) fn resolve(specs: &[Named<InputSpec>], diagnostics: &Diagnostics) -> 
     specs
         .iter()
         .map(|named| {
-            let (keys, kind) = match &named.spec {
-                InputSpec::Tcp(tcp) => (&tcp.keys, InputKind::Tcp(tcp_settings(tcp, diagnostics))),
-                InputSpec::Udp(udp) => (&udp.keys, InputKind::Udp),
+            let (keys, kind, receive_buffer) = match &named.spec {
+                InputSpec::Tcp(tcp) => (&tcp.keys, InputKind::Tcp(tcp_settings(tcp, diagnostics)), None),
+                InputSpec::Udp(udp) => (&udp.keys, InputKind::Udp, udp.receive_buffer),
             };
             let is_tcp = matches!(kind, InputKind::Tcp(_));
             Input {
@@ -36,7 +36,7 @@ pub(super) fn resolve(specs: &[Named<InputSpec>], diagnostics: &Diagnostics) -> 
                 listen: listen(keys, is_tcp, &mut taken, diagnostics),
                 allow: keys.allow.as_ref().map(|networks| networks.as_slice().into()),
                 message_bytes_max: message_max(keys, diagnostics).as_usize(),
-                receive_buffer_bytes: keys.receive_buffer.map(|size| size.value.as_usize()),
+                receive_buffer_bytes: receive_buffer.map(|size| size.value.as_usize()),
                 time_zone: time_zone(keys, diagnostics),
                 kind,
             }

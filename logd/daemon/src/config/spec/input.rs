@@ -19,7 +19,6 @@ pub(in crate::config) struct InputKeys {
     pub(in crate::config) listen: Option<Spanned<Vec<Spanned<SocketAddr>>>>,
     pub(in crate::config) allow: Option<Vec<IpNet>>,
     pub(in crate::config) message_max: Option<Spanned<Size>>,
-    pub(in crate::config) receive_buffer: Option<Spanned<Size>>,
     pub(in crate::config) time_zone: Option<Spanned<String>>,
 }
 
@@ -35,6 +34,7 @@ pub(in crate::config) struct TcpSpec {
 /// `[input.NAME.udp]`
 pub(in crate::config) struct UdpSpec {
     pub(in crate::config) keys: InputKeys,
+    pub(in crate::config) receive_buffer: Option<Spanned<Size>>,
 }
 
 impl InputKeys {
@@ -43,7 +43,6 @@ impl InputKeys {
             listen: table.required("listen"),
             allow: table.optional("allow"),
             message_max: table.optional("message-max"),
-            receive_buffer: table.optional("receive-buffer"),
             time_zone: table.optional("time-zone"),
         }
     }
@@ -65,6 +64,7 @@ impl UdpSpec {
     pub(super) fn read(table: &Table<'_>) -> Self {
         Self {
             keys: InputKeys::read(table),
+            receive_buffer: table.optional("receive-buffer"),
         }
     }
 }
