@@ -5,10 +5,11 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use dnsd_core::answer::{Settings, Transport, answer};
+use dnsd_core::answer::{Client, Settings, Transport, answer};
 use dnsd_core::master::{Limits, NoSources, Reader, Source};
 use dnsd_core::name::Name;
 use dnsd_core::rrtype::{Class, Type};
@@ -72,6 +73,11 @@ fn loading(c: &mut Criterion) {
 fn answering(c: &mut Criterion) {
     let zones = Zones::new([(origin(), ZoneState::Loaded(Arc::new(compile(&zone_text()))))]);
     let settings = Settings::default();
+    let client = Client {
+        transport: Transport::Udp,
+        address: Ipv4Addr::LOCALHOST.into(),
+        now: 1_700_000_000,
+    };
     let mut out = [0; 1232];
     let mut group = c.benchmark_group("answer");
     for (kind, name, qtype) in [
@@ -84,7 +90,7 @@ fn answering(c: &mut Criterion) {
     ] {
         let query = query(name, qtype);
         group.bench_function(kind, |b| {
-            b.iter(|| black_box(answer(&zones, &settings, Transport::Udp, black_box(&query), &mut out)));
+            b.iter(|| black_box(answer(&zones, &settings, &client, black_box(&query), &mut out)));
         });
     }
 }

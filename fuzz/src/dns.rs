@@ -1,9 +1,10 @@
 //! The targets of dnsd's core.
 
 use std::borrow::Cow;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, LazyLock};
 
-use dnsd_core::answer::{Outcome, Settings, Transport, UDP_PAYLOAD_BYTES, answer};
+use dnsd_core::answer::{Client, Outcome, Settings, Transport, UDP_PAYLOAD_BYTES, answer};
 use dnsd_core::master::{Limits, NoSources, Reader, Source};
 use dnsd_core::name::Name;
 use dnsd_core::rdata;
@@ -76,7 +77,12 @@ pub fn dns_message(data: &[u8]) {
     let room = if *short == 0 { 65_535 } else { usize::from(*short) * 6 };
     for transport in [Transport::Udp, Transport::Tcp] {
         let mut buffer = vec![GUARD; room + 64];
-        match answer(&ZONES, &Settings::default(), transport, request, &mut buffer[..room]) {
+        let client = Client {
+            transport,
+            address: Ipv4Addr::LOCALHOST.into(),
+            now: 1_700_000_000,
+        };
+        match answer(&ZONES, &Settings::default(), &client, request, &mut buffer[..room]) {
             Outcome::Drop(_) => {}
             Outcome::Reply(reply) => {
                 assert!((12..=room).contains(&reply.len));

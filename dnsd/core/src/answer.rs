@@ -10,6 +10,8 @@ mod chaos;
 mod outcome;
 mod resolve;
 
+use std::net::IpAddr;
+
 use crate::message::{
     Edns, Flags, HEADER_BYTES, Header, Opcode, Question, Rcode, Request, RequestError, SetHead, Writer,
 };
@@ -36,6 +38,17 @@ pub enum Transport {
     Tcp,
 }
 
+/// Who asks, and when: what an answer depends on beside the request's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    /// How the request came.
+    pub transport: Transport,
+    /// The address that it came from; of a datagram it may be forged.
+    pub address: IpAddr,
+    /// Seconds since 1970 (UTC), as the server's clock has them.
+    pub now: u32,
+}
+
 /// What an operator may set about answers.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -60,7 +73,8 @@ impl Default for Settings {
 
 /// Answers one request. `out` should have room for 512 octets, or 65535 for a stream; nothing is written past it, and
 /// what it can't hold is left out with the TC bit set.
-pub fn answer(zones: &Zones, settings: &Settings, transport: Transport, request: &[u8], out: &mut [u8]) -> Outcome {
+pub fn answer(zones: &Zones, settings: &Settings, client: &Client, request: &[u8], out: &mut [u8]) -> Outcome {
+    let transport = client.transport;
     let Some(header) = Header::read(request) else {
         return Outcome::Drop(DropReason::TooShort);
     };

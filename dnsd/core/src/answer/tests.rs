@@ -9,6 +9,7 @@ mod rfc1034;
 mod rfc4592;
 mod truncation;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use hickory_proto::op::Message;
@@ -26,6 +27,15 @@ fn serve(zones: &[(&str, &str)]) -> Zones {
         let zone = zone(origin, text);
         (origin.parse().unwrap(), ZoneState::Loaded(Arc::new(zone)))
     }))
+}
+
+/// Somebody who asks over `transport`.
+fn client(transport: Transport) -> Client {
+    Client {
+        transport,
+        address: Ipv4Addr::LOCALHOST.into(),
+        now: 1_700_000_000,
+    }
 }
 
 /// A query's octets, of which tests change what they are about.
@@ -109,7 +119,7 @@ fn ask_over(zones: &Zones, transport: Transport, query: &Query) -> Answered {
 
 fn ask_with(zones: &Zones, settings: &Settings, transport: Transport, request: &[u8]) -> Answered {
     let mut out = vec![0; 65535];
-    let Outcome::Reply(reply) = answer(zones, settings, transport, request, &mut out) else {
+    let Outcome::Reply(reply) = answer(zones, settings, &client(transport), request, &mut out) else {
         panic!("no reply");
     };
     out.truncate(reply.len);

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -37,6 +38,7 @@ const LENGTH_BYTES: usize = 2;
 /// is the connection's end, for a debug line.
 pub(super) async fn serve<S>(
     mut stream: S,
+    client: IpAddr,
     responder: Responder,
     place: &Place,
     idle_max: Duration,
@@ -65,7 +67,7 @@ where
         }
         place.answering();
         let written = tokio::select! {
-            written = timeout(WRITE_ALL_MAX, answer_all(&mut stream, &responder, place, &mut received, &mut batch)) => {
+            written = timeout(WRITE_ALL_MAX, answer_all(&mut stream, client, &responder, place, &mut received, &mut batch)) => {
                 written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             }
             () = place.evicted().cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
@@ -82,6 +84,7 @@ where
 /// Answers every whole message that came.
 async fn answer_all<S: AsyncWrite + Unpin>(
     stream: &mut S,
+    client: IpAddr,
     responder: &Responder,
     place: &Place,
     received: &mut Received,
@@ -94,7 +97,7 @@ async fn answer_all<S: AsyncWrite + Unpin>(
         let request = received.next_message();
         let is_last = request.is_none();
         if let Some(request) = request {
-            append_answer(responder, request, batch);
+            append_answer(client, responder, request, batch);
         }
         if batch.len() >= BATCH_BYTES_MAX || (is_last && !batch.is_empty()) {
             if !writing {
@@ -115,9 +118,9 @@ thread_local! {
     static ANSWER: RefCell<Box<[u8]>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX].into());
 }
 
-fn append_answer(responder: &Responder, request: &[u8], batch: &mut Vec<u8>) {
+fn append_answer(client: IpAddr, responder: &Responder, request: &[u8], batch: &mut Vec<u8>) {
     ANSWER.with_borrow_mut(|answer| {
-        if let Some(length) = responder.answer(request, answer) {
+        if let Some(length) = responder.answer(client, request, answer) {
             // At most 65535: the length of the buffer.
             batch.extend_from_slice(&(length as u16).to_be_bytes());
             batch.extend_from_slice(&answer[..length]);

@@ -60,7 +60,7 @@ fn take(
     let idle_max = shared.serving.load().tcp_idle_max;
     let stop = stop.clone();
     connections.spawn(async move {
-        let ended = connection::serve(stream, responder, &place, idle_max, &stop).await;
+        let ended = connection::serve(stream, client, responder, &place, idle_max, &stop).await;
         if let Err(error) = ended {
             debug!(%error, "a TCP connection broke off");
         }

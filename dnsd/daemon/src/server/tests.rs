@@ -67,10 +67,17 @@ fn connect(shared: Shared, room_bytes: usize) -> Connection {
     let place = shared.places.take(CLIENT).unwrap();
     let responder = shared.responder(Transport::Tcp);
     let idle_max = shared.serving.load().tcp_idle_max;
-    let served =
-        tokio::spawn(
-            async move { connection::serve(server, responder, &place, idle_max, &CancellationToken::new()).await },
-        );
+    let served = tokio::spawn(async move {
+        connection::serve(
+            server,
+            Ipv4Addr::LOCALHOST.into(),
+            responder,
+            &place,
+            idle_max,
+            &CancellationToken::new(),
+        )
+        .await
+    });
     Connection { client, served, shared }
 }
 
@@ -357,7 +364,10 @@ fn who_is_idle_keeps_no_old_zones_in_memory() {
     let held = Arc::downgrade(&zone);
     shared.set_zones(&Zones::new([("example.org".parse().unwrap(), ZoneState::Loaded(zone))]));
     let idle = shared.responder(Transport::Udp);
-    assert!(idle.answer(&query(1, b'a'), &mut [0; 512]).is_some());
+    assert!(
+        idle.answer(Ipv4Addr::LOCALHOST.into(), &query(1, b'a'), &mut [0; 512])
+            .is_some()
+    );
     shared.set_zones(&Zones::default());
     assert!(held.upgrade().is_none());
 }

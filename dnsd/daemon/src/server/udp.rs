@@ -5,7 +5,7 @@
 //! it works with is made once.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::thread;
@@ -106,7 +106,8 @@ impl Worker {
             .ok()
             .and_then(|mut messages| messages.find_map(|message| AskedAddress::read(&message)));
         let Some(client) = client else { return Ok(()) };
-        let Some(length) = self.responder.answer(&request[..bytes], reply) else {
+        let Some(address) = ip(&client) else { return Ok(()) };
+        let Some(length) = self.responder.answer(address, &request[..bytes], reply) else {
             return Ok(());
         };
         if send(self.socket.as_fd(), &reply[..length], asked, &client).is_err() {
@@ -126,6 +127,13 @@ fn send(socket: BorrowedFd<'_>, reply: &[u8], from: Option<AskedAddress>, to: &S
         Some(AskedAddress::V6(info)) => sendmsg(fd, &parts, &[ControlMessage::Ipv6PacketInfo(&info)], flags, Some(to)),
     }
     .map(drop)
+}
+
+fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+    if let Some(address) = address.as_sockaddr_in() {
+        return Some(address.ip().into());
+    }
+    address.as_sockaddr_in6().map(|address| address.ip().into())
 }
 
 /// The address of ours that a request was sent to, as a reply's source.

@@ -80,7 +80,7 @@ proptest! {
         room in 0..600_usize,
     ) {
         let mut out = vec![0xAA; 700];
-        let outcome = answer(&zones(), &Settings::default(), Transport::Udp, &request, &mut out[..room]);
+        let outcome = answer(&zones(), &Settings::default(), &client(Transport::Udp), &request, &mut out[..room]);
         prop_assert!(out[room..].iter().all(|octet| *octet == 0xAA));
         if let Outcome::Reply(reply) = outcome {
             prop_assert!(reply.len <= room);
@@ -101,7 +101,7 @@ proptest! {
         }
         request.truncate(cut.index(request.len()) + 1);
         let mut out = vec![0; 1232];
-        if let Outcome::Reply(reply) = answer(&zones(), &Settings::default(), Transport::Udp, &request, &mut out) {
+        if let Outcome::Reply(reply) = answer(&zones(), &Settings::default(), &client(Transport::Udp), &request, &mut out) {
             let message = Message::from_vec(&out[..reply.len]);
             prop_assert!(message.is_ok(), "{:?}: {message:?}", &out[..reply.len]);
         }

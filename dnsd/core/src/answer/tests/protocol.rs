@@ -19,7 +19,13 @@ fn zones() -> Zones {
 }
 
 fn outcome(request: &[u8]) -> Outcome {
-    answer(&zones(), &Settings::default(), Transport::Udp, request, &mut [0; 1232])
+    answer(
+        &zones(),
+        &Settings::default(),
+        &client(Transport::Udp),
+        request,
+        &mut [0; 1232],
+    )
 }
 
 fn header_of(octets: &[u8]) -> Header {

@@ -90,7 +90,13 @@ fn a_buffer_of_any_length_is_kept_to() {
         let request = query(name, Type::TXT).edns(1232).octets();
         for room in 0..600 {
             let mut out = vec![0xAA; 700];
-            let outcome = answer(&zones, &Settings::default(), Transport::Tcp, &request, &mut out[..room]);
+            let outcome = answer(
+                &zones,
+                &Settings::default(),
+                &client(Transport::Tcp),
+                &request,
+                &mut out[..room],
+            );
             assert!(out[room..].iter().all(|octet| *octet == 0xAA));
             match outcome {
                 Outcome::Reply(reply) => assert!((HEADER_BYTES..=room).contains(&reply.len)),
