@@ -14,6 +14,7 @@ mod compile;
 pub mod difference;
 mod finding;
 mod lookup;
+mod neighbours;
 mod node;
 mod rdata_names;
 mod soa;
@@ -48,6 +49,8 @@ pub struct Zone {
     /// For each record of each set two octets of length and the data, in the order of the sets.
     rdata: Box<[u8]>,
     index: NameIndex,
+    /// The nodes with NSEC3 records, in canonical order.
+    nsec3: Box<[u32]>,
     soa: Soa,
     record_count: usize,
 }
@@ -96,6 +99,7 @@ impl Zone {
             + self.rdata.len()
             + size_of_val(&*self.nodes)
             + size_of_val(&*self.sets)
+            + size_of_val(&*self.nsec3)
             + self.index.heap_bytes()
     }
 

@@ -63,6 +63,12 @@ pub(super) fn compile(mut builder: ZoneBuilder) -> Result<Compiled, Vec<Finding>
         index.insert(node.hash, number as u32);
     }
 
+    let nsec3 = (0_u32..)
+        .zip(&nodes)
+        .filter(|(_, node)| node.flags & NodeData::NSEC3 != 0)
+        .map(|(number, _)| number)
+        .collect();
+
     let apex_sets = nodes.get(1).map_or(arena.sets.len(), |node| node.sets as usize);
     let soa = match read_soa(&arena.sets[..apex_sets], &arena.rdata) {
         Ok(soa) => soa,
@@ -91,6 +97,7 @@ pub(super) fn compile(mut builder: ZoneBuilder) -> Result<Compiled, Vec<Finding>
             sets: arena.sets.into(),
             rdata: arena.rdata.into(),
             index,
+            nsec3,
             soa,
         },
         positions: Positions(arena.positions),

@@ -52,7 +52,7 @@ pub(crate) fn zone(origin: &str, text: &str) -> Zone {
 
 const APEX: &str = "@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
 
-fn with_apex(text: &str) -> Zone {
+pub(super) fn with_apex(text: &str) -> Zone {
     zone("example", &format!("{APEX}{text}"))
 }
 
