@@ -5,6 +5,7 @@
 mod files;
 mod group;
 mod listen;
+mod match_list;
 mod resolve;
 mod reverse;
 mod spec;

@@ -13,6 +13,7 @@ use dnsd_core::name::Name;
 use ipnet::IpNet;
 
 use super::group::{PatternError, split_pattern};
+use super::match_list::MatchList;
 use super::reverse::{ReverseError, reverse_zone};
 use super::spec::{GroupSpec, Spec, ZoneSpec};
 use super::{Config, GroupConfig, Identity, ListenAddress, TcpLimits, UDP_PAYLOAD_BYTES_LIMIT, ZoneConfig};
@@ -143,7 +144,18 @@ struct NamesSeen {
     groups: HashMap<String, Span>,
 }
 
+/// Refusing every transfer keeps whatever a list restricts, but not what it promises to those whom it lets in.
+fn warn_of_transfers(allow_transfer: Option<&Spanned<MatchList>>, diagnostics: &Diagnostics) {
+    if let Some(written) = allow_transfer.filter(|written| written.value.admits_somebody) {
+        diagnostics.warning(
+            written.span,
+            "transfers are not served by this version: every one is refused",
+        );
+    }
+}
+
 fn resolve_zone(spec: &ZoneSpec, names: &mut NamesSeen, diagnostics: &Diagnostics) -> Option<ZoneConfig> {
+    warn_of_transfers(spec.allow_transfer.as_ref(), diagnostics);
     let name = zone_name(&spec.name, diagnostics)?;
     if let Some(first) = names.zones.insert(name.clone(), spec.name.span) {
         let first = diagnostics.place(first);
@@ -199,6 +211,7 @@ fn network_zone_name(network: IpNet, span: Span, diagnostics: &Diagnostics) -> O
 }
 
 fn resolve_group(spec: &GroupSpec, names: &mut NamesSeen, diagnostics: &Diagnostics) -> Option<GroupConfig> {
+    warn_of_transfers(spec.allow_transfer.as_ref(), diagnostics);
     if let Some(first) = names.groups.insert(spec.name.name.clone(), spec.name.span) {
         let first = diagnostics.place(first);
         diagnostics.error(

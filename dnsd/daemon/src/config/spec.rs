@@ -8,6 +8,7 @@ use ballast_shared::config::{Key, Span, Spanned, Table};
 use ballast_shared::privileges::ProcessSpec;
 
 use super::ListenAddress;
+use super::match_list::MatchList;
 
 /// All files together.
 #[derive(Debug, Default)]
@@ -47,6 +48,7 @@ pub(super) struct ZoneSpec {
     pub(super) name: Key,
     pub(super) file: Option<Spanned<PathBuf>>,
     pub(super) watch: Option<bool>,
+    pub(super) allow_transfer: Option<Spanned<MatchList>>,
 }
 
 /// `[zones.NAME.primary]`
@@ -55,6 +57,7 @@ pub(super) struct GroupSpec {
     pub(super) name: Key,
     pub(super) files: Option<Spanned<PathBuf>>,
     pub(super) watch: Option<bool>,
+    pub(super) allow_transfer: Option<Spanned<MatchList>>,
 }
 
 impl Spec {
@@ -85,6 +88,7 @@ impl Spec {
                     name,
                     file: primary.required("file"),
                     watch: primary.optional("watch"),
+                    allow_transfer: primary.optional("allow-transfer"),
                 });
             });
         }
@@ -94,6 +98,7 @@ impl Spec {
                     name,
                     files: primary.required("files"),
                     watch: primary.optional("watch"),
+                    allow_transfer: primary.optional("allow-transfer"),
                 });
             });
         }

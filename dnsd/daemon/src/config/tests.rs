@@ -132,7 +132,29 @@ files = "zones/*.zone"
 fn a_restriction_that_is_not_there_yet_is_refused_and_not_ignored() {
     assert_eq!(
         errors("[zone.\"example.net\".primary]\nfile = \"f\"\nallow-query = [\"none\"]\n"),
-        "dnsd.toml:3:1: unknown key `allow-query`\n    allow-query = [\"none\"]\n    ^^^^^^^^^^^\n    there are: file, watch\n"
+        "dnsd.toml:3:1: unknown key `allow-query`\n    allow-query = [\"none\"]\n    ^^^^^^^^^^^\n    there are: file, watch, allow-transfer\n"
+    );
+}
+
+#[test]
+fn who_is_let_in_to_transfers_is_told_that_there_are_none() {
+    let bench = Bench::new(&[]);
+    let zone = |list: &str| format!("[zone.\"e\".primary]\nfile = \"f\"\nallow-transfer = {list}\n");
+    let warning = "dnsd.toml:3:18: warning: transfers are not served by this version: every one is refused\n";
+    for list in ["[\"any\"]", "[\"!10.0.0.1\", \"10.0.0.0/8\", \"key:LAN\", \"ns2\"]"] {
+        let (config, printed) = bench.load(&zone(list));
+        assert!(config.is_some() && printed.starts_with(warning), "{printed}");
+    }
+    let group = "[zones.g.primary]\nfiles = \"zones/*.zone\"\nallow-transfer = [\"any\"]\n";
+    assert!(bench.load(group).1.starts_with(warning));
+    for list in ["[]", "[\"none\"]", "[\"!any\"]"] {
+        assert_eq!(bench.load(&zone(list)).1, "");
+    }
+    let (config, printed) = bench.load(&zone("[\"any\", \"10.0.0.300\"]"));
+    assert!(config.is_none());
+    assert!(
+        printed.starts_with("dnsd.toml:3:26: not an entry of a list of clients\n"),
+        "{printed}"
     );
 }
 
