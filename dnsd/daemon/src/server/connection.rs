@@ -39,7 +39,7 @@ const LENGTH_BYTES: usize = 2;
 pub(super) async fn serve<S>(
     mut stream: S,
     client: IpAddr,
-    responder: Responder,
+    responder: &Responder,
     place: &Place,
     idle_max: Duration,
     stop: &CancellationToken,
@@ -67,13 +67,13 @@ where
         }
         place.answering();
         let written = tokio::select! {
-            written = timeout(WRITE_ALL_MAX, answer_all(&mut stream, client, &responder, place, &mut received, &mut batch)) => {
+            written = timeout(WRITE_ALL_MAX, answer_all(&mut stream, client, responder, place, &mut received, &mut batch)) => {
                 written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             }
             () = place.evicted().cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
         };
         if written.is_err() {
-            responder.unsent();
+            responder.unsent(1);
         }
         written?;
         received.compact();
@@ -120,7 +120,7 @@ thread_local! {
 
 fn append_answer(client: IpAddr, responder: &Responder, request: &[u8], batch: &mut Vec<u8>) {
     ANSWER.with_borrow_mut(|answer| {
-        if let Some(length) = responder.answer(client, request, answer) {
+        if let Some(length) = responder.begin_batch().answer(client, request, answer) {
             // At most 65535: the length of the buffer.
             batch.extend_from_slice(&(length as u16).to_be_bytes());
             batch.extend_from_slice(&answer[..length]);

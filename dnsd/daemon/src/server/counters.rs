@@ -1,5 +1,5 @@
 //! What is counted about queries. Each UDP thread has counters of its own, so that counting is an addition in its own cache;
-//! all TCP connections share one set. They are summed up when `/metrics` is read.
+//! all connections of a TCP listener share one set. They are summed up when `/metrics` is read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,10 +30,22 @@ pub(crate) const COUNTED_TYPES: [Type; 17] = [
 ];
 const OTHER_TYPE: usize = COUNTED_TYPES.len();
 
+/// Where the counter of a type is, by its number: all counted ones are below 256.
+const PLACES: [u8; 256] = {
+    let mut places = [OTHER_TYPE as u8; 256];
+    let mut place = 0;
+    while place < COUNTED_TYPES.len() {
+        places[COUNTED_TYPES[place].0 as usize] = place as u8;
+        place += 1;
+    }
+    places
+};
+
 /// Response codes up to 31 have a counter each; we send none above BADVERS (16).
 const RCODES: usize = 32;
 
-/// One set of counters. On cache lines of its own: threads that count don't wait for each other.
+/// One set of counters: of one thread, for UDP, which alone adds to it, or of all connections of a listener, for TCP. On cache
+/// lines of its own: threads that count don't wait for each other.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Counters {
@@ -63,30 +75,38 @@ impl Counters {
     pub(crate) fn answered(&self, qtype: Option<Type>, rcode: Rcode, truncated: bool) {
         match qtype {
             Some(qtype) => {
-                let place = COUNTED_TYPES.iter().position(|t| *t == qtype).unwrap_or(OTHER_TYPE);
-                add_one(&self.by_type[place]);
+                let place = PLACES
+                    .get(usize::from(qtype.0))
+                    .map_or(OTHER_TYPE, |&place| place.into());
+                self.add(&self.by_type[place], 1);
             }
-            None => add_one(&self.unreadable),
+            None => self.add(&self.unreadable, 1),
         }
-        add_one(&self.by_rcode[usize::from(rcode.0).min(RCODES - 1)]);
+        self.add(&self.by_rcode[usize::from(rcode.0).min(RCODES - 1)], 1);
         if truncated {
-            add_one(&self.truncated);
+            self.add(&self.truncated, 1);
         }
     }
 
     /// A message that gets no reply: it is a reply itself, or has no header.
     pub(crate) fn ignored(&self) {
-        add_one(&self.ignored);
+        self.add(&self.ignored, 1);
     }
 
-    /// A reply that the system or the client didn't take.
-    pub(crate) fn unsent(&self) {
-        add_one(&self.unsent);
+    /// Replies that the system or the client didn't take.
+    pub(crate) fn unsent(&self, replies: usize) {
+        self.add(&self.unsent, replies as u64);
     }
-}
 
-fn add_one(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+    fn add(&self, counter: &AtomicU64, count: u64) {
+        match self.transport {
+            // One thread writes: what it read is what there is, and the bus need not be locked for it.
+            Transport::Udp => counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed),
+            Transport::Tcp => {
+                counter.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 /// Every set there is, and what those counted whose threads have ended.
@@ -203,7 +223,7 @@ mod tests {
         let all = AllCounters::default();
         for _ in 0..100 {
             all.add(Transport::Udp).answered(Some(Type::A), Rcode::NOERROR, false);
-            all.add(Transport::Tcp).unsent();
+            all.add(Transport::Tcp).unsent(1);
         }
         let counting = all.add(Transport::Udp);
         counting.ignored();

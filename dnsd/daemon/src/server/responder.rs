@@ -4,17 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use dnsd_core::answer::{Client, Outcome, Transport, answer};
 use dnsd_core::message::Flags;
 
 use super::Serving;
 use super::counters::Counters;
 
-/// Answers for one thread or connection.
-#[derive(Clone)]
+/// Answers for one UDP thread, or for all connections of a TCP listener.
 pub(crate) struct Responder {
-    /// Loaded for each request and not kept in between: whoever is idle would keep an old version of every zone in memory.
     serving: Arc<ArcSwap<Serving>>,
     transport: Transport,
     counters: Arc<Counters>,
@@ -29,31 +27,50 @@ impl Responder {
         }
     }
 
-    /// Writes the reply to the front of `out` and says how long it is; `None` when there is to be none.
-    pub(super) fn answer(&self, address: IpAddr, request: &[u8], out: &mut [u8]) -> Option<usize> {
-        let serving = self.serving.load();
-        let client = Client {
-            transport: self.transport,
-            // A client of IPv4 is one, whatever the socket that it came in by.
-            address: address.to_canonical(),
+    /// Takes what requests that came together are answered from: one version of all zones, one time. It is not to be kept
+    /// while waiting for more: whoever is idle would keep an old version of every zone in memory.
+    pub(super) fn begin_batch(&self) -> Answering<'_> {
+        Answering {
+            responder: self,
+            serving: self.serving.load(),
             now: unix_seconds(),
-        };
-        match answer(&serving.zones, &serving.settings, &client, request, out) {
-            Outcome::Reply(reply) => {
-                let truncated = reply.flags.contains(Flags::TC);
-                self.counters.answered(reply.qtype, reply.rcode, truncated);
-                Some(reply.len)
-            }
-            Outcome::Drop(_) => {
-                self.counters.ignored();
-                None
-            }
         }
     }
 
-    /// Counts a reply that the system or the client didn't take.
-    pub(super) fn unsent(&self) {
-        self.counters.unsent();
+    /// Counts replies that the system or the client didn't take.
+    pub(super) fn unsent(&self, replies: usize) {
+        self.counters.unsent(replies);
+    }
+}
+
+/// Answers the requests of one batch.
+pub(super) struct Answering<'r> {
+    responder: &'r Responder,
+    serving: Guard<Arc<Serving>>,
+    now: u32,
+}
+
+impl Answering<'_> {
+    /// Writes the reply to the front of `out` and says how long it is; `None` when there is to be none.
+    pub(super) fn answer(&self, address: IpAddr, request: &[u8], out: &mut [u8]) -> Option<usize> {
+        let counters = &self.responder.counters;
+        let client = Client {
+            transport: self.responder.transport,
+            // A client of IPv4 is one, whatever the socket that it came in by.
+            address: address.to_canonical(),
+            now: self.now,
+        };
+        match answer(&self.serving.zones, &self.serving.settings, &client, request, out) {
+            Outcome::Reply(reply) => {
+                let truncated = reply.flags.contains(Flags::TC);
+                counters.answered(reply.qtype, reply.rcode, truncated);
+                Some(reply.len)
+            }
+            Outcome::Drop(_) => {
+                counters.ignored();
+                None
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, TcpListener as StdListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dnsd_core::answer::Transport;
@@ -22,7 +23,7 @@ pub(super) async fn run(listener: StdListener, shared: Shared, stop: Cancellatio
         Ok(listener) => listener,
         Err(error) => return error!(%error, "cannot serve TCP"),
     };
-    let responder = shared.responder(Transport::Tcp);
+    let responder = Arc::new(shared.responder(Transport::Tcp));
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -47,7 +48,7 @@ fn take(
     stream: TcpStream,
     client: IpAddr,
     shared: &Shared,
-    responder: &Responder,
+    responder: &Arc<Responder>,
     connections: &TaskTracker,
     stop: &CancellationToken,
 ) {
@@ -60,7 +61,7 @@ fn take(
     let idle_max = shared.serving.load().tcp_idle_max;
     let stop = stop.clone();
     connections.spawn(async move {
-        let ended = connection::serve(stream, client, responder, &place, idle_max, &stop).await;
+        let ended = connection::serve(stream, client, &responder, &place, idle_max, &stop).await;
         if let Err(error) = ended {
             debug!(%error, "a TCP connection broke off");
         }

@@ -71,7 +71,7 @@ fn connect(shared: Shared, room_bytes: usize) -> Connection {
         connection::serve(
             server,
             Ipv4Addr::LOCALHOST.into(),
-            responder,
+            &responder,
             &place,
             idle_max,
             &CancellationToken::new(),
@@ -365,7 +365,8 @@ fn who_is_idle_keeps_no_old_zones_in_memory() {
     shared.set_zones(&Zones::new([("example.org".parse().unwrap(), ZoneState::Loaded(zone))]));
     let idle = shared.responder(Transport::Udp);
     assert!(
-        idle.answer(Ipv4Addr::LOCALHOST.into(), &query(1, b'a'), &mut [0; 512])
+        idle.begin_batch()
+            .answer(Ipv4Addr::LOCALHOST.into(), &query(1, b'a'), &mut [0; 512])
             .is_some()
     );
     shared.set_zones(&Zones::default());

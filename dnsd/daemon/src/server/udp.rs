@@ -107,11 +107,11 @@ impl Worker {
             .and_then(|mut messages| messages.find_map(|message| AskedAddress::read(&message)));
         let Some(client) = client else { return Ok(()) };
         let Some(address) = ip(&client) else { return Ok(()) };
-        let Some(length) = self.responder.answer(address, &request[..bytes], reply) else {
+        let Some(length) = self.responder.begin_batch().answer(address, &request[..bytes], reply) else {
             return Ok(());
         };
         if send(self.socket.as_fd(), &reply[..length], asked, &client).is_err() {
-            self.responder.unsent();
+            self.responder.unsent(1);
         }
         Ok(())
     }
