@@ -6,9 +6,12 @@
 //! inside the zone and not into another one (whose data has rules of its own on who may see it).
 
 mod additional;
+mod authority;
 mod chaos;
+mod denial;
 mod outcome;
 mod resolve;
+mod signed_set;
 
 use std::net::IpAddr;
 

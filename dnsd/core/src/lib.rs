@@ -7,6 +7,7 @@ pub mod master;
 pub mod message;
 pub mod name;
 mod name_index;
+pub mod nsec3;
 pub mod rdata;
 pub mod record;
 pub mod rrtype;

@@ -1,7 +1,10 @@
 //! The algorithm of RFC 1034 §4.3.2, with what DNAME (RFC 6672), wildcards (RFC 4592) and negative answers (RFC 2308)
-//! have made of it.
+//! have made of it, and with what DNSSEC adds (RFC 4035 §3.1, RFC 5155 §7.2).
 
 use super::additional::Additional;
+use super::authority::Authority;
+use super::denial::{Claim, Proof};
+use super::signed_set::SignedSet;
 use super::{Settings, Transport, head};
 use crate::message::{Flags, Full, Question, Rcode, Request, Section, SetHead, Writer};
 use crate::name::{NAME_BYTES_MAX, NameBuf, NameRef};
@@ -12,7 +15,7 @@ use crate::zones::{ZoneNumber, ZoneState, Zones};
 
 /// How many aliases are followed, as many as BIND does (`max-query-restarts`): real chains have two or three, and each
 /// costs as much as a query.
-const ALIASES_MAX: usize = 11;
+pub(super) const ALIASES_MAX: usize = 11;
 
 /// What the sections that were written amount to.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +52,30 @@ pub(super) struct Resolver<'a, 'w, 'b> {
     alias_count: usize,
     /// What the last alias stands for.
     next_name: NameBuf,
+    authority: Authority<'a>,
+    /// The zone's name servers, if their addresses are wanted.
+    servers: Option<RecordSet<'a>>,
     additional: Additional<'a>,
+}
+
+/// A name that the zone has data for, or a wildcard.
+#[derive(Clone, Copy)]
+struct Found<'a, 'n> {
+    name: NameRef<'n>,
+    /// The name's node or the wildcard's.
+    node: Node<'a>,
+    /// The longest existing tail of a name that a wildcard answers for.
+    encloser: Option<Node<'a>>,
+}
+
+impl<'a, 'n> Found<'a, 'n> {
+    fn exact(name: NameRef<'n>, node: Node<'a>) -> Self {
+        Self {
+            name,
+            node,
+            encloser: None,
+        }
+    }
 }
 
 /// What one look at a name led to.
@@ -58,9 +84,9 @@ enum Step {
     Alias,
     /// There is no more to say.
     Done(Rcode),
-    /// Another zone's servers are to be asked; `truncated` when the message has no room to say which.
-    Referred { truncated: bool },
-    /// The message is full.
+    /// Another zone's servers are to be asked.
+    Referred,
+    /// The answer section is full.
     Truncated,
 }
 
@@ -89,6 +115,8 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             aliases: [0; ALIASES_MAX + 1],
             alias_count: 0,
             next_name: NameBuf::root(),
+            authority: Authority::new(),
+            servers: None,
             additional: Additional::new(),
         }
     }
@@ -113,11 +141,11 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             let step = self.step(zone, name.as_name_ref(), &search).unwrap_or_else(Step::from);
             // AA is about the first name of the answer section (RFC 1035 §4.1.1): a referral at the end of a chain
             // doesn't take it back.
-            resolution.authoritative |= !matches!(step, Step::Referred { .. });
+            resolution.authoritative |= !matches!(step, Step::Referred);
             match step {
                 Step::Done(rcode) => resolution.rcode = rcode,
-                Step::Referred { truncated: false } => resolution.rcode = Rcode::NOERROR,
-                Step::Truncated | Step::Referred { truncated: true } => {
+                Step::Referred => resolution.rcode = Rcode::NOERROR,
+                Step::Truncated => {
                     resolution.rcode = Rcode::NOERROR;
                     resolution.truncated = true;
                     return resolution;
@@ -143,49 +171,63 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             }
             break;
         }
-        if self.additional.write(zone, self.dnssec_ok, self.writer).is_err() {
-            resolution.truncated = true;
-        }
+        resolution.truncated = self.write_rest(zone).is_err();
         resolution
+    }
+
+    /// Writes the sections behind the answer.
+    fn write_rest(mut self, zone: &'a Zone) -> Result<(), Full> {
+        let is_whole = self.authority.write(self.dnssec_ok, self.writer)?;
+        if is_whole && let Some(servers) = self.servers {
+            self.additional.follow(zone.apex(), servers);
+        }
+        self.additional.write(zone, self.dnssec_ok, self.writer)
     }
 
     /// Step 3: looks `name` up in `zone` and writes what is found.
     fn step(&mut self, zone: &'a Zone, name: NameRef<'_>, search: &SearchName) -> Result<Step, Full> {
+        let qtype = self.question.qtype;
         match zone.find(search) {
-            Lookup::Exact(node) => self.data(node, name),
-            Lookup::Wildcard { source, .. } => self.data(source, name),
-            Lookup::Delegation { cut, at_cut: true } if self.question.qtype == Type::DS => self.data_of_type(cut, name),
-            Lookup::Delegation { cut, .. } => Ok(Step::Referred {
-                truncated: self.referral(cut).is_err(),
+            Lookup::Exact(node) => self.data(Found::exact(name, node)),
+            Lookup::Wildcard { source, encloser } => self.data(Found {
+                name,
+                node: source,
+                encloser: Some(encloser),
             }),
+            Lookup::Delegation { cut, at_cut: true } if qtype == Type::DS => self.data_of_type(Found::exact(name, cut)),
+            Lookup::Delegation { cut, .. } => {
+                self.referral(cut);
+                Ok(Step::Referred)
+            }
             Lookup::Dname(owner) => self.redirect(owner, name),
-            Lookup::NoName { .. } => self.negative(zone, Rcode::NXDOMAIN),
+            Lookup::NoName { encloser } => Ok(self.negative(Rcode::NXDOMAIN, zone, Claim::NoName { name, encloser })),
             Lookup::OutOfZone => Ok(Step::Done(Rcode::SERVFAIL)),
         }
     }
 
-    /// Step 3a and, with a wildcard's node for `node`, 3c: the name is there, so what of it is asked for?
-    fn data(&mut self, node: Node<'a>, name: NameRef<'_>) -> Result<Step, Full> {
+    /// Step 3a and, with a wildcard's node, 3c: the name is there, so what of it is asked for?
+    fn data(&mut self, found: Found<'a, '_>) -> Result<Step, Full> {
         match self.question.qtype {
-            Type::ANY => self.everything(node, name),
-            Type::RRSIG => self.signatures(node, name),
+            Type::ANY => self.everything(found),
+            Type::RRSIG => self.signatures(found),
             // These stand beside a CNAME and are asked of the alias itself (RFC 4035 §2.5, RFC 3007 §3).
-            Type::CNAME | Type::NSEC | Type::KEY => self.data_of_type(node, name),
-            _ => match node.set(Type::CNAME).filter(|_| node.has_cname()) {
-                Some(cname) => self.alias(node, cname, name),
-                None => self.data_of_type(node, name),
+            Type::CNAME | Type::NSEC | Type::KEY => self.data_of_type(found),
+            _ => match found.node.set(Type::CNAME).filter(|_| found.node.has_cname()) {
+                Some(cname) => self.alias(found, cname),
+                None => self.data_of_type(found),
             },
         }
     }
 
-    fn data_of_type(&mut self, node: Node<'a>, name: NameRef<'_>) -> Result<Step, Full> {
+    fn data_of_type(&mut self, found: Found<'a, '_>) -> Result<Step, Full> {
         let qtype = self.question.qtype;
+        let Found { name, node, .. } = found;
         let Some(set) = node.set(qtype) else {
-            return self.negative(node.zone(), Rcode::NOERROR);
+            return Ok(self.no_data(found));
         };
         // A DNAME that led here may be what is asked for.
         if !self.additional.is_answered(node, name, qtype) {
-            self.write(Section::Answer, name, node, set)?;
+            self.write(name, node, set)?;
             self.additional.answered(node, name, qtype);
         }
         self.additional.follow(node, set);
@@ -199,12 +241,14 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         if !alone {
             self.name_servers(node.zone());
         }
+        self.prove_wildcard(found);
         Ok(Step::Done(Rcode::NOERROR))
     }
 
-    fn everything(&mut self, node: Node<'a>, name: NameRef<'_>) -> Result<Step, Full> {
+    fn everything(&mut self, found: Found<'a, '_>) -> Result<Step, Full> {
+        let Found { name, node, .. } = found;
         if node.is_empty() {
-            return self.negative(node.zone(), Rcode::NOERROR);
+            return Ok(self.no_data(found));
         }
         if self.transport == Transport::Udp && self.settings.minimal_any {
             // RFC 8482 §4.1: any one set will do. The first that isn't a signature, with its signatures.
@@ -213,34 +257,37 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
                 .find(|set| set.rtype() != Type::RRSIG)
                 .or_else(|| node.sets().next());
             if let Some(set) = first {
-                self.write(Section::Answer, name, node, set)?;
+                self.write(name, node, set)?;
             }
-            return Ok(Step::Done(Rcode::NOERROR));
+        } else {
+            for set in node.sets() {
+                self.write_one(name, set)?;
+            }
+            if !node.is_apex() {
+                self.name_servers(node.zone());
+            }
         }
-        for set in node.sets() {
-            self.write_one(Section::Answer, name, set)?;
-        }
-        if !node.is_apex() {
-            self.name_servers(node.zone());
-        }
+        self.prove_wildcard(found);
         Ok(Step::Done(Rcode::NOERROR))
     }
 
-    fn signatures(&mut self, node: Node<'a>, name: NameRef<'_>) -> Result<Step, Full> {
+    fn signatures(&mut self, found: Found<'a, '_>) -> Result<Step, Full> {
         let before = self.writer.count(Section::Answer);
-        for set in node.sets().filter(|set| set.rtype() == Type::RRSIG) {
-            self.write_one(Section::Answer, name, set)?;
+        for set in found.node.sets().filter(|set| set.rtype() == Type::RRSIG) {
+            self.write_one(found.name, set)?;
         }
         if self.writer.count(Section::Answer) == before {
-            return self.negative(node.zone(), Rcode::NOERROR);
+            return Ok(self.no_data(found));
         }
-        self.name_servers(node.zone());
+        self.name_servers(found.node.zone());
+        self.prove_wildcard(found);
         Ok(Step::Done(Rcode::NOERROR))
     }
 
-    fn alias(&mut self, node: Node<'a>, cname: RecordSet<'a>, name: NameRef<'_>) -> Result<Step, Full> {
+    fn alias(&mut self, found: Found<'a, '_>, cname: RecordSet<'a>) -> Result<Step, Full> {
         self.remember_alias();
-        self.write(Section::Answer, name, node, cname)?;
+        self.write(found.name, found.node, cname)?;
+        self.prove_wildcard(found);
         let target = cname.rdatas().next().map(NameRef::from_wire);
         let Some(Ok(target)) = target else {
             return Ok(Step::Done(Rcode::SERVFAIL));
@@ -249,14 +296,14 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         Ok(Step::Alias)
     }
 
-    /// The DNAME and the CNAME that it makes of the name (RFC 6672 §3.1).
+    /// The DNAME and the CNAME that it makes of the name (RFC 6672 §3.1), which nobody signs (§5.3.1).
     fn redirect(&mut self, owner: Node<'a>, name: NameRef<'_>) -> Result<Step, Full> {
         let target = owner.set(Type::DNAME).and_then(|set| Some((set, set.rdatas().next()?)));
         let Some((dname, target)) = target else {
             return Ok(Step::Done(Rcode::SERVFAIL));
         };
         if !self.additional.is_answered(owner, owner.name(), Type::DNAME) {
-            self.write(Section::Answer, owner.name(), owner, dname)?;
+            self.write(owner.name(), owner, dname)?;
             self.additional.answered(owner, owner.name(), Type::DNAME);
         }
         let mut wire = [0; NAME_BYTES_MAX];
@@ -279,24 +326,38 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
     }
 
     /// Step 3b: the name servers of the zone that has the name, and how to reach them.
-    fn referral(&mut self, cut: Node<'a>) -> Result<(), Full> {
+    fn referral(&mut self, cut: Node<'a>) {
         if let Some(servers) = cut.set(Type::NS) {
-            self.write(Section::Authority, cut.name(), cut, servers)?;
+            self.authority.require(cut, servers);
             self.additional.follow_referral(cut, servers);
         }
-        // A signed child is known by the DS records that stand beside its name servers (RFC 4035 §3.1.4); in a zone that
-        // isn't signed itself they prove nothing.
-        if self.dnssec_ok
-            && cut.signatures(Type::DS).is_some()
-            && let Some(ds) = cut.set(Type::DS)
-        {
-            self.write(Section::Authority, cut.name(), cut, ds)?;
+        // A signed child is known by the DS records that stand beside its name servers (RFC 4035 §3.1.4), an unsigned one
+        // by the proof that there are none; in a zone that isn't signed itself they prove nothing.
+        match cut.set(Type::DS).filter(|_| cut.signatures(Type::DS).is_some()) {
+            Some(ds) if self.dnssec_ok => self.authority.require(cut, ds),
+            _ => {
+                let proof = self.proof(cut.zone(), Claim::NoData(cut));
+                self.require_all(proof.leading().chain(proof.following()));
+            }
         }
-        Ok(())
     }
 
-    /// The SOA record, by whose numbers a resolver remembers that there is nothing (RFC 2308 §3, §5).
-    fn negative(&mut self, zone: &'a Zone, rcode: Rcode) -> Result<Step, Full> {
+    /// The name is there, without what is asked for.
+    fn no_data(&mut self, found: Found<'a, '_>) -> Step {
+        let Found { name, node, encloser } = found;
+        let claim = match encloser {
+            None => Claim::NoData(node),
+            Some(encloser) => Claim::NoDataAtWildcard {
+                name,
+                encloser,
+                source: node,
+            },
+        };
+        self.negative(Rcode::NOERROR, node.zone(), claim)
+    }
+
+    /// The SOA record, by whose numbers a resolver remembers that there is nothing (RFC 2308 §3, §5), and the proof.
+    fn negative(&mut self, rcode: Rcode, zone: &'a Zone, claim: Claim<'a, '_>) -> Step {
         let soa = zone.soa_set();
         let ttl = if rcode == Rcode::NXDOMAIN && self.question.qtype == Type::SOA {
             // Who asks for the SOA of a name looks for a zone there, and shall see one that is made there at once: not
@@ -305,22 +366,39 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         } else {
             soa.ttl().min(zone.soa().minimum)
         };
-        let apex = zone.apex();
-        let soa_head = SetHead {
-            ttl,
-            ..head(apex.name(), soa)
-        };
-        self.writer.record_set(Section::Authority, soa_head, soa.rdatas())?;
-        if self.dnssec_ok
-            && let Some(signatures) = apex.signatures(Type::SOA)
+        let proof = self.proof(zone, claim);
+        self.require_all(proof.leading());
+        self.authority.require_with_ttl(zone.apex(), soa, ttl);
+        self.require_all(proof.following());
+        Step::Done(rcode)
+    }
+
+    /// What a wildcard answers for isn't there itself, and a resolver wants to see that (RFC 4035 §3.1.3.3).
+    fn prove_wildcard(&mut self, found: Found<'a, '_>) {
+        if let Found {
+            name,
+            encloser: Some(encloser),
+            ..
+        } = found
         {
-            let head = SetHead {
-                rtype: Type::RRSIG,
-                ..soa_head
-            };
-            self.writer.record_set(Section::Authority, head, signatures.rdatas())?;
+            let proof = self.proof(encloser.zone(), Claim::Wildcard { name, encloser });
+            self.require_all(proof.following());
         }
-        Ok(Step::Done(rcode))
+    }
+
+    /// The proof of a claim, for those who want to see it.
+    fn proof(&self, zone: &'a Zone, claim: Claim<'a, '_>) -> Proof<'a> {
+        if self.dnssec_ok {
+            Proof::of(zone, claim)
+        } else {
+            Proof::default()
+        }
+    }
+
+    fn require_all(&mut self, records: impl Iterator<Item = (Node<'a>, RecordSet<'a>)>) {
+        for (node, set) in records {
+            self.authority.require(node, set);
+        }
     }
 
     /// The zone's name servers beside a positive answer: for those who look for themselves, not for stubs, who ask for
@@ -330,31 +408,21 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             return;
         }
         let apex = zone.apex();
-        if let Some(servers) = apex.set(Type::NS)
-            && self.write(Section::Authority, apex.name(), apex, servers).is_ok()
+        if let Some(servers) = apex.set(Type::NS) {
+            self.authority.offer(apex, servers);
             // Who asks for ANY has enough to read, as BIND sees it.
-            && self.question.qtype != Type::ANY
-        {
-            self.additional.follow(apex, servers);
+            self.servers = (self.question.qtype != Type::ANY).then_some(servers);
         }
     }
 
-    /// Writes a set of `node` under the name that was asked for, with its signatures if those were.
-    fn write(&mut self, section: Section, name: NameRef<'_>, node: Node<'a>, set: RecordSet<'a>) -> Result<(), Full> {
-        let mark = self.writer.mark();
-        self.write_one(section, name, set)?;
-        if self.dnssec_ok
-            && let Some(signatures) = node.signatures(set.rtype())
-            && self.write_one(section, name, signatures).is_err()
-        {
-            self.writer.rollback(mark);
-            return Err(Full);
-        }
-        Ok(())
+    /// Writes a set of `node` into the answer section under the name that was asked for, with its signatures if those
+    /// were.
+    fn write(&mut self, name: NameRef<'_>, node: Node<'a>, set: RecordSet<'a>) -> Result<(), Full> {
+        SignedSet::new(name, node, set).write(Section::Answer, self.dnssec_ok, self.writer)
     }
 
-    fn write_one(&mut self, section: Section, name: NameRef<'_>, set: RecordSet<'a>) -> Result<(), Full> {
-        self.writer.record_set(section, head(name, set), set.rdatas())
+    fn write_one(&mut self, name: NameRef<'_>, set: RecordSet<'a>) -> Result<(), Full> {
+        self.writer.record_set(Section::Answer, head(name, set), set.rdatas())
     }
 
     /// Remembers that the record that comes next in the answer section makes its owner an alias.
