@@ -1,4 +1,7 @@
 //! What the name servers are measured with, and how.
 
+pub mod answers;
+pub mod dnsperf;
 pub mod mix;
+pub mod peers;
 pub mod zones;

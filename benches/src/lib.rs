@@ -3,4 +3,11 @@
 
 pub mod answers;
 pub mod dns;
+pub mod error;
+pub mod histogram;
+pub mod interrupt;
+pub mod machine;
+pub mod process;
+pub mod procfs;
 pub mod random;
+pub mod statistics;

@@ -1,0 +1,75 @@
+//! SIGINT, SIGTERM and SIGHUP end a run in order: what waits returns, and the servers are ended by those who started them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, Signal};
+
+use crate::error::BenchError;
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Often enough that a load that took 100 ms is not measured as much longer.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Catches the signals from now on. To be called before any thread is started, which inherits what is blocked; programs that
+/// are started get a clean set from std.
+///
+/// # Errors
+/// When the system refuses the signal mask.
+pub fn catch() -> nix::Result<()> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    signals.thread_block()?;
+    thread::spawn(move || {
+        if signals.wait().is_ok() {
+            INTERRUPTED.store(true, Ordering::Relaxed);
+        }
+    });
+    Ok(())
+}
+
+/// Whether the run is to end.
+///
+/// # Errors
+/// [`BenchError::Interrupted`] then.
+pub fn check() -> Result<(), BenchError> {
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        Err(BenchError::Interrupted)
+    } else {
+        Ok(())
+    }
+}
+
+/// Waits for a time.
+///
+/// # Errors
+/// When the run is to end.
+pub fn sleep(time: Duration) -> Result<(), BenchError> {
+    until(time, || Ok(None::<()>)).map(drop)
+}
+
+/// Looks again and again until there is something; `None` at the limit.
+///
+/// # Errors
+/// What `look` fails with, or that the run is to end.
+pub fn until<T>(
+    limit: Duration,
+    mut look: impl FnMut() -> Result<Option<T>, BenchError>,
+) -> Result<Option<T>, BenchError> {
+    let start = Instant::now();
+    loop {
+        check()?;
+        if let Some(found) = look()? {
+            return Ok(Some(found));
+        }
+        let left = limit.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        thread::sleep(left.min(LOOK_EVERY));
+    }
+}

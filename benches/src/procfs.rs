@@ -1,0 +1,116 @@
+//! What /proc says of processes and of the machine (proc(5)).
+
+use std::fs;
+use std::time::Duration;
+
+use nix::unistd::Pid;
+
+/// Linux counts times for user space in hundredths of a second (USER_HZ) on every architecture that these servers run on.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// What a session's processes hold in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Resident, in bytes; pages that two processes share count twice.
+    pub rss: u64,
+    /// Resident, in bytes; shared pages count once, in parts.
+    pub pss: u64,
+}
+
+/// The processes of a session: whatever a server forks stays in it.
+#[must_use]
+pub fn session(leader: Pid) -> Vec<Pid> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .map(Pid::from_raw)
+        .filter(|pid| Stat::read(*pid).is_some_and(|stat| stat.session == leader.as_raw() && !stat.zombie))
+        .collect()
+}
+
+/// User and system time of a session's processes, with what their ended children took.
+#[must_use]
+pub fn cpu(leader: Pid) -> Duration {
+    session(leader)
+        .into_iter()
+        .filter_map(Stat::read)
+        .map(|stat| stat.cpu)
+        .sum()
+}
+
+/// Memory of a session's processes.
+#[must_use]
+pub fn memory(leader: Pid) -> Memory {
+    let mut sum = Memory::default();
+    for pid in session(leader) {
+        // One that has just ended holds nothing.
+        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        sum.rss += kibibytes(&rollup, "Rss:") << 10;
+        sum.pss += kibibytes(&rollup, "Pss:") << 10;
+    }
+    sum
+}
+
+/// Time that the hypervisor has given to others while a core of ours wanted to run.
+#[must_use]
+pub fn steal() -> Duration {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    stat.split_ascii_whitespace().nth(8).map_or(Duration::ZERO, ticks)
+}
+
+fn kibibytes(rollup: &str, key: &str) -> u64 {
+    rollup
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.split_ascii_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
+
+fn ticks(text: &str) -> Duration {
+    Duration::from_millis(text.parse::<u64>().unwrap_or(0) * 1000 / TICKS_PER_SECOND)
+}
+
+struct Stat {
+    zombie: bool,
+    session: i32,
+    cpu: Duration,
+}
+
+impl Stat {
+    fn read(pid: Pid) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(stat: &str) -> Option<Self> {
+        // The command's name may hold spaces and parentheses; what follows the last one has fields.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        Some(Self {
+            zombie: *fields.first()? == "Z",
+            session: fields.get(3)?.parse().ok()?,
+            // utime, stime, cutime, cstime
+            cpu: fields.get(11..15)?.iter().map(|field| ticks(field)).sum(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_may_be_named_anything() {
+        let stat = Stat::parse("17 (a) Z (b)) S 1 17 16 0 -1 4194560 1 2 3 4 150 25 10 5 20 0 1 0").unwrap();
+        assert!(!stat.zombie);
+        assert_eq!(stat.session, 16);
+        assert_eq!(stat.cpu, Duration::from_millis(1900));
+    }
+
+    #[test]
+    fn we_are_in_our_own_session_and_hold_memory() {
+        let leader = nix::unistd::getsid(None).unwrap();
+        assert!(session(leader).contains(&Pid::this()));
+        let memory = memory(leader);
+        assert!(memory.rss >= memory.pss && memory.pss > 0, "{memory:?}");
+    }
+}
