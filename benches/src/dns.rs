@@ -3,5 +3,6 @@
 pub mod answers;
 pub mod dnsperf;
 pub mod mix;
+pub mod paced;
 pub mod peers;
 pub mod zones;

@@ -4,7 +4,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -16,6 +17,12 @@ use crate::procfs::{self, Memory};
 
 /// A server with a million records takes some time to give its memory back.
 const STOP_MAX: Duration = Duration::from_secs(20);
+
+/// What a server has forked ends with it; this is for what does not.
+const LEFT_OVER_MAX: Duration = Duration::from_secs(2);
+
+/// How often is looked whether a program has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// What is shown of a log: its end says why.
 const LOG_BYTES_SHOWN: usize = 4000;
@@ -147,34 +154,45 @@ impl Process {
         self.child.try_wait().map_err(BenchError::io("wait for", self.program))
     }
 
-    /// Signals the program first, and when it does not end, all that is left of its session.
+    /// Ends the program in its own way, then what is left of its session.
     fn end(&mut self) {
         let leader = self.pid();
-        if !matches!(self.child.try_wait(), Ok(None)) && procfs::session(leader).is_empty() {
-            return;
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(leader, Signal::SIGTERM);
+            self.wait_until(STOP_MAX, |process| !matches!(process.child.try_wait(), Ok(None)));
         }
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
-            let mut signalled = procfs::session(leader);
-            if signal == Signal::SIGTERM && signalled.contains(&leader) {
-                signalled = vec![leader];
+            for pid in procfs::session(leader) {
+                self.signal(pid, signal);
             }
-            for pid in signalled {
-                match kill(pid, signal) {
-                    Ok(()) | Err(Errno::ESRCH) => {}
-                    Err(errno) => eprintln!("cannot end {} ({pid}): {}", self.program, errno.desc()),
-                }
-            }
-            let start = std::time::Instant::now();
-            while start.elapsed() < STOP_MAX {
-                // The child that nobody has waited for is a zombie and no longer counted.
-                let reaped = !matches!(self.child.try_wait(), Ok(None));
-                if reaped && procfs::session(leader).is_empty() {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(2));
+            // A killed leader is a zombie until it is waited for.
+            let gone = |process: &mut Self| {
+                !matches!(process.child.try_wait(), Ok(None)) && procfs::session(leader).is_empty()
+            };
+            if self.wait_until(LEFT_OVER_MAX, gone) {
+                return;
             }
         }
         eprintln!("{} ({leader}) does not end", self.program);
+    }
+
+    fn signal(&self, pid: Pid, signal: Signal) {
+        match kill(pid, signal) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => eprintln!("cannot end {} ({pid}): {}", self.program, errno.desc()),
+        }
+    }
+
+    /// Waits even when the run was interrupted: this is how it ends.
+    fn wait_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        let start = Instant::now();
+        while !done(self) {
+            if start.elapsed() > limit {
+                return false;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        true
     }
 }
 
