@@ -145,3 +145,37 @@ pub fn named(directory: &Path, options: &str, zones: &[(&str, &Path)]) -> (Peer,
     named.wait_for_log("all zones loaded");
     (named, serves)
 }
+
+/// knotd at an address, serving zones (origin, file) as their primary. Its folder is a temporary one: its databases are as
+/// large as the file system lets them be and written to nowhere else.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn knotd(directory: &Path, serves: SocketAddr, zones: &[(&str, &Path)]) -> Peer {
+    let here = directory.display();
+    let mut config = format!(
+        "server:\n    rundir: {here}\n    listen: {}@{}\n    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 2\n\
+         log:\n  - target: stderr\n    any: info\n\
+         database:\n    storage: {here}/knot\n\
+         template:\n  - id: default\n    storage: {here}\n    semantic-checks: off\n    journal-content: none\n\
+         \x20   zonefile-sync: -1\n    zonefile-load: whole\n\
+         zone:\n",
+        serves.ip(),
+        serves.port()
+    );
+    for (origin, file) in zones {
+        config += &format!("  - domain: {origin}\n    file: {}\n", file.display());
+    }
+    let file = directory.join("knot.conf");
+    fs::write(&file, config).expect("a file");
+    let mut command = Command::new(unconfined("/usr/sbin/knotd"));
+    command.arg("-c").arg(&file);
+    let knotd = Peer::start("knotd", command, directory, serves);
+    // It takes connections before it has its zones, and says of each that it is loaded.
+    wait::until("knotd to load its zones", || {
+        let loaded = knotd.log().matches("] loaded, serial none -> ").count();
+        (loaded == zones.len()).then_some(())
+    });
+    knotd
+}
