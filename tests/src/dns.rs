@@ -10,6 +10,10 @@ pub mod message;
 pub mod name;
 pub mod question;
 pub mod server;
+pub mod side_by_side;
+pub mod sign;
+pub mod signed_zone;
+pub mod way;
 
 /// Record types by number, and their names for reading.
 pub mod rtype {

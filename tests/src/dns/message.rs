@@ -134,7 +134,7 @@ impl Edns {
 }
 
 /// A message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The number that answers have of their questions.
     pub id: u16,
