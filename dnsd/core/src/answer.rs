@@ -8,7 +8,10 @@
 mod additional;
 mod authority;
 mod chaos;
+mod cookie;
 mod denial;
+mod minimal;
+mod options;
 mod outcome;
 mod resolve;
 mod signed_set;
@@ -16,14 +19,17 @@ mod signed_set;
 use std::net::IpAddr;
 
 use crate::message::{
-    Edns, Flags, HEADER_BYTES, Header, Opcode, Question, Rcode, Request, RequestError, SetHead, Writer,
+    Edns, Flags, HEADER_BYTES, Header, Opcode, Opt, Question, Rcode, Request, RequestError, SetHead, Writer,
 };
-use crate::name::NameRef;
+use crate::name::{NAME_BYTES_MAX, NameRef};
 use crate::rrtype::{Class, Type};
 use crate::zone::RecordSet;
 use crate::zones::Zones;
 
 pub use chaos::{Chaos, ChaosText};
+pub use cookie::{CookieSecret, Cookies};
+pub use minimal::MinimalResponses;
+use options::Options;
 pub use outcome::{DropReason, Outcome, Reply};
 use resolve::{Resolution, Resolver};
 
@@ -31,6 +37,9 @@ use resolve::{Resolution, Resolver};
 const UDP_BYTES_MIN: usize = 512;
 /// What fits into a UDP message without fragments on practically every path (RFC 9715 §3.1).
 pub const UDP_PAYLOAD_BYTES: u16 = 1232;
+
+/// The longest question: a name, its type and its class.
+const QUESTION_BYTES_MAX: usize = NAME_BYTES_MAX + 4;
 
 /// How a request came, and so how large its answer may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +69,15 @@ pub struct Settings {
     /// Whether a question of type ANY over UDP gets one record set only (RFC 8482 §4.1), which keeps the answer from
     /// being much larger than the question whoever it is sent to. Over TCP it always gets all of them.
     pub minimal_any: bool,
-    /// What is told about the server itself.
+    /// What positive answers leave out.
+    pub minimal_responses: MinimalResponses,
+    /// What is told about the server itself: in class CH, and as NSID (RFC 5001) whatever is asked.
     pub chaos: Chaos,
+    /// How cookies are answered (RFC 7873); `None` as if nobody had sent one.
+    pub cookies: Option<Cookies>,
+    /// What a client over TCP that asks is told of how long its connection may be idle, in units of 100 milliseconds
+    /// (RFC 7828); `None`: nothing.
+    pub tcp_keepalive: Option<u16>,
 }
 
 impl Default for Settings {
@@ -69,7 +85,10 @@ impl Default for Settings {
         Self {
             udp_payload_bytes_max: UDP_PAYLOAD_BYTES,
             minimal_any: true,
+            minimal_responses: MinimalResponses::default(),
             chaos: Chaos::default(),
+            cookies: None,
+            tcp_keepalive: None,
         }
     }
 }
@@ -86,15 +105,24 @@ pub fn answer(zones: &Zones, settings: &Settings, client: &Client, request: &[u8
         return Outcome::Drop(DropReason::Response);
     }
     let parsed = Request::parse(header, request);
-    let edns = parsed.ok().and_then(|request| request.edns);
+    let edns = match parsed {
+        Ok(request) => request.edns,
+        Err(RequestError::NoQuestion(edns)) => edns,
+        Err(_) => None,
+    };
     let limit = message_bytes_max(settings, transport, edns, out.len());
-    let Some(mut writer) = Writer::new(&mut out[..limit]) else {
+    let Some(writer) = Writer::new(&mut out[..limit]) else {
         return Outcome::Drop(DropReason::NoRoom);
     };
-    if edns.is_some() {
-        writer.hold_back_opt();
+    // What options mean in another version is not known.
+    let options = match edns {
+        Some(edns) if edns.version == 0 => Options::read(settings, client, edns),
+        _ => Some(Options::default()),
+    };
+    let mut reply = PendingReply::new(header, writer);
+    if let Some(edns) = edns {
+        reply.opt(settings, edns, options.unwrap_or_default(), limit);
     }
-    let mut reply = PendingReply::new(settings, header, edns, writer);
     // What no question can be shown for is answered by the header alone, as BIND does.
     if header.flags.opcode() != Opcode::QUERY {
         return reply.finish(Resolution::bare(Rcode::NOTIMP));
@@ -102,6 +130,15 @@ pub fn answer(zones: &Zones, settings: &Settings, client: &Client, request: &[u8
     let request = match parsed {
         Ok(request) => request,
         Err(RequestError::Question) => return reply.finish(Resolution::bare(Rcode::FORMERR)),
+        Err(RequestError::NoQuestion(_)) => {
+            let asks_for_cookie = options.is_some_and(|options| options.reply.cookie.is_some());
+            let rcode = if asks_for_cookie {
+                Rcode::NOERROR
+            } else {
+                Rcode::FORMERR
+            };
+            return reply.finish(Resolution::bare(rcode));
+        }
         Err(RequestError::Records(question)) => {
             reply.question(question);
             return reply.finish(Resolution::bare(Rcode::FORMERR));
@@ -113,8 +150,12 @@ pub fn answer(zones: &Zones, settings: &Settings, client: &Client, request: &[u8
             ..Resolution::bare(Rcode::NOERROR)
         });
     }
+    let Some(options) = options else {
+        return reply.finish(Resolution::bare(Rcode::FORMERR));
+    };
     let resolution = match refusal(&request, transport) {
         Some(rcode) => Resolution::bare(rcode),
+        None if wants_better_cookie(settings, transport, &options) => Resolution::bare(Rcode::BADCOOKIE),
         None if request.question.class == Class::CH => {
             chaos::answer(&settings.chaos, request.question, &mut reply.writer)
         }
@@ -157,6 +198,15 @@ fn refusal(request: &Request<'_>, transport: Transport) -> Option<Rcode> {
     }
 }
 
+/// Whether a client is to come back with the cookie that it gets now. One that sends none doesn't know how to, and over TCP
+/// its address isn't forged.
+fn wants_better_cookie(settings: &Settings, transport: Transport, options: &Options<'_>) -> bool {
+    settings.cookies.as_ref().is_some_and(|cookies| cookies.required)
+        && transport == Transport::Udp
+        && options.reply.cookie.is_some()
+        && !options.cookie_valid
+}
+
 /// What the records of a zone's set begin with in a reply, under the name that was asked for or that others point to.
 fn head<'n>(owner: NameRef<'n>, set: RecordSet<'_>) -> SetHead<'n> {
     SetHead {
@@ -169,22 +219,38 @@ fn head<'n>(owner: NameRef<'n>, set: RecordSet<'_>) -> SetHead<'n> {
 
 /// A reply whose sections are being written, with what its header and OPT record will say.
 struct PendingReply<'r, 'b> {
-    settings: &'r Settings,
     header: Header,
-    edns: Option<Edns<'r>>,
     question: Option<Question<'r>>,
+    opt: Option<Opt<'r>>,
+    cookie_valid: bool,
     writer: Writer<'b>,
 }
 
 impl<'r, 'b> PendingReply<'r, 'b> {
-    fn new(settings: &'r Settings, header: Header, edns: Option<Edns<'r>>, writer: Writer<'b>) -> Self {
+    fn new(header: Header, writer: Writer<'b>) -> Self {
         Self {
-            settings,
             header,
-            edns,
             question: None,
+            opt: None,
+            cookie_valid: false,
             writer,
         }
+    }
+
+    /// Makes the OPT record, for which there must be room in `limit` octets however full the reply gets.
+    fn opt(&mut self, settings: &Settings, edns: Edns<'_>, options: Options<'r>, limit: usize) {
+        let mut opt = Opt {
+            payload_bytes: settings.udp_payload_bytes_max.max(UDP_BYTES_MIN as u16),
+            dnssec_ok: edns.dnssec_ok,
+            options: options.reply,
+        };
+        // The longest name of a server would leave no room for the longest question in the smallest message.
+        if HEADER_BYTES + QUESTION_BYTES_MAX + opt.wire_bytes() > limit {
+            opt.options.nsid = None;
+        }
+        self.writer.hold_back_opt(&opt);
+        self.opt = Some(opt);
+        self.cookie_valid = options.cookie_valid;
     }
 
     /// Repeats the question; `false` when there is no room even for that.
@@ -207,13 +273,9 @@ impl<'r, 'b> PendingReply<'r, 'b> {
         if resolution.truncated {
             flags = flags.with(Flags::TC);
         }
-        let edns = self.edns.map(|edns| {
-            (
-                self.settings.udp_payload_bytes_max.max(UDP_BYTES_MIN as u16),
-                edns.dnssec_ok,
-            )
-        });
-        let len = self.writer.finish(self.header.id, flags, resolution.rcode, edns);
+        let len = self
+            .writer
+            .finish(self.header.id, flags, resolution.rcode, self.opt.as_ref());
         Outcome::Reply(Reply {
             len,
             rcode: resolution.rcode,
@@ -223,8 +285,10 @@ impl<'r, 'b> PendingReply<'r, 'b> {
                 .question
                 .map(|question| HEADER_BYTES..HEADER_BYTES + question.name.as_wire().len()),
             zone: resolution.zone,
-            edns: self.edns.is_some(),
-            dnssec_ok: self.edns.is_some_and(|edns| edns.dnssec_ok),
+            edns: self.opt.is_some(),
+            dnssec_ok: self.opt.is_some_and(|opt| opt.dnssec_ok),
+            cookie_valid: self.cookie_valid,
+            synthesized_bytes: resolution.synthesized_bytes,
         })
     }
 }

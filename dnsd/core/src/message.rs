@@ -11,7 +11,7 @@ mod request;
 mod writer;
 
 pub use code::{Opcode, Rcode};
-pub use edns::Edns;
+pub use edns::{Edns, Opt, ReplyOptions, option};
 pub use header::{Flags, HEADER_BYTES, Header};
 pub use request::{Question, Request, RequestError};
 pub use writer::{Full, Mark, Section, SetHead, Writer};

@@ -29,6 +29,11 @@ impl ChaosText {
         rdata.extend_from_slice(text);
         Self(rdata.into())
     }
+
+    /// The text.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.split_first().map_or(&[], |(_, text)| text)
+    }
 }
 
 /// Seconds that a client may keep the answer: none, as it is about this server and not about a name.

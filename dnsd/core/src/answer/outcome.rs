@@ -45,4 +45,9 @@ pub struct Reply {
     pub edns: bool,
     /// Whether DNSSEC records were asked for.
     pub dnssec_ok: bool,
+    /// Whether the request had a good cookie of ours: its source address isn't forged.
+    pub cookie_valid: bool,
+    /// How many octets at the front of the name that was asked for a wildcard or a DNAME stands for; 0: the name itself is
+    /// there, or no name. An attacker can make up any number of names that differ in these.
+    pub synthesized_bytes: u8,
 }

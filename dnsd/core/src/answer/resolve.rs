@@ -24,6 +24,8 @@ pub(super) struct Resolution {
     pub(super) authoritative: bool,
     pub(super) truncated: bool,
     pub(super) zone: Option<ZoneNumber>,
+    /// As in [`Reply`](super::Reply).
+    pub(super) synthesized_bytes: u8,
 }
 
 impl Resolution {
@@ -34,6 +36,7 @@ impl Resolution {
             authoritative: false,
             truncated: false,
             zone: None,
+            synthesized_bytes: 0,
         }
     }
 }
@@ -55,6 +58,7 @@ pub(super) struct Resolver<'a, 'w, 'b> {
     authority: Authority<'a>,
     /// The zone's name servers, if their addresses are wanted.
     servers: Option<RecordSet<'a>>,
+    synthesized_bytes: u8,
     additional: Additional<'a>,
 }
 
@@ -117,6 +121,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             next_name: NameBuf::root(),
             authority: Authority::new(),
             servers: None,
+            synthesized_bytes: 0,
             additional: Additional::new(),
         }
     }
@@ -139,6 +144,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         name.set(self.question.name);
         loop {
             let step = self.step(zone, name.as_name_ref(), &search).unwrap_or_else(Step::from);
+            resolution.synthesized_bytes = self.synthesized_bytes;
             // AA is about the first name of the answer section (RFC 1035 §4.1.1): a referral at the end of a chain
             // doesn't take it back.
             resolution.authoritative |= !matches!(step, Step::Referred);
@@ -189,19 +195,33 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         let qtype = self.question.qtype;
         match zone.find(search) {
             Lookup::Exact(node) => self.data(Found::exact(name, node)),
-            Lookup::Wildcard { source, encloser } => self.data(Found {
-                name,
-                node: source,
-                encloser: Some(encloser),
-            }),
+            Lookup::Wildcard { source, encloser } => {
+                self.note_synthesis(name, encloser);
+                self.data(Found {
+                    name,
+                    node: source,
+                    encloser: Some(encloser),
+                })
+            }
             Lookup::Delegation { cut, at_cut: true } if qtype == Type::DS => self.data_of_type(Found::exact(name, cut)),
             Lookup::Delegation { cut, .. } => {
                 self.referral(cut);
                 Ok(Step::Referred)
             }
-            Lookup::Dname(owner) => self.redirect(owner, name),
+            Lookup::Dname(owner) => {
+                self.note_synthesis(name, owner);
+                self.redirect(owner, name)
+            }
             Lookup::NoName { encloser } => Ok(self.negative(Rcode::NXDOMAIN, zone, Claim::NoName { name, encloser })),
             Lookup::OutOfZone => Ok(Step::Done(Rcode::SERVFAIL)),
+        }
+    }
+
+    /// Remembers how much of the name that was asked for is in front of the one below which any name gets the same.
+    fn note_synthesis(&mut self, name: NameRef<'_>, ancestor: Node<'a>) {
+        if self.alias_count == 0 {
+            // At most 254: a name has 255 octets.
+            self.synthesized_bytes = name.as_wire().len().saturating_sub(ancestor.name().as_wire().len()) as u8;
         }
     }
 
@@ -230,7 +250,9 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             self.write(name, node, set)?;
             self.additional.answered(node, name, qtype);
         }
-        self.additional.follow(node, set);
+        if self.settings.minimal_responses.additional() {
+            self.additional.follow(node, set);
+        }
         // Beside the apex's own NS records a second copy would say nothing. Keys and their digests are large enough alone,
         // as BIND sees it.
         let alone = match qtype {
@@ -401,10 +423,9 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         }
     }
 
-    /// The zone's name servers beside a positive answer: for those who look for themselves, not for stubs, who ask for
-    /// recursion. Left out when they don't fit.
+    /// The zone's name servers beside a positive answer. Left out when they don't fit.
     fn name_servers(&mut self, zone: &'a Zone) {
-        if self.recursion_desired {
+        if !self.settings.minimal_responses.name_servers(self.recursion_desired) {
             return;
         }
         let apex = zone.apex();

@@ -1,7 +1,9 @@
 //! Answers over whole zones, as text: hickory-proto reads every reply, so that what is compared was written rightly.
 
 mod aliases;
+mod minimal;
 mod negative;
+mod options;
 mod properties;
 mod protocol;
 mod referrals;

@@ -63,6 +63,8 @@ rcodes! {
     NOTZONE = 10 "NOTZONE",
     /// The EDNS version is not ours (RFC 6891 §6.1.3).
     BADVERS = 16 "BADVERS",
+    /// The server cookie is missing or bad (RFC 7873 §8).
+    BADCOOKIE = 23 "BADCOOKIE",
 }
 
 impl fmt::Display for Rcode {

@@ -52,13 +52,80 @@ impl<'m> Iterator for Options<'m> {
 }
 
 /// The size in octets of an OPT record without options.
-pub(super) const OPT_BYTES: usize = 11;
+const OPT_BYTES: usize = 11;
 
-/// The OPT record of a reply: our payload size, version 0, the DO bit as the client set it (RFC 3225 §3), no options.
-pub(super) fn opt_record(payload_bytes: u16, rcode_high: u8, dnssec_ok: bool) -> [u8; OPT_BYTES] {
-    let [size_high, size_low] = payload_bytes.to_be_bytes();
-    let [flags_high, flags_low] = if dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes();
-    [
-        0, 0, 41, size_high, size_low, rcode_high, 0, flags_high, flags_low, 0, 0,
-    ]
+/// The codes of options (RFC 6891 §6.1.2), of those that are answered.
+pub mod option {
+    /// The name of the server (RFC 5001).
+    pub const NSID: u16 = 3;
+    /// A cookie (RFC 7873).
+    pub const COOKIE: u16 = 10;
+    /// How long a connection may be idle (RFC 7828).
+    pub const TCP_KEEPALIVE: u16 = 11;
+}
+
+/// The options of a reply's OPT record, written in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReplyOptions<'o> {
+    /// The server's name, in octets that mean nothing to the protocol.
+    pub nsid: Option<&'o [u8]>,
+    /// The client's cookie and the server's.
+    pub cookie: Option<[u8; 24]>,
+    /// How long the connection may be idle, in units of 100 milliseconds.
+    pub tcp_keepalive: Option<u16>,
+}
+
+/// The OPT record of a reply, version 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opt<'o> {
+    /// The largest UDP message that the server takes.
+    pub payload_bytes: u16,
+    /// The DO bit, as the client set it (RFC 3225 §3).
+    pub dnssec_ok: bool,
+    /// The options.
+    pub options: ReplyOptions<'o>,
+}
+
+impl ReplyOptions<'_> {
+    /// Calls `write` with the code and the data of each option.
+    fn for_each(&self, mut write: impl FnMut(u16, &[u8])) {
+        if let Some(nsid) = self.nsid {
+            write(option::NSID, nsid);
+        }
+        if let Some(cookie) = &self.cookie {
+            write(option::COOKIE, cookie);
+        }
+        if let Some(timeout) = self.tcp_keepalive {
+            write(option::TCP_KEEPALIVE, &timeout.to_be_bytes());
+        }
+    }
+}
+
+impl Opt<'_> {
+    /// The record's size in octets.
+    #[must_use]
+    pub fn wire_bytes(&self) -> usize {
+        let mut bytes = OPT_BYTES;
+        self.options.for_each(|_, data| bytes += 4 + data.len());
+        bytes
+    }
+
+    /// Writes the record to the front of `to`, which has at least [`Opt::wire_bytes`]. `rcode_high` is the upper eight bits
+    /// of the response code.
+    pub(super) fn write(&self, rcode_high: u8, to: &mut [u8]) {
+        let [size_high, size_low] = self.payload_bytes.to_be_bytes();
+        let [flags_high, flags_low] = if self.dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes();
+        let length = ((self.wire_bytes() - OPT_BYTES) as u16).to_be_bytes();
+        let head = [
+            0, 0, 41, size_high, size_low, rcode_high, 0, flags_high, flags_low, length[0], length[1],
+        ];
+        to[..OPT_BYTES].copy_from_slice(&head);
+        let mut at = OPT_BYTES;
+        self.options.for_each(|code, data| {
+            to[at..at + 2].copy_from_slice(&code.to_be_bytes());
+            to[at + 2..at + 4].copy_from_slice(&(data.len() as u16).to_be_bytes());
+            to[at + 4..at + 4 + data.len()].copy_from_slice(data);
+            at += 4 + data.len();
+        });
+    }
 }

@@ -34,8 +34,11 @@ pub struct Request<'m> {
 /// Why a message with a header is no request that can be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestError<'m> {
-    /// No question can be read, or the header does not announce exactly one: a reply can only repeat the header.
+    /// No question can be read, or the header announces more than one: a reply can only repeat the header.
     Question,
+    /// The header announces no question, and the records are good: who asks for nothing but a cookie does so (RFC 7873
+    /// §5.4). With the OPT record, if there is one.
+    NoQuestion(Option<Edns<'m>>),
     /// The question is good, but a record behind it is cut off or malformed, or an OPT or TSIG record is where none may be.
     Records(Question<'m>),
 }
@@ -46,50 +49,62 @@ impl<'m> Request<'m> {
     /// A question's name may not be compressed: nothing stands in front of it that a pointer could refer to. Records
     /// that aren't OPT or TSIG are stepped over unread, and so is whatever follows the last one: BIND does the same.
     pub fn parse(header: Header, message: &'m [u8]) -> Result<Self, RequestError<'m>> {
-        if header.questions != 1 {
+        let body = message.get(HEADER_BYTES..).ok_or(RequestError::Question)?;
+        if header.questions == 0 {
+            let records = Records::read(header, message, HEADER_BYTES).ok_or(RequestError::Question)?;
+            return Err(RequestError::NoQuestion(records.edns));
+        }
+        if header.questions > 1 {
             return Err(RequestError::Question);
         }
-        let body = message.get(HEADER_BYTES..).ok_or(RequestError::Question)?;
         let question = Question::read(body).ok_or(RequestError::Question)?;
-        let mut request = Self {
+        let records = Records::read(header, message, HEADER_BYTES + question.wire.len());
+        let Records { edns, tsig_at } = records.ok_or(RequestError::Records(question))?;
+        Ok(Self {
             header,
             question,
-            edns: None,
-            tsig_at: None,
-        };
-        request
-            .read_records(message, HEADER_BYTES + question.wire.len())
-            .ok_or(RequestError::Records(question))?;
-        Ok(request)
+            edns,
+            tsig_at,
+        })
     }
+}
 
+/// What is wanted of the records behind the question.
+#[derive(Default)]
+struct Records<'m> {
+    edns: Option<Edns<'m>>,
+    tsig_at: Option<usize>,
+}
+
+impl<'m> Records<'m> {
     /// Steps over every record that the header announces. A record takes at least eleven octets of a message that is
     /// there, so the header's counts can't make this longer than the message.
-    fn read_records(&mut self, message: &'m [u8], mut at: usize) -> Option<()> {
-        let before_additional = usize::from(self.header.answers) + usize::from(self.header.authorities);
-        let records = before_additional + usize::from(self.header.additionals);
+    fn read(header: Header, message: &'m [u8], mut at: usize) -> Option<Self> {
+        let mut found = Self::default();
+        let before_additional = usize::from(header.answers) + usize::from(header.authorities);
+        let records = before_additional + usize::from(header.additionals);
         for n in 0..records {
             let record = RawRecord::read(message, at)?;
             match record.rtype {
                 // RFC 6891 §6.1.1: in the additional section, at most one, owned by the root.
                 Type::OPT => {
-                    if n < before_additional || self.edns.is_some() || !record.owned_by_root {
+                    if n < before_additional || found.edns.is_some() || !record.owned_by_root {
                         return None;
                     }
-                    self.edns = Some(Edns::read(record.class, record.ttl, record.rdata)?);
+                    found.edns = Some(Edns::read(record.class, record.ttl, record.rdata)?);
                 }
                 // RFC 8945 §5.1: the last record of the additional section.
                 Type::TSIG => {
                     if n < before_additional || n + 1 != records {
                         return None;
                     }
-                    self.tsig_at = Some(at);
+                    found.tsig_at = Some(at);
                 }
                 _ => {}
             }
             at = record.end;
         }
-        Some(())
+        Some(found)
     }
 }
 
@@ -177,10 +192,19 @@ mod tests {
     }
 
     #[test]
-    fn a_question_count_other_than_one_leaves_only_the_header() {
-        for count in [0, 2] {
-            assert_eq!(parse(&message(count, 0, b"")).unwrap_err(), RequestError::Question);
-        }
+    fn more_questions_than_one_leave_only_the_header() {
+        assert_eq!(parse(&message(2, 0, b"")).unwrap_err(), RequestError::Question);
+    }
+
+    #[test]
+    fn rfc7873_5_4_a_request_without_a_question_has_its_opt_record_read() {
+        let header = [0x12, 0x34, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let bytes = [&header[..], OPT].concat();
+        let Err(RequestError::NoQuestion(Some(edns))) = parse(&bytes) else {
+            panic!("no OPT record was read");
+        };
+        assert_eq!(edns.payload_bytes, 1232);
+        assert_eq!(parse(&bytes[..20]).unwrap_err(), RequestError::Question);
     }
 
     #[test]

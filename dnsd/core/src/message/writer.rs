@@ -1,8 +1,7 @@
 //! Writes a reply: question, record sets and OPT, with compressed names, whole record sets or nothing of them.
 
 use super::compression::{Compression, holds};
-use super::edns::{OPT_BYTES, opt_record};
-use super::{Flags, HEADER_BYTES, Header, Question, Rcode};
+use super::{Flags, HEADER_BYTES, Header, Opt, Question, Rcode};
 use crate::name::NameRef;
 use crate::rrtype::{Class, Type};
 
@@ -68,8 +67,8 @@ impl<'b> Writer<'b> {
     }
 
     /// Keeps room for an OPT record, which must be in the reply however full it gets (RFC 6891 §7).
-    pub fn hold_back_opt(&mut self) {
-        self.held_back = OPT_BYTES;
+    pub fn hold_back_opt(&mut self, opt: &Opt<'_>) {
+        self.held_back = opt.wire_bytes();
     }
 
     /// Copies the question as it was asked, its case included. It comes before any record.
@@ -186,16 +185,16 @@ impl<'b> Writer<'b> {
         holds(&self.buffer[..self.len], offset, name.as_wire())
     }
 
-    /// Adds the OPT record if `edns` has our payload size and the DO bit, sets the header and gives the length of the
-    /// message. `rcode` above 15 needs the OPT record; without one its low four bits are all that is said.
-    pub fn finish(mut self, id: u16, flags: Flags, rcode: Rcode, edns: Option<(u16, bool)>) -> usize {
-        self.held_back = 0;
+    /// Adds the OPT record if there is to be one, sets the header and gives the length of the message. `rcode` above 15 needs
+    /// the OPT record; without one its low four bits are all that is said.
+    pub fn finish(mut self, id: u16, flags: Flags, rcode: Rcode, opt: Option<&Opt<'_>>) -> usize {
         let mut additionals = self.counts[Section::Additional as usize];
-        if let Some((payload_bytes, dnssec_ok)) = edns {
-            let opt = opt_record(payload_bytes, (rcode.0 >> 4) as u8, dnssec_ok);
-            if self.put(&opt).is_ok() {
-                additionals = additionals.saturating_add(1);
-            }
+        if let Some(opt) = opt
+            && let Some(room) = self.buffer.get_mut(self.len..self.len + opt.wire_bytes())
+        {
+            opt.write((rcode.0 >> 4) as u8, room);
+            self.len += room.len();
+            additionals = additionals.saturating_add(1);
         }
         let header = Header {
             id,
@@ -224,6 +223,7 @@ fn compressed_names(rtype: Type) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::ReplyOptions;
     use crate::name::Name;
     use crate::rdata::{NameUse, names};
 
@@ -325,14 +325,62 @@ mod tests {
     fn rfc6891_7_the_opt_record_has_its_room() {
         let mut buffer = [0; HEADER_BYTES + 19 + 11];
         let mut writer = Writer::new(&mut buffer).unwrap();
-        writer.hold_back_opt();
+        let opt = Opt {
+            payload_bytes: 1232,
+            dnssec_ok: true,
+            options: ReplyOptions::default(),
+        };
+        writer.hold_back_opt(&opt);
         write(&mut writer, "a.b", Type::A, &[&[1, 2, 3, 4]]).unwrap();
         assert_eq!(write(&mut writer, ".", Type::NULL, &[&[]]), Err(Full));
-        let length = writer.finish(1, Flags::QR, Rcode::BADVERS, Some((1232, true)));
+        let length = writer.finish(1, Flags::QR, Rcode::BADVERS, Some(&opt));
         assert_eq!(length, buffer.len());
         assert_eq!(buffer[length - 11..], [0, 0, 41, 4, 208, 1, 0, 0x80, 0, 0, 0]);
         let header = Header::read(&buffer).unwrap();
         assert_eq!((header.additionals, header.flags.rcode()), (1, Rcode::NOERROR));
+    }
+
+    #[test]
+    fn rfc6891_6_1_2_options_follow_the_opt_record_and_have_their_room() {
+        let opt = Opt {
+            payload_bytes: 1232,
+            dnssec_ok: false,
+            options: ReplyOptions {
+                nsid: Some(b"ns7"),
+                cookie: Some([7; 24]),
+                tcp_keepalive: Some(300),
+            },
+        };
+        let mut buffer = [0; HEADER_BYTES + 19 + 11 + 7 + 28 + 6];
+        let mut writer = Writer::new(&mut buffer).unwrap();
+        writer.hold_back_opt(&opt);
+        write(&mut writer, "a.b", Type::A, &[&[1, 2, 3, 4]]).unwrap();
+        assert_eq!(write(&mut writer, ".", Type::NULL, &[&[]]), Err(Full));
+        let length = writer.finish(1, Flags::QR, Rcode::NOERROR, Some(&opt));
+        assert_eq!(length, buffer.len());
+        let expected = [
+            &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 41][..],
+            b"\x00\x03\x00\x03ns7",
+            b"\x00\x0A\x00\x18",
+            &[7; 24],
+            b"\x00\x0B\x00\x02\x01\x2C",
+        ]
+        .concat();
+        assert_eq!(buffer[length - expected.len()..], expected);
+    }
+
+    #[test]
+    fn an_opt_record_without_room_is_left_out_whole() {
+        let opt = Opt {
+            payload_bytes: 1232,
+            dnssec_ok: false,
+            options: ReplyOptions::default(),
+        };
+        let mut buffer = [0; HEADER_BYTES + 10];
+        let mut writer = Writer::new(&mut buffer).unwrap();
+        writer.hold_back_opt(&opt);
+        assert_eq!(writer.finish(1, Flags::QR, Rcode::NOERROR, Some(&opt)), HEADER_BYTES);
+        assert_eq!(Header::read(&buffer).unwrap().additionals, 0);
     }
 
     #[test]

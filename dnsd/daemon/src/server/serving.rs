@@ -82,5 +82,6 @@ fn settings(config: &Config) -> Settings {
             hostname: text(&config.identity.hostname),
             server_id: text(&config.identity.server_id),
         },
+        ..Settings::default()
     }
 }
