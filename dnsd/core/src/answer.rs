@@ -66,7 +66,7 @@ pub struct Client {
 pub struct Settings {
     /// The largest UDP answer in octets, whatever the client says it takes, and what we say we take. At least 512.
     pub udp_payload_bytes_max: u16,
-    /// Whether a question of type ANY over UDP gets one record set only (RFC 8482 §4.1), which keeps the answer from
+    /// Whether a question of type ANY or RRSIG over UDP gets one set only (RFC 8482 §4.1), which keeps the answer from
     /// being much larger than the question whoever it is sent to. Over TCP it always gets all of them.
     pub minimal_any: bool,
     /// What positive answers leave out.

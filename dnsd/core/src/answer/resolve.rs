@@ -203,7 +203,12 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
                     encloser: Some(encloser),
                 })
             }
-            Lookup::Delegation { cut, at_cut: true } if qtype == Type::DS => self.data_of_type(Found::exact(name, cut)),
+            // At a cut DS records are this side's (RFC 4035 §3.1.4.1), and NSEC records, if there are any.
+            Lookup::Delegation { cut, at_cut: true }
+                if qtype == Type::DS || qtype == Type::NSEC && cut.set(qtype).is_some() =>
+            {
+                self.data_of_type(Found::exact(name, cut))
+            }
             Lookup::Delegation { cut, .. } => {
                 self.referral(cut);
                 Ok(Step::Referred)
@@ -272,7 +277,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         if node.is_empty() {
             return Ok(self.no_data(found));
         }
-        if self.transport == Transport::Udp && self.settings.minimal_any {
+        if self.is_minimal() {
             // RFC 8482 §4.1: any one set will do. The first that isn't a signature, with its signatures.
             let first = node
                 .sets()
@@ -293,9 +298,17 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         Ok(Step::Done(Rcode::NOERROR))
     }
 
+    /// Whether one set stands for all of a name's (RFC 8482 §4.1).
+    fn is_minimal(&self) -> bool {
+        let is_of_many_types = matches!(self.question.qtype, Type::ANY | Type::RRSIG);
+        is_of_many_types && self.transport == Transport::Udp && self.settings.minimal_any
+    }
+
     fn signatures(&mut self, found: Found<'a, '_>) -> Result<Step, Full> {
         let before = self.writer.count(Section::Answer);
-        for set in found.node.sets().filter(|set| set.rtype() == Type::RRSIG) {
+        let sets_max = if self.is_minimal() { 1 } else { usize::MAX };
+        let signatures = found.node.sets().filter(|set| set.rtype() == Type::RRSIG);
+        for set in signatures.take(sets_max) {
             self.write_one(found.name, set)?;
         }
         if self.writer.count(Section::Answer) == before {
@@ -340,7 +353,9 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         self.writer.record_set(Section::Answer, head, [alias.as_wire()])?;
         if matches!(self.question.qtype, Type::CNAME | Type::ANY) {
             // The alias itself is what was asked for, as with a CNAME of the zone's own.
-            self.name_servers(owner.zone());
+            if !self.is_minimal() {
+                self.name_servers(owner.zone());
+            }
             return Ok(Step::Done(Rcode::NOERROR));
         }
         self.next_name.set(alias);
