@@ -146,6 +146,42 @@ pub fn named(directory: &Path, options: &str, zones: &[(&str, &Path)]) -> (Peer,
     (named, serves)
 }
 
+/// named as a resolver that asks one server for everything and validates what it says, from a zone's key on: the DNSKEY
+/// record's flags, protocol, algorithm and key. It listens where [`named`] would.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn validator(directory: &Path, asks: SocketAddr, origin: &str, key: &str) -> (Peer, SocketAddr) {
+    let here = directory.display();
+    let serves = SocketAddr::from((Ipv4Addr::LOCALHOST, port()));
+    let mut fields = key.splitn(4, ' ');
+    let mut field = || {
+        fields
+            .next()
+            .expect("flags, protocol, algorithm and key")
+            .replace(' ', "")
+    };
+    let [flags, protocol, algorithm, key] = [field(), field(), field(), field()];
+    let config = format!(
+        "options {{ directory \"{here}\"; pid-file \"{here}/named.pid\"; session-keyfile \"{here}/session.key\";\n\
+         listen-on port {} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; empty-zones-enable no;\n\
+         recursion yes; forward only; forwarders {{ {} port {}; }}; dnssec-validation yes; synth-from-dnssec no; }};\n\
+         trust-anchors {{ \"{origin}\" static-key {flags} {protocol} {algorithm} \"{key}\"; }};\n\
+         controls {{ }};\n",
+        serves.port(),
+        asks.ip(),
+        asks.port()
+    );
+    let file = directory.join("validator.conf");
+    fs::write(&file, config).expect("a file");
+    let mut command = Command::new(unconfined("/usr/sbin/named"));
+    command.arg("-g").arg("-c").arg(&file);
+    let named = Peer::start("validator", command, directory, serves);
+    named.wait_for_log("all zones loaded");
+    (named, serves)
+}
+
 /// knotd at an address, serving zones (origin, file) as their primary. Its folder is a temporary one: its databases are as
 /// large as the file system lets them be and written to nowhere else.
 ///
@@ -158,7 +194,9 @@ pub fn knotd(directory: &Path, serves: SocketAddr, zones: &[(&str, &Path)]) -> P
         "server:\n    rundir: {here}\n    listen: {}@{}\n    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 2\n\
          log:\n  - target: stderr\n    any: info\n\
          database:\n    storage: {here}/knot\n\
+         acl:\n  - id: everyone\n    action: transfer\n\
          template:\n  - id: default\n    storage: {here}\n    semantic-checks: off\n    journal-content: none\n\
+         \x20   acl: everyone\n\
          \x20   zonefile-sync: -1\n    zonefile-load: whole\n\
          zone:\n",
         serves.ip(),

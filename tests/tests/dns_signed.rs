@@ -40,8 +40,7 @@ const EMPTY_WILDCARDS: &[u8] = b"inside";
 /// Where servers differ on purpose, or a peer is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Deliberate {
-    /// Asked for the NSEC record of a cut named gives the parent's, as an answer. RFC 4035 §3.1.4.1 makes that exception for
-    /// DS alone; dnsd and knotd refer to the child.
+    /// Asked for the NSEC record of a cut named and dnsd give the parent's, as an answer; knotd refers to the child.
     NsecOfCut,
     /// A chain of aliases that comes back to where it was is an error of the zone to named and dnsd; knotd gives the chain.
     Circle,
@@ -54,8 +53,6 @@ enum Deliberate {
     TooLong,
     /// RFC 8482 §4.1: which set answers ANY, or RRSIG, over UDP is a server's own choice.
     OneSet,
-    /// Asked for RRSIG over UDP named gives one set's (RFC 8482 §7), dnsd all that there are, truncated where they don't fit.
-    AllSignatures,
     /// `a.*.inside` makes `*.inside` an empty wildcard. That it has nothing for other names there is for an NSEC record to
     /// prove (RFC 4035 §3.1.3.4), which named and knotd leave out.
     EmptyWildcard,
@@ -110,7 +107,7 @@ impl Comparison {
         if found.is_empty() {
             return;
         }
-        if (one_set && !dnsd.has(flag::TC)) || (named.has(flag::TC) && dnsd.has(flag::TC)) {
+        if one_set || (named.has(flag::TC) && dnsd.has(flag::TC)) {
             self.note(if one_set {
                 Deliberate::OneSet
             } else {
@@ -126,11 +123,7 @@ impl Comparison {
 
     fn reason_against_named(&self, way: Way, query: &Query, named: &Message, dnsd: &Message) -> Option<Deliberate> {
         let same_need = || differences(&comparable_with_knotd(named), &comparable_with_knotd(dnsd)).is_empty();
-        if query.rtype == rtype::RRSIG && !way.tcp && dnsd.has(flag::TC) && is_subset(&named.answers, &dnsd.answers) {
-            Some(Deliberate::AllSignatures)
-        } else if is_nsec_of_cut(query, named, dnsd) {
-            Some(Deliberate::NsecOfCut)
-        } else if way.dnssec_ok && way.edns == Some(512) && is_part(named, dnsd) && same_need() {
+        if way.dnssec_ok && way.edns == Some(512) && is_part(named, dnsd) && same_need() {
             Some(Deliberate::Needless)
         } else if just_fits(way, named, dnsd) {
             Some(Deliberate::JustFits)
@@ -312,7 +305,6 @@ fn compare(origin: &str, seed: u64, denial: Denial) {
         Deliberate::ZeroInLabel,
         Deliberate::TooLong,
         Deliberate::OneSet,
-        Deliberate::AllSignatures,
         Deliberate::Needless,
         Deliberate::JustFits,
     ]);

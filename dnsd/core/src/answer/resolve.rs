@@ -1,21 +1,21 @@
 //! The algorithm of RFC 1034 §4.3.2, with what DNAME (RFC 6672), wildcards (RFC 4592) and negative answers (RFC 2308)
 //! have made of it, and with what DNSSEC adds (RFC 4035 §3.1, RFC 5155 §7.2).
 
-mod aliases;
-
 use super::additional::Additional;
 use super::authority::Authority;
 use super::denial::{Claim, Proof};
 use super::signed_set::SignedSet;
 use super::{Settings, Transport, head};
-use crate::message::{Flags, Full, Question, Rcode, Request, Section, Writer};
-use crate::name::{NameBuf, NameRef};
+use crate::message::{Flags, Full, Question, Rcode, Request, Section, SetHead, Writer};
+use crate::name::{NAME_BYTES_MAX, NameBuf, NameRef};
 use crate::rrtype::Type;
 use crate::search_name::SearchName;
 use crate::zone::{Lookup, Node, RecordSet, Zone};
 use crate::zones::{ZoneNumber, ZoneState, Zones};
-pub(super) use aliases::ALIASES_MAX;
-use aliases::Aliases;
+
+/// How many aliases are followed, as many as BIND does (`max-query-restarts`): real chains have two or three, and each
+/// costs as much as a query.
+pub(super) const ALIASES_MAX: usize = 11;
 
 /// What the sections that were written amount to.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,9 @@ pub(super) struct Resolver<'a, 'w, 'b> {
     recursion_desired: bool,
     dnssec_ok: bool,
     writer: &'w mut Writer<'b>,
-    aliases: Aliases,
+    /// Where in the message the owners of the aliases stand that were followed.
+    aliases: [usize; ALIASES_MAX + 1],
+    alias_count: usize,
     /// What the last alias stands for.
     next_name: NameBuf,
     authority: Authority<'a>,
@@ -114,7 +116,8 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             recursion_desired: request.header.flags.contains(Flags::RD),
             dnssec_ok: request.edns.is_some_and(|edns| edns.dnssec_ok),
             writer,
-            aliases: Aliases::new(),
+            aliases: [0; ALIASES_MAX + 1],
+            alias_count: 0,
             next_name: NameBuf::root(),
             authority: Authority::new(),
             servers: None,
@@ -157,7 +160,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
                     std::mem::swap(&mut name, &mut self.next_name);
                     // A chain that is too long or comes back to where it was is the zone's error: SERVFAIL, and what
                     // there is of it, as BIND answers.
-                    if self.aliases.are_too_many() || self.aliases.lead_back_to(name.as_name_ref(), self.writer) {
+                    if self.alias_count > ALIASES_MAX || self.is_loop(name.as_name_ref()) {
                         return resolution;
                     }
                     search = SearchName::new(name.as_name_ref());
@@ -221,7 +224,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
 
     /// Remembers how much of the name that was asked for is in front of the one below which any name gets the same.
     fn note_synthesis(&mut self, name: NameRef<'_>, ancestor: Node<'a>) {
-        if self.aliases.are_none() {
+        if self.alias_count == 0 {
             // At most 254: a name has 255 octets.
             self.synthesized_bytes = name.as_wire().len().saturating_sub(ancestor.name().as_wire().len()) as u8;
         }
@@ -314,6 +317,49 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         self.name_servers(found.node.zone());
         self.prove_wildcard(found);
         Ok(Step::Done(Rcode::NOERROR))
+    }
+
+    fn alias(&mut self, found: Found<'a, '_>, cname: RecordSet<'a>) -> Result<Step, Full> {
+        self.remember_alias();
+        self.write(found.name, found.node, cname)?;
+        self.prove_wildcard(found);
+        let target = cname.rdatas().next().map(NameRef::from_wire);
+        let Some(Ok(target)) = target else {
+            return Ok(Step::Done(Rcode::SERVFAIL));
+        };
+        self.next_name.set(target);
+        Ok(Step::Alias)
+    }
+
+    /// The DNAME and the CNAME that it makes of the name (RFC 6672 §3.1), which nobody signs (§5.3.1).
+    fn redirect(&mut self, owner: Node<'a>, name: NameRef<'_>) -> Result<Step, Full> {
+        let target = owner.set(Type::DNAME).and_then(|set| Some((set, set.rdatas().next()?)));
+        let Some((dname, target)) = target else {
+            return Ok(Step::Done(Rcode::SERVFAIL));
+        };
+        if !self.additional.is_answered(owner, owner.name(), Type::DNAME) {
+            self.write(owner.name(), owner, dname)?;
+            self.additional.answered(owner, owner.name(), Type::DNAME);
+        }
+        let mut wire = [0; NAME_BYTES_MAX];
+        let Some(alias) = substituted(name, owner.name(), target, &mut wire) else {
+            return Ok(Step::Done(Rcode::YXDOMAIN));
+        };
+        self.remember_alias();
+        let head = SetHead {
+            rtype: Type::CNAME,
+            ..head(name, dname)
+        };
+        self.writer.record_set(Section::Answer, head, [alias.as_wire()])?;
+        if matches!(self.question.qtype, Type::CNAME | Type::ANY) {
+            // The alias itself is what was asked for, as with a CNAME of the zone's own.
+            if !self.is_minimal() {
+                self.name_servers(owner.zone());
+            }
+            return Ok(Step::Done(Rcode::NOERROR));
+        }
+        self.next_name.set(alias);
+        Ok(Step::Alias)
     }
 
     /// Step 3b: the name servers of the zone that has the name, and how to reach them.
@@ -414,4 +460,34 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
     fn write_one(&mut self, name: NameRef<'_>, set: RecordSet<'a>) -> Result<(), Full> {
         self.writer.record_set(Section::Answer, head(name, set), set.rdatas())
     }
+
+    /// Remembers that the record that comes next in the answer section makes its owner an alias.
+    fn remember_alias(&mut self) {
+        if let Some(place) = self.aliases.get_mut(self.alias_count) {
+            *place = self.writer.position();
+        }
+        self.alias_count += 1;
+    }
+
+    /// Whether the answer section already says what `name` is an alias of.
+    fn is_loop(&self, name: NameRef<'_>) -> bool {
+        let known = self.alias_count.min(self.aliases.len());
+        self.aliases[..known]
+            .iter()
+            .any(|&offset| self.writer.holds_at(offset, name))
+    }
+}
+
+/// `name` with `target` in the place of `owner` (RFC 6672 §2.2); `None` when that is too long for a name.
+fn substituted<'w>(
+    name: NameRef<'_>,
+    owner: NameRef<'_>,
+    target: &[u8],
+    wire: &'w mut [u8; NAME_BYTES_MAX],
+) -> Option<NameRef<'w>> {
+    let front = name.strip_suffix(owner)?;
+    let length = front.len() + target.len();
+    wire[..front.len()].copy_from_slice(front);
+    wire.get_mut(front.len()..length)?.copy_from_slice(target);
+    NameRef::from_wire(&wire[..length]).ok()
 }
