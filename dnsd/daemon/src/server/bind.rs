@@ -2,19 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use ballast_shared::listen::{self, BindError, UdpOptions};
 use ballast_shared::systemd::Inherited;
 use nix::errno::Errno;
+use nix::sys::socket::{SockType, setsockopt, sockopt};
 use socket2::SockRef;
 
-use super::{addresses, path_mtu, udp};
+use super::udp::UdpListener;
+use super::{addresses, path_mtu};
 use crate::config::ListenAddress;
 
 /// A port of the kernel's choice must be free for both transports; that the second one is taken is rare.
 const ANY_PORT_TRIES: usize = 16;
+
+/// The kernel's queue of a UDP socket, as NSD asks for it: a burst of 1,300 queries or, as the kernel doubles it, of twice
+/// that many, which a core answers in some 10 ms. What most systems have by default is a fifth, and their limit for those who
+/// may not go beyond it (net.core.rmem_max) is often no more: then it stays at that.
+const UDP_QUEUE_BYTES: usize = 1 << 20;
 
 /// The sockets of one address.
 #[derive(Debug)]
@@ -25,7 +32,7 @@ pub(crate) struct Bound {
     pub(crate) local: SocketAddr,
     pub(super) tcp: TcpListener,
     /// One for each thread.
-    pub(super) udp: Vec<UdpSocket>,
+    pub(super) udp: Vec<UdpListener>,
 }
 
 /// Why the daemon can't listen.
@@ -156,7 +163,7 @@ fn bind_udp(
     address: SocketAddr,
     threads: usize,
     inherited: &mut Inherited,
-) -> Result<Vec<UdpSocket>, BindError> {
+) -> Result<Vec<UdpListener>, BindError> {
     // A link-local address keeps its interface.
     let mut local_scoped = address;
     local_scoped.set_port(local.port());
@@ -166,25 +173,43 @@ fn bind_udp(
         cause,
         holder: None,
     };
+    let mut listeners = Vec::with_capacity(threads);
+    let from_systemd = inherited.claim(local_scoped, SockType::Datagram).map(UdpSocket::from);
+    if let Some(socket) = from_systemd {
+        path_mtu::ignore_path_mtu(&socket).map_err(|errno| failed(errno.into()))?;
+        // What systemd bound for us is one socket. Unless its unit says otherwise nobody can share the port of it: the threads
+        // share the socket then.
+        let shares_port = SockRef::from(&socket).reuse_port().map_err(failed)?;
+        let sharing = if shares_port { 1 } else { threads };
+        for _ in 1..sharing {
+            let shared = socket.try_clone().map_err(failed)?;
+            listeners.push(UdpListener::inherited(shared).map_err(failed)?);
+        }
+        listeners.push(UdpListener::inherited(socket).map_err(failed)?);
+    }
     let options = UdpOptions {
         receive_buffer_bytes: None,
         reuse_port: true,
     };
-    let first = listen::udp(local_scoped, options, inherited)?;
-    // What systemd bound for us is one socket, which nobody can share the port of: the threads share the socket then.
-    let shares_port = SockRef::from(&first).reuse_port().map_err(failed)?;
-    let mut sockets = vec![first];
-    while sockets.len() < threads {
-        let next = if shares_port {
-            listen::udp(local_scoped, options, inherited)?
-        } else {
-            sockets[0].try_clone().map_err(failed)?
-        };
-        sockets.push(next);
+    while listeners.len() < threads {
+        let socket = listen::udp(local_scoped, options, inherited)?;
+        lengthen_queue(&socket).map_err(failed)?;
+        path_mtu::ignore_path_mtu(&socket).map_err(|errno| failed(errno.into()))?;
+        listeners.push(UdpListener::own(socket).map_err(failed)?);
     }
-    for socket in &sockets {
-        udp::report_destinations(socket).map_err(failed)?;
-        path_mtu::ignore_path_mtu(socket).map_err(|errno| failed(errno.into()))?;
+    Ok(listeners)
+}
+
+/// Asks for a longer queue, by force first, which CAP_NET_ADMIN allows beyond the system's limit. A queue that is longer
+/// already stays.
+fn lengthen_queue(socket: &UdpSocket) -> io::Result<()> {
+    let socket_ref = SockRef::from(socket);
+    // The kernel says twice what it was asked for (socket(7)).
+    if socket_ref.recv_buffer_size()? / 2 >= UDP_QUEUE_BYTES {
+        return Ok(());
     }
-    Ok(sockets)
+    if setsockopt(socket, sockopt::RcvBufForce, &UDP_QUEUE_BYTES).is_ok() {
+        return Ok(());
+    }
+    socket_ref.set_recv_buffer_size(UDP_QUEUE_BYTES)
 }

@@ -8,12 +8,12 @@ use std::thread;
 
 use ballast_shared::supervise::Supervisor;
 use dnsd_core::answer::Transport;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::bind::Bound;
+use super::udp::UdpListener;
 use super::{Shared, tcp, udp};
 
 /// By the address as the configuration has it.
@@ -54,8 +54,8 @@ impl Listeners {
             };
             info!("listening on {}", sockets.local);
             self.running.insert(sockets.wanted, running);
-            for socket in sockets.udp {
-                self.start_udp(socket, stop.clone(), supervisor)?;
+            for listener in sockets.udp {
+                self.start_udp(listener, stop.clone(), supervisor)?;
             }
             let tcp = tcp::run(sockets.tcp, self.shared.clone(), stop.clone());
             supervisor.start("tcp", until_the_daemon_stops(tcp, stop, supervisor.stopping()));
@@ -75,17 +75,11 @@ impl Listeners {
         });
     }
 
-    fn start_udp(
-        &self,
-        socket: std::net::UdpSocket,
-        stop: CancellationToken,
-        supervisor: &Supervisor,
-    ) -> io::Result<()> {
-        let stop_descriptor = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?);
+    fn start_udp(&self, listener: UdpListener, stop: CancellationToken, supervisor: &Supervisor) -> io::Result<()> {
+        let listener = Arc::new(listener);
         let worker = udp::Worker {
-            socket,
+            listener: listener.clone(),
             responder: self.shared.responder(Transport::Udp),
-            stop: stop_descriptor.clone(),
         };
         // Dropped when the thread ends, by a panic too.
         let (alive, mut ended) = oneshot::channel::<()>();
@@ -99,9 +93,11 @@ impl Listeners {
                 _ = &mut ended => return,
                 () = stopped.cancelled() => {}
             }
-            if let Err(errno) = stop_descriptor.write(1) {
-                return warn!(error = errno.desc(), "cannot stop a UDP thread");
+            if let Err(error) = listener.stop() {
+                return warn!(%error, "cannot stop a UDP thread");
             }
+            // The port is free when the thread has ended, not when this task comes to it.
+            drop(listener);
             let _ = ended.await;
         };
         supervisor.start("udp", until_the_daemon_stops(watch, stop, supervisor.stopping()));

@@ -51,6 +51,11 @@ pub(super) struct Answering<'r> {
 }
 
 impl Answering<'_> {
+    /// Counts a message that gets no reply whatever it says.
+    pub(super) fn ignore(&self) {
+        self.responder.counters.ignored();
+    }
+
     /// Writes the reply to the front of `out` and says how long it is; `None` when there is to be none.
     pub(super) fn answer(&self, address: IpAddr, request: &[u8], out: &mut [u8]) -> Option<usize> {
         let counters = &self.responder.counters;

@@ -20,6 +20,8 @@ use super::*;
 use crate::config;
 use crate::zones::test_zone::zone;
 
+mod udp_threads;
+
 /// Enough for any machine: a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -1,0 +1,119 @@
+//! The socket of one UDP thread, and how a thread that waits on it is told to end.
+
+use std::io;
+use std::net::{Shutdown, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ballast_shared::datagrams::{self, Datagrams, Wait};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use socket2::SockRef;
+
+/// The least that a datagram takes of a socket's receive buffer: the kernel counts what it keeps of one beside its bytes.
+const QUEUED_BYTES_MIN: usize = 256;
+
+/// A socket that a thread receives from and that another one can stop.
+#[derive(Debug)]
+pub(in crate::server) struct UdpListener {
+    socket: UdpSocket,
+    stopped: AtomicBool,
+    waking: Waking,
+}
+
+/// How a waiting thread is woken.
+#[derive(Debug)]
+enum Waking {
+    /// The socket is ours alone: it is shut down for reading, which ends the call that the thread waits in.
+    ShutDown,
+    /// The socket came from systemd. It is the same one that the next process of the service gets, which could never receive
+    /// from it again once it is shut down. So the thread waits for the socket and for this descriptor, and then receives:
+    /// a call more for every batch.
+    Event(EventFd),
+}
+
+impl UdpListener {
+    /// For a socket that we bound.
+    ///
+    /// # Errors
+    /// When the system refuses a setting.
+    pub(in crate::server) fn own(socket: UdpSocket) -> io::Result<Self> {
+        socket.set_nonblocking(false)?;
+        Self::new(socket, Waking::ShutDown)
+    }
+
+    /// For a socket that systemd passed, or one of several descriptors of it.
+    ///
+    /// # Errors
+    /// When the system refuses a setting, or there is no descriptor left.
+    pub(in crate::server) fn inherited(socket: UdpSocket) -> io::Result<Self> {
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?;
+        Self::new(socket, Waking::Event(event))
+    }
+
+    fn new(socket: UdpSocket, waking: Waking) -> io::Result<Self> {
+        datagrams::report_destinations(&socket)?;
+        Ok(Self {
+            socket,
+            stopped: AtomicBool::new(false),
+            waking,
+        })
+    }
+
+    /// Makes the thread end that receives from it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(in crate::server) fn stop(&self) -> io::Result<()> {
+        self.stopped.store(true, Ordering::Release);
+        match &self.waking {
+            Waking::ShutDown => match SockRef::from(&self.socket).shutdown(Shutdown::Read) {
+                // Said of every socket without a peer, after those who wait were woken.
+                Err(error) if error.raw_os_error() == Some(Errno::ENOTCONN as i32) => Ok(()),
+                other => other,
+            },
+            Waking::Event(event) => event.write(1).map(drop).map_err(io::Error::from),
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Waits for datagrams and takes what is there. None when it was stopped; an error also when somebody else, who shares the
+    /// socket, has taken them.
+    pub(super) fn receive(&self, batch: &mut Datagrams) -> io::Result<usize> {
+        match &self.waking {
+            Waking::ShutDown => batch.receive(&self.socket, Wait::ForFirst),
+            Waking::Event(event) => {
+                let mut waited_for = [
+                    PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+                    PollFd::new(event.as_fd(), PollFlags::POLLIN),
+                ];
+                poll(&mut waited_for, PollTimeout::NONE)?;
+                batch.receive(&self.socket, Wait::No)
+            }
+        }
+    }
+
+    /// Takes what is there after the stop. What a socket of systemd's still has is for the next process.
+    pub(super) fn receive_left(&self, batch: &mut Datagrams) -> io::Result<usize> {
+        match self.waking {
+            Waking::ShutDown => batch.receive(&self.socket, Wait::No),
+            Waking::Event(_) => Ok(0),
+        }
+    }
+
+    /// How many datagrams the kernel keeps for the socket at most.
+    pub(super) fn queue_max(&self) -> usize {
+        let bytes = SockRef::from(&self.socket).recv_buffer_size();
+        bytes.map_or(0, |bytes| bytes / QUEUED_BYTES_MIN)
+    }
+}
+
+impl AsFd for UdpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
