@@ -7,7 +7,7 @@ use super::head;
 use crate::message::{Full, Section, Writer};
 use crate::name::{NAME_BYTES_MAX, NameRef};
 use crate::rrtype::Type;
-use crate::search_name::SearchName;
+use crate::search_name::{SearchName, name_hash};
 use crate::zone::{Lookup, Node, RecordSet, Zone, target_name};
 
 /// Of a set with more records than this no targets are looked up, as BIND does: what one question can make a server do
@@ -46,12 +46,12 @@ impl<'a> Additional<'a> {
 
     /// Notes that the answer section holds a set of `node` under `owner`.
     pub(super) fn answered(&mut self, node: Node<'a>, owner: NameRef<'_>, rtype: Type) {
-        self.note((node.number(), SearchName::new(owner).hash(0), rtype));
+        self.note((node.number(), name_hash(owner), rtype));
     }
 
     /// Whether the answer section holds that set.
     pub(super) fn is_answered(&self, node: Node<'a>, owner: NameRef<'_>, rtype: Type) -> bool {
-        self.has((node.number(), SearchName::new(owner).hash(0), rtype))
+        self.has((node.number(), name_hash(owner), rtype))
     }
 
     /// Wants what the targets of a node's set have.
