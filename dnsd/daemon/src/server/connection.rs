@@ -1,15 +1,27 @@
-//! One TCP connection (RFC 7766): messages with their length in front, as many in a row as the client likes, answered in
-//! the order they came.
+//! One TCP connection (RFC 7766): messages with their length in front, as many in a row as the client likes.
 //!
-//! What a client can make us hold is one message of 64 KiB and one batch of answers; what it can make us wait is bounded
-//! for reading and for writing.
+//! All that came is answered before anything is written, and written at once: pipelined queries cost one call to read them
+//! and one to write the answers. Answers are made from memory, so the one to the first query is ready before the second is
+//! looked at, and none waits for another; they leave in the order of the queries because there is nothing to be won by
+//! another (RFC 7766 §6.2.1.1). Every round starts anew from what came, and what is written is whole messages whose ids say
+//! which query each is for: an answer that takes its time would be one more source of messages to write beside the reading,
+//! and would hold up none behind it.
+//!
+//! A client can make us hold one message of 64 KiB and one batch of answers, and nothing while it is idle: buffers are of
+//! the thread that works, or there for as long as they hold something. What a client can make us wait is bounded for reading
+//! and for writing. How long a connection lives, and how many queries it carries, is not, as with BIND, NSD and Knot: it is
+//! the one that has been idle for longest that makes room for another (see [`Place`]), and who asks all the time would only
+//! have to connect anew.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +37,12 @@ const WRITE_MAX: Duration = Duration::from_secs(10);
 /// a line of 500 kbit/s. Who reads a little before every deadline of [`WRITE_MAX`] doesn't stay for hours.
 const WRITE_ALL_MAX: Duration = Duration::from_secs(60);
 
-/// A first look at a connection reads at most so much: a query has some fifty bytes, and most clients send one.
-const READ_BYTES_START: usize = 2048;
+/// How long the first query may take, where connections may be idle for longer than that: who connects has something to ask.
+/// That is enough for a segment to be lost three times (RFC 6298).
+const FIRST_QUERY_MAX: Duration = Duration::from_secs(10);
+
+/// What one call reads at most: a thousand queries, and any message.
+const READ_BYTES_MAX: usize = 64 << 10;
 
 /// Answers are collected up to here before they are written, so that pipelined queries are answered with one system call.
 const BATCH_BYTES_MAX: usize = 64 << 10;
@@ -47,12 +63,12 @@ pub(super) async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut received = Received::new();
-    let mut batch = Vec::new();
+    let mut received = Received::default();
+    let mut wait_max = idle_max.min(FIRST_QUERY_MAX);
     loop {
         place.idle_from_now();
         // From the last whole query on: a byte now and then doesn't keep a connection open.
-        let deadline = Instant::now() + idle_max;
+        let deadline = Instant::now() + wait_max;
         while !received.has_message() {
             let read = tokio::select! {
                 read = timeout_at(deadline, received.read_from(&mut stream)) => read,
@@ -65,9 +81,10 @@ where
                 Ok(Err(error)) => return Err(error),
             }
         }
+        wait_max = idle_max;
         place.answering();
         let written = tokio::select! {
-            written = timeout(WRITE_ALL_MAX, answer_all(&mut stream, client, responder, place, &mut received, &mut batch)) => {
+            written = timeout(WRITE_ALL_MAX, answer_all(&mut stream, client, responder, place, &mut received)) => {
                 written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             }
             () = place.evicted().cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
@@ -76,9 +93,18 @@ where
             responder.unsent(1);
         }
         written?;
-        received.compact();
-        batch.shrink_to(BATCH_BYTES_MAX);
+        received.forget_answered();
     }
+}
+
+thread_local! {
+    /// Where all connections of a thread read to.
+    static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES_MAX].into());
+    /// Where an answer is made before its length is known.
+    static ANSWER: RefCell<Box<[u8]>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX].into());
+    /// Where the next batch is collected. A connection takes it along while it writes, and gives it back to the thread that it
+    /// finds itself on afterwards.
+    static BATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Answers every whole message that came.
@@ -88,42 +114,39 @@ async fn answer_all<S: AsyncWrite + Unpin>(
     responder: &Responder,
     place: &Place,
     received: &mut Received,
-    batch: &mut Vec<u8>,
 ) -> io::Result<()> {
-    batch.clear();
+    let mut batch = BATCH.take();
     // Since the first batch: who is slow with all of them is not new with each.
     let mut writing = false;
-    loop {
-        let request = received.next_message();
-        let is_last = request.is_none();
-        if let Some(request) = request {
-            append_answer(client, responder, request, batch);
+    while received.has_message() {
+        batch.clear();
+        collect_answers(client, responder, received, &mut batch);
+        if batch.is_empty() {
+            continue;
         }
-        if batch.len() >= BATCH_BYTES_MAX || (is_last && !batch.is_empty()) {
-            if !writing {
-                place.writing_from_now();
-                writing = true;
-            }
-            write(stream, batch).await?;
-            batch.clear();
+        if !writing {
+            place.writing_from_now();
+            writing = true;
         }
-        if is_last {
-            return Ok(());
-        }
+        write(stream, &batch).await?;
     }
+    BATCH.set(batch);
+    Ok(())
 }
 
-thread_local! {
-    /// Where an answer is made before its length is known: one for a thread and not for a connection, of which most are idle.
-    static ANSWER: RefCell<Box<[u8]>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX].into());
-}
-
-fn append_answer(client: IpAddr, responder: &Responder, request: &[u8], batch: &mut Vec<u8>) {
+/// Answers messages until there is a batch, or no whole message more.
+fn collect_answers(client: IpAddr, responder: &Responder, received: &mut Received, batch: &mut Vec<u8>) {
+    let answering = responder.begin_batch();
     ANSWER.with_borrow_mut(|answer| {
-        if let Some(length) = responder.begin_batch().answer(client, request, answer) {
-            // At most 65535: the length of the buffer.
-            batch.extend_from_slice(&(length as u16).to_be_bytes());
-            batch.extend_from_slice(&answer[..length]);
+        while batch.len() < BATCH_BYTES_MAX {
+            let Some(request) = received.next_message() else {
+                return;
+            };
+            if let Some(length) = answering.answer(client, request, answer) {
+                // At most 65535: the length of the buffer.
+                batch.extend_from_slice(&(length as u16).to_be_bytes());
+                batch.extend_from_slice(&answer[..length]);
+            }
         }
     });
 }
@@ -134,6 +157,7 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, batch: &[u8]) -> io::Resul
 }
 
 /// What came and isn't answered yet.
+#[derive(Default)]
 struct Received {
     bytes: Vec<u8>,
     /// Where the first unanswered message starts.
@@ -141,21 +165,17 @@ struct Received {
 }
 
 impl Received {
-    fn new() -> Self {
-        Self {
-            bytes: Vec::with_capacity(READ_BYTES_START),
-            start: 0,
-        }
-    }
-
-    /// Reads once, into room for at least the rest of the message that has begun.
+    /// Reads once.
     async fn read_from<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<usize> {
-        self.compact();
-        let missing = self.message_end().map_or(0, |end| end.saturating_sub(self.bytes.len()));
-        if self.bytes.spare_capacity_mut().len() < missing.max(1) {
-            self.bytes.reserve(missing.max(READ_BYTES_START));
-        }
-        stream.read_buf(&mut self.bytes).await
+        poll_fn(|context| {
+            READ.with_borrow_mut(|room| {
+                let mut read = ReadBuf::new(room);
+                ready!(Pin::new(&mut *stream).poll_read(context, &mut read))?;
+                self.bytes.extend_from_slice(read.filled());
+                Poll::Ready(Ok(read.filled().len()))
+            })
+        })
+        .await
     }
 
     /// Where the first message ends, once its length is there.
@@ -175,13 +195,10 @@ impl Received {
         Some(message)
     }
 
-    /// Moves what is left to the front. A buffer that one large message made is given back.
-    fn compact(&mut self) {
-        self.bytes.drain(..self.start);
+    /// Gives back the room of what was answered; what is left is the beginning of a message.
+    fn forget_answered(&mut self) {
+        self.bytes = self.bytes.split_off(self.start);
         self.start = 0;
-        if self.bytes.is_empty() && self.bytes.capacity() > 4 * READ_BYTES_START {
-            self.bytes = Vec::with_capacity(READ_BYTES_START);
-        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::*;
 use crate::config;
 use crate::zones::test_zone::zone;
 
+mod tcp_connections;
 mod udp_threads;
 
 /// Enough for any machine: a test that waits for it has failed.
