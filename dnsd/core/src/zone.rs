@@ -1,4 +1,4 @@
-//! A zone, compiled once and then only read: flat arenas in which names, record sets and data are numbers and ranges.
+//! A zone, compiled once and then only read: a block of octets for each name, which holds all that answers need of it.
 //!
 //! Records come from a master file or a transfer through a [`ZoneBuilder`]; the answer path looks names up with
 //! [`Zone::find`]; dumps, transfers and comparisons walk the nodes in canonical order. A zone never changes: a new version
@@ -7,29 +7,44 @@
 //! Empty non-terminals are nodes like others (RFC 4592 §2.2.2), so that whether a name exists is one probe of the index,
 //! and the closest encloser is the longest tail that has a node. What the tree says about a node (its parent, its
 //! wildcard child, the zone cut or DNAME above it) is written into the node when the zone is compiled.
+//!
+//! What a query costs in a large zone is what it touches that isn't in the processor's cache: a slot of the index, and
+//! the block that it names, in which the name is followed by the records as they are sent.
 
+mod base;
+mod block;
 mod builder;
 pub mod check;
 mod compile;
 pub mod difference;
+mod features;
 mod finding;
 mod lookup;
+mod merge;
 mod neighbours;
 mod node;
+mod open_run;
+mod order_key;
+mod positions;
 mod rdata_names;
+mod record_set;
+mod runs;
 mod soa;
+mod tree;
 
 pub use builder::ZoneBuilder;
-pub use compile::{Compiled, Positions};
+pub use compile::Compiled;
 pub use finding::{Finding, FindingKind, Position, Severity};
 pub use lookup::Lookup;
-pub use node::{Node, Rdatas, RecordSet};
+pub use node::Node;
+pub use positions::Positions;
+pub use record_set::{Rdatas, RecordSet};
 pub use soa::Soa;
 
 pub(crate) use rdata_names::target_name;
 
-use crate::name_index::NameIndex;
-use node::{NodeData, SetData};
+use base::Base;
+use features::Features;
 
 use crate::name::NameRef;
 use crate::rrtype::Type;
@@ -37,25 +52,29 @@ use crate::serial::Serial;
 
 /// "No such node" in a node's links.
 const NONE: u32 = u32::MAX;
+/// Places of nodes are below this.
+const PLACES_MAX: usize = 1 << 31;
 
 /// One version of a zone of class IN. It has exactly one SOA record, at its apex.
 pub struct Zone {
-    /// Owner names in uncompressed wire form, in the case in which they were first written.
-    names: Box<[u8]>,
-    /// In canonical order (RFC 4034 §6.1); the first is the apex.
-    nodes: Box<[NodeData]>,
-    /// Grouped by node, in the order of the nodes; within a node by type, signatures by the type they cover.
-    sets: Box<[SetData]>,
-    /// For each record of each set two octets of length and the data, in the order of the sets.
-    rdata: Box<[u8]>,
-    index: NameIndex,
-    /// The nodes with NSEC3 records, in canonical order.
-    nsec3: Box<[u32]>,
+    base: Base,
     soa: Soa,
     record_count: usize,
+    features: Features,
+    origin_labels: u8,
 }
 
 impl Zone {
+    fn new(base: Base, soa: Soa, record_count: usize, features: Features) -> Self {
+        Self {
+            origin_labels: base.block(0).name().label_count() as u8,
+            base,
+            soa,
+            record_count,
+            features,
+        }
+    }
+
     /// The name of the zone.
     pub fn origin(&self) -> NameRef<'_> {
         self.apex().name()
@@ -90,21 +109,26 @@ impl Zone {
 
     /// Every node in canonical order, empty non-terminals and what lies below zone cuts included.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node<'_>> + ExactSizeIterator {
-        (0..self.nodes.len() as u32).map(|number| self.node_at(number))
+        self.base.order.iter().map(|&place| self.node_at(place))
+    }
+
+    /// Whether there may be signatures or proofs that something isn't there (RFC 4034, RFC 5155).
+    pub fn has_dnssec(&self) -> bool {
+        self.features.contains(Features::DNSSEC)
+    }
+
+    /// Whether there may be TLSA records (RFC 6698).
+    pub fn has_tlsa(&self) -> bool {
+        self.features.contains(Features::TLSA)
     }
 
     /// Octets on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.names.len()
-            + self.rdata.len()
-            + size_of_val(&*self.nodes)
-            + size_of_val(&*self.sets)
-            + size_of_val(&*self.nsec3)
-            + self.index.heap_bytes()
+        self.base.heap_bytes()
     }
 
-    fn node_at(&self, number: u32) -> Node<'_> {
-        Node::new(self, number)
+    fn node_at(&self, place: u32) -> Node<'_> {
+        Node::new(self, place, self.base.block(place))
     }
 }
 

@@ -44,7 +44,7 @@ impl<'a> NameRef<'a> {
     }
 
     /// Wraps bytes that are known to be one name because they were cut from one.
-    pub(super) fn trusted(wire: &'a [u8]) -> Self {
+    pub(crate) fn trusted(wire: &'a [u8]) -> Self {
         Self { wire }
     }
 

@@ -1,71 +1,50 @@
-//! Collects the records of a zone: owner names and data go into arenas as they come, and `compile` makes a zone of them.
+//! Collects the records of a zone as they come, run by run of one owner, and `compile` makes a zone of the runs.
 
 use std::collections::BTreeSet;
 
 use super::compile::compile;
+use super::features::Features;
 use super::finding::FINDINGS_MAX;
-use super::{Compiled, Finding, FindingKind, NONE, Position, Severity};
+use super::open_run::{OpenRun, Refused};
+use super::record_set::RECORD_HEAD_BYTES;
+use super::runs::Runs;
+use super::{Compiled, Finding, FindingKind, PLACES_MAX, Position, Severity};
 use crate::name::{Name, NameRef};
-use crate::name_index::NameIndex;
 use crate::rrtype::{Class, Type};
-use crate::search_name::SearchName;
 
 /// Collects the records of one zone.
 ///
-/// Records come one by one, in any order, borrowed from whoever reads them.
+/// Records come one by one, in any order, borrowed from whoever reads them. It costs least when the records of an owner
+/// come together and the owners in canonical order, as they do in most files and in transfers.
+///
+/// A large file can be read in parts by several threads, each with a builder of its own: [`ZoneBuilder::append`] joins
+/// them.
 pub struct ZoneBuilder {
     pub(super) origin: Name,
-    pub(super) names: Vec<u8>,
-    pub(super) owners: Vec<Owner>,
-    index: NameIndex,
-    pub(super) records: Vec<PendingRecord>,
-    pub(super) rdata: Vec<u8>,
-    last_owner: Option<u32>,
-    /// Counts runs of records of one owner.
-    run: u32,
+    pub(super) runs: Runs,
+    open: OpenRun,
+    /// No more octets than this in runs, the open one among them.
+    bytes: usize,
+    pub(super) record_count: usize,
+    pub(super) features: Features,
     pub(super) findings: Vec<Finding>,
     /// What was left out or refused, to say it once a name.
     ignored: BTreeSet<Name>,
 }
 
-/// An owner name in the builder's arena; the empty non-terminals among them.
-#[derive(Clone, Copy)]
-pub(super) struct Owner {
-    pub(super) hash: u32,
-    name: u32,
-    pub(super) name_len: u8,
-}
-
-/// A record: its owner by number, its data by range.
-pub(super) struct PendingRecord {
-    pub(super) owner: u32,
-    pub(super) rtype: Type,
-    pub(super) covers: Type,
-    pub(super) ttl: u32,
-    pub(super) run: u32,
-    rdata: u32,
-    pub(super) rdata_len: u16,
-    pub(super) position: Option<Position>,
-}
-
 impl ZoneBuilder {
     /// An empty zone of this name.
     pub fn new(origin: Name) -> Self {
-        let mut builder = Self {
+        Self {
             origin,
-            names: Vec::new(),
-            owners: Vec::new(),
-            index: NameIndex::with_capacity(16),
-            records: Vec::new(),
-            rdata: Vec::new(),
-            last_owner: None,
-            run: 0,
+            runs: Runs::default(),
+            open: OpenRun::new(),
+            bytes: 0,
+            record_count: 0,
+            features: Features::default(),
             findings: Vec::new(),
             ignored: BTreeSet::new(),
-        };
-        let origin = builder.origin.clone();
-        builder.owner(origin.as_name_ref());
-        builder
+        }
     }
 
     /// Adds a record. `rdata` is uncompressed wire form of at most 65535 octets; `position` is where it was read.
@@ -81,11 +60,12 @@ impl ZoneBuilder {
         rdata: &[u8],
         position: Option<Position>,
     ) {
+        let same_owner = self.open.is_of(owner);
         let refused = if class != Class::IN {
             Some(FindingKind::OtherClass(class))
         } else if rtype.is_meta() {
             Some(FindingKind::MetaType)
-        } else if !owner.is_subdomain_of(self.origin.as_name_ref()) {
+        } else if !same_owner && !owner.is_subdomain_of(self.origin.as_name_ref()) {
             Some(FindingKind::OutOfZone)
         } else {
             None
@@ -96,26 +76,17 @@ impl ZoneBuilder {
             }
             return;
         }
-        let (Ok(start), Ok(length)) = (u32::try_from(self.rdata.len()), u16::try_from(rdata.len())) else {
+        self.bytes += 2 * RECORD_HEAD_BYTES + owner.as_wire().len() + rdata.len();
+        if self.bytes > PLACES_MAX || rdata.len() > usize::from(u16::MAX) {
             self.find(FindingKind::ZoneTooLarge, owner, Some(rtype), position);
             return;
-        };
-        let owner = self.owner(owner);
-        if self.last_owner != Some(owner) {
-            self.last_owner = Some(owner);
-            self.run = self.run.wrapping_add(1);
         }
-        self.rdata.extend_from_slice(rdata);
-        self.records.push(PendingRecord {
-            owner,
-            rtype,
-            covers: covered_type(rtype, rdata),
-            ttl,
-            run: self.run,
-            rdata: start,
-            rdata_len: length,
-            position,
-        });
+        if !same_owner {
+            self.close_run();
+            self.open.start(owner);
+        }
+        self.features = self.features.with(Features::of(rtype));
+        self.open.add(rtype, ttl, rdata, position);
     }
 
     pub(super) fn find(
@@ -136,97 +107,52 @@ impl ZoneBuilder {
         }
     }
 
-    /// The number of an owner, new or known.
-    fn owner(&mut self, name: NameRef<'_>) -> u32 {
-        if let Some(last) = self.last_owner
-            && self.name_of(last) == name.as_wire()
-        {
-            return last;
+    fn close_run(&mut self) {
+        let Self { open, runs, .. } = self;
+        let mut refusals: Vec<Refused> = Vec::new();
+        self.record_count += open.close(self.origin.as_wire().len(), runs, |refused| refusals.push(refused));
+        for Refused { kind, rtype, position } in refusals {
+            let owner = self.open.name().to_name();
+            self.find(kind, owner.as_name_ref(), Some(rtype), position);
         }
-        let search = SearchName::new(name);
-        self.owner_at(&search, 0, name.as_wire())
     }
 
-    fn owner_at(&mut self, search: &SearchName, skipped: usize, wire: &[u8]) -> u32 {
-        let hash = search.hash(skipped);
-        let (owners, names) = (&self.owners, &self.names);
-        let known = self.index.find(hash, |number| {
-            owners[number as usize].wire(names).eq_ignore_ascii_case(wire)
-        });
-        known.unwrap_or_else(|| {
-            let number = self.owners.len() as u32;
-            self.owners.push(Owner {
-                hash,
-                name: self.names.len() as u32,
-                name_len: wire.len() as u8,
-            });
-            self.names.extend_from_slice(wire);
-            self.index.insert(hash, number);
-            number
-        })
-    }
-
-    fn name_of(&self, owner: u32) -> &[u8] {
-        self.owners[owner as usize].wire(&self.names)
-    }
-
-    /// Every name between an owner and the apex exists too (RFC 4592 §2.2.2).
-    fn add_empty_non_terminals(&mut self) {
-        let origin_labels = self.origin.label_count();
-        for number in 0..self.owners.len() as u32 {
-            let Ok(name) = NameRef::from_wire(self.name_of(number)) else {
-                continue;
-            };
-            let below = name.label_count() - origin_labels;
-            if below < 2 {
-                continue;
-            }
-            let name = name.to_name();
-            let search = SearchName::new(name.as_name_ref());
-            for skipped in 1..below {
-                let before = self.owners.len();
-                let Some(ancestor) = name.suffix(skipped) else { break };
-                self.owner_at(&search, skipped, ancestor.as_wire());
-                if self.owners.len() == before {
-                    // Known: it was an owner or somebody's ancestor, and its own turn adds or has added what is above.
-                    break;
-                }
-            }
+    /// Adds the records that `later`, a builder of the same zone, was given, as if they had been added to this one.
+    pub fn append(&mut self, mut later: Self) {
+        self.close_run();
+        later.close_run();
+        if let (Some(last), Some(first)) = (self.runs.last_name(), later.runs.first_name()) {
+            let goes_on = last == first;
+            later.runs.runs[0].continues = goes_on;
         }
+        self.bytes += later.bytes;
+        if self.bytes > PLACES_MAX {
+            let origin = self.origin.clone();
+            self.find(FindingKind::ZoneTooLarge, origin.as_name_ref(), None, None);
+            return;
+        }
+        self.runs.append(later.runs);
+        self.record_count += later.record_count;
+        self.features = self.features.with(later.features);
+        let known =
+            |finding: &Finding| finding.severity() == Severity::Warning && self.ignored.contains(&finding.owner);
+        let findings: Vec<Finding> = later.findings.into_iter().filter(|finding| !known(finding)).collect();
+        let room = FINDINGS_MAX - self.findings.len();
+        self.findings.extend(findings.into_iter().take(room));
+        self.ignored.extend(later.ignored);
     }
 
     /// Compiles the zone. Errors are all that were found; a zone without exactly one SOA record is none.
-    pub fn finish(mut self) -> Result<Compiled, Vec<Finding>> {
-        self.add_empty_non_terminals();
-        // Offsets of names and data are 32 bits wide, and data gets two octets of length a record.
-        let name_bytes = self.names.len() + self.owners.len();
-        if name_bytes >= NONE as usize || self.rdata.len() + 2 * self.records.len() >= NONE as usize {
-            let origin = self.origin.clone();
-            self.find(FindingKind::ZoneTooLarge, origin.as_name_ref(), None, None);
-            return Err(self.findings);
-        }
-        compile(self)
+    pub fn finish(self) -> Result<Compiled, Vec<Finding>> {
+        self.finish_on(1)
+    }
+
+    /// Compiles the zone, the work for a large one split over so many threads.
+    pub fn finish_on(mut self, threads: usize) -> Result<Compiled, Vec<Finding>> {
+        self.close_run();
+        compile(self, threads)
     }
 }
 
-impl Owner {
-    /// The name in the arena.
-    pub(super) fn wire<'n>(&self, names: &'n [u8]) -> &'n [u8] {
-        &names[self.name as usize..][..usize::from(self.name_len)]
-    }
-}
-
-/// The type that a signature covers, its first two octets (RFC 4034 §3.1.1); zero for everything else.
-fn covered_type(rtype: Type, rdata: &[u8]) -> Type {
-    match (rtype, rdata.first_chunk::<2>()) {
-        (Type::RRSIG, Some(covered)) => Type(u16::from_be_bytes(*covered)),
-        _ => Type(0),
-    }
-}
-
-impl PendingRecord {
-    /// The data in the arena.
-    pub(super) fn data<'r>(&self, rdata: &'r [u8]) -> &'r [u8] {
-        &rdata[self.rdata as usize..][..usize::from(self.rdata_len)]
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,7 @@ impl<'z> Check<'z> {
                 kind,
                 owner: node.name().to_name(),
                 rtype: set.map(RecordSet::rtype),
-                position: set.and_then(|set| self.positions.of(set)),
+                position: set.and_then(|set| self.positions.of(node, set)),
             });
         }
     }

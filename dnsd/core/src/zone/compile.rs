@@ -1,13 +1,11 @@
-//! Makes a [`Zone`] of what a [`ZoneBuilder`] collected, by sorting numbers rather than records: owners into canonical
-//! order, records by owner, type and data.
+//! Makes a [`Zone`] of what a [`ZoneBuilder`] collected: its runs of records are nodes already but for what the tree says
+//! about them, so this is one sort of numbers, one walk over the names and one copy of every block to its place.
 
-use std::ops::Range;
-
-use super::builder::{Owner, PendingRecord, ZoneBuilder};
-use super::node::{NodeData, SetData};
-use super::rdata_names::compare_rdata;
-use super::{Finding, FindingKind, NONE, Position, RecordSet, Severity, Soa, Zone};
-use crate::name::{LABELS_MAX, NameRef};
+use super::base::Base;
+use super::block::NSEC3;
+use super::builder::ZoneBuilder;
+use super::tree::{Plan, plan};
+use super::{Finding, FindingKind, NONE, PLACES_MAX, Positions, Severity, Soa, Zone};
 use crate::name_index::NameIndex;
 use crate::rrtype::Type;
 
@@ -21,284 +19,135 @@ pub struct Compiled {
     pub warnings: Vec<Finding>,
 }
 
-/// Where the record sets of one zone were read. Needed while a zone is checked, not while it is served.
-pub struct Positions(Vec<Option<Position>>);
+/// Nodes from which on threads are started: a zone of this size takes a few milliseconds, a hundred times what starting
+/// a thread costs. A server with many small zones loads several at once instead.
+const PARALLEL_NODES_MIN: usize = 1 << 15;
 
-impl Positions {
-    /// Where the first record of a set was read.
-    pub fn of(&self, set: RecordSet<'_>) -> Option<Position> {
-        self.0.get(set.number() as usize).copied().flatten()
-    }
-}
-
-/// Compiles what was collected: every ancestor of an owner is an owner, and everything fits 32-bit offsets.
-pub(super) fn compile(mut builder: ZoneBuilder) -> Result<Compiled, Vec<Finding>> {
-    let ranks = ranks(&builder.owners, &builder.names);
-    // Stable, so that records of a set stay in the order they came in until their TTL is settled.
-    let mut records = std::mem::take(&mut builder.records);
-    records.sort_by_key(|record| (ranks[record.owner as usize], record.rtype, record.covers));
-
-    let (mut nodes, names) = lay_out_names(&builder.owners, &builder.names, &ranks);
-    let mut arena = Sets::default();
-    let mut next_node = 0;
-    for range in same_sets(&records) {
-        let set = &mut records[range];
-        let node = ranks[set[0].owner as usize] as usize;
-        while next_node <= node {
-            nodes[next_node].sets = arena.sets.len() as u32;
-            next_node += 1;
-        }
-        nodes[node].flags |= flags_of(&set[0], node);
-        if let Some(ttl) = arena.push(set, &builder.rdata) {
-            let owner = name_of(&nodes[node], &names);
-            builder.find(FindingKind::TtlsDiffer(ttl), owner, Some(set[0].rtype), set[0].position);
-        }
-    }
-    for node in &mut nodes[next_node..] {
-        node.sets = arena.sets.len() as u32;
-    }
-    link(&mut nodes, &names);
-    let mut index = NameIndex::with_capacity(nodes.len());
-    for (number, node) in nodes.iter().enumerate() {
-        index.insert(node.hash, number as u32);
-    }
-
-    let nsec3 = (0_u32..)
-        .zip(&nodes)
-        .filter(|(_, node)| node.flags & NodeData::NSEC3 != 0)
-        .map(|(number, _)| number)
-        .collect();
-
-    let apex_sets = nodes.get(1).map_or(arena.sets.len(), |node| node.sets as usize);
-    let soa = match read_soa(&arena.sets[..apex_sets], &arena.rdata) {
-        Ok(soa) => soa,
-        Err(kind) => {
-            let origin = builder.origin.clone();
-            let position = records
-                .iter()
-                .find(|record| record.rtype == Type::SOA)
-                .and_then(|record| record.position);
-            builder.find(kind, origin.as_name_ref(), Some(Type::SOA), position);
-            return Err(builder.findings);
-        }
-    };
-    if builder
-        .findings
-        .iter()
-        .any(|finding| finding.severity() == Severity::Error)
-    {
+/// Compiles what was collected. The core starts threads here, and only here and in the index, because the time from a
+/// large file to its being served is this walk over all its nodes, and because they end with the call.
+pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compiled, Vec<Finding>> {
+    let plans = plan(&mut builder);
+    let soa = read_soa(&mut builder, &plans);
+    let refused = |finding: &Finding| finding.severity() == Severity::Error;
+    let (Some(soa), false) = (soa, builder.findings.iter().any(refused)) else {
         return Err(builder.findings);
-    }
+    };
+    let Some(order) = places(&plans) else {
+        let origin = builder.origin.clone();
+        builder.find(FindingKind::ZoneTooLarge, origin.as_name_ref(), None, None);
+        return Err(builder.findings);
+    };
+    let threads = if plans.len() < PARALLEL_NODES_MIN {
+        1
+    } else {
+        threads.max(1)
+    };
+    let arena = lay_out(&builder, &plans, &order, threads);
+    let entries: Vec<(u32, u32)> = plans.iter().map(|plan| plan.hash).zip(order.iter().copied()).collect();
+    let nsec3 = plans
+        .iter()
+        .zip(&order)
+        .filter(|(plan, _)| plan.head.flags & NSEC3 != 0)
+        .map(|(_, &place)| place)
+        .collect();
+    let base = Base {
+        arena,
+        index: NameIndex::of(&entries, threads),
+        order: order.into(),
+        nsec3,
+    };
     Ok(Compiled {
-        zone: Zone {
-            names: names.into(),
-            nodes: nodes.into(),
-            record_count: arena.sets.iter().map(|set| set.count as usize).sum(),
-            sets: arena.sets.into(),
-            rdata: arena.rdata.into(),
-            index,
-            nsec3,
-            soa,
+        zone: Zone::new(base, soa, builder.record_count, builder.features),
+        positions: Positions {
+            starts: plans.iter().map(|plan| plan.positions).collect(),
+            positions: builder.runs.positions,
         },
-        positions: Positions(arena.positions),
         warnings: builder.findings,
     })
 }
 
-/// Each owner's place in canonical order.
-fn ranks(owners: &[Owner], names: &[u8]) -> Vec<u32> {
-    let mut keys = Vec::with_capacity(names.len() + names.len() / 4);
-    let mut entries: Vec<(Range<usize>, u32)> = Vec::with_capacity(owners.len());
-    for (number, owner) in owners.iter().enumerate() {
-        let start = keys.len();
-        append_order_key(&mut keys, owner.wire(names));
-        entries.push((start..keys.len(), number as u32));
-    }
-    entries.sort_unstable_by(|left, right| keys[left.0.clone()].cmp(&keys[right.0.clone()]));
-    let mut ranks = vec![0; owners.len()];
-    for (rank, (_, number)) in entries.iter().enumerate() {
-        ranks[*number as usize] = rank as u32;
-    }
-    ranks
-}
-
-/// The nodes in canonical order, with their names in the same order in an arena of their own.
-fn lay_out_names(owners: &[Owner], owner_names: &[u8], ranks: &[u32]) -> (Vec<NodeData>, Vec<u8>) {
-    let mut by_rank = vec![0_u32; owners.len()];
-    for (number, &rank) in ranks.iter().enumerate() {
-        by_rank[rank as usize] = number as u32;
-    }
-    let mut names = Vec::with_capacity(owner_names.len());
-    let nodes = by_rank
+/// Where each node will be; `None` when that is more than a place can say.
+fn places(plans: &[Plan]) -> Option<Vec<u32>> {
+    let mut end = 0;
+    let places = plans
         .iter()
-        .map(|&number| {
-            let owner = owners[number as usize];
-            let start = names.len() as u32;
-            names.extend_from_slice(owner.wire(owner_names));
-            NodeData {
-                hash: owner.hash,
-                name: start,
-                name_len: owner.name_len,
-                ..NodeData::EMPTY
-            }
+        .map(|plan| {
+            let place = end;
+            end += plan.bytes();
+            place as u32
         })
         .collect();
-    (nodes, names)
+    (end <= PLACES_MAX).then_some(places)
 }
 
-fn name_of<'n>(node: &NodeData, names: &'n [u8]) -> NameRef<'n> {
-    NameRef::from_wire(&names[node.name as usize..][..usize::from(node.name_len)])
-        .expect("the builder takes whole names")
-}
-
-/// The record sets of a zone while they are put together.
-#[derive(Default)]
-struct Sets {
-    sets: Vec<SetData>,
-    rdata: Vec<u8>,
-    positions: Vec<Option<Position>>,
-}
-
-impl Sets {
-    /// Adds a set: its records in the order they came in, sorted here, each once (RFC 2181 §5). Gives the TTL that was
-    /// chosen if there were several.
-    fn push(&mut self, records: &mut [PendingRecord], data: &[u8]) -> Option<u32> {
-        let (ttl, differ) = settle_ttl(records);
-        self.positions.push(records[0].position);
-        records.sort_by(|left, right| compare_rdata(left.rtype, left.data(data), right.data(data)));
-        let start = self.rdata.len() as u32;
-        let mut count = 0;
-        for same in records.chunk_by(|left, right| compare_rdata(left.rtype, left.data(data), right.data(data)).is_eq())
-        {
-            self.rdata.extend_from_slice(&same[0].rdata_len.to_be_bytes());
-            self.rdata.extend_from_slice(same[0].data(data));
-            count += 1;
+/// Copies every block to its place, and writes the places of those that it is linked with.
+fn lay_out(builder: &ZoneBuilder, plans: &[Plan], order: &[u32], threads: usize) -> Box<[u8]> {
+    let bytes = plans
+        .last()
+        .zip(order.last())
+        .map_or(0, |(plan, &place)| place as usize + plan.bytes());
+    let mut arena = vec![0; bytes].into_boxed_slice();
+    let fill = |plans: &[Plan], mut out: &mut [u8]| {
+        for plan in plans {
+            let (block, rest) = out.split_at_mut(plan.bytes());
+            plan.write(builder, order, block);
+            out = rest;
         }
-        self.sets.push(SetData {
-            rdata: start,
-            ttl,
-            count,
-            rtype: records[0].rtype,
-            covers: records[0].covers,
-        });
-        differ.then_some(ttl)
+    };
+    if threads == 1 {
+        fill(plans, &mut arena);
+        return arena;
     }
-}
-
-/// Appends a key of a name such that comparing keys as octets is the canonical order of names (RFC 4034 §6.1): labels
-/// from the right, in lower case, each ended by a zero octet; zero and one inside a label become pairs that sort above
-/// the end of a label and below all others.
-fn append_order_key(keys: &mut Vec<u8>, wire: &[u8]) {
-    let mut starts = [0_u8; LABELS_MAX + 1];
-    let mut count = 0;
-    let mut at = 0;
-    while let Some(&length) = wire.get(at)
-        && length != 0
-        && count < LABELS_MAX
-    {
-        starts[count] = at as u8;
-        count += 1;
-        at += 1 + usize::from(length);
-    }
-    for &start in starts[..count].iter().rev() {
-        let start = usize::from(start);
-        for octet in &wire[start + 1..][..usize::from(wire[start])] {
-            match octet.to_ascii_lowercase() {
-                octet @ 0..=1 => keys.extend_from_slice(&[1, octet + 1]),
-                octet => keys.push(octet),
+    std::thread::scope(|scope| {
+        let (mut plans, mut out) = (plans, &mut arena[..]);
+        for left in (1..=threads).rev() {
+            let (mine, others) = plans.split_at(plans.len() / left);
+            let (my_out, other_out) = out.split_at_mut(mine.iter().map(Plan::bytes).sum());
+            if left == 1 {
+                fill(mine, my_out);
+            } else {
+                scope.spawn(move || fill(mine, my_out));
             }
+            (plans, out) = (others, other_out);
         }
-        keys.push(0);
+    });
+    arena
+}
+
+impl Plan {
+    /// The length of the block.
+    fn bytes(&self) -> usize {
+        self.head.bytes() + usize::from(self.head.name_len) + self.sets_len as usize
+    }
+
+    fn write(&self, builder: &ZoneBuilder, order: &[u32], out: &mut [u8]) {
+        let place_of = |number: u32| order.get(number as usize).copied().unwrap_or(NONE);
+        let mut head = self.head;
+        head.parent = place_of(head.parent);
+        head.wildcard = place_of(head.wildcard);
+        head.barrier = place_of(head.barrier);
+        let (name, sets) = builder.runs.name_and_sets(self.place);
+        head.write(name, sets, out);
     }
 }
 
-/// The ranges of records that are one set, of records that are sorted so.
-fn same_sets(records: &[PendingRecord]) -> Vec<Range<usize>> {
-    let mut ranges = Vec::new();
-    let mut start = 0;
-    for chunk in records
-        .chunk_by(|left, right| (left.owner, left.rtype, left.covers) == (right.owner, right.rtype, right.covers))
-    {
-        ranges.push(start..start + chunk.len());
-        start += chunk.len();
-    }
-    ranges
-}
-
-/// The TTL of a set whose records stand in the order they came in, and whether they had several. As in BIND, the first
-/// of a run of records of one owner decides for the run, and the last run for the set.
-fn settle_ttl(set: &[PendingRecord]) -> (u32, bool) {
-    let mut ttl = set[0].ttl;
-    let mut run = set[0].run;
-    for record in set {
-        if record.run != run {
-            run = record.run;
-            ttl = record.ttl;
+/// What the SOA record at the apex says.
+fn read_soa(builder: &mut ZoneBuilder, plans: &[Plan]) -> Option<Soa> {
+    let apex = &plans[0];
+    let sets = builder.runs.block(apex.place).sets();
+    let soa = sets.enumerate().find(|(_, set)| set.rtype() == Type::SOA);
+    let (kind, position) = match soa {
+        None => (FindingKind::NoSoa, None),
+        Some((number, set)) => {
+            let kind = match (set.count(), set.rdatas().next().and_then(Soa::read)) {
+                (1, Some(soa)) => return Some(soa),
+                (1, None) => FindingKind::MalformedSoa,
+                _ => FindingKind::SeveralSoas,
+            };
+            (kind, builder.runs.positions[apex.positions as usize + number].known())
         }
-    }
-    (ttl, set.iter().any(|record| record.ttl != ttl))
-}
-
-/// What a record says of the node that it is at.
-fn flags_of(record: &PendingRecord, node: usize) -> u8 {
-    match record.rtype {
-        Type::NSEC3 => NodeData::NSEC3,
-        Type::RRSIG if record.covers == Type::NSEC3 => 0,
-        Type::NS if node != 0 => NodeData::DATA | NodeData::DELEGATION,
-        Type::DNAME => NodeData::DATA | NodeData::DNAME,
-        Type::CNAME => NodeData::DATA | NodeData::CNAME,
-        _ => NodeData::DATA,
-    }
-}
-
-/// Writes parents, wildcard children and barriers into nodes that are in canonical order. There a node's parent is the
-/// last one before it that has a label less, since every ancestor is a node.
-fn link(nodes: &mut [NodeData], names: &[u8]) {
-    let mut last_of_depth = [NONE; LABELS_MAX + 1];
-    for number in 0..nodes.len() {
-        let node = nodes[number];
-        let name = name_of(&node, names);
-        let depth = name.label_count();
-        last_of_depth[depth] = number as u32;
-        if number == 0 {
-            continue;
-        }
-        let parent = last_of_depth[depth.saturating_sub(1)];
-        let Some(above) = nodes.get_mut(parent as usize) else {
-            continue;
-        };
-        above.flags |= NodeData::PARENT;
-        if name.is_wildcard() {
-            above.wildcard = number as u32;
-        }
-        // A DNAME at a zone cut is the child zone's business: the cut comes first, as in BIND.
-        let inherited = if above.barrier == NONE && above.flags & NodeData::DNAME != 0 {
-            parent
-        } else {
-            above.barrier
-        };
-        let node = &mut nodes[number];
-        node.parent = parent;
-        node.barrier = if inherited == NONE && node.flags & NodeData::DELEGATION != 0 {
-            number as u32
-        } else {
-            inherited
-        };
-    }
-}
-
-/// What the SOA record among the apex's sets says.
-fn read_soa(apex_sets: &[SetData], rdata: &[u8]) -> Result<Soa, FindingKind> {
-    let set = apex_sets
-        .iter()
-        .find(|set| set.rtype == Type::SOA)
-        .ok_or(FindingKind::NoSoa)?;
-    if set.count > 1 {
-        return Err(FindingKind::SeveralSoas);
-    }
-    rdata[set.rdata as usize..]
-        .split_first_chunk::<2>()
-        .and_then(|(length, rest)| rest.get(..usize::from(u16::from_be_bytes(*length))))
-        .and_then(Soa::read)
-        .ok_or(FindingKind::MalformedSoa)
+    };
+    let origin = builder.origin.clone();
+    builder.find(kind, origin.as_name_ref(), Some(Type::SOA), position);
+    None
 }

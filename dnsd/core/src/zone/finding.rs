@@ -17,6 +17,15 @@ pub struct Position {
     pub line: u32,
 }
 
+impl Position {
+    /// Of records that weren't read from a file, in tables that have a place for one.
+    pub(super) const NONE: Self = Self { file: 0, line: 0 };
+
+    pub(super) fn known(self) -> Option<Self> {
+        (self != Self::NONE).then_some(self)
+    }
+}
+
 /// What a finding means for the zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -66,7 +75,9 @@ pub enum FindingKind {
     NsAtWildcard,
     /// A record set that no message can hold.
     SetTooLarge,
-    /// The zone's data doesn't fit the 32-bit offsets it is stored with.
+    /// A name with more than 65,535 record sets.
+    TooManySets,
+    /// The zone's data doesn't fit the 31-bit places it is stored at.
     ZoneTooLarge,
     /// A name server of the zone itself that is in the zone and has no address.
     NsWithoutAddress(Name),
@@ -120,6 +131,7 @@ impl FindingKind {
             | Self::SeveralDnames
             | Self::NsAtWildcard
             | Self::SetTooLarge
+            | Self::TooManySets
             | Self::ZoneTooLarge
             | Self::NsWithoutAddress(_)
             | Self::NsIsCname(_)
@@ -164,7 +176,8 @@ impl fmt::Display for FindingKind {
             Self::SeveralDnames => f.write_str("more than one DNAME"),
             Self::NsAtWildcard => f.write_str("NS records at a wildcard"),
             Self::SetTooLarge => f.write_str("more records than a message can hold"),
-            Self::ZoneTooLarge => f.write_str("the zone is larger than 4 GiB"),
+            Self::TooManySets => f.write_str("more record sets than a name can have"),
+            Self::ZoneTooLarge => f.write_str("the zone is larger than 2 GiB"),
             Self::NsWithoutAddress(target) | Self::DelegationWithoutAddress(target) => {
                 write!(f, "name server {target} has no address in the zone")
             }

@@ -79,8 +79,7 @@ impl Zone {
     /// and for none beyond it: after the name itself and its parent, which are nearly always the answer, the border is
     /// found by halving, and a name of many labels costs no more than seven probes.
     fn closest(&self, name: &SearchName) -> Option<(Node<'_>, usize)> {
-        let origin_labels = self.origin().label_count();
-        let below = name.label_count().checked_sub(origin_labels)?;
+        let below = name.label_count().checked_sub(usize::from(self.origin_labels))?;
         // `missing` tails up to here don't exist, as far as is known; the apex, if the name is in the zone, does.
         for skipped in 0..=below.min(1) {
             if let Some(node) = self.probe(name, skipped) {
@@ -100,12 +99,6 @@ impl Zone {
     }
 
     fn probe(&self, name: &SearchName, skipped: usize) -> Option<Node<'_>> {
-        let tail = name.tail(skipped);
-        let number = self.index.find(name.hash(skipped), |number| {
-            let node = &self.nodes[number as usize];
-            let start = node.name as usize;
-            self.names[start..start + usize::from(node.name_len)].eq_ignore_ascii_case(tail)
-        })?;
-        Some(Node::new(self, number))
+        self.base.probe(name, skipped).map(|place| self.node_at(place))
     }
 }

@@ -7,45 +7,31 @@ use crate::name::NameRef;
 impl Zone {
     /// The last node at or before `name`; `None` if that is before the apex. For a name of the zone there always is one.
     pub fn predecessor(&self, name: NameRef<'_>) -> Option<Node<'_>> {
-        let place = partition_point(self.nodes.len(), |number| self.node_at(number as u32).name() <= name);
-        Some(self.node_at(place.checked_sub(1)? as u32))
+        let rank = self.base.rank_behind(name).checked_sub(1)?;
+        Some(self.node_at(self.base.order[rank]))
     }
 
     /// The last node with NSEC3 records at or before `name`: of a hashed owner name the one that matches or covers it
     /// (RFC 5155 §7.2.1), if one stands before it. A signed zone may have a million names between two hashes, and the
     /// other way around.
     pub fn nsec3_at_or_before(&self, name: NameRef<'_>) -> Option<Node<'_>> {
-        let place = self
-            .nsec3
-            .partition_point(|&number| self.node_at(number).name() <= name);
-        Some(self.node_at(self.nsec3[place.checked_sub(1)?]))
+        let nsec3 = &self.base.nsec3;
+        let behind = nsec3.partition_point(|&place| self.base.block(place).name() <= name);
+        Some(self.node_at(nsec3[behind.checked_sub(1)?]))
     }
 
     /// The last node with NSEC3 records: it covers what stands before the first (RFC 5155 §3.1.7).
     pub fn last_nsec3(&self) -> Option<Node<'_>> {
-        self.nsec3.last().map(|&number| self.node_at(number))
+        self.base.nsec3.last().map(|&place| self.node_at(place))
     }
 }
 
 impl<'z> Node<'z> {
     /// The node before it in canonical order; the apex has none.
     pub fn previous(self) -> Option<Self> {
-        Some(self.zone().node_at(self.number().checked_sub(1)?))
+        let zone = self.zone();
+        Some(zone.node_at(zone.base.order[self.rank().checked_sub(1)?]))
     }
-}
-
-/// The first of `0..len` for which `holds` doesn't hold, if it holds for all before and none behind it.
-fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
-    let (mut start, mut end) = (0, len);
-    while start < end {
-        let middle = start + (end - start) / 2;
-        if holds(middle) {
-            start = middle + 1;
-        } else {
-            end = middle;
-        }
-    }
-    start
 }
 
 #[cfg(test)]
