@@ -2,10 +2,12 @@
 //! whatever the bytes are. `scripts/fuzz` runs them under libFuzzer; `tests/corpus.rs` runs the committed inputs in every test
 //! run.
 
-mod dns;
+mod dns_answer;
+mod master_file;
 mod syslog;
 
-pub use dns::{dns_message, master_file};
+pub use dns_answer::dns_answer;
+pub use master_file::master_file;
 pub use syslog::{framing, syslog_message, template};
 
 use std::fs;

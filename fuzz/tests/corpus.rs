@@ -32,8 +32,8 @@ fn template() {
 }
 
 #[test]
-fn dns_message() {
-    run("dns_message", ballast_fuzz::dns_message);
+fn dns_answer() {
+    run("dns_answer", ballast_fuzz::dns_answer);
 }
 
 #[test]
