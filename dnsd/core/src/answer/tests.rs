@@ -9,6 +9,7 @@ mod protocol;
 mod referrals;
 mod rfc1034;
 mod rfc4592;
+mod signed;
 mod truncation;
 
 use std::net::Ipv4Addr;
