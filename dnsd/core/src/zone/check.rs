@@ -5,6 +5,7 @@
 //! - records below a DNAME are warned of, and a record set that no message can hold is an error; BIND says neither;
 //! - a target that looks like an address is told by its labels, as its text is gone, relative or absolute;
 //! - TTLs that differ are warned of wherever the records stand, not only in neighbouring lines;
+//! - NSEC3 iterations are warned of above 50, which is what newer resolvers put up with, not above 150;
 //! - BIND's `max-records-per-type` is a setting of the server's, not a property of the zone.
 
 mod host_name;
@@ -12,6 +13,7 @@ mod targets;
 
 use super::finding::FINDINGS_MAX;
 use super::{Compiled, Finding, FindingKind, Node, Positions, RecordSet, Severity, Zone};
+use crate::nsec3;
 use crate::rrtype::Type;
 use host_name::is_host_name;
 
@@ -19,6 +21,10 @@ use host_name::is_host_name;
 /// question, and the fixed fields.
 const MESSAGE_BYTES_MAX: usize = 65535;
 const RECORD_BYTES: usize = 12;
+
+/// The most NSEC3 iterations with which newer resolvers validate (RFC 9276 §3.2): since what hashes cost them was found
+/// to be a way to keep them busy (CVE-2023-50868), more than that is insecure to them.
+const NSEC3_ITERATIONS_MAX: u16 = 50;
 
 /// Checks a zone. Findings are in canonical order of their owners; the zone is to be refused if one is an error.
 pub fn check(compiled: &Compiled) -> Vec<Finding> {
@@ -30,6 +36,7 @@ pub fn check(compiled: &Compiled) -> Vec<Finding> {
     if check.zone.apex().set(Type::NS).is_none() {
         check.find(FindingKind::NoNs, check.zone.apex(), None);
     }
+    check.check_nsec3();
     for node in check.zone.nodes() {
         check.check_node(node);
     }
@@ -56,6 +63,21 @@ impl<'z> Check<'z> {
                 rtype: set.map(RecordSet::rtype),
                 position: set.and_then(|set| self.positions.of(node, set)),
             });
+        }
+    }
+
+    /// What a hashed owner name costs.
+    fn check_nsec3(&mut self) {
+        let apex = self.zone.apex();
+        if let Some(set) = apex.set(Type::NSEC3PARAM)
+            && let Some(most) = set
+                .rdatas()
+                .filter_map(nsec3::Parameters::read)
+                .map(|(_, read)| read.iterations)
+                .max()
+            && most > NSEC3_ITERATIONS_MAX
+        {
+            self.find(FindingKind::Nsec3Iterations(most), apex, Some(set));
         }
     }
 

@@ -113,6 +113,8 @@ pub enum FindingKind {
     AsteriskInside,
     /// Records below a DNAME, which redirects their names: nobody sees them (RFC 6672 §2.4).
     HiddenByDname,
+    /// NSEC3 parameters with so many extra rounds of hashing that resolvers take the zone for unsigned (RFC 9276 §3.2).
+    Nsec3Iterations(u16),
 }
 
 impl FindingKind {
@@ -149,7 +151,8 @@ impl FindingKind {
             | Self::TargetIsNoHostName(_)
             | Self::SpfWithoutTxt
             | Self::AsteriskInside
-            | Self::HiddenByDname => Severity::Warning,
+            | Self::HiddenByDname
+            | Self::Nsec3Iterations(_) => Severity::Warning,
         }
     }
 }
@@ -206,6 +209,10 @@ impl fmt::Display for FindingKind {
             Self::SpfWithoutTxt => f.write_str("an SPF record without a TXT record that says the same"),
             Self::AsteriskInside => f.write_str("a \"*\" that is not the leftmost label is no wildcard"),
             Self::HiddenByDname => f.write_str("below a DNAME: nobody sees these records"),
+            Self::Nsec3Iterations(iterations) => write!(
+                f,
+                "{iterations} NSEC3 iterations: resolvers take the zone for unsigned; 0 is recommended"
+            ),
         }
     }
 }

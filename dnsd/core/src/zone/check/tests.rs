@@ -168,6 +168,14 @@ fn a_set_that_no_message_can_hold_is_an_error() {
 }
 
 #[test]
+fn rfc9276_3_2_iterations_that_resolvers_do_not_put_up_with() {
+    assert_found(&[
+        ("@ NSEC3PARAM 1 0 50 -", &[]),
+        ("@ NSEC3PARAM 1 0 51 -", &["W e.test. NSEC3PARAM Nsec3Iterations"]),
+    ]);
+}
+
+#[test]
 fn a_finding_says_where_in_plain_words() {
     let zone = compiled(
         "e.test",
