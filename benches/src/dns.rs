@@ -1,8 +1,10 @@
 //! What the name servers are measured with, and how.
 
-pub mod answers;
+pub mod client;
+pub mod comparison;
 pub mod dnsperf;
 pub mod mix;
 pub mod paced;
 pub mod peers;
+pub mod table;
 pub mod zones;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballast_shared::listen::BindError;
 
-use crate::dns::answers::AnswerCounts;
+use crate::dns::client::AnswerCounts;
 
 /// What went wrong, and where. A comparison ends with the first one: a table with a hole in it would be read as if it had none.
 #[derive(Debug)]
@@ -64,6 +64,13 @@ pub enum BenchError {
         /// What this one did.
         counts: AnswerCounts,
     },
+    /// A server's response codes under load are not those of the mix.
+    WrongRcodes {
+        /// Which.
+        program: &'static str,
+        /// How many of each.
+        rcodes: Vec<(String, u64)>,
+    },
     /// The run was asked to end.
     Interrupted,
 }
@@ -98,6 +105,13 @@ impl fmt::Display for BenchError {
                 f,
                 "{program} answers otherwise than the first server: {counts} in place of {expected}"
             ),
+            Self::WrongRcodes { program, rcodes } => {
+                write!(f, "{program} answers the load otherwise than the mix has it:")?;
+                for (rcode, count) in rcodes {
+                    write!(f, " {rcode} {count}")?;
+                }
+                Ok(())
+            }
             Self::Interrupted => f.write_str("interrupted"),
         }
     }

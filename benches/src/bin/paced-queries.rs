@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ballast_benches::dns::mix::mix;
-use ballast_benches::dns::paced::ask;
+use ballast_benches::dns::paced::{Waiting, ask};
 use ballast_benches::dns::zones;
 use clap::Parser;
 
@@ -26,6 +26,9 @@ struct Arguments {
     /// The zone whose names are asked for: bench.example or million.example.
     #[arg(long, default_value = zones::HOSTS.origin)]
     zone: String,
+    /// Sleep between the queries, and leave the core to the server.
+    #[arg(long)]
+    asleep: bool,
 }
 
 fn main() -> ExitCode {
@@ -43,6 +46,11 @@ fn main() -> ExitCode {
         &queries,
         arguments.rate,
         Duration::from_secs(arguments.seconds),
+        if arguments.asleep {
+            Waiting::Asleep
+        } else {
+            Waiting::Busy
+        },
     ) {
         Ok(figures) => {
             println!("{}", serde_json::json!(figures));

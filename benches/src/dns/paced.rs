@@ -4,11 +4,14 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::time::TimeSpec;
 use serde::{Deserialize, Serialize};
 
 use super::mix::Query;
@@ -60,15 +63,24 @@ impl Figures {
     }
 }
 
+/// How the generator waits for the next query to be due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// By looking at the clock, on a core of its own: to the microsecond.
+    Busy,
+    /// By sleeping, where it shares the cores with the server: to some 50 microseconds (the kernel's timer slack).
+    Asleep,
+}
+
 /// Asks the server at a port of 127.0.0.1, `rate` times a second, the queries over and over.
 ///
 /// # Errors
 /// When a socket fails.
-pub fn ask(port: u16, queries: &[Query], rate: u32, time: Duration) -> io::Result<Figures> {
+pub fn ask(port: u16, queries: &[Query], rate: u32, time: Duration, waiting: Waiting) -> io::Result<Figures> {
     let messages: Vec<Vec<u8>> = queries.iter().map(|query| query.wire(0)).collect();
     let mut load = Load::new(port)?;
     let due = u64::from(rate) * time.as_millis() as u64 / 1000;
-    load.run(&messages, u64::from(rate), due)?;
+    load.run(&messages, u64::from(rate), due, waiting)?;
     let microseconds = |duration: Duration| duration.as_secs_f64() * 1e6;
     Ok(Figures {
         due,
@@ -110,7 +122,7 @@ impl Load {
         })
     }
 
-    fn run(&mut self, messages: &[Vec<u8>], rate: u64, total: u64) -> io::Result<()> {
+    fn run(&mut self, messages: &[Vec<u8>], rate: u64, total: u64, waiting: Waiting) -> io::Result<()> {
         let due = |n: u64| Duration::from_nanos(n * 1_000_000_000 / rate);
         let start = Instant::now() + START_AFTER;
         let mut next = 0;
@@ -125,6 +137,9 @@ impl Load {
                 self.send(next, due(next), &mut message)?;
                 self.lateness.record(now.unwrap_or_default().saturating_sub(due(next)));
                 next += 1;
+            }
+            if waiting == Waiting::Asleep {
+                self.sleep_until(start + due(next))?;
             }
             self.receive(start)?;
             let answered = self.latencies.total() == total;
@@ -141,6 +156,16 @@ impl Load {
         self.due[socket * IDS + id] = Some(due);
         // What the socket has no room for, or nobody listens for, is never answered and so counted as lost.
         ignore_absence(self.sockets[socket].send(message)).map(drop)
+    }
+
+    /// Until a query is due or an answer is there.
+    fn sleep_until(&self, due: Instant) -> io::Result<()> {
+        let left = due.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            let mut answers = [PollFd::new(self.ready.0.as_fd(), PollFlags::POLLIN)];
+            ppoll(&mut answers, Some(TimeSpec::from_duration(left)), None)?;
+        }
+        Ok(())
     }
 
     fn receive(&mut self, start: Instant) -> io::Result<()> {
@@ -184,7 +209,7 @@ pub struct PacedRun<'a> {
     pub programs: &'a Path,
     /// The port of 127.0.0.1.
     pub port: u16,
-    /// Where it runs.
+    /// Where it runs, busy; `None` is on any core, asleep between the queries.
     pub core: Option<usize>,
     /// The zone whose mix is asked.
     pub origin: &'a str,
@@ -208,6 +233,9 @@ impl PacedRun<'_> {
             ("--seconds", self.time.as_secs()),
         ] {
             command.arg(option).arg(value.to_string());
+        }
+        if self.core.is_none() {
+            command.arg("--asleep");
         }
         Process::start(PROGRAM, &command, directory, self.core)
     }
@@ -257,7 +285,14 @@ mod tests {
     #[test]
     fn what_is_not_answered_is_lost() {
         let (port, server) = forgetful(200);
-        let figures = ask(port, &mix(&HOSTS, 50), 2000, Duration::from_millis(100)).unwrap();
+        let figures = ask(
+            port,
+            &mix(&HOSTS, 50),
+            2000,
+            Duration::from_millis(100),
+            Waiting::Asleep,
+        )
+        .unwrap();
         server.join().unwrap();
         assert_eq!((figures.due, figures.lost()), (200, 20));
         assert!(figures.p50 > 0.0 && figures.p50 <= figures.p99 && figures.p99 <= figures.max);

@@ -1,0 +1,221 @@
+//! What dnsd is to reach, and whether it does.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
+
+use crate::dns::comparison::{LoadRun, Loaded, Results, Scenario};
+use crate::dns::peers::Peer;
+use crate::statistics::median;
+
+/// A target and what was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Verdict {
+    pub(super) what: String,
+    pub(super) limit: Limit,
+    pub(super) measured: f64,
+    pub(super) unit: Unit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Limit {
+    AtMost(f64),
+    AtLeast(f64),
+    /// For reading beside the others.
+    None,
+}
+
+/// What a figure is counted in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Times what this one has.
+    Times(&'static str),
+    Nanoseconds,
+    Instructions,
+    MillionRecordsPerSecond,
+    Queries,
+}
+
+impl Verdict {
+    fn is_met(&self) -> Option<bool> {
+        match self.limit {
+            Limit::AtMost(limit) => Some(self.measured <= limit),
+            Limit::AtLeast(limit) => Some(self.measured >= limit),
+            Limit::None => None,
+        }
+    }
+}
+
+impl Unit {
+    fn show(&self, value: f64) -> String {
+        match self {
+            Self::Times(of) => format!("{value:.2} × {of}"),
+            Self::Nanoseconds => format!("{value:.0} ns"),
+            Self::Instructions => format!("{value:.0} instructions"),
+            Self::MillionRecordsPerSecond => format!("{value:.1} M records/s"),
+            Self::Queries => format!("{value:.0} queries"),
+        }
+    }
+}
+
+/// Every target that something was measured for.
+pub(super) fn verdicts(results: &Results) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    let mut add = |what: String, limit, measured: Option<f64>, unit| {
+        if let Some(measured) = measured {
+            verdicts.push(Verdict {
+                what,
+                limit,
+                measured,
+                unit,
+            });
+        }
+    };
+    let cpu = "CPU time a query";
+    for (scenario, what, peer, limit) in [
+        (Scenario::Mix, "the mix, 100,000 hosts", Peer::Echo, 1.12),
+        (Scenario::Mix, "the mix, 100,000 hosts", Peer::Nsd, 0.85),
+        (Scenario::Mix, "the mix, 100,000 hosts", Peer::Knot, 0.70),
+        (Scenario::Million, "the mix, 1,000,000 records", Peer::Echo, 1.25),
+        (Scenario::Tcp, "TCP, reused connections", Peer::Knot, 1.0),
+    ] {
+        let ratio = cpu_ratio(results, (Peer::Dnsd, scenario), (peer, scenario));
+        add(
+            format!("{cpu}: {what}"),
+            Limit::AtMost(limit),
+            ratio,
+            Unit::Times(peer.name()),
+        );
+    }
+    add(
+        format!("{cpu}: a flood of names that don't exist"),
+        Limit::AtMost(1.10),
+        cpu_ratio(results, (Peer::Dnsd, Scenario::Flood), (Peer::Dnsd, Scenario::Mix)),
+        Unit::Times("the mix"),
+    );
+    let rates: BTreeSet<u32> = results.latencies.iter().map(|run| run.rate).collect();
+    for rate in rates {
+        add(
+            format!("p99 latency at {rate} queries/s"),
+            Limit::AtMost(1.0),
+            p99_ratio(results, rate, Peer::Knot),
+            Unit::Times(Peer::Knot.name()),
+        );
+    }
+    let core = results.core.as_ref();
+    add(
+        "the answer function alone, median over the mix".to_owned(),
+        Limit::AtMost(250.0),
+        core.map(|core| core.nanoseconds),
+        Unit::Nanoseconds,
+    );
+    add(
+        "the same in instructions (callgrind)".to_owned(),
+        Limit::None,
+        core.map(|core| core.instructions),
+        Unit::Instructions,
+    );
+    add(
+        "reading a zone's text, without compiling it".to_owned(),
+        Limit::AtLeast(4.0),
+        core.map(|core| core.parsed_per_second),
+        Unit::MillionRecordsPerSecond,
+    );
+    let time = |run: &LoadRun| run.seconds;
+    let memory = |run: &LoadRun| run.rss as f64;
+    type Figure = fn(&LoadRun) -> f64;
+    let loads: [(&str, Loaded, Figure, Peer, f64); 4] = [
+        ("load 1,000,000 records: time", Loaded::Million, time, Peer::Knot, 0.35),
+        (
+            "load 1,000,000 records: memory (RSS)",
+            Loaded::Million,
+            memory,
+            Peer::Knot,
+            0.5,
+        ),
+        ("load 10,000 zones: time", Loaded::Small, time, Peer::Nsd, 0.5),
+        (
+            "load 10,000 zones: memory (RSS)",
+            Loaded::Small,
+            memory,
+            Peer::Knot,
+            1.0,
+        ),
+    ];
+    for (what, loaded, figure, peer, limit) in loads {
+        let ratio = load_ratio(results, loaded, peer, figure);
+        add(what.to_owned(), Limit::AtMost(limit), ratio, Unit::Times(peer.name()));
+    }
+    for run in &results.reloads {
+        let more = run.reloading.lost() as f64 - run.calm.lost() as f64;
+        let what = format!("{} reloads of 1,000,000 records under load", run.reloads);
+        add(
+            format!("{what}: lost beyond those without"),
+            Limit::AtMost(0.0),
+            Some(more.max(0.0)),
+            Unit::Queries,
+        );
+        add(
+            format!("{what}: p99 latency"),
+            Limit::AtMost(2.0),
+            Some(run.reloading.p99 / run.calm.p99),
+            Unit::Times("that without"),
+        );
+    }
+    verdicts
+}
+
+/// The median over the rounds of the ratio of two figures of a round, each of the first run that has it.
+pub(super) fn median_ratio<T>(
+    runs: &[T],
+    round: impl Fn(&T) -> u32,
+    above: impl Fn(&T) -> Option<f64>,
+    below: impl Fn(&T) -> Option<f64>,
+) -> Option<f64> {
+    let rounds: BTreeSet<u32> = runs.iter().map(&round).collect();
+    median(rounds.into_iter().filter_map(|n| {
+        let of_round = || runs.iter().filter(|run| round(run) == n);
+        Some(of_round().find_map(&above)? / of_round().find_map(&below)?)
+    }))
+}
+
+pub(super) fn cpu_ratio(results: &Results, above: (Peer, Scenario), below: (Peer, Scenario)) -> Option<f64> {
+    let cpu = |(peer, scenario)| {
+        move |run: &crate::dns::comparison::RateRun| {
+            (run.peer == peer && run.scenario == scenario).then_some(run.cpu_per_million)
+        }
+    };
+    median_ratio(&results.rates, |run| run.round, cpu(above), cpu(below))
+}
+
+fn p99_ratio(results: &Results, rate: u32, other: Peer) -> Option<f64> {
+    let p99 = |peer| {
+        move |run: &crate::dns::comparison::LatencyRun| {
+            (run.peer == peer && run.rate == rate).then_some(run.figures.p99)
+        }
+    };
+    median_ratio(&results.latencies, |run| run.round, p99(Peer::Dnsd), p99(other))
+}
+
+fn load_ratio(results: &Results, loaded: Loaded, other: Peer, figure: fn(&LoadRun) -> f64) -> Option<f64> {
+    let of = |peer| move |run: &LoadRun| (run.peer == peer && run.loaded == loaded).then(|| figure(run));
+    median_ratio(&results.loads, |run| run.round, of(Peer::Dnsd), of(other))
+}
+
+pub(super) fn write(text: &mut String, verdicts: &[Verdict]) -> fmt::Result {
+    writeln!(text, "### Targets\n\n| | target | measured | |\n|---|---|---|---|")?;
+    for verdict in verdicts {
+        let target = match verdict.limit {
+            Limit::AtMost(limit) => format!("≤ {}", verdict.unit.show(limit)),
+            Limit::AtLeast(limit) => format!("≥ {}", verdict.unit.show(limit)),
+            Limit::None => String::new(),
+        };
+        let met = match verdict.is_met() {
+            Some(true) => "met",
+            Some(false) => "**not met**",
+            None => "",
+        };
+        let measured = verdict.unit.show(verdict.measured);
+        writeln!(text, "| {} | {target} | {measured} | {met} |", verdict.what)?;
+    }
+    writeln!(text)
+}

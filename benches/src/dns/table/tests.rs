@@ -1,0 +1,157 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::dns::comparison::{CoreCost, LatencyRun, LoadRun, Loaded, RateRun, ReloadRun, Scenario};
+use crate::dns::paced::Figures;
+use crate::dns::peers::Peer;
+
+fn rate(round: u32, peer: Peer, scenario: Scenario, cpu_per_million: f64) -> RateRun {
+    RateRun {
+        round,
+        peer,
+        scenario,
+        cpu_per_million,
+        rate: 100_000.0,
+        lost: 0,
+        server_cores: 0.7,
+        generator_cores: 1.0,
+        steal: 0.0,
+    }
+}
+
+fn load(round: u32, peer: Peer, seconds: f64, rss: u64) -> LoadRun {
+    LoadRun {
+        round,
+        peer,
+        loaded: Loaded::Million,
+        seconds,
+        cpu: seconds,
+        rss,
+        pss: rss,
+        steal: 0.0,
+    }
+}
+
+fn figures(p99: f64, answered: u64) -> Figures {
+    Figures {
+        due: 1000,
+        answered,
+        p50: 10.0,
+        p99,
+        p999: p99,
+        max: p99,
+        generator_p99: 1.0,
+    }
+}
+
+fn latency(peer: Peer, p99: f64) -> LatencyRun {
+    LatencyRun {
+        round: 0,
+        peer,
+        rate: 10_000,
+        figures: figures(p99, 1000),
+        cpu_per_million: 9.0,
+        steal: 0.0,
+    }
+}
+
+fn options() -> Options {
+    Options {
+        programs: PathBuf::new(),
+        work: PathBuf::new(),
+        port: 15353,
+        peers: Peer::ALL.to_vec(),
+        parts: Vec::new(),
+        rounds: 3,
+        seconds: 4,
+        rates: vec![10_000],
+        reloads: 10,
+        seed: 0,
+    }
+}
+
+fn results() -> Results {
+    let mut results = Results::default();
+    // The machine is half as fast in the second round: ratios within a round don't see it.
+    for (round, speed) in [(0, 1.0), (1, 2.0), (2, 1.0)] {
+        results.rates.push(rate(round, Peer::Dnsd, Scenario::Mix, 5.0 * speed));
+        results.rates.push(rate(round, Peer::Knot, Scenario::Mix, 8.0 * speed));
+        results.rates.push(rate(round, Peer::Echo, Scenario::Mix, 4.0 * speed));
+        results
+            .rates
+            .push(rate(round, Peer::Dnsd, Scenario::Flood, 5.4 * speed));
+        results.loads.push(load(round, Peer::Dnsd, 0.6 * speed, 90_000_000));
+        results.loads.push(load(round, Peer::Knot, 2.0 * speed, 210_000_000));
+    }
+    results.latencies = vec![latency(Peer::Dnsd, 50.0), latency(Peer::Knot, 40.0)];
+    results.core = Some(CoreCost {
+        parsed_per_second: 4.2,
+        nanoseconds: 180.0,
+        instructions: 700.0,
+    });
+    results.reloads = vec![ReloadRun {
+        rate: 10_000,
+        reloads: 10,
+        seconds: vec![0.7, 0.8],
+        calm: figures(30.0, 1000),
+        reloading: figures(75.0, 998),
+    }];
+    results
+}
+
+fn table(results: &Results) -> String {
+    let circumstances = Circumstances {
+        machine: Machine {
+            model: "a processor".to_owned(),
+            cores: 2,
+            memory_bytes: 24_000_000_000,
+            kernel: "6.1.0".to_owned(),
+            date: "2026-11-22".to_owned(),
+        },
+        versions: vec!["dnsd 0.1.0".to_owned(), "knotd 3.2.6".to_owned()],
+    };
+    render(results, &options(), &circumstances)
+}
+
+#[test]
+fn each_target_has_its_verdict() {
+    let table = table(&results());
+    for line in [
+        "| CPU time a query: the mix, 100,000 hosts | ≤ 1.12 × echo | 1.25 × echo | **not met** |",
+        "| CPU time a query: the mix, 100,000 hosts | ≤ 0.70 × knot | 0.62 × knot | met |",
+        "| CPU time a query: a flood of names that don't exist | ≤ 1.10 × the mix | 1.08 × the mix | met |",
+        "| p99 latency at 10000 queries/s | ≤ 1.00 × knot | 1.25 × knot | **not met** |",
+        "| the answer function alone, median over the mix | ≤ 250 ns | 180 ns | met |",
+        "| the same in instructions (callgrind) |  | 700 instructions |  |",
+        "| reading a zone's text, without compiling it | ≥ 4.0 M records/s | 4.2 M records/s | met |",
+        "| load 1,000,000 records: time | ≤ 0.35 × knot | 0.30 × knot | met |",
+        "| load 1,000,000 records: memory (RSS) | ≤ 0.50 × knot | 0.43 × knot | met |",
+        "| 10 reloads of 1,000,000 records under load: lost beyond those without | ≤ 0 queries | 2 queries | **not met** |",
+        "| 10 reloads of 1,000,000 records under load: p99 latency | ≤ 2.00 × that without | 2.50 × that without | **not met** |",
+    ] {
+        assert!(table.contains(line), "{line}\n{table}");
+    }
+}
+
+#[test]
+fn servers_have_medians_and_what_dnsd_is_of_them() {
+    let table = table(&results());
+    assert!(table.contains("| knot | 8.00 (8.00–16.00) | 0.62 × |"), "{table}");
+    assert!(table.contains("| dnsd | 5.00 (5.00–10.00) |  |"), "{table}");
+}
+
+#[test]
+fn what_was_not_measured_is_not_in_the_table() {
+    let table = table(&Results::default());
+    assert!(!table.contains("knot |") && !table.contains("Loading"), "{table}");
+}
+
+#[test]
+fn the_machine_and_the_versions_stand_on_top() {
+    let table = table(&results());
+    assert!(
+        table.starts_with("2026-11-22: 2 × a processor, 24.0 GB, Linux 6.1.0. Rounds: 3; seconds a measurement: 4."),
+        "{table}"
+    );
+    assert!(table.contains("dnsd 0.1.0; knotd 3.2.6."), "{table}");
+}
