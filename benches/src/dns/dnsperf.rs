@@ -14,8 +14,11 @@ use crate::process::Process;
 
 const PROGRAM: &str = "dnsperf";
 
-/// Clients with a socket, or a connection, each: enough that servers with several sockets (SO_REUSEPORT) get all of them used.
-const CLIENTS: u32 = 32;
+/// Clients with a socket each: enough that servers with several sockets (SO_REUSEPORT) get all of them used.
+const UDP_CLIENTS: u32 = 32;
+
+/// Clients with a connection each: PowerDNS takes 20 by default.
+const TCP_CLIENTS: u32 = 16;
 
 /// Queries under way together. The smallest of them takes 768 bytes of a socket's default 208 KiB, so none is dropped before
 /// the server, however it empties its queue.
@@ -124,15 +127,15 @@ impl Load<'_> {
         let mut command = Command::new(PROGRAM);
         command.args(["-s", "127.0.0.1", "-T", "1"]);
         command.arg("-d").arg(self.queries);
-        let mode = match self.transport {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
+        let (mode, clients) = match self.transport {
+            Transport::Udp => ("udp", UDP_CLIENTS),
+            Transport::Tcp => ("tcp", TCP_CLIENTS),
         };
         for (option, value) in [
             ("-m", mode),
             ("-p", &self.port.to_string()),
             ("-l", &self.time.as_secs().to_string()),
-            ("-c", &CLIENTS.to_string()),
+            ("-c", &clients.to_string()),
             ("-q", &OUTSTANDING.to_string()),
             ("-t", &LOST_AFTER_SECONDS.to_string()),
         ] {

@@ -14,8 +14,11 @@ use crate::error::BenchError;
 /// What is asked before a measurement: caches are filled, memory is touched, the processor's clock is up.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// The part of the answers that may be of another kind than expected: dnsperf stops somewhere in the mix.
-const SHARE_TOLERANCE: f64 = 0.01;
+/// The part of the answers that may be of another kind than expected: dnsperf stops somewhere in the mix, the sooner the less
+/// it is like the whole.
+fn share_tolerance(answered: u64) -> f64 {
+    0.005 + 2.0 / (answered.max(1) as f64).sqrt()
+}
 
 /// What is asked, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -195,7 +198,7 @@ fn check_rcodes(peer: Peer, scenario: Scenario, figures: &Figures, expected: &An
     };
     let nxdomain = figures.share("NXDOMAIN");
     let other = 1.0 - nxdomain - figures.share("NOERROR");
-    if (nxdomain - wanted).abs() < SHARE_TOLERANCE && other < 1e-9 {
+    if (nxdomain - wanted).abs() < share_tolerance(figures.answered) && other < 1e-9 {
         return Ok(());
     }
     Err(BenchError::WrongRcodes {
