@@ -123,7 +123,10 @@ impl Peer {
             Self::Nsd => first_line(Path::new(nsd::PROGRAM), "-v").map(Some),
             Self::Knot => first_line(Path::new(knot::PROGRAM), "--version").map(Some),
             Self::Bind => first_line(Path::new(bind::PROGRAM), "-v").map(Some),
-            Self::PowerDns => first_line(Path::new(powerdns::PROGRAM), "--version").map(Some),
+            Self::PowerDns => {
+                let line = first_line(Path::new(powerdns::PROGRAM), "--version")?;
+                Ok(Some(powerdns::version(&line)))
+            }
             Self::Echo => Ok(None),
         }
     }
@@ -180,6 +183,13 @@ mod tests {
             assert_eq!(peer.name().parse(), Ok(peer));
         }
         assert_eq!("djbdns".parse::<Peer>(), Err(UnknownPeer));
+    }
+
+    #[test]
+    fn powerdns_prints_more_than_its_version() {
+        let line = "Nov 22 20:16:48 PowerDNS Authoritative Server 4.7.3 (C) 2001-2022 PowerDNS.COM BV";
+        assert_eq!(powerdns::version(line), "PowerDNS Authoritative Server 4.7.3");
+        assert_eq!(powerdns::version("5.1"), "5.1");
     }
 
     #[test]

@@ -8,6 +8,13 @@ use crate::error::BenchError;
 
 pub(super) const PROGRAM: &str = "/usr/sbin/pdns_server";
 
+/// Of `Nov 22 20:16:48 PowerDNS Authoritative Server 4.7.3 (C) 2001-2022 PowerDNS.COM BV` what says the version.
+pub(super) fn version(line: &str) -> String {
+    let start = line.find("PowerDNS").unwrap_or(0);
+    let named = &line[start..];
+    named.split(" (C)").next().unwrap_or(named).to_owned()
+}
+
 pub(super) fn command(setup: &Setup<'_>) -> Result<Command, BenchError> {
     setup.write("zones.conf", &zones(setup))?;
     setup.write("pdns.conf", &config(setup))?;
