@@ -16,7 +16,7 @@ use nix::{setsockopt_impl, sockopt_impl};
 
 /// What dnsd's UDP threads have room for.
 const SIZES: Sizes = Sizes {
-    slots: 64,
+    slots: 32,
     datagram_bytes_max: 4096,
     reply_bytes_max: 4096,
 };
