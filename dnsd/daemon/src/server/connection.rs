@@ -16,12 +16,13 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::task::{Poll, ready};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -41,8 +42,11 @@ const WRITE_ALL_MAX: Duration = Duration::from_secs(60);
 /// That is enough for a segment to be lost three times (RFC 6298).
 const FIRST_QUERY_MAX: Duration = Duration::from_secs(10);
 
-/// What one call reads at most: a thousand queries, and any message.
+/// What one call reads at most: a thousand queries.
 const READ_BYTES_MAX: usize = 64 << 10;
+
+/// Room for the rest of a message that didn't come all at once: most of them are short.
+const REST_BYTES_MIN: usize = 512;
 
 /// Answers are collected up to here before they are written, so that pipelined queries are answered with one system call.
 const BATCH_BYTES_MAX: usize = 64 << 10;
@@ -70,6 +74,7 @@ where
         // From the last whole query on: a byte now and then doesn't keep a connection open.
         let deadline = Instant::now() + wait_max;
         while !received.has_message() {
+            received.keep_rest();
             let read = tokio::select! {
                 read = timeout_at(deadline, received.read_from(&mut stream)) => read,
                 () = place.evicted().cancelled() => return Ok(()),
@@ -93,13 +98,12 @@ where
             responder.unsent(1);
         }
         written?;
-        received.forget_answered();
     }
 }
 
 thread_local! {
-    /// Where all connections of a thread read to.
-    static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES_MAX].into());
+    /// Where the next read goes to. A connection takes it along until it has answered what came.
+    static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// Where an answer is made before its length is known.
     static ANSWER: RefCell<Box<[u8]>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX].into());
     /// Where the next batch is collected. A connection takes it along while it writes, and gives it back to the thread that it
@@ -162,18 +166,33 @@ struct Received {
     bytes: Vec<u8>,
     /// Where the first unanswered message starts.
     start: usize,
+    /// Whether the room of `bytes` is the thread's.
+    is_lent: bool,
 }
 
 impl Received {
-    /// Reads once.
+    /// Reads once: into the thread's room where nothing waits for its rest, so that a connection that has nothing holds
+    /// nothing.
     async fn read_from<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<usize> {
+        if !self.bytes.is_empty() {
+            let missing = self.message_end().map_or(0, |end| end.saturating_sub(self.bytes.len()));
+            if self.bytes.spare_capacity_mut().len() < missing.max(1) {
+                self.bytes.reserve(missing.max(REST_BYTES_MIN));
+            }
+            return stream.read_buf(&mut self.bytes).await;
+        }
         poll_fn(|context| {
-            READ.with_borrow_mut(|room| {
-                let mut read = ReadBuf::new(room);
-                ready!(Pin::new(&mut *stream).poll_read(context, &mut read))?;
-                self.bytes.extend_from_slice(read.filled());
-                Poll::Ready(Ok(read.filled().len()))
-            })
+            let mut room = READ.take();
+            room.reserve(READ_BYTES_MAX);
+            let read = pin!(stream.read_buf(&mut room)).poll(context);
+            match read {
+                Poll::Ready(Ok(1..)) => {
+                    self.bytes = room;
+                    self.is_lent = true;
+                }
+                _ => READ.set(room),
+            }
+            read
         })
         .await
     }
@@ -195,9 +214,17 @@ impl Received {
         Some(message)
     }
 
-    /// Gives back the room of what was answered; what is left is the beginning of a message.
-    fn forget_answered(&mut self) {
-        self.bytes = self.bytes.split_off(self.start);
+    /// Gives back the room of what was answered, and the thread's in any case; what is left is the beginning of a message.
+    fn keep_rest(&mut self) {
+        if self.start == 0 && !self.is_lent {
+            return;
+        }
+        let rest = self.bytes[self.start..].to_vec();
+        let mut room = mem::replace(&mut self.bytes, rest);
+        if mem::take(&mut self.is_lent) {
+            room.clear();
+            READ.set(room);
+        }
         self.start = 0;
     }
 }
