@@ -182,7 +182,7 @@ pub fn validator(directory: &Path, asks: SocketAddr, origin: &str, key: &str) ->
     (named, serves)
 }
 
-/// knotd at an address, serving zones (origin, file) as their primary. Its folder is a temporary one: its databases are as
+/// knotd at an address, serving zones (origin, file) as their primary; a zone that it doesn't take is SERVFAIL. Its folder is a temporary one: its databases are as
 /// large as the file system lets them be and written to nowhere else.
 ///
 /// # Panics
@@ -210,10 +210,12 @@ pub fn knotd(directory: &Path, serves: SocketAddr, zones: &[(&str, &Path)]) -> P
     let mut command = Command::new(unconfined("/usr/sbin/knotd"));
     command.arg("-c").arg(&file);
     let knotd = Peer::start("knotd", command, directory, serves);
-    // It takes connections before it has its zones, and says of each that it is loaded.
+    // It takes connections before it has its zones, and says of each what became of it.
     wait::until("knotd to load its zones", || {
-        let loaded = knotd.log().matches("] loaded, serial none -> ").count();
-        (loaded == zones.len()).then_some(())
+        let log = knotd.log();
+        let became = ["] loaded, serial none -> ", "] zone event 'load' failed"];
+        let zones_done: usize = became.iter().map(|text| log.matches(text).count()).sum();
+        (zones_done == zones.len()).then_some(())
     });
     knotd
 }

@@ -3,19 +3,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ballast_tests::dns::client::{Tcp, Udp, transfer};
-use ballast_tests::dns::compare::{differences, is_subset};
+use ballast_tests::dns::compare::{comparable_with_knotd, differences, is_subset, with_soa_ttl};
 use ballast_tests::dns::generate::Generator;
-use ballast_tests::dns::message::{Edns, Message, Rcode, Record, flag};
+use ballast_tests::dns::message::{Message, Rcode, Record, flag};
 use ballast_tests::dns::name::Name;
 use ballast_tests::dns::question::Query;
 use ballast_tests::dns::rtype;
 use ballast_tests::dns::server::{Configuration, serves};
+use ballast_tests::dns::side_by_side::SideBySide;
+use ballast_tests::dns::way::Way;
 use ballast_tests::{daemon::Daemon, data, peers};
 use tempfile::TempDir;
 
@@ -55,30 +57,6 @@ impl Pair {
     }
 }
 
-/// How a question travels.
-#[derive(Clone, Copy, PartialEq)]
-enum Way {
-    Udp,
-    UdpEdns(u16),
-    UdpDnssecOk,
-    Tcp,
-}
-
-impl Way {
-    fn edns(self) -> Option<Edns> {
-        let edns = |payload, flags| Edns {
-            payload,
-            flags,
-            ..Edns::plain()
-        };
-        match self {
-            Self::Udp | Self::Tcp => None,
-            Self::UdpEdns(payload) => Some(edns(payload, 0)),
-            Self::UdpDnssecOk => Some(edns(1232, Edns::DNSSEC_OK)),
-        }
-    }
-}
-
 /// Asks both servers and collects where they differ.
 struct Comparison {
     way: Way,
@@ -89,8 +67,8 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn new(pair: &Pair, way: Way) -> Self {
-        let servers = [pair.named, serves()];
+    fn new(named: SocketAddr, way: Way) -> Self {
+        let servers = [named, serves()];
         Self {
             way,
             udp: servers.map(Udp::to),
@@ -100,25 +78,34 @@ impl Comparison {
         }
     }
 
-    fn ask(&mut self, name: &Name, rtype: u16) {
-        // Some of the questions wish for recursion, which neither server has.
-        let flags = if self.asked.is_multiple_of(3) { flag::RD } else { 0 };
-        let query = Query {
-            edns: self.way.edns(),
+    fn query(&self, name: &Name, rtype: u16, number: usize) -> Query {
+        // Some of the questions wish for recursion, which no server has.
+        let flags = if number.is_multiple_of(3) { flag::RD } else { 0 };
+        Query {
+            edns: self.way.opt(),
             ..Query::of_name(name.clone(), rtype).flags(flags)
-        };
-        let [mut named, mut dnsd] = match self.way {
-            Way::Tcp => self.tcp.each_ref().map(|connection| connection.ask(&query)),
-            _ => self.udp.each_ref().map(|socket| socket.ask(&query)),
-        };
-        self.asked += 1;
-        self.allow_what_is_deliberate(rtype, &mut named, &mut dnsd);
-        // named counts RRSIG among the types that RFC 8482 is about.
-        let one_set = self.way != Way::Tcp && matches!(rtype, rtype::ANY | rtype::RRSIG) && !named.answers.is_empty();
-        if (named.has(flag::TC) && dnsd.has(flag::TC)) || one_set {
-            self.compare_partial(&query, &named, &dnsd);
+        }
+    }
+
+    fn ask(&mut self, name: &Name, rtype: u16) {
+        let query = self.query(name, rtype, self.asked);
+        let [named, dnsd] = if self.way.tcp {
+            self.tcp.each_ref().map(|connection| connection.ask(&query))
         } else {
-            self.compare(&query, &named, &dnsd);
+            self.udp.each_ref().map(|socket| socket.ask(&query))
+        };
+        self.compare_answers(&query, named, dnsd);
+    }
+
+    fn compare_answers(&mut self, query: &Query, mut named: Message, mut dnsd: Message) {
+        self.asked += 1;
+        self.allow_what_is_deliberate(query.rtype, &mut named, &mut dnsd);
+        // named counts RRSIG among the types that RFC 8482 is about.
+        let one_set = !self.way.tcp && matches!(query.rtype, rtype::ANY | rtype::RRSIG) && !named.answers.is_empty();
+        if (named.has(flag::TC) && dnsd.has(flag::TC)) || one_set {
+            self.compare_partial(query, &named, &dnsd);
+        } else {
+            self.compare(query, &named, &dnsd);
         }
     }
 
@@ -134,9 +121,9 @@ impl Comparison {
         if rtype == rtype::ANY && named.answers.is_empty() && dnsd.answers.iter().all(is_of_dnssec) {
             *dnsd = named.clone();
         }
-        if rtype == rtype::ANY && self.way == Way::Tcp {
+        if rtype == rtype::ANY && self.way.tcp {
             dnsd.answers.retain(|record| !is_of_dnssec(record));
-        } else if self.way == Way::UdpDnssecOk && rtype != rtype::RRSIG {
+        } else if self.way.dnssec_ok && rtype != rtype::RRSIG {
             dnsd.answers.retain(|record| record.rtype != rtype::RRSIG);
         }
         // SIG (RFC 2535) is out of use; named answers ANY with an error where there is nothing else.
@@ -277,7 +264,7 @@ fn zones() -> Vec<(String, PathBuf)> {
 fn compare(way: Way, every_type: bool) {
     let zones = zones();
     let pair = Pair::start(&zones);
-    let mut comparison = Comparison::new(&pair, way);
+    let mut comparison = Comparison::new(pair.named, way);
     for (origin, _) in &zones {
         let origin = Name::of(origin);
         let records = transfer(pair.named, &origin);
@@ -296,27 +283,27 @@ fn compare(way: Way, every_type: bool) {
 
 #[test]
 fn every_name_and_every_type_over_udp_with_edns() {
-    compare(Way::UdpEdns(1232), true);
+    compare(Way::UDP.edns(1232), true);
 }
 
 #[test]
 fn over_udp_without_edns() {
-    compare(Way::Udp, false);
+    compare(Way::UDP, false);
 }
 
 #[test]
 fn over_udp_to_clients_that_take_more_than_is_sent() {
-    compare(Way::UdpEdns(4096), false);
+    compare(Way::UDP.edns(4096), false);
 }
 
 #[test]
 fn over_udp_with_dnssec_records_wanted() {
-    compare(Way::UdpDnssecOk, false);
+    compare(Way::UDP.edns(1232).dnssec_ok(), false);
 }
 
 #[test]
 fn over_tcp() {
-    compare(Way::Tcp, false);
+    compare(Way::TCP, false);
 }
 
 /// Small zones in which names, aliases, cuts and wildcards meet by chance, each with questions that are near to what it has.
@@ -333,19 +320,83 @@ fn generated_zones() {
             (origin, file)
         })
         .collect();
-    let pair = Pair::start(&zones);
-    let mut comparison = Comparison::new(&pair, Way::UdpEdns(1232));
+    let servers = SideBySide::start(tempfile::tempdir().unwrap(), NAMED_OPTIONS, &zones);
+    let way = Way::UDP.edns(1232);
+    let mut comparison = Comparison::new(servers.named, way);
+    let mut knotd_differs = BTreeMap::new();
     for (seed, (origin, file)) in (0..).zip(&zones) {
         let before = comparison.differ.len();
         let mut generator = Generator::new(seed);
-        for _ in 0..QUESTIONS {
+        let queries = (0..QUESTIONS).map(|number| {
             let (name, rtype) = generator.question(&Name::of(origin));
-            comparison.ask(&name, rtype);
+            comparison.query(&name, rtype, number)
+        });
+        for answers in servers.ask_all(way, queries.collect()) {
+            match knotds_own(&answers.query, &answers.knotd, &answers.dnsd) {
+                Ok(None) => {}
+                Ok(Some(deliberate)) => *knotd_differs.entry(deliberate).or_insert(0) += 1,
+                Err(found) => {
+                    let found = found.join("\n    ");
+                    comparison.differ.push(format!("knotd: {}\n    {found}", answers.query));
+                }
+            }
+            comparison.compare_answers(&answers.query, answers.named, answers.dnsd);
         }
         if comparison.differ.len() > before {
             let text = fs::read_to_string(file).unwrap();
             comparison.differ[before] += &format!("\n    in the zone of seed {seed}:\n{text}");
         }
     }
+    use KnotdsOwn::{Circle, NotLoaded, SoaOfNothing, WildcardDname};
+    let met: Vec<KnotdsOwn> = knotd_differs.keys().copied().collect();
+    assert_eq!(
+        met,
+        [NotLoaded, Circle, SoaOfNothing, WildcardDname],
+        "what was to differ does"
+    );
+    assert!(
+        knotd_differs[&NotLoaded] < comparison.asked / 2,
+        "knotd has most of the zones"
+    );
     comparison.finish();
+}
+
+/// Where knotd answers in another way than dnsd and named do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum KnotdsOwn {
+    /// A zone with names below a DNAME, which nobody can see (RFC 6672 §2.4), is one that it doesn't load.
+    NotLoaded,
+    /// A chain of aliases that comes back to where it was, or grows without end, is the zone's error to named and dnsd; it
+    /// gives the chain, or less of it.
+    Circle,
+    /// Asked for the SOA of a name that isn't there, named and dnsd give theirs with a TTL of 0 (`zero-no-soa-ttl`).
+    SoaOfNothing,
+    /// A DNAME at a wildcard has no meaning (RFC 4592 §4.4): it gives it to each name that the wildcard stands for.
+    WildcardDname,
+}
+
+/// What differs between knotd's answer and another, of what knotd can be held to: nothing, something deliberate, or this.
+fn knotds_own(query: &Query, knotd: &Message, other: &Message) -> Result<Option<KnotdsOwn>, Vec<String>> {
+    let [knotd, other] = [knotd, other].map(comparable_with_knotd);
+    let found = differences(&knotd, &other);
+    match (knotd.rcode(), other.rcode()) {
+        _ if found.is_empty() => Ok(None),
+        (Rcode::SERVFAIL, _) if knotd.answers.is_empty() => Ok(Some(KnotdsOwn::NotLoaded)),
+        (Rcode::NOERROR, Rcode::SERVFAIL)
+            if is_subset(&other.answers, &knotd.answers) || is_subset(&knotd.answers, &other.answers) =>
+        {
+            Ok(Some(KnotdsOwn::Circle))
+        }
+        (Rcode::NXDOMAIN, _)
+            if query.rtype == rtype::SOA && differences(&with_soa_ttl(&knotd, 0), &other).is_empty() =>
+        {
+            Ok(Some(KnotdsOwn::SoaOfNothing))
+        }
+        _ if other.answers.iter().any(is_wildcard_dname) => Ok(Some(KnotdsOwn::WildcardDname)),
+        _ => Err(found),
+    }
+}
+
+fn is_wildcard_dname(record: &Record) -> bool {
+    record.rtype == rtype::DNAME && record.owner.labels().next() == Some(b"*")
 }

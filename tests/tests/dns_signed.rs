@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use ballast_tests::dns::client::{Tcp, transfer};
-use ballast_tests::dns::compare::{comparable_with_knotd, differences, is_subset};
+use ballast_tests::dns::compare::{comparable_with_knotd, differences, is_subset, with_soa_ttl};
 use ballast_tests::dns::generate::Generator;
-use ballast_tests::dns::message::{Message, Rcode, Record, flag};
+use ballast_tests::dns::message::{Message, Rcode, flag};
 use ballast_tests::dns::name::Name;
 use ballast_tests::dns::question::Query;
 use ballast_tests::dns::rtype;
@@ -169,7 +169,7 @@ impl Comparison {
     }
 
     fn reason_against_knotd(&self, way: Way, query: &Query, knotd: &Message, other: &Message) -> Option<Deliberate> {
-        let zeroed = with_soa_ttl_of(knotd, 0);
+        let zeroed = with_soa_ttl(&comparable_with_knotd(knotd), 0);
         let soa_of_nothing = query.rtype == rtype::SOA && knotd.rcode() == Rcode::NXDOMAIN;
         match (knotd.rcode(), other.rcode()) {
             (Rcode::NOERROR, Rcode::SERVFAIL) if is_subset(&other.answers, &knotd.answers) => Some(Deliberate::Circle),
@@ -250,21 +250,6 @@ fn is_part(part: &Message, whole: &Message) -> bool {
     is_subset(&part.answers, &whole.answers)
         && is_subset(&part.authorities, &whole.authorities)
         && is_subset(&part.additionals, &whole.additionals)
-}
-
-/// What of a negative answer knotd can be held to, with another TTL of its SOA record.
-fn with_soa_ttl_of(knotd: &Message, ttl: u32) -> Message {
-    let mut answer = comparable_with_knotd(knotd);
-    for record in &mut answer.authorities {
-        if record.rtype == rtype::SOA || is_signature_of(record, rtype::SOA) {
-            record.ttl = ttl;
-        }
-    }
-    answer
-}
-
-fn is_signature_of(record: &Record, rtype: u16) -> bool {
-    record.rtype == rtype::RRSIG && record.data.starts_with(&rtype.to_be_bytes())
 }
 
 /// Takes out of an answer of named why it is as it is (RFC 8914), which is for people; dnsd logs and counts.

@@ -73,5 +73,21 @@ pub fn comparable_with_knotd(answer: &Message) -> Message {
 
 /// Whether a record is NS, or signs such.
 fn is_of_name_servers(record: &Record) -> bool {
-    record.rtype == rtype::NS || record.rtype == rtype::RRSIG && record.data.starts_with(&rtype::NS.to_be_bytes())
+    record.rtype == rtype::NS || is_signature_of(record, rtype::NS)
+}
+
+fn is_signature_of(record: &Record, rtype: u16) -> bool {
+    record.rtype == rtype::RRSIG && record.data.starts_with(&rtype.to_be_bytes())
+}
+
+/// A negative answer with another TTL of its SOA record and that one's signature.
+#[must_use]
+pub fn with_soa_ttl(answer: &Message, ttl: u32) -> Message {
+    let mut answer = answer.clone();
+    for record in &mut answer.authorities {
+        if record.rtype == rtype::SOA || is_signature_of(record, rtype::SOA) {
+            record.ttl = ttl;
+        }
+    }
+    answer
 }
