@@ -10,6 +10,9 @@ mod header;
 mod request;
 mod writer;
 
+pub(crate) use compression::TAILS_MAX;
+pub(crate) use writer::compressed_names;
+
 pub use code::{Opcode, Rcode};
 pub use edns::{Edns, Opt, ReplyOptions, option};
 pub use header::{Flags, HEADER_BYTES, Header};

@@ -38,6 +38,22 @@ struct Tail {
     start: u8,
 }
 
+impl Tails {
+    fn as_ref(&self) -> &[Tail] {
+        match self {
+            Self::Few(tails) => tails,
+            Self::Many(tails) => tails,
+        }
+    }
+
+    fn as_mut(&mut self) -> &mut [Tail] {
+        match self {
+            Self::Few(tails) => tails,
+            Self::Many(tails) => tails,
+        }
+    }
+}
+
 /// Mixes a word at a time with numbers that nobody outside of the process knows: whoever writes a zone's content could
 /// otherwise choose names that collide, and make loading it and asking for it slow.
 struct HashKey {
@@ -73,41 +89,31 @@ impl SearchName {
     /// Folds and hashes `name`.
     pub fn new(name: NameRef<'_>) -> Self {
         let wire = name.as_wire();
-        let mut folded = [0; NAME_BYTES_MAX + WORD_BYTES];
-        folded[..wire.len()].copy_from_slice(wire);
-        let (words, _) = folded.as_chunks_mut::<WORD_BYTES>();
+        // Made where it stays: moving it would cost as much as hashing.
+        let mut search = Self {
+            folded: [0; NAME_BYTES_MAX + WORD_BYTES],
+            len: wire.len() as u8,
+            labels: 0,
+            tails: Tails::Few([Tail::default(); LABELS_FEW + 1]),
+        };
+        search.folded[..wire.len()].copy_from_slice(wire);
+        let (words, _) = search.folded.as_chunks_mut::<WORD_BYTES>();
         for word in &mut words[..wire.len().div_ceil(WORD_BYTES)] {
             // Length octets are below 64, so folding the whole wire form changes letters only.
             *word = lowercase(u64::from_le_bytes(*word)).to_le_bytes();
         }
-        let mut tails = Tails::Few([Tail::default(); LABELS_FEW + 1]);
-        let labels = match &mut tails {
-            Tails::Few(tails) => find_labels(wire, tails),
-            Tails::Many(_) => None,
-        };
-        let labels = labels.unwrap_or_else(|| {
-            let mut many = [Tail::default(); LABELS_MAX + 1];
-            let labels = find_labels(wire, &mut many).expect("a name has at most as many labels");
-            tails = Tails::Many(many);
-            labels
+        let labels = find_labels(wire, search.tails.as_mut()).unwrap_or_else(|| {
+            search.tails = Tails::Many([Tail::default(); LABELS_MAX + 1]);
+            find_labels(wire, search.tails.as_mut()).expect("a name has at most as many labels")
         });
-        let mut search = Self {
-            folded,
-            len: wire.len() as u8,
-            labels: labels as u8,
-            tails,
-        };
+        search.labels = labels as u8;
         search.hash_tails(&KEY);
         search
     }
 
     /// From right to left: the hash of a tail goes on from the hash of the tail one label shorter.
     fn hash_tails(&mut self, key: &HashKey) {
-        let tails = match &mut self.tails {
-            Tails::Few(tails) => &mut tails[..],
-            Tails::Many(tails) => &mut tails[..],
-        };
-        let Some((root, tails)) = tails[..=usize::from(self.labels)].split_last_mut() else {
+        let Some((root, tails)) = self.tails.as_mut()[..=usize::from(self.labels)].split_last_mut() else {
             return;
         };
         let mut hash = key.start;
@@ -135,13 +141,6 @@ impl SearchName {
         }
     }
 
-    fn tails(&self) -> &[Tail] {
-        match &self.tails {
-            Tails::Few(tails) => tails,
-            Tails::Many(tails) => tails,
-        }
-    }
-
     /// How many labels the name has, the root not counted.
     pub fn label_count(&self) -> usize {
         usize::from(self.labels)
@@ -149,13 +148,13 @@ impl SearchName {
 
     /// The name without its `skipped` leftmost labels, in lower case; all of them and more leave the root.
     pub fn tail(&self, skipped: usize) -> &[u8] {
-        let start = self.tails()[skipped.min(self.label_count())].start;
+        let start = self.tails.as_ref()[skipped.min(self.label_count())].start;
         &self.folded[usize::from(start)..usize::from(self.len)]
     }
 
     /// The hash of [`SearchName::tail`].
     pub fn hash(&self, skipped: usize) -> u32 {
-        self.tails()[skipped.min(self.label_count())].hash
+        self.tails.as_ref()[skipped.min(self.label_count())].hash
     }
 }
 

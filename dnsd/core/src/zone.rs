@@ -46,6 +46,7 @@ pub(crate) use rdata_names::target_name;
 use base::Base;
 use features::Features;
 
+use crate::answer::Prepared;
 use crate::name::NameRef;
 use crate::rrtype::Type;
 use crate::serial::Serial;
@@ -62,6 +63,8 @@ pub struct Zone {
     record_count: usize,
     features: Features,
     origin_labels: u8,
+    /// What is made of it for answers when it is first asked.
+    prepared: Prepared,
 }
 
 impl Zone {
@@ -72,6 +75,7 @@ impl Zone {
             soa,
             record_count,
             features,
+            prepared: Prepared::default(),
         }
     }
 
@@ -120,6 +124,11 @@ impl Zone {
     /// Whether there may be TLSA records (RFC 6698).
     pub fn has_tlsa(&self) -> bool {
         self.features.contains(Features::TLSA)
+    }
+
+    /// Sections that are the same in many answers.
+    pub(crate) fn prepared(&self) -> &Prepared {
+        &self.prepared
     }
 
     /// Octets on the heap.

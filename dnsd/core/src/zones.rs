@@ -147,7 +147,9 @@ impl Origins {
         let tail = name.tail(skipped);
         self.index
             .find(name.hash(skipped), |number| {
-                self.names[number as usize].as_wire().eq_ignore_ascii_case(tail)
+                let name = self.names[number as usize].as_wire();
+                // Most names of zones are in lower case, as tails are.
+                name == tail || name.eq_ignore_ascii_case(tail)
             })
             .map(ZoneNumber)
     }

@@ -1,6 +1,7 @@
 //! Answers over whole zones, as text: hickory-proto reads every reply, so that what is compared was written rightly.
 
 mod aliases;
+mod both_paths;
 mod minimal;
 mod negative;
 mod options;

@@ -4,7 +4,7 @@ use crate::name::{LABELS_MAX, NameRef};
 
 /// How many tails are remembered. A reply has a few dozen different ones; a message that has more (a transfer's) still
 /// compresses against the first of them, which include the zone's own name. Bounds what one name costs to look up.
-const TAILS_MAX: usize = 64;
+pub(crate) const TAILS_MAX: usize = 64;
 
 /// The first offset that fourteen bits can't hold.
 const OFFSETS_END: usize = 0x4000;

@@ -211,7 +211,7 @@ impl<'b> Writer<'b> {
 
 /// Which of a type's data is names that may be compressed: octets in front of them, and how many they are. RFC 3597 §4
 /// allows it for the types of RFC 1035 only, since nobody else's can be known to every receiver.
-fn compressed_names(rtype: Type) -> (usize, usize) {
+pub(crate) fn compressed_names(rtype: Type) -> (usize, usize) {
     match rtype {
         Type::NS | Type::MD | Type::MF | Type::CNAME | Type::MB | Type::MG | Type::MR | Type::PTR => (0, 1),
         Type::SOA | Type::MINFO => (0, 2),

@@ -1,0 +1,372 @@
+//! The plain query, which is nearly every query, answered by copying: a look-up, the stored records, sections that were
+//! [prepared](super::prepared).
+//!
+//! It answers only what it answers octet by octet like the general path, which knows all of the rules and compresses
+//! whatever can be compressed. Everything else it leaves to that: questions with a meaning of their own, proofs of DNSSEC,
+//! chains of aliases, answers that are cut off, and names that would be compressed against others than the question's.
+
+mod query;
+mod reply;
+
+use super::outcome::Reply;
+use super::prepared::Sections;
+use super::{Client, MinimalResponses, Settings, UDP_BYTES_MIN, message_bytes_max};
+use crate::message::{Flags, HEADER_BYTES, Rcode, Section, TAILS_MAX, compressed_names};
+use crate::name::NameRef;
+use crate::rdata::has_additional;
+use crate::rrtype::Type;
+use crate::search_name::SearchName;
+use crate::zone::{Lookup, Node, RecordSet, Zone};
+use crate::zones::{ZoneNumber, ZoneState, Zones};
+use query::PlainQuery;
+use reply::{PlainReply, QUESTION, RECORD_HEAD_BYTES};
+
+/// Name servers of a zone below ours; referrals to more are the general path's.
+const SERVERS_MAX: usize = 13;
+
+/// Answers a plain query; `None` when it is the general path's.
+pub(super) fn answer(
+    zones: &Zones,
+    settings: &Settings,
+    client: &Client,
+    request: &[u8],
+    out: &mut [u8],
+) -> Option<Reply> {
+    let query = PlainQuery::read(request)?;
+    let limit = message_bytes_max(settings, client.transport, query.payload_bytes, out.len());
+    let search = SearchName::new(query.name);
+    let (number, state) = zones.find(&search, query.qtype)?;
+    let ZoneState::Loaded(zone) = state else { return None };
+    let mut plain = Plain {
+        zones,
+        settings,
+        number,
+        zone,
+        synthesized_bytes: 0,
+        reply: PlainReply::new(&mut out[..limit], &query)?,
+        query: &query,
+        search: &search,
+        names: Names {
+            alias: None,
+            tails: search.label_count(),
+        },
+    };
+    let result = plain.resolve()?;
+    let mut flags = Flags::QR.with(query.flags.only(Flags::RD.with(Flags::CD)));
+    if result.authoritative {
+        flags = flags.with(Flags::AA);
+    }
+    let payload_bytes = settings.udp_payload_bytes_max.max(UDP_BYTES_MIN as u16);
+    let synthesized_bytes = plain.synthesized_bytes;
+    let len = plain.reply.finish(&query, flags, result.rcode, payload_bytes)?;
+    Some(Reply {
+        len,
+        rcode: result.rcode,
+        flags,
+        qtype: Some(query.qtype),
+        qname: Some(HEADER_BYTES..HEADER_BYTES + query.name.as_wire().len()),
+        zone: Some(number),
+        edns: query.payload_bytes.is_some(),
+        dnssec_ok: query.dnssec_ok,
+        // Cookies are options, and with those a query isn't plain.
+        cookie_valid: false,
+        synthesized_bytes,
+    })
+}
+
+/// A reply whose sections are being written.
+struct Plain<'a, 'b> {
+    zones: &'a Zones,
+    settings: &'a Settings,
+    number: ZoneNumber,
+    zone: &'a Zone,
+    query: &'a PlainQuery<'a>,
+    search: &'a SearchName,
+    /// As in [`Reply`].
+    synthesized_bytes: u8,
+    reply: PlainReply<'b>,
+    names: Names,
+}
+
+/// The names that the answer section holds beside the question's, as far as those behind them depend on it.
+struct Names {
+    /// The one name in the data, whether it is at or below the zone's.
+    alias: Option<(SearchName, bool)>,
+    /// Tails that can be pointed to.
+    tails: usize,
+}
+
+/// What the header says of the sections.
+struct Result {
+    rcode: Rcode,
+    authoritative: bool,
+}
+
+impl Result {
+    fn authoritative(rcode: Rcode) -> Self {
+        Self {
+            rcode,
+            authoritative: true,
+        }
+    }
+}
+
+impl<'a> Plain<'a, '_> {
+    fn resolve(&mut self) -> Option<Result> {
+        match self.zone.find(self.search) {
+            Lookup::Exact(node) => self.data(node),
+            Lookup::Wildcard { source, encloser } if !self.wants_proofs() => {
+                self.synthesized_bytes = (self.query.name.as_wire().len() - encloser.name().as_wire().len()) as u8;
+                self.data(source)
+            }
+            Lookup::NoName { .. } => self.negative(Rcode::NXDOMAIN),
+            Lookup::Delegation { cut, .. } if self.query.qtype != Type::DS => self.referral(cut),
+            _ => None,
+        }
+    }
+
+    /// Whether what isn't there is to be proved.
+    fn wants_proofs(&self) -> bool {
+        self.query.dnssec_ok && self.zone.has_dnssec()
+    }
+
+    fn data(&mut self, node: Node<'a>) -> Option<Result> {
+        if node.has_cname() && self.is_for_targets_of_aliases() {
+            return self.alias(node);
+        }
+        self.data_of_type(node, QUESTION)
+    }
+
+    /// What stands beside a CNAME is asked of the alias itself; as for the rest the general path has its reasons.
+    fn is_for_targets_of_aliases(&self) -> bool {
+        !matches!(self.query.qtype, Type::CNAME | Type::NSEC | Type::KEY)
+    }
+
+    /// The records that are asked for, of the question's name or of the one that it is an alias of; `owner` points to it.
+    fn data_of_type(&mut self, node: Node<'a>, owner: u16) -> Option<Result> {
+        let qtype = self.query.qtype;
+        let Some(set) = node.set(qtype) else {
+            return self.negative(Rcode::NOERROR);
+        };
+        match qtype {
+            Type::MX | Type::PTR | Type::CNAME if owner == QUESTION => {
+                let target = self.one_name(node, set)?;
+                if qtype == Type::MX {
+                    return self.name_servers(qtype, Some(target));
+                }
+            }
+            qtype if has_additional(qtype) || compressed_names(qtype) != (0, 0) => return None,
+            _ => self.signed_records(Section::Answer, node, set, owner)?,
+        }
+        self.name_servers(qtype, None)
+    }
+
+    /// Writes a set of which nothing is compressed, with its signatures if those are asked for.
+    fn signed_records(&mut self, section: Section, node: Node<'a>, set: RecordSet<'a>, owner: u16) -> Option<()> {
+        self.reply.records(section, set, owner)?;
+        self.signatures(section, node, set.rtype(), owner)
+    }
+
+    fn signatures(&mut self, section: Section, node: Node<'a>, covered: Type, owner: u16) -> Option<()> {
+        if self.wants_proofs()
+            && let Some(signatures) = node.signatures(covered)
+        {
+            self.reply.records(section, signatures, owner)?;
+        }
+        Some(())
+    }
+
+    /// Writes the only record of a set that names another host, under the question's name. Gives a pointer to the name.
+    fn one_name(&mut self, node: Node<'a>, set: RecordSet<'a>) -> Option<u16> {
+        if set.count() != 1 {
+            return None;
+        }
+        let fixed = if set.rtype() == Type::MX { 2 } else { 0 };
+        let record = set.wire();
+        let name = NameRef::from_wire(set.rdatas().next()?.get(fixed..)?).ok()?;
+        let search = SearchName::new(name);
+        let shared = shared_labels(&search, self.search)?;
+        let shared_bytes = search.tail(search.label_count() - shared).len();
+        let literal = name.as_wire().len() - shared_bytes;
+        let in_question = HEADER_BYTES + self.query.name.as_wire().len() - shared_bytes;
+        let pointer = (shared > 0).then_some(0xC000 | in_question as u16);
+        let at = self.reply.position() + record.len() - name.as_wire().len();
+        self.reply
+            .record(Section::Answer, QUESTION, record, fixed + literal, pointer)?;
+        self.signatures(Section::Answer, node, set.rtype(), QUESTION)?;
+        self.names.tails += search.label_count();
+        if self.names.tails > TAILS_MAX {
+            return None;
+        }
+        self.names.alias = Some((search, shared >= self.zone.origin().label_count()));
+        Some(match pointer {
+            Some(pointer) if literal == 0 => pointer,
+            _ => 0xC000 | at as u16,
+        })
+    }
+
+    /// Writes a CNAME record and follows it, if that leads to records at once.
+    fn alias(&mut self, node: Node<'a>) -> Option<Result> {
+        let owner = self.one_name(node, node.set(Type::CNAME)?)?;
+        let (target, inside) = self.names.alias.as_ref()?;
+        if owner == QUESTION {
+            // An alias of itself.
+            return None;
+        }
+        let same = self
+            .zones
+            .find(target, self.query.qtype)
+            .is_some_and(|(number, _)| number == self.number);
+        if !same || !inside {
+            return Some(Result::authoritative(Rcode::NOERROR));
+        }
+        match self.zone.find(target) {
+            Lookup::Exact(node) if !node.has_cname() => self.data_of_type(node, owner),
+            Lookup::Wildcard { source, .. } if !source.has_cname() && !self.wants_proofs() => {
+                self.data_of_type(source, owner)
+            }
+            Lookup::NoName { .. } => self.negative(Rcode::NXDOMAIN),
+            _ => None,
+        }
+    }
+
+    /// The SOA record, by whose numbers a resolver remembers that there is nothing (RFC 2308 §3, §5).
+    fn negative(&mut self, rcode: Rcode) -> Option<Result> {
+        // The SOA record of such an answer isn't to be cached.
+        let is_other = rcode == Rcode::NXDOMAIN && self.query.qtype == Type::SOA;
+        if is_other || self.wants_proofs() {
+            return None;
+        }
+        let soa = self.zone.prepared().negative(self.zone)?;
+        self.check(soa)?;
+        self.reply.prepared(
+            Section::Authority,
+            &soa.authority,
+            self.anchor_at(),
+            self.reply.position(),
+        )?;
+        Some(Result::authoritative(rcode))
+    }
+
+    /// The zone's name servers beside a positive answer, with their addresses; before those the addresses of the host that
+    /// the answer names.
+    fn name_servers(&mut self, qtype: Type, target: Option<u16>) -> Option<Result> {
+        let is_alone = matches!(qtype, Type::DNSKEY | Type::DS | Type::CDNSKEY | Type::CDS);
+        let recursion_desired = self.query.flags.contains(Flags::RD);
+        let servers = if is_alone || !self.minimal().name_servers(recursion_desired) {
+            None
+        } else {
+            let servers = self.zone.prepared().servers(self.zone, self.wants_proofs())?;
+            self.check(servers)?;
+            Some(servers)
+        };
+        let authority_at = self.reply.position();
+        if let Some(servers) = servers {
+            self.reply
+                .prepared(Section::Authority, &servers.authority, self.anchor_at(), authority_at)?;
+        }
+        if let Some(target) = target
+            && self.minimal().additional()
+        {
+            self.addresses(target)?;
+        }
+        if let Some(servers) = servers {
+            self.reply
+                .prepared(Section::Additional, &servers.additional, self.anchor_at(), authority_at)?;
+        }
+        Some(Result::authoritative(Rcode::NOERROR))
+    }
+
+    fn minimal(&self) -> MinimalResponses {
+        self.settings.minimal_responses
+    }
+
+    /// Whether prepared sections are what the general path would write behind what is written.
+    fn check(&self, sections: &Sections) -> Option<()> {
+        let go_with_alias = match &self.names.alias {
+            Some((alias, inside)) => sections.go_with(alias, *inside),
+            None => true,
+        };
+        (go_with_alias
+            && sections.go_with(self.search, true)
+            && sections.are_remembered_behind(self.names.tails)
+            && self.reply.is_in_reach())
+        .then_some(())
+    }
+
+    /// Where the zone's name stands in the question.
+    fn anchor_at(&self) -> usize {
+        HEADER_BYTES + self.query.name.as_wire().len() - self.zone.origin().as_wire().len()
+    }
+
+    /// The addresses of the mail server that the answer names.
+    fn addresses(&mut self, owner: u16) -> Option<()> {
+        if self.zone.has_tlsa() {
+            return None;
+        }
+        let (target, _) = self.names.alias.as_ref()?;
+        if let Lookup::Exact(node) | Lookup::Wildcard { source: node, .. } = self.zone.find(target) {
+            for rtype in [Type::A, Type::AAAA] {
+                if let Some(set) = node.set(rtype) {
+                    self.signed_records(Section::Additional, node, set, owner)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// A zone below ours, if all of its name servers are named by one label and its own name.
+    fn referral(&mut self, cut: Node<'a>) -> Option<Result> {
+        if self.wants_proofs() {
+            return None;
+        }
+        let servers = cut.set(Type::NS)?;
+        let cut_name = cut.name();
+        let cut_bytes = cut_name.as_wire().len();
+        let cut_at = 0xC000 | (HEADER_BYTES + self.query.name.as_wire().len() - cut_bytes) as u16;
+        let neighbour = self.search.label_count().checked_sub(cut_name.label_count() + 1);
+        let mut places = [0; SERVERS_MAX];
+        let mut owners = places.iter_mut();
+        let mut rest = servers.wire();
+        for rdata in servers.rdatas() {
+            let (record, behind) = rest.split_at_checked(RECORD_HEAD_BYTES + rdata.len())?;
+            rest = behind;
+            let label_bytes = 1 + usize::from(*rdata.first()?);
+            let (_, tail) = rdata.split_at_checked(label_bytes)?;
+            if !tail.eq_ignore_ascii_case(cut_name.as_wire()) {
+                return None;
+            }
+            *owners.next()? = 0xC000 | (self.reply.position() + RECORD_HEAD_BYTES) as u16;
+            self.reply
+                .record(Section::Authority, cut_at, record, label_bytes, Some(cut_at))?;
+        }
+        if self.search.label_count() + servers.count() > TAILS_MAX {
+            return None;
+        }
+        for (rdata, owner) in servers.rdatas().zip(places) {
+            let host = SearchName::new(NameRef::from_wire(rdata).ok()?);
+            if neighbour.is_some_and(|skipped| self.search.hash(skipped) == host.hash(0)) {
+                return None;
+            }
+            let Some(node) = self.zone.node(&host) else { continue };
+            for rtype in [Type::A, Type::AAAA] {
+                if let Some(set) = node.set(rtype) {
+                    self.reply.records(Section::Additional, set, owner)?;
+                }
+            }
+        }
+        Some(Result {
+            rcode: Rcode::NOERROR,
+            authoritative: false,
+        })
+    }
+}
+
+/// How many labels two names have in common at their ends; `None` when only their hashes say so.
+fn shared_labels(left: &SearchName, right: &SearchName) -> Option<usize> {
+    let (left_count, right_count) = (left.label_count(), right.label_count());
+    let shared = (1..=left_count.min(right_count))
+        .take_while(|shared| left.hash(left_count - shared) == right.hash(right_count - shared))
+        .count();
+    (left.tail(left_count - shared) == right.tail(right_count - shared)).then_some(shared)
+}

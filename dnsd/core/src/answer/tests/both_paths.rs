@@ -1,0 +1,241 @@
+//! The plain path gives what the general path gives, octet by octet, over zones made of a few labels, so that names meet
+//! each other in every way.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const LABELS: &str = "a|b|c|B|ns|ns2|Ns|w|\\*|mail";
+
+/// A name below the zone's (z.example.), at it, beside it or elsewhere.
+fn names() -> impl Strategy<Value = String> {
+    let inside =
+        prop::collection::vec(LABELS, 0..4).prop_map(|labels| [labels, vec!["z.example.".to_owned()]].concat());
+    let outside = (
+        prop::collection::vec(LABELS, 0..3),
+        "example\\.|ns\\.example\\.|net\\.|\\.",
+    )
+        .prop_map(|(labels, end)| [labels, vec![end]].concat());
+    prop_oneof![8 => inside, 2 => outside].prop_map(|labels| labels.join(".").replace("..", "."))
+}
+
+/// A record below the zone's name, without its owner.
+fn records() -> impl Strategy<Value = String> {
+    let signed = "A|AAAA|NS|SOA|CNAME|MX|TXT|DS|NSEC";
+    prop_oneof![
+        6 => (0..4_u8).prop_map(|n| format!("A 192.0.2.{n}")),
+        2 => (0..3_u8).prop_map(|n| format!("AAAA 2001:db8::{n}")),
+        4 => names().prop_map(|name| format!("CNAME {name}")),
+        4 => names().prop_map(|name| format!("NS {name}")),
+        3 => names().prop_map(|name| format!("MX 10 {name}")),
+        1 => names().prop_map(|name| format!("PTR {name}")),
+        1 => names().prop_map(|name| format!("SRV 0 0 25 {name}")),
+        1 => names().prop_map(|name| format!("DNAME {name}")),
+        1 => "DS 1 8 250 00|TLSA 3 1 0 00",
+        2 => (1..250_usize).prop_map(|length| format!("TXT {}", "x".repeat(length))),
+        8 => signed.prop_map(|rtype| format!("RRSIG {rtype} 8 2 300 20300101000000 20200101000000 1 z.example. AAAA")),
+        1 => names().prop_map(|name| format!("NSEC {name} A RRSIG")),
+    ]
+}
+
+/// A zone with one to three name servers; every other one has no DNSSEC records.
+fn zones() -> impl Strategy<Value = Zones> {
+    let owned = (
+        prop::collection::vec(LABELS, 0..4),
+        prop::option::of(0..500_u16),
+        records(),
+    );
+    (
+        prop::collection::vec(names(), 1..4),
+        prop::collection::vec(owned, 0..50),
+        names(),
+        any::<bool>(),
+    )
+        .prop_map(|(servers, owned, primary, signed)| {
+            let mut text = format!("@ 600 SOA {primary} root.{primary} 1 2 3 4 300\n").replace("root.. ", "root. ");
+            for server in servers {
+                text.push_str(&format!("@ NS {server}\n"));
+            }
+            for (labels, ttl, record) in owned {
+                if !signed && (record.starts_with("RRSIG") || record.starts_with("NSEC")) {
+                    continue;
+                }
+                let owner = if labels.is_empty() {
+                    "@".to_owned()
+                } else {
+                    labels.join(".")
+                };
+                let ttl = ttl.map(|ttl| ttl.to_string()).unwrap_or_default();
+                text.push_str(&format!("{owner} {ttl} {record}\n"));
+            }
+            let child = "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.9\nwww A 192.0.2.10";
+            serve(&[("z.example", &text), ("b.b.z.example", child)])
+        })
+}
+
+/// A request that is mostly a plain query, and how many octets there are for its answer.
+fn requests() -> impl Strategy<Value = (Vec<u8>, Transport, usize)> {
+    let types = prop_oneof![
+        6 => Just(Type::A),
+        2 => Just(Type::AAAA),
+        2 => Just(Type::MX),
+        2 => Just(Type::TXT),
+        1 => Just(Type::NS),
+        1 => Just(Type::SOA),
+        1 => Just(Type::CNAME),
+        1 => Just(Type::PTR),
+        1 => Just(Type::DS),
+        1 => Just(Type::RRSIG),
+        1 => any::<u16>().prop_map(Type),
+    ];
+    let edns = prop_oneof![
+        3 => Just(None),
+        6 => (0..2000_u16, Just(0_u8), any::<bool>()).prop_map(Some),
+        1 => any::<(u16, u8, bool)>().prop_map(Some),
+    ];
+    let flags = prop_oneof![4 => Just(0), 4 => Just(0x0100), 2 => any::<u16>()];
+    let rooms = prop_oneof![4 => Just(65535), 1 => 0..700_usize];
+    let options = prop_oneof![
+        9 => Just(Vec::new()),
+        1 => prop::collection::vec(any::<u8>(), 0..12),
+    ];
+    (names(), types, edns, flags, any::<bool>(), rooms, options).prop_map(
+        |(name, qtype, edns, flags, tcp, room, behind)| {
+            let query = Query {
+                flags: Flags(flags),
+                name,
+                qtype,
+                class: Class::IN,
+                edns,
+            };
+            let mut octets = query.octets();
+            octets.extend_from_slice(&behind);
+            let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+            (octets, transport, room)
+        },
+    )
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let minimal_responses = prop_oneof![
+        Just(MinimalResponses::No),
+        Just(MinimalResponses::NoAuth),
+        Just(MinimalResponses::NoAuthRecursive),
+        Just(MinimalResponses::Yes),
+    ];
+    (512..1500_u16, minimal_responses).prop_map(|(udp_payload_bytes_max, minimal_responses)| Settings {
+        udp_payload_bytes_max,
+        minimal_responses,
+        ..Settings::default()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn both_paths_give_the_same_octets(
+        zones in zones(),
+        settings in settings(),
+        requests in prop::collection::vec(requests(), 30),
+    ) {
+        let mut plain_out = vec![0xAA; 65535];
+        let mut general_out = vec![0x55; 65535];
+        for (request, transport, room) in requests {
+            let client = client(transport);
+            let plain = plain::answer(&zones, &settings, &client, &request, &mut plain_out[..room]);
+            let Some(plain) = plain else { continue };
+            let general = answer_generally(&zones, &settings, &client, &request, &mut general_out[..room]);
+            let len = plain.len;
+            prop_assert_eq!(Outcome::Reply(plain), general, "{:?}", &request);
+            prop_assert!(
+                plain_out[..len] == general_out[..len],
+                "{:?}\n{:?}",
+                Message::from_vec(&plain_out[..len]),
+                Message::from_vec(&general_out[..len])
+            );
+        }
+    }
+}
+
+/// How a query that resolvers and stubs send is answered; `false` on the general path.
+fn is_plain(zones: &Zones, query: &Query) -> bool {
+    let mut out = [0; 1232];
+    plain::answer(
+        zones,
+        &Settings::default(),
+        &client(Transport::Udp),
+        &query.octets(),
+        &mut out,
+    )
+    .is_some()
+}
+
+#[test]
+fn what_is_asked_most_takes_the_plain_path() {
+    const HOSTS: &str = "
+@ SOA ns1 hostmaster 1 2 3 4 300
+@ NS ns1
+@ NS ns2
+@ MX 10 mail
+ns1 A 192.0.2.1
+ns2 A 192.0.2.2
+h A 192.0.2.3
+h AAAA 2001:db8::3
+mail A 192.0.2.4
+c CNAME h
+out CNAME elsewhere.net.
+m MX 10 h
+t TXT text
+*.w A 192.0.2.5
+d NS ns1.d
+d NS ns2.d
+ns1.d A 192.0.2.6
+ns2.d A 192.0.2.7
+p PTR h
+";
+    let zones = serve(&[("example", HOSTS)]);
+    for (name, qtype) in [
+        ("h.example.", Type::A),
+        ("H.EXAMPLE.", Type::AAAA),
+        ("example.", Type::MX),
+        ("c.example.", Type::A),
+        ("c.example.", Type::CNAME),
+        ("c.example.", Type::TXT),
+        ("out.example.", Type::A),
+        ("m.example.", Type::MX),
+        ("t.example.", Type::TXT),
+        ("any.w.example.", Type::A),
+        ("any.w.example.", Type::AAAA),
+        ("w.example.", Type::A),
+        ("www.d.example.", Type::A),
+        ("d.example.", Type::A),
+        ("p.example.", Type::PTR),
+        ("h.example.", Type::TXT),
+        ("nx.nx.example.", Type::A),
+    ] {
+        assert!(is_plain(&zones, &query(name, qtype)), "{name} {qtype}");
+        assert!(is_plain(&zones, &query(name, qtype).norec()), "{name} {qtype} norec");
+        assert!(
+            is_plain(&zones, &query(name, qtype).norec().dnssec_ok()),
+            "{name} {qtype} norec dnssec"
+        );
+    }
+}
+
+#[test]
+fn rfc4035_3_1_1_records_of_a_signed_zone_take_the_plain_path_with_their_signatures() {
+    const SIGNED: &str = "
+@ SOA ns hostmaster 1 2 3 4 300
+@ NS ns
+@ RRSIG NS 8 1 300 20300101000000 20200101000000 1 example. AAAA
+ns A 192.0.2.1
+ns RRSIG A 8 2 300 20300101000000 20200101000000 1 example. AAAA
+h A 192.0.2.3
+h RRSIG A 8 2 300 20300101000000 20200101000000 1 example. AAAA
+";
+    let zones = serve(&[("example", SIGNED)]);
+    let query = query("h.example.", Type::A).norec().dnssec_ok();
+    assert!(is_plain(&zones, &query));
+    assert_eq!(ask(&zones, &query).matches("RRSIG").count(), 3);
+}
