@@ -81,6 +81,8 @@ struct Source {
 pub struct Diagnostics {
     sources: RefCell<Vec<Source>>,
     found: RefCell<Vec<Diagnostic>>,
+    /// Stretches that are never shown: they hold secrets, and what is printed ends up in logs.
+    withheld: RefCell<Vec<Span>>,
     /// The keys that were asked for at the top of a file: one of them in a table below may be out of place.
     top_level_keys: RefCell<Vec<&'static str>>,
 }
@@ -103,6 +105,11 @@ impl Diagnostics {
     /// Whether a key can stand at the top of a file, as far as is known yet.
     pub(super) fn is_top_level_key(&self, key: &str) -> bool {
         self.top_level_keys.borrow().contains(&key)
+    }
+
+    /// Keeps a stretch that holds a secret from being shown: what is reported of its lines has its place only.
+    pub fn withhold(&self, span: Span) {
+        self.withheld.borrow_mut().push(span);
     }
 
     /// Reports an error at a place.
@@ -208,11 +215,44 @@ impl<'a> Position<'a> {
             line_start,
         }
     }
+
+    /// Whether the line, which is one of `span`'s file, has a part of `secret`.
+    fn touches(&self, span: Span, secret: Span) -> bool {
+        let line_end = self.line_start + self.text.len();
+        span.source == secret.source && secret.start <= line_end && self.line_start <= secret.end
+    }
+
+    /// The line, and carets below what `span` has of it.
+    fn write_line(&self, f: &mut fmt::Formatter<'_>, span: Span) -> fmt::Result {
+        writeln!(f, "    {}", self.text)?;
+        // Tabs stay tabs, so that the caret stands under its word in any terminal.
+        let lead: String = self
+            .text
+            .chars()
+            .take(self.column - 1)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        let end = (span.end.saturating_sub(self.line_start)).min(self.text.len());
+        let start = span.start.saturating_sub(self.line_start).min(end);
+        let width = self.text.get(start..end).map_or(1, |s| s.chars().count()).max(1);
+        writeln!(f, "    {lead}{}", "^".repeat(width))
+    }
+}
+
+/// Whether a line gives a value to a key named for a secret. Such a line may be wrong in a way that keeps it from being read
+/// as what it is: a quote is missing, or the key stands in the wrong table.
+fn assigns_secret(line: &str) -> bool {
+    line.match_indices("secret").any(|(at, word)| {
+        line[at + word.len()..]
+            .trim_start_matches(|c: char| c.is_ascii_alphabetic() || matches!(c, '"' | '\'' | ' ' | '\t'))
+            .starts_with('=')
+    })
 }
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sources = self.sources.borrow();
+        let withheld = self.withheld.borrow();
         let mut found = self.found.borrow().clone();
         // In the order of the files and of the lines in them, however the reading went about it.
         found.sort_by_key(|d| match &d.place {
@@ -223,14 +263,14 @@ impl fmt::Display for Diagnostics {
             if index > 0 {
                 writeln!(f)?;
             }
-            diagnostic.write(f, &sources)?;
+            diagnostic.write(f, &sources, &withheld)?;
         }
         Ok(())
     }
 }
 
 impl Diagnostic {
-    fn write(&self, f: &mut fmt::Formatter<'_>, sources: &[Source]) -> fmt::Result {
+    fn write(&self, f: &mut fmt::Formatter<'_>, sources: &[Source], withheld: &[Span]) -> fmt::Result {
         let severity = match self.severity {
             Severity::Error => "",
             Severity::Warning => "warning: ",
@@ -248,18 +288,9 @@ impl Diagnostic {
                     at.column,
                     self.message
                 )?;
-                writeln!(f, "    {}", at.text)?;
-                // Tabs stay tabs, so that the caret stands under its word in any terminal.
-                let lead: String = at
-                    .text
-                    .chars()
-                    .take(at.column - 1)
-                    .map(|c| if c == '\t' { '\t' } else { ' ' })
-                    .collect();
-                let end = (span.end.saturating_sub(at.line_start)).min(at.text.len());
-                let start = span.start.saturating_sub(at.line_start).min(end);
-                let width = at.text.get(start..end).map_or(1, |s| s.chars().count()).max(1);
-                writeln!(f, "    {lead}{}", "^".repeat(width))?;
+                if !assigns_secret(at.text) && !withheld.iter().any(|secret| at.touches(*span, *secret)) {
+                    at.write_line(f, *span)?;
+                }
             }
         }
         if let Some(help) = &self.help {

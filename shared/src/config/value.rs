@@ -100,6 +100,17 @@ impl<'a> Value<'a> {
         matches!(self.inner, DeValue::Table(_))
     }
 
+    /// Whether it is a string: for keys that take a word and something else.
+    #[must_use]
+    pub fn is_string(&self) -> bool {
+        matches!(self.inner, DeValue::String(_))
+    }
+
+    /// Keeps it from being shown, as it is a secret: what is reported of it has its place only.
+    pub fn withhold(&self) {
+        self.diagnostics.withhold(self.span);
+    }
+
     /// Whether it is a list: for keys that take one value or several.
     #[must_use]
     pub fn is_list(&self) -> bool {
