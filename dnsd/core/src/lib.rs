@@ -8,6 +8,7 @@ pub mod message;
 pub mod name;
 mod name_index;
 pub mod nsec3;
+pub mod rate_limit;
 pub mod rdata;
 pub mod record;
 pub mod rrtype;

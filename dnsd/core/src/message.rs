@@ -8,6 +8,7 @@ mod compression;
 mod edns;
 mod header;
 mod request;
+mod truncate;
 mod writer;
 
 pub(crate) use compression::TAILS_MAX;
@@ -17,4 +18,5 @@ pub use code::{Opcode, Rcode};
 pub use edns::{Edns, Opt, ReplyOptions, option};
 pub use header::{Flags, HEADER_BYTES, Header};
 pub use request::{Question, Request, RequestError};
+pub use truncate::truncate;
 pub use writer::{Full, Mark, Section, SetHead, Writer};

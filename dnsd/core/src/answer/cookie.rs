@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::Hasher;
 use std::net::IpAddr;
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use siphasher::sip::SipHasher24;
 
 use super::Client;
@@ -36,6 +37,12 @@ impl CookieSecret {
     /// Takes 128 bits that nobody can guess.
     pub fn new(secret: [u8; 16]) -> Self {
         Self(secret)
+    }
+
+    /// Reads 128 bits as BIND and NSD have them in their configurations: 32 hexadecimal digits. `None` for anything else.
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        let secret = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
+        secret.try_into().ok().map(Self)
     }
 }
 
@@ -185,7 +192,7 @@ mod tests {
     use crate::answer::Transport;
 
     fn secret(hex: &str) -> CookieSecret {
-        CookieSecret::new(HEXLOWER.decode(hex.as_bytes()).unwrap().try_into().unwrap())
+        CookieSecret::from_hex(hex).unwrap()
     }
 
     fn cookies(secrets: &[&str]) -> Cookies {
@@ -287,6 +294,23 @@ mod tests {
         let data = [0; 50];
         let taken = (0..data.len()).filter(|&length| CookieOption::read(&data[..length]).is_some());
         assert!(taken.eq([8].into_iter().chain(16..=40)));
+    }
+
+    #[test]
+    fn a_secret_is_32_hexadecimal_digits() {
+        assert_eq!(
+            CookieSecret::from_hex(SECRET),
+            CookieSecret::from_hex(&SECRET.to_uppercase())
+        );
+        for wrong in [
+            "",
+            "e5",
+            &SECRET[1..],
+            &format!("{SECRET}00"),
+            &SECRET.replace('e', "g"),
+        ] {
+            assert_eq!(CookieSecret::from_hex(wrong), None);
+        }
     }
 
     #[test]

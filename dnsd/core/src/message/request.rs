@@ -109,7 +109,8 @@ impl<'m> Records<'m> {
 }
 
 impl<'m> Question<'m> {
-    fn read(body: &'m [u8]) -> Option<Self> {
+    /// Reads what stands behind a header.
+    pub(super) fn read(body: &'m [u8]) -> Option<Self> {
         let name = NameRef::prefix_of(body).ok()?;
         let end = name.as_wire().len();
         let fields = body.get(end..)?.first_chunk::<4>()?;
@@ -123,17 +124,17 @@ impl<'m> Question<'m> {
 }
 
 /// A record's fixed fields; its owner is stepped over, not read.
-struct RawRecord<'m> {
+pub(super) struct RawRecord<'m> {
     owned_by_root: bool,
-    rtype: Type,
+    pub(super) rtype: Type,
     class: u16,
     ttl: u32,
     rdata: &'m [u8],
-    end: usize,
+    pub(super) end: usize,
 }
 
 impl<'m> RawRecord<'m> {
-    fn read(message: &'m [u8], at: usize) -> Option<Self> {
+    pub(super) fn read(message: &'m [u8], at: usize) -> Option<Self> {
         let owner_end = step_over_name(message, at)?;
         let (fields, rest) = message.get(owner_end..)?.split_first_chunk::<10>()?;
         let rdata = rest.get(..usize::from(u16::from_be_bytes([fields[8], fields[9]])))?;
