@@ -2,10 +2,13 @@
 //!
 //! [`load`] is the only way to a `Config`: after it no configuration error is possible any more.
 
+mod cookies;
 mod files;
 mod group;
 mod listen;
 mod match_list;
+mod minimal_responses;
+mod rate_limit;
 mod resolve;
 mod reverse;
 mod spec;
@@ -16,10 +19,13 @@ use std::time::Duration;
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
+use dnsd_core::answer::MinimalResponses;
 use dnsd_core::name::Name;
 
+pub(crate) use cookies::CookieConfig;
 pub(crate) use group::{GroupConfig, Listing};
 pub(crate) use listen::ListenAddress;
+pub(crate) use rate_limit::RateLimitConfig;
 
 /// Where the configuration is when the command line doesn't say.
 pub(crate) const DEFAULT_PATH: &str = "/etc/dnsd/dnsd.toml";
@@ -50,6 +56,12 @@ pub(crate) struct Config {
     pub(crate) udp_payload_bytes_max: u16,
     /// Whether a question of type ANY over UDP gets one record set only (RFC 8482).
     pub(crate) minimal_any: bool,
+    /// What positive answers leave out.
+    pub(crate) minimal_responses: MinimalResponses,
+    /// How cookies are answered, if they are.
+    pub(crate) cookies: Option<CookieConfig>,
+    /// Whether and how answers are limited.
+    pub(crate) rate_limit: Option<RateLimitConfig>,
     /// Bounds on TCP connections.
     pub(crate) tcp: TcpLimits,
     /// Zones with a table of their own, in the order written; no two of the same name.
@@ -65,7 +77,7 @@ pub(crate) struct Identity {
     pub(crate) version: Option<String>,
     /// `hostname.bind`
     pub(crate) hostname: Option<String>,
-    /// `id.server` (RFC 4892)
+    /// `id.server` (RFC 4892) and NSID (RFC 5001)
     pub(crate) server_id: Option<String>,
 }
 

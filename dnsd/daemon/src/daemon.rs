@@ -189,7 +189,7 @@ struct Daemon {
 impl Daemon {
     /// Starts everything but the listeners: status and metrics can be had while the zones are loaded.
     fn start(prepared: Prepared, supervisor: &Supervisor, reloads: mpsc::Sender<AskedReload>) -> std::io::Result<Self> {
-        let shared = Shared::new(&prepared.config);
+        let shared = Shared::new(&prepared.config)?;
         let zones = Zones::start(&prepared.config.work_dir, shared.clone(), supervisor)?;
         let service = Arc::new(Control::new(zones.clone(), reloads));
         let stop = supervisor.stopping();

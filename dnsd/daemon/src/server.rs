@@ -11,6 +11,7 @@ mod listeners;
 mod path_mtu;
 pub(crate) mod places;
 mod responder;
+mod secrets;
 mod serving;
 mod tcp;
 mod udp;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, Key, Span, Spanned};
 use ballast_shared::privileges::Process;
-use dnsd_core::answer::UDP_PAYLOAD_BYTES;
+use dnsd_core::answer::{MinimalResponses, UDP_PAYLOAD_BYTES};
 use dnsd_core::name::Name;
 use ipnet::IpNet;
 
@@ -58,6 +58,11 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, diagnostics: &Diagnostics) -
         udp_payload_bytes_max: resolve_payload(spec.max_udp_size, diagnostics),
         // ANY is asked for by nobody who needs all of it and by everybody who wants a large answer sent to someone else.
         minimal_any: spec.minimal_any.is_none_or(|written| written.value),
+        minimal_responses: spec
+            .minimal_responses
+            .map_or_else(MinimalResponses::default, |written| written.value.0),
+        cookies: spec.cookies.resolve(diagnostics),
+        rate_limit: spec.rate_limit.resolve(diagnostics),
         tcp: TcpLimits {
             clients_max: positive(spec.tcp_clients, diagnostics).unwrap_or(TCP_CLIENTS),
             idle_max: spec.tcp_idle_timeout.map_or(TCP_IDLE, |idle| idle.value),

@@ -8,7 +8,10 @@ use ballast_shared::config::{Key, Span, Spanned, Table};
 use ballast_shared::privileges::ProcessSpec;
 
 use super::ListenAddress;
+use super::cookies::CookieSpec;
 use super::match_list::MatchList;
+use super::minimal_responses::MinimalResponsesKey;
+use super::rate_limit::RateLimitSpec;
 
 /// All files together.
 #[derive(Debug, Default)]
@@ -19,11 +22,14 @@ pub(super) struct Spec {
     pub(super) server_id: Option<Spanned<String>>,
     pub(super) max_udp_size: Option<Spanned<u16>>,
     pub(super) minimal_any: Option<Spanned<bool>>,
+    pub(super) minimal_responses: Option<Spanned<MinimalResponsesKey>>,
+    pub(super) cookies: CookieSpec,
     pub(super) tcp_clients: Option<Spanned<usize>>,
     pub(super) tcp_idle_timeout: Option<Spanned<Duration>>,
     pub(super) listen: ListenSpec,
     pub(super) control: ControlSpec,
     pub(super) process: ProcessSpec,
+    pub(super) rate_limit: RateLimitSpec,
     pub(super) zones: Vec<ZoneSpec>,
     pub(super) groups: Vec<GroupSpec>,
 }
@@ -69,6 +75,10 @@ impl Spec {
         root.once("server-id", &mut self.server_id);
         root.once("max-udp-size", &mut self.max_udp_size);
         root.once("minimal-any", &mut self.minimal_any);
+        root.once("minimal-responses", &mut self.minimal_responses);
+        root.once("answer-cookie", &mut self.cookies.answer);
+        root.once("cookie-secret", &mut self.cookies.secrets);
+        root.once("require-server-cookie", &mut self.cookies.required);
         root.once("tcp-clients", &mut self.tcp_clients);
         root.once("tcp-idle-timeout", &mut self.tcp_idle_timeout);
         if let Some(table) = root.table("listen") {
@@ -81,6 +91,9 @@ impl Spec {
         }
         if let Some(table) = root.table("process") {
             self.process.read(&table);
+        }
+        if let Some(table) = root.table("rate-limit") {
+            self.rate_limit.read(&table);
         }
         if let Some(table) = root.table("zone") {
             for_each_primary(&table, |name, primary| {

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use dnsd_core::answer::CookieSecret;
+use dnsd_core::rate_limit::{RateLimits, Rates};
+
 use super::*;
 
 /// A folder with a configuration file, and zone files where a group looks for them.
@@ -64,6 +67,10 @@ fn an_empty_file_is_a_server_with_the_defaults() {
     assert_eq!(config.control_http, None);
     assert_eq!(config.identity, Identity::default());
     assert_eq!((config.udp_payload_bytes_max, config.minimal_any), (1232, true));
+    assert_eq!(config.minimal_responses, MinimalResponses::NoAuthRecursive);
+    let cookies = config.cookies.unwrap();
+    assert_eq!((cookies.secrets.len(), cookies.required), (0, false));
+    assert_eq!(config.rate_limit, None);
     assert_eq!(config.tcp.clients_max, 1000);
     assert_eq!(config.tcp.idle_max, Duration::from_secs(30));
 }
@@ -154,6 +161,124 @@ fn who_is_let_in_to_transfers_is_told_that_there_are_none() {
     assert!(config.is_none());
     assert!(
         printed.starts_with("dnsd.toml:3:26: not an entry of a list of clients\n"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn minimal_responses_takes_binds_words_and_true_and_false() {
+    let minimal = |value: &str| config(&format!("minimal-responses = {value}\n")).minimal_responses;
+    assert_eq!([minimal("true"), minimal("\"yes\"")], [MinimalResponses::Yes; 2]);
+    assert_eq!([minimal("false"), minimal("\"no\"")], [MinimalResponses::No; 2]);
+    assert_eq!(minimal("\"no-auth\""), MinimalResponses::NoAuth);
+    assert_eq!(minimal("\"no-auth-recursive\""), MinimalResponses::NoAuthRecursive);
+    let printed = errors("minimal-responses = \"no-aut\"\n");
+    assert!(printed.contains("did you mean \"no-auth\"?"), "{printed}");
+}
+
+const SECRET: &str = "e5e973e5a6b2a43f48e7dc849e37bfcf";
+
+#[test]
+fn cookies_are_made_with_the_first_of_the_secrets() {
+    let written = format!(
+        "cookie-secret = [\"{SECRET}\", \"{}\"]\nrequire-server-cookie = true\n",
+        SECRET.to_uppercase()
+    );
+    let cookies = config(&written).cookies.unwrap();
+    assert_eq!(cookies.secrets, vec![CookieSecret::from_hex(SECRET).unwrap(); 2]);
+    assert!(cookies.required);
+    let single = config(&format!("cookie-secret = \"{SECRET}\"\n"));
+    assert_eq!(single.cookies.unwrap().secrets.len(), 1);
+    assert!(config("answer-cookie = false\n").cookies.is_none());
+    let (_, printed) = Bench::new(&[]).load("answer-cookie = false\nrequire-server-cookie = true\n");
+    assert!(
+        printed.starts_with("dnsd.toml:2:25: warning: nothing is required"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_said_without_showing_it() {
+    let half = &SECRET[..16];
+    for written in [
+        format!("cookie-secret = \"{half}\"\n"),
+        format!("cookie-secret = [\n  \"{SECRET}\",\n  \"{half}\",\n]\n"),
+        format!("cookie-secret = [\"{SECRET}\"]\nversion = 9\n[zone.\"e\".primary]\ncookie-secret = \"{SECRET}\"\n"),
+        format!("cookie-secret = [{{ x = \"{SECRET}\" }}]\n"),
+        format!("cookie-secrets = [\"{SECRET}\"]\n"),
+        format!("cookie-secret = [\"{SECRET}]\n"),
+        format!("cookie-secret = {SECRET}\n"),
+    ] {
+        let printed = errors(&written);
+        assert!(!printed.contains(half), "{printed}");
+    }
+    let printed = errors(&format!("cookie-secret = \"{half}\"\n"));
+    assert!(
+        printed.starts_with("dnsd.toml:1:17: not a secret of 128 bits\n    it has 32"),
+        "{printed}"
+    );
+    let config = config(&format!("cookie-secret = \"{SECRET}\"\n"));
+    assert!(!format!("{config:?}").contains("229, 233"));
+}
+
+#[test]
+fn rate_limits_have_binds_names_and_defaults() {
+    let limits = config("[rate-limit]\nresponses-per-second = 5\n").rate_limit.unwrap();
+    let expected = RateLimits {
+        rates: Rates {
+            responses: 5,
+            referrals: 5,
+            nodata: 5,
+            nxdomains: 5,
+            errors: 5,
+            all: 0,
+        },
+        window: 15,
+        slip: 2,
+        ipv4_prefix_length: 24,
+        ipv6_prefix_length: 56,
+        exempt: Vec::new(),
+        table_size: 20_000,
+    };
+    assert_eq!((limits.limits, limits.log_only), (expected, false));
+    let every_key = "[rate-limit]\nresponses-per-second = 1\nreferrals-per-second = 2\nnodata-per-second = 3\n\
+                     nxdomains-per-second = 4\nerrors-per-second = 0\nall-per-second = 1000\nwindow = 5\nslip = 0\n\
+                     ipv4-prefix-length = 32\nipv6-prefix-length = 64\nexempt-clients = [\"10.0.0.0/8\", \"::1\"]\n\
+                     log-only = true\nmax-table-size = 8\n";
+    let limits = config(every_key).rate_limit.unwrap();
+    let expected = RateLimits {
+        rates: Rates {
+            responses: 1,
+            referrals: 2,
+            nodata: 3,
+            nxdomains: 4,
+            errors: 0,
+            all: 1000,
+        },
+        window: 5,
+        slip: 0,
+        ipv4_prefix_length: 32,
+        ipv6_prefix_length: 64,
+        exempt: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+        table_size: 8,
+    };
+    assert_eq!((limits.limits, limits.log_only), (expected, true));
+}
+
+#[test]
+fn rate_limits_are_in_range_and_limit_something() {
+    let printed = errors("[rate-limit]\nresponses-per-second = 1001\nwindow = 0\nslip = 11\nipv4-prefix-length = 33\n");
+    let places: Vec<&str> = printed.lines().filter(|line| line.starts_with("dnsd.toml")).collect();
+    let expected = [
+        "dnsd.toml:2:24: out of range: it takes 0 to 1000",
+        "dnsd.toml:3:10: out of range: it takes 1 to 3600",
+        "dnsd.toml:4:8: out of range: it takes 0 to 10",
+        "dnsd.toml:5:22: out of range: it takes 0 to 32",
+    ];
+    assert_eq!(places, expected);
+    let (config, printed) = Bench::new(&[]).load("[rate-limit]\nslip = 1\n");
+    assert!(
+        config.is_some() && printed.starts_with("dnsd.toml:1:1: warning: no rate is set"),
         "{printed}"
     );
 }

@@ -81,6 +81,17 @@ fn write_queries(shared: &Shared, to: &mut String) -> fmt::Result {
             writeln!(to, "{name}{{transport=\"{transport}\"}} {}", sum(sums))?;
         }
     }
+    head(
+        to,
+        "dnsd_rate_limited_total",
+        "counter",
+        "Answers over UDP that were over the rate, by what became of them.",
+    )?;
+    // Over TCP nothing is limited.
+    let [(_, udp), _] = &totals;
+    for (action, count) in [("dropped", udp.dropped), ("slipped", udp.slipped)] {
+        writeln!(to, "dnsd_rate_limited_total{{action=\"{action}\"}} {count}")?;
+    }
     Ok(())
 }
 
@@ -183,7 +194,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("dnsd.toml");
         std::fs::write(&file, "").unwrap();
-        let shared = Shared::new(&config::load(&file, &Diagnostics::new()).unwrap());
+        let shared = Shared::new(&config::load(&file, &Diagnostics::new()).unwrap()).unwrap();
         let udp = shared.counters.add(Transport::Udp);
         udp.answered(Some(dnsd_core::rrtype::Type::MX), Rcode::NXDOMAIN, true);
         udp.ignored();
@@ -202,6 +213,7 @@ mod tests {
             "dnsd_responses_truncated_total{transport=\"udp\"} 1",
             "dnsd_requests_ignored_total{transport=\"udp\"} 1",
             "dnsd_responses_unsent_total{transport=\"tcp\"} 0",
+            "dnsd_rate_limited_total{action=\"slipped\"} 0",
             "dnsd_tcp_connections 0",
             "dnsd_zones{state=\"loaded\"} 1",
             "dnsd_zone_serial{zone=\"example.net.\"} 7",

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dnsd_core::answer::Transport;
 use dnsd_core::message::Rcode;
+use dnsd_core::rate_limit::Verdict;
 use dnsd_core::rrtype::Type;
 
 /// The types that have a counter each; what else is asked for is `other`.
@@ -41,7 +42,7 @@ const PLACES: [u8; 256] = {
     places
 };
 
-/// Response codes up to 31 have a counter each; we send none above BADVERS (16).
+/// Response codes up to 31 have a counter each; we send none above BADCOOKIE (23).
 const RCODES: usize = 32;
 
 /// One set of counters: of one thread, for UDP, which alone adds to it, or of all connections of a listener, for TCP. On cache
@@ -56,6 +57,8 @@ pub(crate) struct Counters {
     truncated: AtomicU64,
     ignored: AtomicU64,
     unsent: AtomicU64,
+    dropped: AtomicU64,
+    slipped: AtomicU64,
 }
 
 impl Counters {
@@ -68,6 +71,8 @@ impl Counters {
             truncated: AtomicU64::new(0),
             ignored: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            slipped: AtomicU64::new(0),
         }
     }
 
@@ -96,6 +101,15 @@ impl Counters {
     /// Replies that the system or the client didn't take.
     pub(crate) fn unsent(&self, replies: usize) {
         self.add(&self.unsent, replies as u64);
+    }
+
+    /// What the rate limit found right for a reply.
+    pub(crate) fn rate_limited(&self, verdict: Verdict) {
+        match verdict {
+            Verdict::Send => {}
+            Verdict::Slip => self.add(&self.slipped, 1),
+            Verdict::Drop => self.add(&self.dropped, 1),
+        }
     }
 
     fn add(&self, counter: &AtomicU64, count: u64) {
@@ -137,6 +151,10 @@ pub(crate) struct Totals {
     pub(crate) ignored: u64,
     /// Replies that could not be sent.
     pub(crate) unsent: u64,
+    /// Replies that the rate limit held back.
+    pub(crate) dropped: u64,
+    /// Replies that the rate limit had truncated.
+    pub(crate) slipped: u64,
 }
 
 impl AllCounters {
@@ -192,6 +210,8 @@ impl Totals {
         self.truncated += set.truncated.load(Ordering::Relaxed);
         self.ignored += set.ignored.load(Ordering::Relaxed);
         self.unsent += set.unsent.load(Ordering::Relaxed);
+        self.dropped += set.dropped.load(Ordering::Relaxed);
+        self.slipped += set.slipped.load(Ordering::Relaxed);
     }
 }
 
@@ -204,6 +224,8 @@ impl Default for Totals {
             truncated: 0,
             ignored: 0,
             unsent: 0,
+            dropped: 0,
+            slipped: 0,
         }
     }
 }
@@ -245,6 +267,9 @@ mod tests {
         second.answered(Some(Type::A), Rcode::NXDOMAIN, false);
         second.answered(Some(Type(65280)), Rcode::BADVERS, false);
         second.answered(None, Rcode::FORMERR, false);
+        first.rate_limited(Verdict::Drop);
+        second.rate_limited(Verdict::Slip);
+        second.rate_limited(Verdict::Send);
         tcp.ignored();
         let udp = all.totals(Transport::Udp);
         assert_eq!(
@@ -253,6 +278,7 @@ mod tests {
         );
         assert_eq!(udp.by_rcode.iter().sum::<u64>(), 4);
         assert_eq!(udp.by_rcode[16], 1);
+        assert_eq!((udp.dropped, udp.slipped), (1, 1));
         assert_eq!((udp.ignored, all.totals(Transport::Tcp).ignored), (0, 1));
     }
 }

@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, Guard};
 use dnsd_core::answer::{Client, Outcome, Transport, answer};
-use dnsd_core::message::Flags;
+use dnsd_core::message::{Flags, truncate};
+use dnsd_core::rate_limit::Verdict;
 
 use super::Serving;
 use super::counters::Counters;
@@ -67,9 +68,22 @@ impl Answering<'_> {
         };
         match answer(&self.serving.zones, &self.serving.settings, &client, request, out) {
             Outcome::Reply(reply) => {
-                let truncated = reply.flags.contains(Flags::TC);
+                let mut length = reply.len;
+                let mut truncated = reply.flags.contains(Flags::TC);
+                if let Some(rate_limit) = &self.serving.rate_limit {
+                    let verdict = rate_limit.limiter.check(&client, &reply, &out[..length]);
+                    counters.rate_limited(verdict);
+                    match verdict {
+                        Verdict::Drop if !rate_limit.log_only => return None,
+                        Verdict::Slip if !rate_limit.log_only => {
+                            length = truncate(&mut out[..length])?;
+                            truncated = true;
+                        }
+                        _ => {}
+                    }
+                }
                 counters.answered(reply.qtype, reply.rcode, truncated);
-                Some(reply.len)
+                Some(length)
             }
             Outcome::Drop(_) => {
                 counters.ignored();

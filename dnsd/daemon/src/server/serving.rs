@@ -1,16 +1,19 @@
 //! What is answered from, and what all listeners share.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use dnsd_core::answer::{Chaos, ChaosText, Settings, Transport};
+use dnsd_core::answer::{Chaos, ChaosText, CookieSecret, Cookies, Settings, Transport};
+use dnsd_core::rate_limit::RateLimiter;
 use dnsd_core::zones::Zones;
 
 use super::Responder;
 use super::counters::AllCounters;
 use super::places::Places;
-use crate::config::Config;
+use super::secrets::Secrets;
+use crate::config::{Config, CookieConfig, RateLimitConfig};
 
 /// What queries are answered from: one immutable value, swapped in one step.
 #[derive(Debug, Clone)]
@@ -19,8 +22,19 @@ pub(crate) struct Serving {
     pub(crate) zones: Zones,
     /// How they are answered from.
     pub(crate) settings: Settings,
+    /// What holds answers back, if anything does.
+    pub(crate) rate_limit: Option<RateLimit>,
     /// How long a TCP connection may be without a query.
     pub(crate) tcp_idle_max: Duration,
+}
+
+/// Response rate limiting, as it is configured.
+#[derive(Debug, Clone)]
+pub(crate) struct RateLimit {
+    /// Counts and decides, for all threads.
+    pub(crate) limiter: Arc<RateLimiter>,
+    /// Whether what would be held back is only counted.
+    pub(crate) log_only: bool,
 }
 
 /// What every listener has in its hands.
@@ -32,27 +46,38 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<AllCounters>,
     /// The bound on TCP connections.
     pub(crate) places: Places,
+    /// What nobody else knows, kept over reloads.
+    secrets: Arc<Secrets>,
 }
 
 impl Shared {
     /// For a configuration whose zones are still to be loaded.
-    pub(crate) fn new(config: &Config) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub(crate) fn new(config: &Config) -> io::Result<Self> {
+        let secrets = Secrets::from_system()?;
+        Ok(Self {
             serving: Arc::new(ArcSwap::from_pointee(Serving {
                 zones: Zones::default(),
-                settings: settings(config),
+                settings: settings(config, &secrets),
+                rate_limit: rate_limit(config, &secrets, None),
                 tcp_idle_max: config.tcp.idle_max,
             })),
             counters: Arc::default(),
             places: Places::new(config.tcp.clients_max),
-        }
+            secrets: Arc::new(secrets),
+        })
     }
 
     /// Takes over what a reloaded configuration says about answers; the zones stay.
     pub(crate) fn apply(&self, config: &Config) {
+        let settings = settings(config, &self.secrets);
+        let rate_limit = rate_limit(config, &self.secrets, self.serving.load().rate_limit.as_ref());
         self.serving.rcu(|serving| Serving {
             zones: serving.zones.clone(),
-            settings: settings(config),
+            settings: settings.clone(),
+            rate_limit: rate_limit.clone(),
             tcp_idle_max: config.tcp.idle_max,
         });
         self.places.resize(config.tcp.clients_max);
@@ -72,16 +97,48 @@ impl Shared {
     }
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, secrets: &Secrets) -> Settings {
     let text = |text: &Option<String>| text.as_deref().map(ChaosText::new);
     Settings {
         udp_payload_bytes_max: config.udp_payload_bytes_max,
         minimal_any: config.minimal_any,
+        minimal_responses: config.minimal_responses,
         chaos: Chaos {
             version: text(&config.identity.version),
             hostname: text(&config.identity.hostname),
             server_id: text(&config.identity.server_id),
         },
-        ..Settings::default()
+        cookies: config.cookies.as_ref().map(|cookies| self::cookies(cookies, secrets)),
+        tcp_keepalive: Some(deciseconds(config.tcp.idle_max)),
     }
+}
+
+fn cookies(config: &CookieConfig, secrets: &Secrets) -> Cookies {
+    let (secret, older) = match config.secrets.split_first() {
+        Some((first, rest)) => (first.clone(), rest.into()),
+        None => (CookieSecret::new(secrets.cookie), Box::default()),
+    };
+    Cookies {
+        secret,
+        older_secrets: older,
+        required: config.required,
+    }
+}
+
+/// In the units of RFC 7828 §3.1.
+fn deciseconds(idle: Duration) -> u16 {
+    u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX)
+}
+
+/// The limiter that is there keeps its accounts as long as its limits stay the same.
+fn rate_limit(config: &Config, secrets: &Secrets, old: Option<&RateLimit>) -> Option<RateLimit> {
+    let RateLimitConfig { limits, log_only } = config.rate_limit.as_ref()?;
+    let kept = old.filter(|old| old.limiter.limits() == limits);
+    Some(RateLimit {
+        limiter: kept.map_or_else(
+            || Arc::new(RateLimiter::new(limits.clone(), secrets.rate_limit_seed)),
+            |old| old.limiter.clone(),
+        ),
+        log_only: *log_only,
+    })
 }

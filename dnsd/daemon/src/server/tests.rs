@@ -37,7 +37,7 @@ fn shared(text: &str) -> Shared {
     let file = dir.path().join("dnsd.toml");
     std::fs::write(&file, text).unwrap();
     let config = config::load(Path::new(&file), &Diagnostics::new()).unwrap();
-    let shared = Shared::new(&config);
+    let shared = Shared::new(&config).unwrap();
     let state = ZoneState::Loaded(Arc::new(zone("example.net", ZONE)));
     shared.set_zones(&Zones::new([("example.net".parse().unwrap(), state)]));
     shared

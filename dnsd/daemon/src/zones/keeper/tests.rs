@@ -46,7 +46,7 @@ impl Bench {
         fs::write(dir.path().join("dnsd.toml"), "").unwrap();
         let config = config::load(&dir.path().join("dnsd.toml"), &Diagnostics::new()).unwrap();
         let (events, inbox) = mpsc::channel();
-        let (shared, board) = (Shared::new(&config), Arc::new(Board::default()));
+        let (shared, board) = (Shared::new(&config).unwrap(), Arc::new(Board::default()));
         let last_good = LastGood::start(dir.path()).unwrap();
         let keeper = Keeper::new(inbox, events, shared.clone(), board.clone(), last_good);
         Self {
