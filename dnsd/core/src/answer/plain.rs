@@ -120,7 +120,8 @@ impl<'a> Plain<'a, '_> {
                 self.data(source)
             }
             Lookup::NoName { .. } => self.negative(Rcode::NXDOMAIN),
-            Lookup::Delegation { cut, .. } if self.query.qtype != Type::DS => self.referral(cut),
+            // Of a cut itself the parent has the DS and NSEC records.
+            Lookup::Delegation { cut, .. } if !matches!(self.query.qtype, Type::DS | Type::NSEC) => self.referral(cut),
             _ => None,
         }
     }
