@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use dnsd_core::answer::{
     Chaos, ChaosText, Client, CookieSecret, Cookies, MinimalResponses, Outcome, Reply, Settings, Transport, answer,
+    answer_generally,
 };
 use dnsd_core::master::{Limits, NoSources, Reader, Source};
 use dnsd_core::name::Name;
@@ -22,7 +23,7 @@ const TEXTS: [(&str, &str); 5] = [
     ("nsec3.example.", include_str!("../zones/nsec3.zone")),
     ("optout.example.", include_str!("../zones/optout.zone")),
     (
-        "open.nsec.example.",
+        "open.nsec3.example.",
         "@ 60 SOA ns root 1 1d 2h 4w 30m\n@ 60 NS ns\nns 60 A 192.0.2.7\n",
     ),
 ];
@@ -79,8 +80,8 @@ fn settings(bits: u8) -> Settings {
     }
 }
 
-/// Whatever a packet holds, the reply is a reply to it and well-formed, within its limit, and nothing is written behind the
-/// buffer. The first octet shortens the buffer, the second is what is set.
+/// Whatever a packet holds, the reply is a reply to it and well-formed, within its limit, the same by both ways to it, and
+/// nothing is written behind the buffer. The first octet shortens the buffer, the second is what is set.
 pub fn dns_answer(data: &[u8]) {
     let [short, bits, request @ ..] = data else { return };
     let room = if *short == 0 { 65_535 } else { usize::from(*short) * 6 };
@@ -92,13 +93,20 @@ pub fn dns_answer(data: &[u8]) {
             now: 1_700_000_000,
         };
         let mut buffer = Guarded::new(room);
-        if let Outcome::Reply(reply) = answer(&ZONES, &settings, &client, request, buffer.room()) {
+        let outcome = answer(&ZONES, &settings, &client, request, buffer.room());
+        buffer.check();
+        let mut general = Guarded::new(room);
+        let expected = answer_generally(&ZONES, &settings, &client, request, general.room());
+        general.check();
+        assert_eq!(outcome, expected);
+        if let Outcome::Reply(reply) = outcome {
             assert!((12..=room).contains(&reply.len));
             let udp_max = usize::from(settings.udp_payload_bytes_max);
             assert!(transport == Transport::Tcp || reply.len <= udp_max);
-            check_reply(request, &reply, &buffer.room()[..reply.len]);
+            let octets = &buffer.room()[..reply.len];
+            assert_eq!(octets, &general.room()[..reply.len], "by both ways");
+            check_reply(request, &reply, octets);
         }
-        buffer.check();
     }
 }
 
