@@ -46,10 +46,6 @@ pub(super) fn answer(
         reply: PlainReply::new(&mut out[..limit], &query)?,
         query: &query,
         search: &search,
-        names: Names {
-            alias: None,
-            tails: search.label_count(),
-        },
     };
     let result = plain.resolve()?;
     let mut flags = Flags::QR.with(query.flags.only(Flags::RD.with(Flags::CD)));
@@ -85,15 +81,16 @@ struct Plain<'a, 'b> {
     /// As in [`Reply`].
     synthesized_bytes: u8,
     reply: PlainReply<'b>,
-    names: Names,
 }
 
-/// The names that the answer section holds beside the question's, as far as those behind them depend on it.
-struct Names {
-    /// The one name in the data, whether it is at or below the zone's.
-    alias: Option<(SearchName, bool)>,
-    /// Tails that can be pointed to.
-    tails: usize,
+/// The one name in the data of the answer.
+#[derive(Clone, Copy)]
+struct Target<'s> {
+    name: &'s SearchName,
+    /// Whether it is at or below the zone's name.
+    inside: bool,
+    /// Points to it.
+    pointer: u16,
 }
 
 /// What the header says of the sections.
@@ -119,7 +116,7 @@ impl<'a> Plain<'a, '_> {
                 self.synthesized_bytes = (self.query.name.as_wire().len() - encloser.name().as_wire().len()) as u8;
                 self.data(source)
             }
-            Lookup::NoName { .. } => self.negative(Rcode::NXDOMAIN),
+            Lookup::NoName { .. } => self.negative(Rcode::NXDOMAIN, None),
             // Of a cut itself the parent has the DS and NSEC records.
             Lookup::Delegation { cut, .. } if !matches!(self.query.qtype, Type::DS | Type::NSEC) => self.referral(cut),
             _ => None,
@@ -135,7 +132,7 @@ impl<'a> Plain<'a, '_> {
         if node.has_cname() && self.is_for_targets_of_aliases() {
             return self.alias(node);
         }
-        self.data_of_type(node, QUESTION)
+        self.data_of_type(node, None)
     }
 
     /// What stands beside a CNAME is asked of the alias itself; as for the rest the general path has its reasons.
@@ -143,23 +140,27 @@ impl<'a> Plain<'a, '_> {
         !matches!(self.query.qtype, Type::CNAME | Type::NSEC | Type::KEY)
     }
 
-    /// The records that are asked for, of the question's name or of the one that it is an alias of; `owner` points to it.
-    fn data_of_type(&mut self, node: Node<'a>, owner: u16) -> Option<Result> {
+    /// The records that are asked for, of the question's name or of the one that it is an alias of.
+    fn data_of_type(&mut self, node: Node<'a>, alias: Option<Target<'_>>) -> Option<Result> {
         let qtype = self.query.qtype;
         let Some(set) = node.set(qtype) else {
-            return self.negative(Rcode::NOERROR);
+            return self.negative(Rcode::NOERROR, alias);
         };
         match qtype {
-            Type::MX | Type::PTR | Type::CNAME if owner == QUESTION => {
-                let target = self.one_name(node, set)?;
-                if qtype == Type::MX {
-                    return self.name_servers(qtype, Some(target));
-                }
+            Type::MX | Type::PTR | Type::CNAME if alias.is_none() => {
+                let name = SearchName::new(one_name(set)?);
+                let target = self.one_name(node, set, &name)?;
+                return self.name_servers(qtype, Some(target));
             }
             qtype if has_additional(qtype) || compressed_names(qtype) != (0, 0) => return None,
-            _ => self.signed_records(Section::Answer, node, set, owner)?,
+            _ => self.signed_records(
+                Section::Answer,
+                node,
+                set,
+                alias.map_or(QUESTION, |alias| alias.pointer),
+            )?,
         }
-        self.name_servers(qtype, None)
+        self.name_servers(qtype, alias)
     }
 
     /// Writes a set of which nothing is compressed, with its signatures if those are asked for.
@@ -177,69 +178,67 @@ impl<'a> Plain<'a, '_> {
         Some(())
     }
 
-    /// Writes the only record of a set that names another host, under the question's name. Gives a pointer to the name.
-    fn one_name(&mut self, node: Node<'a>, set: RecordSet<'a>) -> Option<u16> {
-        if set.count() != 1 {
+    /// Writes the only record of a set, which names a host, under the question's name.
+    fn one_name<'s>(&mut self, node: Node<'a>, set: RecordSet<'a>, name: &'s SearchName) -> Option<Target<'s>> {
+        // Nothing points to the root; whatever else can be pointed to is remembered.
+        if name.label_count() == 0 || self.search.label_count() + name.label_count() > TAILS_MAX {
             return None;
         }
-        let fixed = if set.rtype() == Type::MX { 2 } else { 0 };
+        let shared = shared_labels(name, self.search)?;
+        let shared_bytes = name.tail(name.label_count() - shared).len();
+        let name_bytes = name.tail(0).len();
         let record = set.wire();
-        let name = NameRef::from_wire(set.rdatas().next()?.get(fixed..)?).ok()?;
-        let search = SearchName::new(name);
-        let shared = shared_labels(&search, self.search)?;
-        let shared_bytes = search.tail(search.label_count() - shared).len();
-        let literal = name.as_wire().len() - shared_bytes;
         let in_question = HEADER_BYTES + self.query.name.as_wire().len() - shared_bytes;
+        let in_record = self.reply.position() + record.len() - name_bytes;
         let pointer = (shared > 0).then_some(0xC000 | in_question as u16);
-        let at = self.reply.position() + record.len() - name.as_wire().len();
-        self.reply
-            .record(Section::Answer, QUESTION, record, fixed + literal, pointer)?;
+        let literal = record.len() - RECORD_HEAD_BYTES - shared_bytes;
+        self.reply.record(Section::Answer, QUESTION, record, literal, pointer)?;
         self.signatures(Section::Answer, node, set.rtype(), QUESTION)?;
-        self.names.tails += search.label_count();
-        if self.names.tails > TAILS_MAX {
-            return None;
-        }
-        self.names.alias = Some((search, shared >= self.zone.origin().label_count()));
-        Some(match pointer {
-            Some(pointer) if literal == 0 => pointer,
-            _ => 0xC000 | at as u16,
+        Some(Target {
+            name,
+            inside: shared >= self.zone.origin().label_count(),
+            pointer: match pointer {
+                Some(pointer) if shared_bytes == name_bytes => pointer,
+                _ => 0xC000 | in_record as u16,
+            },
         })
     }
 
     /// Writes a CNAME record and follows it, if that leads to records at once.
     fn alias(&mut self, node: Node<'a>) -> Option<Result> {
-        let owner = self.one_name(node, node.set(Type::CNAME)?)?;
-        let (target, inside) = self.names.alias.as_ref()?;
-        if owner == QUESTION {
+        let cname = node.set(Type::CNAME)?;
+        let name = SearchName::new(one_name(cname)?);
+        let target = self.one_name(node, cname, &name)?;
+        if target.pointer == QUESTION {
             // An alias of itself.
             return None;
         }
         let same = self
             .zones
-            .find(target, self.query.qtype)
+            .find(&name, self.query.qtype)
             .is_some_and(|(number, _)| number == self.number);
-        if !same || !inside {
+        if !same || !target.inside {
             return Some(Result::authoritative(Rcode::NOERROR));
         }
-        match self.zone.find(target) {
-            Lookup::Exact(node) if !node.has_cname() => self.data_of_type(node, owner),
+        match self.zone.find(&name) {
+            Lookup::Exact(node) if !node.has_cname() => self.data_of_type(node, Some(target)),
             Lookup::Wildcard { source, .. } if !source.has_cname() && !self.wants_proofs() => {
-                self.data_of_type(source, owner)
+                self.data_of_type(source, Some(target))
             }
-            Lookup::NoName { .. } => self.negative(Rcode::NXDOMAIN),
+            Lookup::NoName { .. } => self.negative(Rcode::NXDOMAIN, Some(target)),
             _ => None,
         }
     }
 
     /// The SOA record, by whose numbers a resolver remembers that there is nothing (RFC 2308 §3, §5).
-    fn negative(&mut self, rcode: Rcode) -> Option<Result> {
+    fn negative(&mut self, rcode: Rcode, alias: Option<Target<'_>>) -> Option<Result> {
         // The SOA record of such an answer isn't to be cached.
         let is_other = rcode == Rcode::NXDOMAIN && self.query.qtype == Type::SOA;
         if is_other || self.wants_proofs() {
             return None;
         }
         let soa = self.zone.prepared().negative(self.zone)?;
-        self.check(soa)?;
+        self.check(soa, alias)?;
         self.reply.prepared(
             Section::Authority,
             &soa.authority,
@@ -251,14 +250,14 @@ impl<'a> Plain<'a, '_> {
 
     /// The zone's name servers beside a positive answer, with their addresses; before those the addresses of the host that
     /// the answer names.
-    fn name_servers(&mut self, qtype: Type, target: Option<u16>) -> Option<Result> {
+    fn name_servers(&mut self, qtype: Type, target: Option<Target<'_>>) -> Option<Result> {
         let is_alone = matches!(qtype, Type::DNSKEY | Type::DS | Type::CDNSKEY | Type::CDS);
         let recursion_desired = self.query.flags.contains(Flags::RD);
         let servers = if is_alone || !self.minimal().name_servers(recursion_desired) {
             None
         } else {
             let servers = self.zone.prepared().servers(self.zone, self.wants_proofs())?;
-            self.check(servers)?;
+            self.check(servers, target)?;
             Some(servers)
         };
         let authority_at = self.reply.position();
@@ -267,6 +266,7 @@ impl<'a> Plain<'a, '_> {
                 .prepared(Section::Authority, &servers.authority, self.anchor_at(), authority_at)?;
         }
         if let Some(target) = target
+            && qtype == Type::MX
             && self.minimal().additional()
         {
             self.addresses(target)?;
@@ -283,14 +283,11 @@ impl<'a> Plain<'a, '_> {
     }
 
     /// Whether prepared sections are what the general path would write behind what is written.
-    fn check(&self, sections: &Sections) -> Option<()> {
-        let go_with_alias = match &self.names.alias {
-            Some((alias, inside)) => sections.go_with(alias, *inside),
-            None => true,
-        };
-        (go_with_alias
-            && sections.go_with(self.search, true)
-            && sections.are_remembered_behind(self.names.tails)
+    fn check(&self, sections: &Sections, target: Option<Target<'_>>) -> Option<()> {
+        let target_tails = target.map_or(0, |target| target.name.label_count());
+        (sections.go_with(self.search, true)
+            && target.is_none_or(|target| sections.go_with(target.name, target.inside))
+            && sections.are_remembered_behind(self.search.label_count() + target_tails)
             && self.reply.is_in_reach())
         .then_some(())
     }
@@ -301,15 +298,14 @@ impl<'a> Plain<'a, '_> {
     }
 
     /// The addresses of the mail server that the answer names.
-    fn addresses(&mut self, owner: u16) -> Option<()> {
+    fn addresses(&mut self, host: Target<'_>) -> Option<()> {
         if self.zone.has_tlsa() {
             return None;
         }
-        let (target, _) = self.names.alias.as_ref()?;
-        if let Lookup::Exact(node) | Lookup::Wildcard { source: node, .. } = self.zone.find(target) {
+        if let Lookup::Exact(node) | Lookup::Wildcard { source: node, .. } = self.zone.find(host.name) {
             for rtype in [Type::A, Type::AAAA] {
                 if let Some(set) = node.set(rtype) {
-                    self.signed_records(Section::Additional, node, set, owner)?;
+                    self.signed_records(Section::Additional, node, set, host.pointer)?;
                 }
             }
         }
@@ -361,6 +357,16 @@ impl<'a> Plain<'a, '_> {
             authoritative: false,
         })
     }
+}
+
+/// The name at the end of the data of a set's only record.
+fn one_name(set: RecordSet<'_>) -> Option<NameRef<'_>> {
+    let (fixed, _) = compressed_names(set.rtype());
+    let mut rdatas = set.rdatas();
+    let (Some(rdata), None) = (rdatas.next(), rdatas.next()) else {
+        return None;
+    };
+    NameRef::from_wire(rdata.get(fixed..)?).ok()
 }
 
 /// How many labels two names have in common at their ends; `None` when only their hashes say so.

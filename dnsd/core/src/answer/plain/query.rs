@@ -9,7 +9,7 @@ const OPCODE_AND_QR: u16 = 0xF800;
 /// An OPT record without options.
 const OPT_BYTES: usize = 11;
 
-/// One question of class IN for one set of records, with at most an OPT record of version 0 without options.
+/// One question of class IN for one set of records of a name that isn't the root, with at most an OPT record of version 0 without options.
 pub(super) struct PlainQuery<'m> {
     /// Header and question, as the reply begins too.
     pub(super) octets: &'m [u8],
@@ -36,8 +36,8 @@ impl<'m> PlainQuery<'m> {
         let (fields, rest) = body[name.as_wire().len()..].split_first_chunk::<4>()?;
         let qtype = Type(u16::from_be_bytes([fields[0], fields[1]]));
         let class = Class(u16::from_be_bytes([fields[2], fields[3]]));
-        // Signatures are several sets, by the types that they cover.
-        if class != Class::IN || qtype.is_meta() || qtype == Type::RRSIG {
+        // Signatures are several sets, by the types that they cover. Nothing points to the root.
+        if class != Class::IN || qtype.is_meta() || qtype == Type::RRSIG || name.is_root() {
             return None;
         }
         let mut query = Self {

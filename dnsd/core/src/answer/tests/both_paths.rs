@@ -38,7 +38,7 @@ fn records() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A zone with one to three name servers; every other one has no DNSSEC records.
+/// A zone, the root's or another, with one to three name servers; every other one has no DNSSEC records.
 fn zones() -> impl Strategy<Value = Zones> {
     let owned = (
         prop::collection::vec(LABELS, 0..4),
@@ -46,12 +46,13 @@ fn zones() -> impl Strategy<Value = Zones> {
         records(),
     );
     (
+        prop_oneof![4 => Just("z.example"), 1 => Just(".")],
         prop::collection::vec(names(), 1..4),
         prop::collection::vec(owned, 0..50),
         names(),
         any::<bool>(),
     )
-        .prop_map(|(servers, owned, primary, signed)| {
+        .prop_map(|(origin, servers, owned, primary, signed)| {
             let mut text = format!("@ 600 SOA {primary} root.{primary} 1 2 3 4 300\n").replace("root.. ", "root. ");
             for server in servers {
                 text.push_str(&format!("@ NS {server}\n"));
@@ -69,7 +70,7 @@ fn zones() -> impl Strategy<Value = Zones> {
                 text.push_str(&format!("{owner} {ttl} {record}\n"));
             }
             let child = "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.9\nwww A 192.0.2.10";
-            serve(&[("z.example", &text), ("b.b.z.example", child)])
+            serve(&[(origin, &text), ("b.b.z.example", child)])
         })
 }
 
@@ -86,6 +87,9 @@ fn requests() -> impl Strategy<Value = (Vec<u8>, Transport, usize)> {
         1 => Just(Type::PTR),
         1 => Just(Type::DS),
         1 => Just(Type::RRSIG),
+        1 => Just(Type::NSEC),
+        1 => Just(Type::DNAME),
+        1 => Just(Type::KEY),
         1 => any::<u16>().prop_map(Type),
     ];
     let edns = prop_oneof![
