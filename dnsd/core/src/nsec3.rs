@@ -16,8 +16,9 @@ const HASH_BYTES: usize = 20;
 /// A hash in base32hex without padding: 160 bits, five in a letter.
 const LABEL_BYTES: usize = 32;
 
-/// The most extra rounds of a chain that is used: what RFC 5155 §10.3 allows with the longest keys. An answer needs up to
-/// a dozen hashes, so this bounds what one query costs, whoever wrote the zone, to a few milliseconds.
+/// The most extra rounds of a chain that is used: what RFC 5155 §10.3 allows with the longest keys. An answer needs three
+/// hashes, and two dozen at the very most, so this bounds what one query costs, whoever wrote the zone, to a few
+/// milliseconds.
 pub const ITERATIONS_MAX: u16 = 2500;
 
 /// How the names of one chain of NSEC3 records are hashed.

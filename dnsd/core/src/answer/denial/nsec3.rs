@@ -1,7 +1,7 @@
 //! Proofs by NSEC3 records (RFC 5155 §7.2): each says that no name's hash is between its owner's and the next.
 //!
-//! An answer costs three hashes where every name has a record. Where insecure delegations have none (opt-out, RFC 5155
-//! §6), up to nine more find the closest ancestor that has.
+//! An answer costs three hashes where every name has a record, and one for each alias on the way that is a wildcard's.
+//! Where insecure delegations have none (opt-out, RFC 5155 §6), up to eight more find the closest ancestor that has.
 
 use super::{Claim, Proof, next_closer, wildcard_of};
 use crate::name::{NAME_BYTES_MAX, NameRef};
