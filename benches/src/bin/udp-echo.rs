@@ -21,6 +21,9 @@ const SIZES: Sizes = Sizes {
     reply_bytes_max: 4096,
 };
 
+/// The kernel's queue of a socket of dnsd.
+const QUEUE_BYTES: usize = 1 << 20;
+
 sockopt_impl!(
     /// dnsd sends by the MTU of the interface, whatever is heard of the path's.
     Ipv4MtuDiscover,
@@ -73,7 +76,7 @@ fn main() -> ExitCode {
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let options = UdpOptions {
-        receive_buffer_bytes: None,
+        receive_buffer_bytes: Some(QUEUE_BYTES),
         reuse_port: true,
     };
     let socket = listen::udp(address, options, &mut Inherited::default()).map_err(|error| error.cause)?;

@@ -53,7 +53,7 @@ pub struct Options {
     pub peers: Vec<Peer>,
     /// What.
     pub parts: Vec<Part>,
-    /// How often each server is measured.
+    /// How often each server is measured at full load over the zone of the mix.
     pub rounds: u32,
     /// How long each measurement takes; the shorter ones take half of it.
     pub seconds: u64,
@@ -63,6 +63,14 @@ pub struct Options {
     pub reloads: u32,
     /// The order of the servers.
     pub seed: u64,
+}
+
+impl Options {
+    /// How often in all other parts, in which most of the time goes into loading zones.
+    #[must_use]
+    pub fn other_rounds(&self) -> u32 {
+        self.rounds.div_ceil(2)
+    }
 }
 
 /// All that was measured.

@@ -122,7 +122,10 @@ impl Peer {
             Self::Dnsd => first_line(&programs.join("dnsd"), "--version").map(Some),
             Self::Nsd => first_line(Path::new(nsd::PROGRAM), "-v").map(Some),
             Self::Knot => first_line(Path::new(knot::PROGRAM), "--version").map(Some),
-            Self::Bind => first_line(Path::new(bind::PROGRAM), "-v").map(Some),
+            Self::Bind => {
+                let line = first_line(Path::new(bind::PROGRAM), "-v")?;
+                Ok(Some(bind::version(&line)))
+            }
             Self::PowerDns => {
                 let line = first_line(Path::new(powerdns::PROGRAM), "--version")?;
                 Ok(Some(powerdns::version(&line)))
@@ -186,7 +189,9 @@ mod tests {
     }
 
     #[test]
-    fn powerdns_prints_more_than_its_version() {
+    fn some_print_more_than_their_version() {
+        let line = "BIND 9.18.49-1~deb12u3-Debian (Extended Support Version) <id:>";
+        assert_eq!(bind::version(line), "BIND 9.18.49-1~deb12u3-Debian");
         let line = "Nov 22 20:16:48 PowerDNS Authoritative Server 4.7.3 (C) 2001-2022 PowerDNS.COM BV";
         assert_eq!(powerdns::version(line), "PowerDNS Authoritative Server 4.7.3");
         assert_eq!(powerdns::version("5.1"), "5.1");

@@ -34,14 +34,14 @@ fn write(text: &mut String, results: &Results, options: &Options, circumstances:
     let Circumstances { machine, versions } = circumstances;
     writeln!(
         text,
-        "{}: {} × {}, {:.1} GB, Linux {}. Rounds: {}; seconds a measurement: {}.\n\n{}.\n",
+        "{}: {} × {}, {:.1} GB, Linux {}. Rounds: {} of the mix over 100,000 hosts, the flood and TCP, {} of all else.\n\n{}.\n",
         machine.date,
         machine.cores,
         machine.model,
         machine.memory_bytes as f64 / 1e9,
         machine.kernel,
         options.rounds,
-        options.seconds,
+        options.other_rounds(),
         versions.join("; ")
     )?;
     targets::write(text, &verdicts(results))?;

@@ -40,7 +40,7 @@ pub(super) fn measure(run: &mut Run) -> Result<Vec<LatencyRun>, BenchError> {
     let expected = answers_of_dnsd(run, &data)?;
     let directory = load_directory(&run.options.work)?;
     let mut runs = Vec::new();
-    for round in 0..run.options.rounds {
+    for round in 0..run.options.other_rounds() {
         for peer in run.shuffled_peers() {
             let mut server = start(run, peer, &data, &expected)?;
             for &rate in &run.options.rates {

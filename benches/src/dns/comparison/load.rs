@@ -51,7 +51,7 @@ pub(super) fn measure(run: &mut Run) -> Result<Vec<LoadRun>, BenchError> {
     let small = small_zones(&run.directory("small")?)?;
     let small_origins: Vec<String> = small.iter().map(|zone| zone.origin.clone()).collect();
     let mut runs = Vec::new();
-    for round in 0..run.options.rounds {
+    for round in 0..run.options.other_rounds() {
         for peer in run.shuffled_peers() {
             if peer.is_name_server() {
                 let (zones, origins) = (&million.zones, &million.origins);

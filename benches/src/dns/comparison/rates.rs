@@ -104,7 +104,7 @@ pub(super) fn measure_million(run: &mut Run) -> Result<Vec<RateRun>, BenchError>
     let data = Data::million(&run.directory("million")?)?;
     let expected = answers_of_dnsd(run, &data)?;
     let mut runs = Vec::new();
-    for round in 0..run.options.rounds {
+    for round in 0..run.options.other_rounds() {
         for peer in run.shuffled_peers() {
             let mut server = start(run, peer, &data, &expected)?;
             let load = Load {

@@ -10,6 +10,11 @@ use crate::error::BenchError;
 
 pub(super) const PROGRAM: &str = "/usr/sbin/named";
 
+/// Of `BIND 9.18.49-1~deb12u3-Debian (Extended Support Version) <id:>` what says the version.
+pub(super) fn version(line: &str) -> String {
+    line.split(" (").next().unwrap_or(line).to_owned()
+}
+
 pub(super) fn command(setup: &Setup<'_>) -> Result<Command, BenchError> {
     let file = setup.write("named.conf", &config(setup))?;
     // Debian's AppArmor profile is for the program's path and keeps it in its own folders; a copy reads and writes here.
