@@ -7,7 +7,8 @@ use crate::zone::{Node, Zone};
 
 /// How many nodes are stepped over in search of an NSEC record. Without one are names that the zone isn't authoritative
 /// for, which are left in one step, and empty non-terminals, of which each is the parent of the one behind it; so more
-/// than a name has labels are met only where signatures are missing.
+/// than a name has labels are met only where signatures are missing, or where a zone that gives up NSEC3 still has many of
+/// its hashes in a row: the proof is left out then.
 const STEPS_MAX: usize = 2 * LABELS_MAX;
 
 /// The NSEC records of a zone.
