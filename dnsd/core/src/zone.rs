@@ -14,6 +14,7 @@
 mod base;
 mod block;
 mod builder;
+mod change;
 pub mod check;
 mod compile;
 pub mod difference;
@@ -25,6 +26,7 @@ mod neighbours;
 mod node;
 mod open_run;
 mod order_key;
+mod overlay;
 mod positions;
 mod rdata_names;
 mod record_set;
@@ -33,6 +35,7 @@ mod soa;
 mod tree;
 
 pub use builder::ZoneBuilder;
+pub use change::SetChange;
 pub use compile::Compiled;
 pub use finding::{Finding, FindingKind, Position, Severity};
 pub use lookup::Lookup;
@@ -43,8 +46,11 @@ pub use soa::Soa;
 
 pub(crate) use rdata_names::target_name;
 
+use std::sync::Arc;
+
 use base::Base;
 use features::Features;
+use overlay::Overlay;
 
 use crate::answer::Prepared;
 use crate::name::NameRef;
@@ -58,7 +64,9 @@ const PLACES_MAX: usize = 1 << 31;
 
 /// One version of a zone of class IN. It has exactly one SOA record, at its apex.
 pub struct Zone {
-    base: Base,
+    base: Arc<Base>,
+    /// What has changed since the base was compiled, if anything has.
+    overlay: Option<Box<Overlay>>,
     soa: Soa,
     record_count: usize,
     features: Features,
@@ -68,10 +76,11 @@ pub struct Zone {
 }
 
 impl Zone {
-    fn new(base: Base, soa: Soa, record_count: usize, features: Features) -> Self {
+    fn new(base: Arc<Base>, overlay: Option<Box<Overlay>>, soa: Soa, record_count: usize, features: Features) -> Self {
         Self {
             origin_labels: base.block(0).name().label_count() as u8,
             base,
+            overlay,
             soa,
             record_count,
             features,
@@ -113,7 +122,7 @@ impl Zone {
 
     /// Every node in canonical order, empty non-terminals and what lies below zone cuts included.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node<'_>> + ExactSizeIterator {
-        self.base.order.iter().map(|&place| self.node_at(place))
+        (0..self.node_count()).map(|position| self.node_at(self.place_at(position)))
     }
 
     /// Whether there may be signatures or proofs that something isn't there (RFC 4034, RFC 5155).
@@ -131,13 +140,18 @@ impl Zone {
         &self.prepared
     }
 
-    /// Octets on the heap.
+    /// Octets on the heap. What versions of a zone have in common is counted by each.
     pub fn heap_bytes(&self) -> usize {
-        self.base.heap_bytes()
+        let overlay = self.overlay.as_ref().map_or(0, |overlay| overlay.heap_bytes());
+        size_of::<Base>() + self.base.heap_bytes() + overlay
     }
 
     fn node_at(&self, place: u32) -> Node<'_> {
-        Node::new(self, place, self.base.block(place))
+        let (place, block) = match &self.overlay {
+            None => (place, self.base.block(place)),
+            Some(overlay) => overlay.resolve(&self.base, place),
+        };
+        Node::new(self, place, block)
     }
 }
 

@@ -40,6 +40,17 @@ impl Base {
         self.order.partition_point(|&other| other < place)
     }
 
+    /// The place of the last node with NSEC3 records at or before `name`, or of the last of all.
+    pub(super) fn nsec3_at_or_before(&self, name: Option<NameRef<'_>>) -> Option<u32> {
+        self.nsec3_to(name).last().copied()
+    }
+
+    /// The nodes with NSEC3 records at or before `name`, or all of them.
+    pub(super) fn nsec3_to(&self, name: Option<NameRef<'_>>) -> &[u32] {
+        let behind = name.map(|name| self.nsec3.partition_point(|&place| self.block(place).name() <= name));
+        &self.nsec3[..behind.unwrap_or(self.nsec3.len())]
+    }
+
     /// Octets on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.arena.len() + size_of_val(&*self.order) + size_of_val(&*self.nsec3) + self.index.heap_bytes()

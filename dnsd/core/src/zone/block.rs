@@ -128,6 +128,13 @@ impl<'z> Block<'z> {
         }
     }
 
+    /// The record sets in stored form.
+    pub(super) fn stored_sets(self) -> &'z [u8] {
+        let sets = &self.body[self.name_end() + self.directory_bytes()..];
+        let bytes = self.sets().map(|set| SET_HEAD_BYTES + set.wire().len()).sum();
+        &sets[..bytes]
+    }
+
     /// The set of this type, or of signatures over one.
     pub(super) fn set(self, rtype: Type, covers: Type) -> Option<RecordSet<'z>> {
         if self.directory_bytes() == 0 {

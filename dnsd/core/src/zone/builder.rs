@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::block::{LINKS, PARENT};
 use super::compile::compile;
 use super::features::Features;
 use super::finding::FINDINGS_MAX;
 use super::open_run::{OpenRun, Refused};
 use super::record_set::RECORD_HEAD_BYTES;
 use super::runs::Runs;
-use super::{Compiled, Finding, FindingKind, PLACES_MAX, Position, Severity};
+use super::{Compiled, Finding, FindingKind, Node, PLACES_MAX, Position, Severity};
 use crate::name::{Name, NameRef};
 use crate::rrtype::{Class, Type};
 
@@ -140,6 +141,17 @@ impl ZoneBuilder {
         let room = FINDINGS_MAX - self.findings.len();
         self.findings.extend(findings.into_iter().take(room));
         self.ignored.extend(later.ignored);
+    }
+
+    /// Adds a node of another version of the zone; its records and what they are have been counted.
+    pub(super) fn add_node(&mut self, node: Node<'_>) {
+        let block = node.block();
+        let front = block.name_wire().len() - self.origin.as_wire().len();
+        let run = self.runs.push(block.name(), front, |out, _| {
+            out.extend_from_slice(block.stored_sets());
+            (block.set_count(), block.flags() & !(PARENT | LINKS))
+        });
+        self.runs.runs.push(run);
     }
 
     /// Compiles the zone. Errors are all that were found; a zone without exactly one SOA record is none.

@@ -1,6 +1,8 @@
 //! Makes a [`Zone`] of what a [`ZoneBuilder`] collected: its runs of records are nodes already but for what the tree says
 //! about them, so this is one sort of numbers, one walk over the names and one copy of every block to its place.
 
+use std::sync::Arc;
+
 use super::base::Base;
 use super::block::NSEC3;
 use super::builder::ZoneBuilder;
@@ -57,7 +59,7 @@ pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compil
         nsec3,
     };
     Ok(Compiled {
-        zone: Zone::new(base, soa, builder.record_count, builder.features),
+        zone: Zone::new(Arc::new(base), None, soa, builder.record_count, builder.features),
         positions: Positions {
             starts: plans.iter().map(|plan| plan.positions).collect(),
             positions: builder.runs.positions,
@@ -144,7 +146,8 @@ fn read_soa(builder: &mut ZoneBuilder, plans: &[Plan]) -> Option<Soa> {
                 (1, None) => FindingKind::MalformedSoa,
                 _ => FindingKind::SeveralSoas,
             };
-            (kind, builder.runs.positions[apex.positions as usize + number].known())
+            let position = builder.runs.positions.get(apex.positions as usize + number);
+            (kind, position.and_then(|position| position.known()))
         }
     };
     let origin = builder.origin.clone();

@@ -77,6 +77,8 @@ pub enum FindingKind {
     SetTooLarge,
     /// A name with more than 65,535 record sets.
     TooManySets,
+    /// Signatures given as those of a type that they don't cover.
+    OtherTypeCovered,
     /// The zone's data doesn't fit the 31-bit places it is stored at.
     ZoneTooLarge,
     /// A name server of the zone itself that is in the zone and has no address.
@@ -134,6 +136,7 @@ impl FindingKind {
             | Self::NsAtWildcard
             | Self::SetTooLarge
             | Self::TooManySets
+            | Self::OtherTypeCovered
             | Self::ZoneTooLarge
             | Self::NsWithoutAddress(_)
             | Self::NsIsCname(_)
@@ -180,6 +183,7 @@ impl fmt::Display for FindingKind {
             Self::NsAtWildcard => f.write_str("NS records at a wildcard"),
             Self::SetTooLarge => f.write_str("more records than a message can hold"),
             Self::TooManySets => f.write_str("more record sets than a name can have"),
+            Self::OtherTypeCovered => f.write_str("signatures of another type"),
             Self::ZoneTooLarge => f.write_str("the zone is larger than 2 GiB"),
             Self::NsWithoutAddress(target) | Self::DelegationWithoutAddress(target) => {
                 write!(f, "name server {target} has no address in the zone")

@@ -99,6 +99,10 @@ impl Zone {
     }
 
     fn probe(&self, name: &SearchName, skipped: usize) -> Option<Node<'_>> {
-        self.base.probe(name, skipped).map(|place| self.node_at(place))
+        let place = match &self.overlay {
+            None => self.base.probe(name, skipped),
+            Some(overlay) => overlay.probe(&self.base, name, skipped),
+        };
+        place.map(|place| self.node_at(place))
     }
 }

@@ -7,22 +7,51 @@ use crate::name::NameRef;
 impl Zone {
     /// The last node at or before `name`; `None` if that is before the apex. For a name of the zone there always is one.
     pub fn predecessor(&self, name: NameRef<'_>) -> Option<Node<'_>> {
-        let rank = self.base.rank_behind(name).checked_sub(1)?;
-        Some(self.node_at(self.base.order[rank]))
+        let position = self.position_behind(name).checked_sub(1)?;
+        Some(self.node_at(self.place_at(position)))
     }
 
     /// The last node with NSEC3 records at or before `name`: of a hashed owner name the one that matches or covers it
     /// (RFC 5155 §7.2.1), if one stands before it. A signed zone may have a million names between two hashes, and the
     /// other way around.
     pub fn nsec3_at_or_before(&self, name: NameRef<'_>) -> Option<Node<'_>> {
-        let nsec3 = &self.base.nsec3;
-        let behind = nsec3.partition_point(|&place| self.base.block(place).name() <= name);
-        Some(self.node_at(nsec3[behind.checked_sub(1)?]))
+        self.nsec3_before(Some(name))
     }
 
     /// The last node with NSEC3 records: it covers what stands before the first (RFC 5155 §3.1.7).
     pub fn last_nsec3(&self) -> Option<Node<'_>> {
-        self.base.nsec3.last().map(|&place| self.node_at(place))
+        self.nsec3_before(None)
+    }
+
+    fn nsec3_before(&self, name: Option<NameRef<'_>>) -> Option<Node<'_>> {
+        let place = match &self.overlay {
+            None => self.base.nsec3_at_or_before(name),
+            Some(overlay) => overlay.nsec3_at_or_before(&self.base, name),
+        };
+        place.map(|place| self.node_at(place))
+    }
+
+    pub(super) fn node_count(&self) -> usize {
+        match &self.overlay {
+            None => self.base.order.len(),
+            Some(overlay) => overlay.node_count(),
+        }
+    }
+
+    /// The place of the node before which so many stand.
+    pub(super) fn place_at(&self, position: usize) -> u32 {
+        match &self.overlay {
+            None => self.base.order[position],
+            Some(overlay) => overlay.place_at(&self.base, position),
+        }
+    }
+
+    /// How many nodes stand at or before `name`.
+    fn position_behind(&self, name: NameRef<'_>) -> usize {
+        match &self.overlay {
+            None => self.base.rank_behind(name),
+            Some(overlay) => overlay.position_behind(&self.base, name),
+        }
     }
 }
 
@@ -30,7 +59,16 @@ impl<'z> Node<'z> {
     /// The node before it in canonical order; the apex has none.
     pub fn previous(self) -> Option<Self> {
         let zone = self.zone();
-        Some(zone.node_at(zone.base.order[self.rank().checked_sub(1)?]))
+        Some(zone.node_at(zone.place_at(self.position().checked_sub(1)?)))
+    }
+
+    /// How many nodes stand before it.
+    pub(super) fn position(self) -> usize {
+        let zone = self.zone();
+        match zone.overlay {
+            None => zone.base.rank_of(self.number()),
+            Some(_) => zone.position_behind(self.name()) - 1,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A name of a zone and the record sets it owns, as a view of the octets that they are stored as.
 
 use super::block::{Block, CNAME, DATA, DELEGATION, DNAME, NSEC3, PARENT};
+use super::overlay::IN_OVERLAY;
 use super::{NONE, RecordSet, Zone};
 use crate::name::NameRef;
 use crate::rrtype::Type;
@@ -28,9 +29,8 @@ impl<'z> Node<'z> {
         self.place
     }
 
-    /// Its place in the canonical order of the zone's nodes.
-    pub(super) fn rank(self) -> usize {
-        self.zone.base.rank_of(self.place)
+    pub(super) fn block(self) -> Block<'z> {
+        self.block
     }
 
     /// The name, in the case in which it was written.
@@ -71,7 +71,18 @@ impl<'z> Node<'z> {
     /// What keeps the zone from being authoritative for this node: the highest zone cut at or above it, or the highest
     /// DNAME above it. The records of a node below one are at most glue.
     pub fn barrier(self) -> Option<Node<'z>> {
-        self.linked(self.block.barrier(self.place))
+        match &self.zone.overlay {
+            Some(overlay) if overlay.barriers_moved || self.place & IN_OVERLAY != 0 => self.topmost_barrier(),
+            _ => self.linked(self.block.barrier(self.place)),
+        }
+    }
+
+    /// The barrier as it follows from the nodes above, for where it isn't written down.
+    fn topmost_barrier(self) -> Option<Node<'z>> {
+        let is_barrier = |node: &Node<'z>| node.is_delegation() || (node.has_dname() && *node != self);
+        std::iter::successors(Some(self), |node| node.parent())
+            .filter(is_barrier)
+            .last()
     }
 
     /// The node of the name one label shorter; the apex has none.

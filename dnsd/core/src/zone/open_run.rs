@@ -157,7 +157,7 @@ pub(super) fn append_set<'r>(
 }
 
 /// The type that a signature covers, its first two octets (RFC 4034 §3.1.1); zero for everything else.
-fn covered_type(rtype: Type, rdata: &[u8]) -> Type {
+pub(super) fn covered_type(rtype: Type, rdata: &[u8]) -> Type {
     match (rtype, rdata.first_chunk::<2>()) {
         (Type::RRSIG, Some(covered)) => Type(u16::from_be_bytes(*covered)),
         _ => Type(0),

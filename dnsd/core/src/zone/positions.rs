@@ -14,7 +14,7 @@ impl Positions {
     pub fn of(&self, node: Node<'_>, set: RecordSet<'_>) -> Option<Position> {
         let key = |set: RecordSet<'_>| (set.rtype(), set.covers());
         let number = node.sets().position(|other| key(other) == key(set))?;
-        let start = *self.starts.get(node.rank())? as usize;
+        let start = *self.starts.get(node.position())? as usize;
         self.positions.get(start + number)?.known()
     }
 }

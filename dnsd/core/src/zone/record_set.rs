@@ -28,6 +28,13 @@ impl<'z> RecordSet<'z> {
         (set, SET_HEAD_BYTES + bytes)
     }
 
+    /// Appends the set in stored form.
+    pub(super) fn append_stored(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.count.to_le_bytes());
+        out.extend_from_slice(&(self.wire.len() as u16).to_le_bytes());
+        out.extend_from_slice(self.wire);
+    }
+
     /// All records, ready to be copied into a message whose first question asks for their owner: each `C0 0C`, type,
     /// class, TTL, length and uncompressed data.
     pub fn wire(self) -> &'z [u8] {

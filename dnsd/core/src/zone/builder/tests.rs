@@ -77,7 +77,7 @@ fn seen(result: Result<Compiled, Vec<Finding>>) -> String {
         Err(findings) => return format!("{findings:?}"),
     };
     let mut seen = format!("{:?} {:?}\n", compiled.warnings, check::check(&compiled));
-    let link = |node: Option<crate::zone::Node<'_>>| node.map(|node| node.name().to_string());
+    let link = |node: Option<Node<'_>>| node.map(|node| node.name().to_string());
     for node in compiled.zone.nodes() {
         let links = [node.parent(), node.wildcard_child(), node.barrier(), node.previous()].map(link);
         seen.push_str(&format!("{} {links:?} {}\n", node.name(), node.is_hash()));
@@ -151,7 +151,7 @@ fn a_large_zone_is_the_same_on_any_number_of_threads() {
         assert!(one.base.arena == other.base.arena && one.base.order == other.base.order);
         for node in one.nodes() {
             let search = crate::search_name::SearchName::new(node.name());
-            assert_eq!(other.node(&search).map(crate::zone::Node::number), Some(node.number()));
+            assert_eq!(other.node(&search).map(Node::number), Some(node.number()));
         }
     }
 }
