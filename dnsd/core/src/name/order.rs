@@ -12,6 +12,12 @@ impl PartialOrd for NameRef<'_> {
 
 impl Ord for NameRef<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
+        // Names that are searched among are mostly siblings of what is looked for: then only one label counts.
+        if let (Some((left, left_parent)), Some((right, right_parent))) = (split_first(*self), split_first(*other))
+            && left_parent.eq_ignore_ascii_case(right_parent)
+        {
+            return compare_labels(left, right);
+        }
         let (mut left_starts, mut right_starts) = ([0; LABELS_MAX], [0; LABELS_MAX]);
         let left_count = label_starts(*self, &mut left_starts);
         let right_count = label_starts(*other, &mut right_starts);
@@ -25,6 +31,12 @@ impl Ord for NameRef<'_> {
         }
         left_count.cmp(&right_count)
     }
+}
+
+/// The first label and the wire form of the name behind it; `None` for the root.
+fn split_first(name: NameRef<'_>) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = name.as_wire().split_first()?;
+    (length != 0).then(|| rest.split_at(usize::from(length)))
 }
 
 fn label_starts(name: NameRef<'_>, starts: &mut [u8; LABELS_MAX]) -> usize {
@@ -45,7 +57,11 @@ fn label_at(name: NameRef<'_>, start: u8) -> &[u8] {
 }
 
 fn compare_labels(left: &[u8], right: &[u8]) -> Ordering {
-    left.iter()
-        .map(u8::to_ascii_lowercase)
-        .cmp(right.iter().map(u8::to_ascii_lowercase))
+    for (left, right) in left.iter().zip(right) {
+        let order = left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase());
+        if order.is_ne() {
+            return order;
+        }
+    }
+    left.len().cmp(&right.len())
 }

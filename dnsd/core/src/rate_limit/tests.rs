@@ -76,12 +76,15 @@ impl Server {
         qtype: Type,
         cookie: &[u8],
     ) -> (Verdict, Vec<u8>) {
-        let mut request = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+        let mut request = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         request.extend_from_slice(Name::parse(name.as_bytes(), Some(&Name::root())).unwrap().as_wire());
         request.extend_from_slice(&[0, qtype.0 as u8, 0, 1]);
-        let length = cookie.len() as u8;
-        request.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4 + length, 0, 10, 0, length]);
-        request.extend_from_slice(cookie);
+        if !cookie.is_empty() {
+            let length = cookie.len() as u8;
+            request[11] = 1;
+            request.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4 + length, 0, 10, 0, length]);
+            request.extend_from_slice(cookie);
+        }
         let client = Client {
             transport,
             address: address.parse().unwrap(),
@@ -96,7 +99,7 @@ impl Server {
     }
 
     fn ask(&self, address: &str, name: &str) -> Verdict {
-        self.ask_by(Transport::Udp, address, name, Type::A, &[9; 8]).0
+        self.ask_by(Transport::Udp, address, name, Type::A, &[]).0
     }
 
     /// How many of `count` answers are sent.
@@ -235,7 +238,7 @@ fn clients_of_one_network_share_an_account_and_others_do_not() {
 #[test]
 fn positive_answers_are_counted_by_name_and_type_whatever_their_case() {
     let server = Server::new(responses(1));
-    let ask = |name, qtype| server.ask_by(Transport::Udp, "192.0.2.1", name, qtype, &[9; 8]).0;
+    let ask = |name, qtype| server.ask_by(Transport::Udp, "192.0.2.1", name, qtype, &[]).0;
     assert_eq!(ask("www.e", Type::A), Verdict::Send);
     assert_eq!(ask("wWw.E", Type::A), Verdict::Drop);
     assert_eq!(ask("www.e", Type::TXT), Verdict::Send);
@@ -264,7 +267,7 @@ fn random_names_that_do_not_exist_count_as_their_zone() {
     let server = Server::new(limits(rates));
     assert_eq!(server.sent(100, |n| server.ask("192.0.2.1", &format!("x{n}.e"))), 5);
     assert_eq!(server.sent(100, |n| server.ask("192.0.2.1", &format!("x{n}.f"))), 5);
-    let nodata = |name| server.ask_by(Transport::Udp, "192.0.2.1", name, Type::MX, &[9; 8]).0;
+    let nodata = |name| server.ask_by(Transport::Udp, "192.0.2.1", name, Type::MX, &[]).0;
     let names = ["www.e", "ns.e"];
     assert_eq!(server.sent(100, |n| nodata(names[n % 2])), 3);
     // Positive answers have no limit here.
