@@ -3,7 +3,11 @@
 //! Zones are read through it, and so is every record's data. It knows comments, parentheses, quotes and line ends, and
 //! nothing of what the tokens mean. Where the RFC is silent it cuts as BIND does: a quote or a parenthesis ends a word.
 
+mod plain;
+
 use memchr::{memchr, memchr2, memchr3};
+
+pub(crate) use plain::PlainLine;
 
 /// Where a byte stands in a text. Lines and columns count from 1, columns in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +84,25 @@ impl Cursor {
         text.get(self.mark_at..end).unwrap_or(&[])
     }
 
+    /// The line that comes next.
+    pub(crate) fn line(&self) -> u32 {
+        self.line
+    }
+
     fn set_mark(&mut self) {
         self.mark = self.here();
         self.mark_at = self.at;
+    }
+
+    /// Steps over `\n`, `\r\n` or a lone `\r`, where it stands.
+    fn pass_line_end(&mut self, text: &[u8]) {
+        let is_return = text.get(self.at) == Some(&b'\r');
+        self.at += 1;
+        if is_return && text.get(self.at) == Some(&b'\n') {
+            self.at += 1;
+        }
+        self.line = self.line.saturating_add(1);
+        self.line_start = self.at;
     }
 
     fn here(&self) -> Place {
@@ -157,7 +177,7 @@ impl<'t, 'c> Lexer<'t, 'c> {
                 BLANK => self.cursor.at += 1,
                 LINE_END => {
                     self.cursor.set_mark();
-                    self.pass_line_end(byte);
+                    self.cursor.pass_line_end(self.text);
                     if self.cursor.depth == 0 {
                         self.cursor.ended = true;
                         return Ok(Lexeme::LineEnd);
@@ -205,7 +225,7 @@ impl<'t, 'c> Lexer<'t, 'c> {
         match memchr(b'\n', rest) {
             Some(length) => {
                 self.cursor.at += length;
-                self.pass_line_end(b'\n');
+                self.cursor.pass_line_end(self.text);
             }
             None => self.cursor.at = self.text.len(),
         }
@@ -221,16 +241,6 @@ impl<'t, 'c> Lexer<'t, 'c> {
         self.cursor.set_mark();
         self.cursor.ended = true;
         Ok(Lexeme::TextEnd)
-    }
-
-    /// Steps over `\n`, `\r\n` or a lone `\r`.
-    fn pass_line_end(&mut self, byte: u8) {
-        self.cursor.at += 1;
-        if byte == b'\r' && self.text.get(self.cursor.at) == Some(&b'\n') {
-            self.cursor.at += 1;
-        }
-        self.cursor.line = self.cursor.line.saturating_add(1);
-        self.cursor.line_start = self.cursor.at;
     }
 
     fn pass_comment(&mut self) {
@@ -283,7 +293,7 @@ impl<'t, 'c> Lexer<'t, 'c> {
                 b'\\' => {
                     self.cursor.at += 1;
                     match self.text.get(self.cursor.at) {
-                        Some(b'\n') => self.pass_line_end(b'\n'),
+                        Some(b'\n') => self.cursor.pass_line_end(self.text),
                         Some(_) => self.cursor.at += 1,
                         None => return Err(LexError::UnbalancedQuotes),
                     }

@@ -10,6 +10,7 @@ mod generate;
 mod head;
 mod limits;
 mod owner;
+mod plain;
 mod reader;
 mod source;
 mod ttls;

@@ -20,6 +20,7 @@ mod mnemonic;
 mod name;
 mod number;
 mod osi;
+mod plain;
 mod string;
 mod svcb;
 mod table;
@@ -32,6 +33,7 @@ use std::fmt;
 pub use error::RdataError;
 pub use field::NameUse;
 pub(crate) use number::parse_period;
+pub(crate) use plain::read_plain;
 pub(crate) use string::push_unescaped;
 pub(crate) use words::Words;
 

@@ -31,6 +31,11 @@ impl Owner {
         Ok(())
     }
 
+    /// Whether there is one to inherit.
+    pub(super) fn is_known(&self) -> bool {
+        self.known
+    }
+
     pub(super) fn inherit(&mut self, odd: &mut Vec<MasterWarningKind>) -> Result<(), MasterErrorKind> {
         if !self.known {
             return Err(MasterErrorKind::NoOwner);

@@ -21,6 +21,11 @@ impl Ttls {
         self.default = Some(cap_ttl(ttl, odd));
     }
 
+    /// Whether [`Ttls::choose`] would find one.
+    pub(super) fn has_one(&self, own: Option<u32>) -> bool {
+        own.or(self.default).or(self.last).is_some()
+    }
+
     /// A record's TTL: its own, `$TTL`'s, or that of the record before; `None` when there is none yet.
     pub(super) fn choose(&mut self, own: Option<u32>, odd: &mut Vec<MasterWarningKind>) -> Option<u32> {
         if let Some(own) = own {

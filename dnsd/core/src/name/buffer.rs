@@ -6,8 +6,8 @@ use super::{LABEL_BYTES_MAX, NAME_BYTES_MAX, Name, NameError, NameRef};
 /// fills it label by label.
 #[derive(Clone)]
 pub struct NameBuf {
-    wire: [u8; NAME_BYTES_MAX],
-    len: usize,
+    pub(super) wire: [u8; NAME_BYTES_MAX],
+    pub(super) len: usize,
 }
 
 impl NameBuf {

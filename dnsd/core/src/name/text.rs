@@ -13,6 +13,9 @@ impl NameBuf {
             b"@" => return self.push_name(origin.ok_or(NameError::NoOrigin)?),
             _ => {}
         }
+        if self.push_plain_text(text, origin).is_some() {
+            return Ok(());
+        }
         let mut rest = text;
         while !rest.is_empty() {
             // The plain case: a label without escapes is copied as it stands.
@@ -32,6 +35,38 @@ impl NameBuf {
             }
         }
         self.push_name(NameRef::ROOT)
+    }
+
+    /// Nearly all names have no escapes: the text is copied as it stands, and its dots become the lengths of the labels
+    /// behind them. `None`, with nothing appended, for a name with escapes or one that is wrong.
+    fn push_plain_text(&mut self, text: &[u8], origin: Option<NameRef<'_>>) -> Option<()> {
+        let start = self.len;
+        let (labels, tail) = match text {
+            [labels @ .., b'.'] => (labels, NameRef::ROOT),
+            labels => (labels, origin?),
+        };
+        let end = start + 1 + labels.len();
+        let wire = self.wire.get_mut(start..end + tail.as_wire().len())?;
+        let (wire, tail_place) = wire.split_at_mut(1 + labels.len());
+        wire[1..].copy_from_slice(labels);
+        let mut length_at = 0;
+        for at in 1..=wire.len() {
+            match wire.get(at) {
+                Some(b'\\') => return None,
+                Some(b'.') | None => {
+                    let length = at - length_at - 1;
+                    if length == 0 || length > LABEL_BYTES_MAX {
+                        return None;
+                    }
+                    wire[length_at] = length as u8;
+                    length_at = at;
+                }
+                Some(_) => {}
+            }
+        }
+        tail_place.copy_from_slice(tail.as_wire());
+        self.len = end + tail.as_wire().len();
+        Some(())
     }
 
     /// Appends the label at the front of `text`, resolving its escapes; returns what follows, from the dot on.
