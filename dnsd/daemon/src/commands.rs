@@ -25,7 +25,8 @@ pub(crate) fn check(config: &Path) -> Exit {
 /// `dnsd check-zone ORIGIN FILE`
 pub(crate) fn check_zone(origin: &Name, file: &Path) -> Exit {
     // A relative $INCLUDE is looked for beside its file, then where the command was called, as named-checkzone does.
-    let attempt = load::load(origin, file, Path::new(""));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let attempt = load::load(origin, file, Path::new(""), threads);
     match attempt.result {
         Ok(loaded) => {
             for warning in &loaded.warnings {

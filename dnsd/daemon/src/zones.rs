@@ -11,6 +11,7 @@ pub(crate) mod last_good;
 pub(crate) mod load;
 mod outcome;
 mod points;
+mod priority;
 mod problem;
 mod source;
 mod stamp;

@@ -140,7 +140,7 @@ mod tests {
             "([0-9]{1,4} )?(IN )?([0-9]{1,2}[mx] )?",
         );
         prop_oneof![
-            8 => (head.clone(), rtype_and_data(), end()).prop_map(|((a, b, c), d, e)| format!("{a}{b}{c}{d}{e}")),
+            8 => (head, rtype_and_data(), end()).prop_map(|((a, b, c), d, e)| format!("{a}{b}{c}{d}{e}")),
             2 => (head, rtype_and_data(), word(), end()).prop_map(|((a, b, c), d, w, e)| format!("{a}{b}{c}{d} {w}{e}")),
             2 => proptest::collection::vec((word(), blanks()), 1..7)
                 .prop_map(|words| words.into_iter().flat_map(|(word, blanks)| [word, blanks]).collect::<String>() + "\n"),

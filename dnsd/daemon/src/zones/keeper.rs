@@ -27,6 +27,7 @@ use super::guard::{self, Verdict};
 use super::last_good::LastGood;
 use super::load::{self, Attempt, Loaded};
 use super::outcome::{LoadOutcome, Report};
+use super::priority::{self, Beside};
 use super::problem::Problem;
 use super::shown;
 use super::watcher::Watcher;
@@ -41,6 +42,10 @@ const LOADS_IN_A_ROW_MAX: usize = 3;
 const INPUTS_IN_A_ROW_MAX: usize = 1024;
 /// Replacing one zone copies a few hundred pointers; from about here on it is cheaper to list all of them anew.
 const REPLACED_SINGLY_MAX: usize = 64;
+
+/// How long to wait for those who answer from a version that is served no more: longer than any batch of answers takes.
+/// The writer of its copy may have it for longer.
+const RETIREMENT: Duration = Duration::from_millis(100);
 
 /// What the keeper is told.
 pub(crate) enum Input {
@@ -91,6 +96,9 @@ pub(crate) struct Keeper {
     /// Zones whose files may be others than those that are watched.
     to_watch: Vec<Name>,
     next_sweep_at: Instant,
+    /// Versions that are served no more. Whoever answers from one may still have it in hand, and is not to be the one who
+    /// frees it: giving back the memory of a large zone takes milliseconds.
+    retired: Vec<Arc<Zone>>,
 }
 
 impl Keeper {
@@ -117,6 +125,7 @@ impl Keeper {
             debounce: Debounce::new(),
             to_watch: Vec::new(),
             next_sweep_at: Instant::now(),
+            retired: Vec::new(),
         }
     }
 
@@ -124,10 +133,11 @@ impl Keeper {
     pub(crate) fn run(mut self) {
         loop {
             let now = Instant::now();
-            let wake_at = self
-                .debounce
-                .next_due_at()
-                .map_or(self.next_sweep_at, |due| due.min(self.next_sweep_at));
+            let free_at = (!self.retired.is_empty()).then(|| now + RETIREMENT);
+            let wake_at = [self.debounce.next_due_at(), free_at]
+                .into_iter()
+                .flatten()
+                .fold(self.next_sweep_at, Instant::min);
             match self.inbox.recv_timeout(wake_at.saturating_duration_since(now)) {
                 Ok(input) => {
                     let waiting: Vec<Input> = self.inbox.try_iter().take(INPUTS_IN_A_ROW_MAX).collect();
@@ -140,6 +150,7 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.free_retired();
             self.load_due(Instant::now());
             // After the replies: who waits for the zones doesn't wait for this.
             self.watch_loaded(Instant::now());
@@ -151,7 +162,11 @@ impl Keeper {
             Input::Stop => return ControlFlow::Break(()),
             Input::Files(event) => self.handle_event(event, Instant::now()),
             // Who asked may have hung up.
-            Input::Apply(plan, reply) => drop(reply.send(self.apply(plan))),
+            Input::Apply(plan, reply) => {
+                drop(reply.send(self.apply(plan)));
+                // From the first zones on there are queries to be answered, and that comes first.
+                priority::lower(Beside::Reload);
+            }
             Input::Reload { zone, accept, reply } => drop(reply.send(self.reload(&zone, accept))),
         }
         ControlFlow::Continue(())
@@ -201,36 +216,36 @@ impl Keeper {
             if open.is_empty() {
                 break;
             }
-            let requests: Vec<load::Request> = open.iter().map(|n| self.request(&names[*n])).collect();
+            let requests: Vec<load::Request<'_>> = open.iter().map(|n| self.request(&names[*n])).collect();
             let attempts = load::in_parallel(&requests, self.threads);
             for (n, attempt) in open.into_iter().zip(attempts) {
                 let name = &names[n];
                 let last_round = round == LOADS_IN_A_ROW_MAX;
                 // A file that changed while it was read may have been read half old and half new.
-                if attempt.is_current() || last_round {
+                if attempt.is_current || last_round {
                     outcomes[n] = Some(self.settle(name, attempt, accept, &mut changed));
                 }
             }
         }
         self.publish(&changed);
+        self.free_retired();
         outcomes.into_iter().flatten().collect()
     }
 
-    fn request(&self, name: &Name) -> load::Request {
+    fn request<'k>(&'k self, name: &'k Name) -> load::Request<'k> {
         let entry = &self.entries[name];
         load::Request {
-            name: name.clone(),
-            file: entry.file.clone(),
-            base_dir: self.base_dir.clone(),
+            name,
+            file: &entry.file,
+            base_dir: &self.base_dir,
             // Once something is served, that is what a load is measured against.
-            last_good: entry.served.is_none().then(|| self.last_good.path(name)),
+            last_good: entry.served.is_none().then_some(&self.last_good),
         }
     }
 
     /// Decides what a load means for what is served. Names whose zone is to be swapped go to `changed`.
     fn settle(&mut self, name: &Name, attempt: Attempt, accept: bool, changed: &mut Vec<Name>) -> LoadOutcome {
         let now = Instant::now();
-        let is_current = attempt.is_current();
         let Some(entry) = self.entries.get_mut(name) else {
             return LoadOutcome::Removed;
         };
@@ -244,7 +259,7 @@ impl Keeper {
             entry.status.served_from = ServedFrom::LastGoodCopy;
             is_other_state = true;
         }
-        let outcome = if is_current {
+        let outcome = if attempt.is_current {
             outcome_of(name, attempt.result, attempt.took, entry.served.as_deref(), accept)
         } else {
             self.debounce
@@ -252,7 +267,7 @@ impl Keeper {
             LoadOutcome::Changing
         };
         if let LoadOutcome::Loaded { zone, .. } = &outcome {
-            entry.served = Some(zone.clone());
+            self.retired.extend(entry.served.replace(zone.clone()));
             self.last_good.keep(name, zone.clone(), &entry.seen);
         }
         if is_other_state || matches!(outcome, LoadOutcome::Loaded { .. }) {
@@ -264,6 +279,11 @@ impl Keeper {
         outcome.log(name, &entry.status);
         self.board.set(name, entry.status.clone());
         outcome
+    }
+
+    /// Frees the versions that nobody else has.
+    fn free_retired(&mut self) {
+        self.retired.retain(|zone| Arc::strong_count(zone) > 1);
     }
 
     /// Swaps the zones of these names in what is served.

@@ -1,34 +1,42 @@
 //! Loads a zone: reads its file and what that includes, compiles the records and checks the result.
+//!
+//! Many zones are loaded on several threads at once; of a single large one the text is read on one thread and the records
+//! are collected on another.
 
-use std::path::{Path, PathBuf};
+mod batches;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dnsd_core::master::{Limits, Reader};
+use dnsd_core::master::{Limits, Reader, RecordRef};
 use dnsd_core::name::Name;
 use dnsd_core::rrtype::Class;
 use dnsd_core::zone::check::check;
 use dnsd_core::zone::{Finding, Position, Severity, Zone, ZoneBuilder};
 
-use super::last_good;
+use super::last_good::{self, LastGood};
 use super::problem::Problem;
 use super::source::Files;
 
 pub(crate) use super::source::ReadFile;
 
+/// From about this size on, reading a file takes longer than starting a thread and handing the records over, by far.
+const LARGE_FILE_BYTES: usize = 1 << 20;
+
 /// What to load.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'k> {
     /// The zone.
-    pub(crate) name: Name,
+    pub(crate) name: &'k Name,
     /// Its file.
-    pub(crate) file: PathBuf,
+    pub(crate) file: &'k Path,
     /// The second place for a relative `$INCLUDE`.
-    pub(crate) base_dir: PathBuf,
-    /// The last good copy, when nothing is served yet that the file can be measured against.
-    pub(crate) last_good: Option<PathBuf>,
+    pub(crate) base_dir: &'k Path,
+    /// Where its last good copy is, when nothing is served yet that the file can be measured against.
+    pub(crate) last_good: Option<&'k LastGood>,
 }
 
 /// What came of it.
@@ -38,6 +46,8 @@ pub(crate) struct Attempt {
     pub(crate) result: Result<Loaded, Vec<Problem>>,
     /// Every file that was asked for.
     pub(crate) files: Vec<ReadFile>,
+    /// Whether the files were still what was read when all of them had been.
+    pub(crate) is_current: bool,
     /// How long it took.
     pub(crate) took: Duration,
     /// The last good copy, where it is needed: instead of a file with errors or one that is being written, or to judge what
@@ -54,17 +64,10 @@ pub(crate) struct Loaded {
     pub(crate) warnings: Vec<Problem>,
 }
 
-impl Attempt {
-    /// Whether the files are still what was read.
-    pub(crate) fn is_current(&self) -> bool {
-        self.files.iter().all(ReadFile::is_unchanged)
-    }
-}
-
 /// Loads zones on so many threads. The attempts are in the order of the requests.
-pub(crate) fn in_parallel(requests: &[Request], threads: usize) -> Vec<Attempt> {
+pub(crate) fn in_parallel(requests: &[Request<'_>], threads: usize) -> Vec<Attempt> {
     if let [request] = requests {
-        return vec![load_or_copy(request)];
+        return vec![load_or_copy(request, threads)];
     }
     let next = AtomicUsize::new(0);
     let work = || {
@@ -73,7 +76,7 @@ pub(crate) fn in_parallel(requests: &[Request], threads: usize) -> Vec<Attempt> 
             let n = next.fetch_add(1, Ordering::Relaxed);
             requests.get(n).map(|request| (n, request))
         } {
-            done.push((n, load_or_copy(request)));
+            done.push((n, load_or_copy(request, 1)));
         }
         done
     };
@@ -89,58 +92,56 @@ pub(crate) fn in_parallel(requests: &[Request], threads: usize) -> Vec<Attempt> 
     attempts.into_iter().map(|(_, attempt)| attempt).collect()
 }
 
-fn load_or_copy(request: &Request) -> Attempt {
-    let mut attempt = load(&request.name, &request.file, &request.base_dir);
-    if let Some(path) = &request.last_good {
-        // Files that the copy was made from need not be compared with it. Without its end mark a copy is not whole.
-        let copy_is_other = last_good::header(path).is_some_and(|copy| !copy.is_of(&attempt.files));
-        let copy_is_needed = copy_is_other || attempt.result.is_err() || !attempt.is_current();
-        if copy_is_needed && last_good::header(path).is_some() {
-            // An error in a copy has no reader.
-            let copy = load(&request.name, path, &request.base_dir);
-            attempt.last_good = copy.result.ok().map(|loaded| loaded.zone);
-        }
+fn load_or_copy(request: &Request<'_>, threads: usize) -> Attempt {
+    let mut attempt = load(request.name, request.file, request.base_dir, threads);
+    let Some(path) = request.last_good.map(|copies| copies.path(request.name)) else {
+        return attempt;
+    };
+    // Files that the copy was made from need not be compared with it. Without its end mark a copy is not whole.
+    if let Some(header) = last_good::header(&path)
+        && (!header.is_of(&attempt.files) || attempt.result.is_err() || !attempt.is_current)
+    {
+        // An error in a copy has no reader.
+        let copy = load(request.name, &path, request.base_dir, threads);
+        attempt.last_good = copy.result.ok().map(|loaded| loaded.zone);
     }
     attempt
 }
 
-/// Loads a zone from its file.
-pub(crate) fn load(name: &Name, file: &Path, base_dir: &Path) -> Attempt {
+/// Loads a zone from its file, on several threads if that is worth it.
+pub(crate) fn load(name: &Name, file: &Path, base_dir: &Path, threads: usize) -> Attempt {
     let started = Instant::now();
     let mut files = Files::new(base_dir);
-    let result = read_zone(name, file, &mut files);
+    let result = read_zone(name, file, &mut files, threads);
+    let files = files.into_read();
     Attempt {
         result,
-        files: files.into_read(),
+        is_current: files.iter().all(ReadFile::is_unchanged),
+        files,
         took: started.elapsed(),
         last_good: None,
     }
 }
 
-fn read_zone(name: &Name, file: &Path, files: &mut Files) -> Result<Loaded, Vec<Problem>> {
+fn read_zone(name: &Name, file: &Path, files: &mut Files, threads: usize) -> Result<Loaded, Vec<Problem>> {
     let source = files.read(file).map_err(|cause| {
         vec![Problem::Read {
             path: file.to_owned(),
             cause,
         }]
     })?;
+    let threads = if source.text.len() >= LARGE_FILE_BYTES {
+        threads
+    } else {
+        1
+    };
     let mut reader = Reader::new(name, Class::IN, source, files, Limits::default());
     let mut builder = ZoneBuilder::new(name.clone());
-    let mut problems = Vec::new();
-    while let Some(read) = reader.next_record() {
-        match read {
-            Ok(record) => {
-                let position = Position {
-                    // Files beyond the 65535th share its number; a reader opens ten thousand at most.
-                    file: u16::try_from(record.file.number()).unwrap_or(u16::MAX),
-                    line: record.line,
-                };
-                let (owner, class, ttl) = (record.owner, record.class, record.ttl);
-                builder.add(owner, class, ttl, record.rtype, record.rdata, Some(position));
-            }
-            Err(error) => problems.push(Problem::Text(error)),
-        }
-    }
+    let problems = if threads > 1 {
+        batches::collect(&mut reader, &mut builder)
+    } else {
+        collect(&mut reader, &mut builder)
+    };
     let odd_texts: Vec<Problem> = reader.warnings().iter().cloned().map(Problem::OddText).collect();
     let located = |finding: Finding| {
         let position = finding.position;
@@ -154,7 +155,7 @@ fn read_zone(name: &Name, file: &Path, files: &mut Files) -> Result<Loaded, Vec<
         return Err(problems);
     }
     let mut compiled = builder
-        .finish()
+        .finish_on(threads)
         .map_err(|findings| findings.into_iter().map(located).collect::<Vec<_>>())?;
     let mut findings = std::mem::take(&mut compiled.warnings);
     findings.extend(check(&compiled));
@@ -165,6 +166,36 @@ fn read_zone(name: &Name, file: &Path, files: &mut Files) -> Result<Loaded, Vec<
         zone: Arc::new(compiled.zone),
         warnings: odd_texts.into_iter().chain(findings.into_iter().map(located)).collect(),
     })
+}
+
+/// Reads all records into the builder; gives the errors of the text.
+fn collect(reader: &mut Reader<'_, '_>, builder: &mut ZoneBuilder) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    while let Some(read) = reader.next_record() {
+        match read {
+            Ok(record) => {
+                let (position, rtype) = (position_of(&record), record.rtype);
+                builder.add(
+                    record.owner,
+                    record.class,
+                    record.ttl,
+                    rtype,
+                    record.rdata,
+                    Some(position),
+                );
+            }
+            Err(error) => problems.push(Problem::Text(error)),
+        }
+    }
+    problems
+}
+
+fn position_of(record: &RecordRef<'_>) -> Position {
+    Position {
+        // Files beyond the 65535th share its number; a reader opens ten thousand at most.
+        file: u16::try_from(record.file.number()).unwrap_or(u16::MAX),
+        line: record.line,
+    }
 }
 
 #[cfg(test)]

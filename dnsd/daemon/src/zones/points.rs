@@ -2,6 +2,7 @@
 //!
 //! A deployment that switches a link to another folder changes a zone file without an event at the file.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -9,41 +10,87 @@ use std::path::{Component, Path, PathBuf};
 /// As many links as the kernel follows in one path (path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
+/// Finds the entries of many files at one time: what leads to a folder is looked at once for all the files in it.
+#[derive(Default)]
+pub(crate) struct DecidingEntries {
+    /// For a folder the links on the way to it, and the folder without links.
+    folders: HashMap<PathBuf, (Vec<PathBuf>, PathBuf)>,
+}
+
+impl DecidingEntries {
+    /// [`deciding_entries`] of a file.
+    pub(crate) fn of(&mut self, path: &Path) -> Vec<PathBuf> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return deciding_entries(path);
+        };
+        if folder.as_os_str().is_empty() {
+            return deciding_entries(path);
+        }
+        if !self.folders.contains_key(folder) {
+            let way = walk(folder);
+            self.folders.insert(folder.to_owned(), (way.links, way.end));
+        }
+        let (links, real) = &self.folders[folder];
+        let entry = real.join(name);
+        if fs::read_link(&entry).is_ok() {
+            return deciding_entries(path);
+        }
+        links.iter().cloned().chain([entry]).collect()
+    }
+}
+
 /// The entries, each as a folder without links in it and a name. The last is the file's own; the file need not exist.
 pub(crate) fn deciding_entries(path: &Path) -> Vec<PathBuf> {
+    let way = walk(path);
+    let mut entries = way.links;
+    entries.extend(way.ends_in_entry.then_some(way.end));
+    entries
+}
+
+/// The way that a path leads.
+struct Way {
+    /// The links on it, each as an entry of a folder without links.
+    links: Vec<PathBuf>,
+    /// What the path means, without links.
+    end: PathBuf,
+    /// Whether the last step was to an entry of a folder, not to the root or out of a folder.
+    ends_in_entry: bool,
+}
+
+fn walk(path: &Path) -> Way {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut pending: Vec<Part> = parts_reversed(&absolute);
-    let mut at = PathBuf::from("/");
-    let mut entries = Vec::new();
-    let mut links = 0;
+    let mut way = Way {
+        links: Vec::new(),
+        end: PathBuf::from("/"),
+        ends_in_entry: false,
+    };
     while let Some(part) = pending.pop() {
+        way.ends_in_entry = false;
         let name = match part {
             Part::Root => {
-                at = PathBuf::from("/");
+                way.end = PathBuf::from("/");
                 continue;
             }
             Part::Parent => {
-                at.pop();
+                way.end.pop();
                 continue;
             }
             Part::Name(name) => name,
         };
-        let entry = at.join(name);
+        let entry = way.end.join(name);
         match fs::read_link(&entry) {
-            Ok(target) if links < LINKS_MAX => {
-                links += 1;
-                entries.push(entry);
+            Ok(target) if way.links.len() < LINKS_MAX => {
+                way.links.push(entry);
                 pending.extend(parts_reversed(&target));
             }
             _ => {
-                if pending.is_empty() {
-                    entries.push(entry.clone());
-                }
-                at = entry;
+                way.end = entry;
+                way.ends_in_entry = true;
             }
         }
     }
-    entries
+    way
 }
 
 enum Part {
@@ -94,6 +141,36 @@ mod tests {
             deciding_entries(&root.join("gone/./x/../db.net")),
             [root.join("gone/db.net")]
         );
+    }
+
+    #[test]
+    fn files_of_one_folder_are_decided_by_the_same_entries_together_and_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("v1/zones")).unwrap();
+        symlink("v1", root.join("data")).unwrap();
+        symlink("data/zones", root.join("zones")).unwrap();
+        symlink("../../real", root.join("v1/zones/link")).unwrap();
+        symlink("gone/folder", root.join("nowhere")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        let mut together = DecidingEntries::default();
+        for path in [
+            "zones/a",
+            "zones/b",
+            "zones/link",
+            "zones/x/../a",
+            "v1/zones/a",
+            "a",
+            "nowhere/a",
+            "loop/a",
+            "zones",
+        ] {
+            let path = root.join(path);
+            assert_eq!(together.of(&path), deciding_entries(&path), "{}", path.display());
+        }
+        for path in ["/", "Cargo.toml", "src/main.rs"].map(Path::new) {
+            assert_eq!(together.of(path), deciding_entries(path));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use notify::{Event, EventHandler, EventKind, RecommendedWatcher, RecursiveMode, 
 use tracing::{info, warn};
 
 use super::debounce::Change;
-use super::points::deciding_entries;
+use super::points::{DecidingEntries, deciding_entries};
 
 /// File systems whose content other machines or processes change without the kernel knowing. Numbers of statfs(2).
 const WITHOUT_EVENTS: [i64; 7] = [
@@ -73,9 +73,20 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
 
     /// Watches these files, and every entry of these folders, for a key, instead of what it had before.
     pub(crate) fn watch(&mut self, key: &K, files: &[&Path], folders: &[&Path]) {
+        self.watch_one_of_many(key, files, folders, &mut DecidingEntries::default());
+    }
+
+    /// The same for one of many keys, whose files are mostly in the same folders.
+    pub(crate) fn watch_one_of_many(
+        &mut self,
+        key: &K,
+        files: &[&Path],
+        folders: &[&Path],
+        deciding: &mut DecidingEntries,
+    ) {
         let mut watched = Watched::default();
         for file in files {
-            let entries = deciding_entries(file);
+            let entries = deciding.of(file);
             watched
                 .entries
                 .extend(entries.last().and_then(|entry| entry_of_folder(entry)));

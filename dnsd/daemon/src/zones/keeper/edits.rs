@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::super::debounce::Change;
-use super::super::points::deciding_entries;
+use super::super::points::{DecidingEntries, deciding_entries};
 use super::super::stamp::Stamp;
 use super::{Keeper, Key};
 use crate::config::GroupConfig;
@@ -59,6 +59,7 @@ impl Keeper {
 
     /// Watches the files of zones that were loaded. What changed between the reading and now had no event.
     pub(super) fn watch_loaded(&mut self, now: Instant) {
+        let mut deciding = DecidingEntries::default();
         for name in std::mem::take(&mut self.to_watch) {
             let Some(entry) = self.entries.get(&name) else { continue };
             if !entry.watch {
@@ -66,7 +67,8 @@ impl Keeper {
                 continue;
             }
             let files: Vec<&Path> = entry.seen.iter().map(|file| file.path.as_path()).collect();
-            self.watcher.watch(&Key::Zone(name.clone()), &files, &[]);
+            self.watcher
+                .watch_one_of_many(&Key::Zone(name.clone()), &files, &[], &mut deciding);
             for file in entry.seen.iter().filter(|file| !file.is_unchanged()) {
                 self.debounce
                     .changed(name.clone(), file.path.clone(), Change::Modified, now);

@@ -362,8 +362,9 @@ fn a_file_that_is_written_at_the_start_is_measured_against_the_copy() {
     });
     bench.keeper.entries.insert(net.clone(), entry);
     let request = bench.keeper.request(&net);
-    let attempt = load::in_parallel(&[request], 1).pop().unwrap();
+    let mut attempt = load::in_parallel(&[request], 1).pop().unwrap();
     fs::write(&file, text(5, 20)).unwrap();
+    attempt.is_current = false;
     let mut changed = Vec::new();
     let outcome = bench.keeper.settle(&net, attempt, false, &mut changed);
     assert!(matches!(outcome, LoadOutcome::Changing));

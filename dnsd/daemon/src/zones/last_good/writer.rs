@@ -10,6 +10,8 @@ use std::thread::{self, JoinHandle};
 use dnsd_core::zone::Zone;
 use tracing::warn;
 
+use super::super::priority::{self, Beside};
+
 /// What is to become of a copy.
 #[derive(Debug)]
 pub(super) enum Job {
@@ -63,9 +65,10 @@ impl Writer {
     pub(super) fn start() -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
         let at_desk = desk.clone();
-        let thread = thread::Builder::new()
-            .name("last-good".into())
-            .spawn(move || at_desk.work())?;
+        let thread = thread::Builder::new().name("last-good".into()).spawn(move || {
+            priority::lower(Beside::Copy);
+            at_desk.work();
+        })?;
         Ok(Self {
             desk,
             thread: Some(thread),
