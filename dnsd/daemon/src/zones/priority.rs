@@ -3,9 +3,9 @@
 use rustix::process::setpriority_process;
 use tracing::warn;
 
-/// Reading a new version of a zone: about a tenth of what an answering thread gets when both want all of a processor, so
-/// that a reload neither stands still nor delays answers.
-const RELOAD_NICE: i32 = 10;
+/// Reading a new version of a zone: about a third of what an answering thread gets when both want all of a processor, so
+/// that a reload neither stands still nor delays answers for long.
+const RELOAD_NICE: i32 = 5;
 /// Writing copies, which nobody waits for.
 const COPY_NICE: i32 = 19;
 
