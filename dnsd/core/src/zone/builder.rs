@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::block::{LINKS, PARENT};
 use super::compile::compile;
 use super::features::Features;
-use super::finding::FINDINGS_MAX;
+use super::finding::Findings;
 use super::open_run::{OpenRun, Refused};
 use super::record_set::RECORD_HEAD_BYTES;
 use super::runs::Runs;
@@ -28,7 +28,7 @@ pub struct ZoneBuilder {
     bytes: usize,
     pub(super) record_count: usize,
     pub(super) features: Features,
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Findings,
     /// What was left out or refused, to say it once a name.
     ignored: BTreeSet<Name>,
 }
@@ -43,7 +43,7 @@ impl ZoneBuilder {
             bytes: 0,
             record_count: 0,
             features: Features::default(),
-            findings: Vec::new(),
+            findings: Findings::default(),
             ignored: BTreeSet::new(),
         }
     }
@@ -97,15 +97,12 @@ impl ZoneBuilder {
         rtype: Option<Type>,
         position: Option<Position>,
     ) {
-        // One finding of a kind is what an operator needs when a file is wrong throughout.
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(Finding {
-                kind,
-                owner: owner.to_name(),
-                rtype,
-                position,
-            });
-        }
+        self.findings.push(Finding {
+            kind,
+            owner: owner.to_name(),
+            rtype,
+            position,
+        });
     }
 
     fn close_run(&mut self) {
@@ -137,9 +134,11 @@ impl ZoneBuilder {
         self.features = self.features.with(later.features);
         let known =
             |finding: &Finding| finding.severity() == Severity::Warning && self.ignored.contains(&finding.owner);
-        let findings: Vec<Finding> = later.findings.into_iter().filter(|finding| !known(finding)).collect();
-        let room = FINDINGS_MAX - self.findings.len();
-        self.findings.extend(findings.into_iter().take(room));
+        for finding in later.findings.into_vec() {
+            if !known(&finding) {
+                self.findings.push(finding);
+            }
+        }
         self.ignored.extend(later.ignored);
     }
 

@@ -11,7 +11,7 @@
 mod host_name;
 mod targets;
 
-use super::finding::FINDINGS_MAX;
+use super::finding::Findings;
 use super::{Compiled, Finding, FindingKind, Node, Positions, RecordSet, Severity, Zone};
 use crate::nsec3;
 use crate::rrtype::Type;
@@ -31,7 +31,7 @@ pub fn check(compiled: &Compiled) -> Vec<Finding> {
     let mut check = Check {
         zone: &compiled.zone,
         positions: &compiled.positions,
-        findings: Vec::new(),
+        findings: Findings::default(),
     };
     if check.zone.apex().set(Type::NS).is_none() {
         check.find(FindingKind::NoNs, check.zone.apex(), None);
@@ -40,7 +40,7 @@ pub fn check(compiled: &Compiled) -> Vec<Finding> {
     for node in check.zone.nodes() {
         check.check_node(node);
     }
-    check.findings
+    check.findings.into_vec()
 }
 
 /// Whether any of these findings keeps a zone from being served.
@@ -51,19 +51,17 @@ pub fn has_errors(findings: &[Finding]) -> bool {
 struct Check<'z> {
     zone: &'z Zone,
     positions: &'z Positions,
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 impl<'z> Check<'z> {
     fn find(&mut self, kind: FindingKind, node: Node<'z>, set: Option<RecordSet<'z>>) {
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(Finding {
-                kind,
-                owner: node.name().to_name(),
-                rtype: set.map(RecordSet::rtype),
-                position: set.and_then(|set| self.positions.of(node, set)),
-            });
-        }
+        self.findings.push(Finding {
+            kind,
+            owner: node.name().to_name(),
+            rtype: set.map(RecordSet::rtype),
+            position: set.and_then(|set| self.positions.of(node, set)),
+        });
     }
 
     /// What a hashed owner name costs.

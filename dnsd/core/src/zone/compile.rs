@@ -7,7 +7,7 @@ use super::base::Base;
 use super::block::NSEC3;
 use super::builder::ZoneBuilder;
 use super::tree::{Plan, plan};
-use super::{Finding, FindingKind, NONE, PLACES_MAX, Positions, Severity, Soa, Zone};
+use super::{Finding, FindingKind, NONE, PLACES_MAX, Positions, Soa, Zone};
 use crate::name_index::NameIndex;
 use crate::rrtype::Type;
 
@@ -30,14 +30,13 @@ const PARALLEL_NODES_MIN: usize = 1 << 15;
 pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compiled, Vec<Finding>> {
     let plans = plan(&mut builder);
     let soa = read_soa(&mut builder, &plans);
-    let refused = |finding: &Finding| finding.severity() == Severity::Error;
-    let (Some(soa), false) = (soa, builder.findings.iter().any(refused)) else {
-        return Err(builder.findings);
+    let (Some(soa), false) = (soa, builder.findings.has_errors()) else {
+        return Err(builder.findings.into_vec());
     };
     let Some(order) = places(&plans) else {
         let origin = builder.origin.clone();
         builder.find(FindingKind::ZoneTooLarge, origin.as_name_ref(), None, None);
-        return Err(builder.findings);
+        return Err(builder.findings.into_vec());
     };
     let threads = if plans.len() < PARALLEL_NODES_MIN {
         1
@@ -64,7 +63,7 @@ pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compil
             starts: plans.iter().map(|plan| plan.positions).collect(),
             positions: builder.runs.positions,
         },
-        warnings: builder.findings,
+        warnings: builder.findings.into_vec(),
     })
 }
 

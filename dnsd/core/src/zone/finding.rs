@@ -5,8 +5,9 @@ use std::fmt;
 use crate::name::Name;
 use crate::rrtype::{Class, Type};
 
-/// How many findings the compilation of a zone keeps, and its check again: who has more has one mistake many times.
-pub(super) const FINDINGS_MAX: usize = 1000;
+/// How many warnings the compilation of a zone keeps, and how many errors, and its check again: who has more has one
+/// mistake many times. Warnings are no reason to leave an error out, as the zone would be served then.
+const FINDINGS_MAX: usize = 1000;
 
 /// Where a record was read: the number of a file, in the reader's own list of them, and a line, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,36 @@ pub struct Finding {
     pub rtype: Option<Type>,
     /// Where the first of the records was read, if a file was.
     pub position: Option<Position>,
+}
+
+/// What has been found about one zone, in the order it was.
+#[derive(Default)]
+pub(super) struct Findings {
+    kept: Vec<Finding>,
+    warnings: usize,
+    errors: usize,
+}
+
+impl Findings {
+    /// Keeps the finding, unless as many of its severity are kept.
+    pub(super) fn push(&mut self, finding: Finding) {
+        let alike = match finding.severity() {
+            Severity::Warning => &mut self.warnings,
+            Severity::Error => &mut self.errors,
+        };
+        if *alike < FINDINGS_MAX {
+            *alike += 1;
+            self.kept.push(finding);
+        }
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Finding> {
+        self.kept
+    }
 }
 
 /// The kinds of findings. A name in them is the target that the record points to.

@@ -188,3 +188,11 @@ fn a_finding_says_where_in_plain_words() {
     );
     assert_eq!(findings[0].position, Some(Position { file: 0, line: 5 }));
 }
+
+#[test]
+fn an_error_is_found_behind_any_number_of_warnings() {
+    let hosts: String = (0..1500).map(|number| format!("h_{number} A 192.0.2.1\n")).collect();
+    let found = found(&format!("{hosts}x CNAME ns\nx A 192.0.2.1"));
+    assert_eq!(found.len(), 1001);
+    assert_eq!(found[1000], "E x.e.test. CNAME CnameAndOtherData");
+}
