@@ -33,8 +33,8 @@ pub(super) const PARENT: u8 = 32;
 pub(super) const LINKS: u8 = 64;
 
 /// Octets in front of the name, and of the links between them.
-pub(super) const HEAD_BYTES: usize = 8;
-pub(super) const LINKS_BYTES: usize = 8;
+const HEAD_BYTES: usize = 8;
+const LINKS_BYTES: usize = 8;
 /// Octets in front of a set's records.
 pub(super) const SET_HEAD_BYTES: usize = 4;
 /// From so many sets on there is a list of where they start: a name may have a set of each of 65,535 types, and sixteen
@@ -122,10 +122,7 @@ impl<'z> Block<'z> {
     /// The record sets, in order.
     pub(super) fn sets(self) -> Sets<'z> {
         let start = self.name_end() + self.directory_bytes();
-        Sets {
-            rest: &self.body[start..],
-            left: self.set_count(),
-        }
+        Sets::at(&self.body[start..], self.set_count())
     }
 
     /// The record sets in stored form.
@@ -182,12 +179,12 @@ impl Head {
     }
 
     /// Whether the links have to be written: most nodes have neither a wildcard child nor a barrier other than themselves.
-    pub(super) fn has_links(self) -> bool {
+    fn has_links(self) -> bool {
         self.flags & LINKS != 0
     }
 
     /// The octets in front of links and name.
-    pub(super) fn numbers(self) -> [u8; HEAD_BYTES] {
+    fn numbers(self) -> [u8; HEAD_BYTES] {
         let numbers = u64::from(self.sets)
             | u64::from(self.name_len) << 16
             | u64::from(self.flags) << 24
@@ -216,11 +213,21 @@ impl Head {
     }
 }
 
-/// The record sets of a node.
+/// Record sets, one behind the other.
 #[derive(Debug, Clone)]
 pub(super) struct Sets<'z> {
     rest: &'z [u8],
     left: usize,
+}
+
+impl<'z> Sets<'z> {
+    /// So many sets in stored form at the start of `octets`.
+    pub(super) fn at(octets: &'z [u8], count: usize) -> Self {
+        Self {
+            rest: octets,
+            left: count,
+        }
+    }
 }
 
 impl<'z> Iterator for Sets<'z> {

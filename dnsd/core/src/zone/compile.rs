@@ -127,15 +127,15 @@ impl Plan {
         head.parent = place_of(head.parent);
         head.wildcard = place_of(head.wildcard);
         head.barrier = place_of(head.barrier);
-        let (name, sets) = builder.runs.name_and_sets(self.place);
-        head.write(name, sets, out);
+        let run = builder.runs.at(self.place);
+        head.write(run.name().as_wire(), run.stored_sets(), out);
     }
 }
 
 /// What the SOA record at the apex says.
 fn read_soa(builder: &mut ZoneBuilder, plans: &[Plan]) -> Option<Soa> {
     let apex = &plans[0];
-    let sets = builder.runs.block(apex.place).sets();
+    let sets = builder.runs.at(apex.place).sets();
     let soa = sets.enumerate().find(|(_, set)| set.rtype() == Type::SOA);
     let (kind, position) = match soa {
         None => (FindingKind::NoSoa, None),

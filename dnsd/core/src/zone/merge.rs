@@ -37,7 +37,7 @@ pub(super) fn merge(
             Some(last) if run.continues => last.run,
             _ => number,
         };
-        for (at, set) in runs.block(run.place).sets().enumerate() {
+        for (at, set) in runs.at(run.place).sets().enumerate() {
             pieces.push(Piece {
                 set,
                 run: number,

@@ -1,8 +1,13 @@
-//! What a builder has collected: a block for each run of records of one owner, in the order they came. A file names an
-//! owner once, nearly always, and then a run is a node but for its place in the tree.
+//! What a builder has collected: runs of records of one owner, in the order they came. A file names an owner once, nearly
+//! always, and then a run's sets are those of a node. The octets of a run:
+//!
+//! ```text
+//! 2  number of record sets     1  length of the name     1  flags     4  length of the sets
+//! n  the name, uncompressed    n  the sets, in the form in which a node has them
+//! ```
 
 use super::Position;
-use super::block::{Block, HEAD_BYTES, Head};
+use super::block::Sets;
 use super::order_key::OrderKey;
 use crate::name::NameRef;
 use crate::search_name::name_hash;
@@ -17,12 +22,61 @@ pub(super) const TTL_DIFFERED: u16 = 1 << 15;
 pub(super) struct Run {
     pub(super) key: OrderKey,
     pub(super) hash: u32,
-    /// Where its block is. In the place of the parent this has the length of the sets.
+    /// Where its octets are.
     pub(super) place: u32,
     /// Where the position of its first set is.
     pub(super) positions: u32,
     /// Whether it goes on with the run before it, which another builder was given the start of.
     pub(super) continues: bool,
+}
+
+/// Octets in front of a run's name.
+const HEAD_BYTES: usize = 8;
+
+/// The records of a run as they are stored. It is no block of a node: a node with many sets has a list of where they start.
+#[derive(Clone, Copy)]
+pub(super) struct StoredRun<'r> {
+    set_count: u16,
+    flags: u8,
+    name: &'r [u8],
+    sets: &'r [u8],
+}
+
+impl<'r> StoredRun<'r> {
+    fn at(octets: &'r [u8]) -> Self {
+        let ([c0, c1, name_len, flags, sets_len @ ..], rest) = octets
+            .split_first_chunk::<HEAD_BYTES>()
+            .expect("a place is where a run starts");
+        let (name, rest) = rest.split_at(usize::from(*name_len));
+        Self {
+            set_count: u16::from_le_bytes([*c0, *c1]),
+            flags: *flags,
+            name,
+            sets: &rest[..u32::from_le_bytes(*sets_len) as usize],
+        }
+    }
+
+    pub(super) fn name(self) -> NameRef<'r> {
+        NameRef::trusted(self.name)
+    }
+
+    pub(super) fn set_count(self) -> u16 {
+        self.set_count
+    }
+
+    /// What its sets say of the node, and [`TTLS_DIFFER`].
+    pub(super) fn flags(self) -> u8 {
+        self.flags
+    }
+
+    pub(super) fn sets(self) -> Sets<'r> {
+        Sets::at(self.sets, usize::from(self.set_count))
+    }
+
+    /// The record sets in stored form.
+    pub(super) fn stored_sets(self) -> &'r [u8] {
+        self.sets
+    }
 }
 
 /// The runs of one builder, or of several, joined.
@@ -36,23 +90,11 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// The block of a run.
-    pub(super) fn block(&self, place: u32) -> Block<'_> {
-        Block::at(self.at(place))
-    }
-
-    /// The owner and the sets of a run in stored form.
-    pub(super) fn name_and_sets(&self, place: u32) -> (&[u8], &[u8]) {
-        let octets = self.at(place);
-        let block = Block::at(octets);
-        let name = block.name_wire();
-        (name, &octets[HEAD_BYTES + name.len()..][..block.parent() as usize])
-    }
-
-    fn at(&self, place: u32) -> &[u8] {
+    /// The run at this place.
+    pub(super) fn at(&self, place: u32) -> StoredRun<'_> {
         let arena = self.arenas.partition_point(|(start, _)| *start <= place) - 1;
         let (start, arena) = &self.arenas[arena];
-        &arena[(place - start) as usize..]
+        StoredRun::at(&arena[(place - start) as usize..])
     }
 
     /// Octets in all arenas.
@@ -62,7 +104,7 @@ impl Runs {
             .map_or(0, |(start, arena)| *start as usize + arena.len())
     }
 
-    /// Adds a block whose sets are written as they come: `write` appends them in stored form, and a position for each,
+    /// Stores a run whose sets are written as they come: `write` appends them in stored form, and a position for each,
     /// and gives their number and the node's flags. `front` is how many octets of the name stand in front of the origin.
     pub(super) fn push(
         &mut self,
@@ -86,26 +128,21 @@ impl Runs {
         arena.extend_from_slice(name.as_wire());
         let sets_start = arena.len();
         let (count, flags) = write(arena, &mut self.positions);
-        let head = Head {
-            sets: count as u16,
-            name_len: name.as_wire().len() as u8,
-            flags,
-            parent: (arena.len() - sets_start) as u32,
-            wildcard: 0,
-            barrier: 0,
-        };
-        arena[start..start + HEAD_BYTES].copy_from_slice(&head.numbers());
+        let [c0, c1] = (count as u16).to_le_bytes();
+        let [l0, l1, l2, l3] = ((arena.len() - sets_start) as u32).to_le_bytes();
+        let head = [c0, c1, name.as_wire().len() as u8, flags, l0, l1, l2, l3];
+        arena[start..start + HEAD_BYTES].copy_from_slice(&head);
         run
     }
 
     /// The owner of the first run.
     pub(super) fn first_name(&self) -> Option<NameRef<'_>> {
-        self.runs.first().map(|run| self.block(run.place).name())
+        self.runs.first().map(|run| self.at(run.place).name())
     }
 
     /// The owner of the last run.
     pub(super) fn last_name(&self) -> Option<NameRef<'_>> {
-        self.runs.last().map(|run| self.block(run.place).name())
+        self.runs.last().map(|run| self.at(run.place).name())
     }
 
     /// Puts `later` behind these; the caller sees to it that places still fit.

@@ -4,7 +4,7 @@
 use super::block::{self, Head};
 use super::builder::ZoneBuilder;
 use super::merge::merge;
-use super::runs::{Run, Runs, TTLS_DIFFER};
+use super::runs::{Run, Runs, StoredRun, TTLS_DIFFER};
 use super::{FindingKind, NONE, Position};
 use crate::name::{Name, NameRef};
 use crate::rrtype::Type;
@@ -12,7 +12,7 @@ use crate::rrtype::Type;
 /// A node before its place in the arena is known. Links are numbers of nodes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
-    /// Where its run's block is.
+    /// Where its run is.
     pub(super) place: u32,
     pub(super) positions: u32,
     pub(super) hash: u32,
@@ -31,7 +31,8 @@ struct Tree<'b> {
     origin_labels: usize,
 }
 
-/// The nodes of what the builder has collected; its runs are gone then, and their blocks and positions are still there.
+/// The nodes of what the builder has collected; the list of its runs is gone then, and their octets and positions are
+/// still there.
 pub(super) fn plan(builder: &mut ZoneBuilder) -> Vec<Plan> {
     let mut runs = std::mem::take(&mut builder.runs.runs);
     sort(&mut runs, &builder.runs);
@@ -57,35 +58,35 @@ pub(super) fn plan(builder: &mut ZoneBuilder) -> Vec<Plan> {
 }
 
 /// Brings runs into canonical order; those of one name stay in the order they came in.
-fn sort(runs: &mut [Run], blocks: &Runs) {
-    let name = |run: &Run| blocks.block(run.place).name();
+fn sort(runs: &mut [Run], stored: &Runs) {
+    let name = |run: &Run| stored.at(run.place).name();
     // A file that is sorted, or is a few sorted files, costs a comparison a name.
     runs.sort_by(|left, right| left.key.cmp(&right.key).then_with(|| name(left).cmp(&name(right))));
 }
 
 impl Tree<'_> {
-    fn block(&self, place: u32) -> block::Block<'_> {
-        self.builder.runs.block(place)
+    fn stored(&self, place: u32) -> StoredRun<'_> {
+        self.builder.runs.at(place)
     }
 
     fn is_same(&self, left: &Run, right: &Run) -> bool {
         left.key == right.key && left.hash == right.hash && {
-            let (left, right) = (self.block(left.place).name(), self.block(right.place).name());
+            let (left, right) = (self.stored(left.place).name(), self.stored(right.place).name());
             left == right
         }
     }
 
     fn add_group(&mut self, group: &[Run]) {
-        let block = self.block(group[0].place);
-        let (wire, origin) = (block.name_wire(), self.origin.as_wire());
+        let first = self.stored(group[0].place);
+        let (wire, origin) = (first.name().as_wire(), self.origin.as_wire());
         let is_apex = wire.len() == origin.len();
         // The apex is written as the zone's name is configured.
-        let is_ready = group.len() == 1 && !block.is(TTLS_DIFFER) && (!is_apex || wire == origin);
+        let is_ready = group.len() == 1 && first.flags() & TTLS_DIFFER == 0 && (!is_apex || wire == origin);
         let name = (!is_ready).then(|| {
             if is_apex {
                 self.origin.clone()
             } else {
-                block.name().to_name()
+                first.name().to_name()
             }
         });
         if !is_apex && self.plans.is_empty() {
@@ -121,7 +122,7 @@ impl Tree<'_> {
     }
 
     fn add(&mut self, run: Run) {
-        let name = self.block(run.place).name();
+        let name = self.stored(run.place).name();
         let depth = name.label_count() - self.origin_labels;
         if depth > 1 && !self.has_parent_of(name, depth) {
             let name = name.to_name();
@@ -155,22 +156,22 @@ impl Tree<'_> {
     }
 
     fn name_of(&self, number: u32) -> NameRef<'_> {
-        self.block(self.plans[number as usize].place).name()
+        self.stored(self.plans[number as usize].place).name()
     }
 
     /// Adds a node whose parent is on the path: what the tree says about the two is written down.
     fn link(&mut self, run: Run, depth: usize) {
-        let block = self.block(run.place);
-        let wire = block.name_wire();
+        let stored = self.stored(run.place);
+        let wire = stored.name().as_wire();
         let mut head = Head {
-            sets: block.set_count() as u16,
+            sets: stored.set_count(),
             name_len: wire.len() as u8,
-            flags: block.flags(),
+            flags: stored.flags(),
             parent: NONE,
             wildcard: NONE,
             barrier: NONE,
         };
-        let (sets_len, is_wildcard) = (block.parent(), wire.starts_with(b"\x01*"));
+        let (sets_len, is_wildcard) = (stored.stored_sets().len() as u32, wire.starts_with(b"\x01*"));
         let number = self.plans.len() as u32;
         self.path.truncate(depth);
         if let Some(&parent) = self.path.last() {

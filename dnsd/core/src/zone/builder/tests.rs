@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::zone::check;
+use crate::zone::{RecordSet, SetChange, check};
 
 #[derive(Debug, Clone)]
 struct Record {
@@ -40,14 +40,28 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
         ttl,
         rdata,
     });
+    // Of so many types that the node has a list of where its sets are.
+    let crowd = ("([ab]\\.){0,1}zone\\.test", 0..8_u16, 12..20_u16).prop_map(|(owner, first, count)| {
+        let owner: Name = owner.parse().unwrap();
+        (first..first + count)
+            .map(|number| Record {
+                owner: owner.clone(),
+                class: Class::IN,
+                rtype: Type(1000 + number),
+                ttl: 1,
+                rdata: vec![9],
+            })
+            .collect()
+    });
     // Runs of one owner, as files have them.
-    let run = prop::collection::vec(record, 1..5).prop_map(|mut run| {
+    let few = prop::collection::vec(record, 1..5).prop_map(|mut run| {
         let owner = run[0].owner.clone();
         for record in run.iter_mut().skip(1).step_by(2) {
             record.owner = owner.clone();
         }
         run
     });
+    let run = prop_oneof![6 => few, 1 => crowd];
     prop::collection::vec(run, 0..12).prop_map(|runs| runs.concat())
 }
 
@@ -89,6 +103,11 @@ fn seen(result: Result<Compiled, Vec<Finding>>) -> String {
                 set.covers(),
                 set.ttl()
             ));
+            let found = match set.covers() {
+                Type(0) => node.set(set.rtype()),
+                covered => node.signatures(covered),
+            };
+            assert_eq!(found.map(RecordSet::wire), Some(set.wire()));
         }
     }
     let zone = &compiled.zone;
@@ -152,6 +171,114 @@ fn a_large_zone_is_the_same_on_any_number_of_threads() {
         for node in one.nodes() {
             let search = crate::search_name::SearchName::new(node.name());
             assert_eq!(other.node(&search).map(Node::number), Some(node.number()));
+        }
+    }
+}
+
+/// An SOA record, and all that a signed apex has: 18 sets.
+fn signed_apex() -> Vec<Record> {
+    let types = [
+        Type::SOA,
+        Type::NS,
+        Type::A,
+        Type::AAAA,
+        Type::MX,
+        Type::TXT,
+        Type::CAA,
+        Type::DNSKEY,
+        Type::NSEC,
+    ];
+    let record = |rtype, rdata| Record {
+        owner: origin(),
+        class: Class::IN,
+        rtype,
+        ttl: 60,
+        rdata,
+    };
+    let soa = crate::rdata::parse(Type::SOA, b"n h 1 2 3 4 5", Some(&origin())).unwrap();
+    types
+        .into_iter()
+        .flat_map(|rtype| {
+            let data = if rtype == Type::SOA {
+                soa.clone()
+            } else {
+                b"\x01n\x00".to_vec()
+            };
+            let signature = [&rtype.0.to_be_bytes()[..], b"signature"].concat();
+            [record(rtype, data), record(Type::RRSIG, signature)]
+        })
+        .collect()
+}
+
+#[test]
+fn an_apex_may_have_eighteen_record_sets() {
+    let records = signed_apex();
+    let whole = || builder(records.iter().enumerate());
+    let one = seen(whole().finish());
+    let zone = whole().finish().unwrap_or_else(|findings| panic!("{findings:?}")).zone;
+    assert_eq!((zone.apex().sets().len(), zone.record_count()), (18, 18));
+    assert_eq!(one, seen(whole().finish_on(2)));
+    for split in 1..records.len() {
+        let numbered = || records.iter().enumerate();
+        let mut joined = builder(numbered().take(split));
+        joined.append(builder(numbered().skip(split)));
+        assert_eq!(one, seen(joined.finish()), "split before record {split}");
+    }
+    let added = zone
+        .changed(&[SetChange {
+            owner: origin().as_name_ref(),
+            rtype: Type::HINFO,
+            covers: Type(0),
+            ttl: 60,
+            rdatas: vec![b"\x00\x00"],
+        }])
+        .unwrap();
+    assert_eq!((added.apex().sets().len(), added.record_count()), (19, 19));
+    for set in zone.apex().sets() {
+        let found = match set.covers() {
+            Type(0) => added.apex().set(set.rtype()),
+            covered => added.apex().signatures(covered),
+        };
+        assert_eq!(found.map(RecordSet::wire), Some(set.wire()), "{set:?}");
+    }
+}
+
+fn outside(number: u32) -> Record {
+    Record {
+        owner: format!("h{number}.other").parse().unwrap(),
+        class: Class::IN,
+        rtype: Type::A,
+        ttl: 60,
+        rdata: vec![192, 0, 2, 1],
+    }
+}
+
+#[test]
+fn an_error_is_found_behind_any_number_of_warnings() {
+    let in_zone = |number: u32, class, rtype| Record {
+        owner: "a.zone.test".parse().unwrap(),
+        class,
+        rtype,
+        rdata: number.to_be_bytes().to_vec(),
+        ..outside(0)
+    };
+    let warnings = || signed_apex().into_iter().chain((0..1500).map(outside));
+    let too_large: Vec<Record> = (0..6000).map(|number| in_zone(number, Class::IN, Type::A)).collect();
+    for (wrong, kind) in [
+        (vec![in_zone(0, Class::CH, Type::A)], FindingKind::OtherClass(Class::CH)),
+        (vec![in_zone(0, Class::IN, Type::ANY)], FindingKind::MetaType),
+        (too_large, FindingKind::SetTooLarge),
+    ] {
+        let records: Vec<Record> = warnings().chain(wrong.clone()).collect();
+        let whole = builder(records.iter().enumerate());
+        // As a part of a file that is read by another thread, which has as many warnings of its own.
+        let part: Vec<Record> = (1500..3000).map(outside).chain(wrong).collect();
+        let mut joined = builder(warnings().collect::<Vec<_>>().iter().enumerate());
+        joined.append(builder(part.iter().enumerate()));
+        for builder in [whole, joined] {
+            let findings = builder.finish().err().unwrap();
+            assert_eq!(findings.last().unwrap().kind, kind);
+            assert_eq!(findings.len(), 1001);
         }
     }
 }
