@@ -352,7 +352,8 @@ impl<'z> Editor<'z> {
         self.remove_empty_non_terminals();
         let Self { old, mut overlay, .. } = self;
         overlay.settle(&old.base);
-        let entries = overlay.entries.len();
+        // Numbers are not given again: those of names that are gone count too.
+        let numbers = overlay.nodes.len();
         let overlay = Some(Box::new(overlay));
         let mut zone = Zone::new(
             Arc::clone(&old.base),
@@ -363,7 +364,7 @@ impl<'z> Editor<'z> {
         );
         zone.soa = read_soa(&zone)?;
         let entries_max = ENTRIES_PER_ROOT * old.base.order.len().isqrt();
-        if entries > entries_max.max(ENTRIES_MIN) {
+        if numbers > entries_max.max(ENTRIES_MIN) {
             return zone.rebased();
         }
         Ok(zone)
