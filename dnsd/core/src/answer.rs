@@ -307,7 +307,7 @@ impl<'r, 'b> PendingReply<'r, 'b> {
             edns: self.opt.is_some(),
             dnssec_ok: self.opt.is_some_and(|opt| opt.dnssec_ok),
             cookie_valid: self.cookie_valid,
-            synthesized_bytes: resolution.synthesized_bytes,
+            free_bytes: resolution.free_bytes,
         })
     }
 }

@@ -47,7 +47,8 @@ pub struct Reply {
     pub dnssec_ok: bool,
     /// Whether the request had a good cookie of ours: its source address isn't forged.
     pub cookie_valid: bool,
-    /// How many octets at the front of the name that was asked for a wildcard or a DNAME stands for; 0: the name itself is
-    /// there, or no name. An attacker can make up any number of names that differ in these.
-    pub synthesized_bytes: u8,
+    /// How many octets at the front of the name that was asked for could be any others, and the answer the same: those that
+    /// a wildcard or a DNAME stands for, or that are below a delegation. 0: the name itself is there, or no name. An attacker
+    /// can make up any number of names that differ in these.
+    pub free_bytes: u8,
 }

@@ -42,7 +42,7 @@ pub(super) fn answer(
         settings,
         number,
         zone,
-        synthesized_bytes: 0,
+        free_bytes: 0,
         reply: PlainReply::new(&mut out[..limit], &query)?,
         query: &query,
         search: &search,
@@ -53,7 +53,7 @@ pub(super) fn answer(
         flags = flags.with(Flags::AA);
     }
     let payload_bytes = settings.udp_payload_bytes_max.max(UDP_BYTES_MIN as u16);
-    let synthesized_bytes = plain.synthesized_bytes;
+    let free_bytes = plain.free_bytes;
     let len = plain.reply.finish(&query, flags, result.rcode, payload_bytes)?;
     Some(Reply {
         len,
@@ -66,7 +66,7 @@ pub(super) fn answer(
         dnssec_ok: query.dnssec_ok,
         // Cookies are options, and with those a query isn't plain.
         cookie_valid: false,
-        synthesized_bytes,
+        free_bytes,
     })
 }
 
@@ -79,7 +79,7 @@ struct Plain<'a, 'b> {
     query: &'a PlainQuery<'a>,
     search: &'a SearchName,
     /// As in [`Reply`].
-    synthesized_bytes: u8,
+    free_bytes: u8,
     reply: PlainReply<'b>,
 }
 
@@ -113,14 +113,22 @@ impl<'a> Plain<'a, '_> {
         match self.zone.find(self.search) {
             Lookup::Exact(node) => self.data(node),
             Lookup::Wildcard { source, encloser } if !self.wants_proofs() => {
-                self.synthesized_bytes = (self.query.name.as_wire().len() - encloser.name().as_wire().len()) as u8;
+                self.note_ancestor(encloser);
                 self.data(source)
             }
             Lookup::NoName { .. } => self.negative(Rcode::NXDOMAIN, None),
             // Of a cut itself the parent has the DS and NSEC records.
-            Lookup::Delegation { cut, .. } if !matches!(self.query.qtype, Type::DS | Type::NSEC) => self.referral(cut),
+            Lookup::Delegation { cut, .. } if !matches!(self.query.qtype, Type::DS | Type::NSEC) => {
+                self.note_ancestor(cut);
+                self.referral(cut)
+            }
             _ => None,
         }
+    }
+
+    /// Remembers how much of the name that is asked for is in front of the one below which any name gets the same.
+    fn note_ancestor(&mut self, ancestor: Node<'_>) {
+        self.free_bytes = (self.query.name.as_wire().len() - ancestor.name().as_wire().len()) as u8;
     }
 
     /// Whether what isn't there is to be proved.

@@ -25,7 +25,7 @@ pub(super) struct Resolution {
     pub(super) truncated: bool,
     pub(super) zone: Option<ZoneNumber>,
     /// As in [`Reply`](super::Reply).
-    pub(super) synthesized_bytes: u8,
+    pub(super) free_bytes: u8,
 }
 
 impl Resolution {
@@ -36,7 +36,7 @@ impl Resolution {
             authoritative: false,
             truncated: false,
             zone: None,
-            synthesized_bytes: 0,
+            free_bytes: 0,
         }
     }
 }
@@ -58,7 +58,7 @@ pub(super) struct Resolver<'a, 'w, 'b> {
     authority: Authority<'a>,
     /// The zone's name servers, if their addresses are wanted.
     servers: Option<RecordSet<'a>>,
-    synthesized_bytes: u8,
+    free_bytes: u8,
     additional: Additional<'a>,
 }
 
@@ -121,7 +121,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             next_name: NameBuf::root(),
             authority: Authority::new(),
             servers: None,
-            synthesized_bytes: 0,
+            free_bytes: 0,
             additional: Additional::new(),
         }
     }
@@ -144,7 +144,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         name.set(self.question.name);
         loop {
             let step = self.step(zone, name.as_name_ref(), &search).unwrap_or_else(Step::from);
-            resolution.synthesized_bytes = self.synthesized_bytes;
+            resolution.free_bytes = self.free_bytes;
             // AA is about the first name of the answer section (RFC 1035 §4.1.1): a referral at the end of a chain
             // doesn't take it back.
             resolution.authoritative |= !matches!(step, Step::Referred);
@@ -196,7 +196,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
         match zone.find(search) {
             Lookup::Exact(node) => self.data(Found::exact(name, node)),
             Lookup::Wildcard { source, encloser } => {
-                self.note_synthesis(name, encloser);
+                self.note_ancestor(name, encloser);
                 self.data(Found {
                     name,
                     node: source,
@@ -210,11 +210,12 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
                 self.data_of_type(Found::exact(name, cut))
             }
             Lookup::Delegation { cut, .. } => {
+                self.note_ancestor(name, cut);
                 self.referral(cut);
                 Ok(Step::Referred)
             }
             Lookup::Dname(owner) => {
-                self.note_synthesis(name, owner);
+                self.note_ancestor(name, owner);
                 self.redirect(owner, name)
             }
             Lookup::NoName { encloser } => Ok(self.negative(Rcode::NXDOMAIN, zone, Claim::NoName { name, encloser })),
@@ -223,10 +224,10 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
     }
 
     /// Remembers how much of the name that was asked for is in front of the one below which any name gets the same.
-    fn note_synthesis(&mut self, name: NameRef<'_>, ancestor: Node<'a>) {
+    fn note_ancestor(&mut self, name: NameRef<'_>, ancestor: Node<'a>) {
         if self.alias_count == 0 {
             // At most 254: a name has 255 octets.
-            self.synthesized_bytes = name.as_wire().len().saturating_sub(ancestor.name().as_wire().len()) as u8;
+            self.free_bytes = name.as_wire().len().saturating_sub(ancestor.name().as_wire().len()) as u8;
         }
     }
 

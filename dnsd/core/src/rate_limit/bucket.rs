@@ -32,9 +32,12 @@ impl Kind {
             // What has no question is no answer to one.
             _ if reply.qname.is_none() => Self::Error,
             Rcode::NXDOMAIN => Self::NxDomain,
-            Rcode::NOERROR if header.answers > 0 || header.flags.contains(Flags::TC) => Self::Answer,
-            Rcode::NOERROR if header.flags.contains(Flags::AA) => Self::NoData,
-            Rcode::NOERROR => Self::Referral,
+            Rcode::NOERROR if header.answers > 0 => Self::Answer,
+            // Also when its addresses didn't fit: TC says nothing of what kind it is.
+            Rcode::NOERROR if !header.flags.contains(Flags::AA) => Self::Referral,
+            // Records that were too many for even the first of them.
+            Rcode::NOERROR if header.flags.contains(Flags::TC) => Self::Answer,
+            Rcode::NOERROR => Self::NoData,
             _ => Self::Error,
         }
     }
@@ -42,41 +45,28 @@ impl Kind {
 
 /// Adds to a hash what is the same in all answers of a bucket. `message` is the reply.
 ///
-/// Positive answers are told apart by name and type; of a name that a wildcard or a DNAME made up only what is behind the
-/// made-up part counts, and of negative answers and referrals only the zone or the delegation: otherwise random names would
-/// have a bucket each.
+/// Positive answers are told apart by name and type, referrals by the delegation and negative answers by the zone. Of a name
+/// only what is behind its free octets counts: otherwise random names would have a bucket each.
 pub(super) fn hash_bucket(kind: Kind, reply: &Reply, message: &[u8], hasher: &mut SipHasher13) {
     hasher.write_u8(kind as u8);
     match kind {
         Kind::Answer => {
-            let name = qname(reply, message);
-            hash_name(name.get(usize::from(reply.synthesized_bytes)..).unwrap_or(name), hasher);
+            hash_name(bound_name(reply, message), hasher);
             hasher.write_u16(reply.qtype.map_or(0, |qtype| qtype.0));
         }
-        Kind::Referral => hash_name(delegation(reply, message), hasher),
+        Kind::Referral => hash_name(bound_name(reply, message), hasher),
         Kind::NoData | Kind::NxDomain => hasher.write_u32(reply.zone.map_or(u32::MAX, |zone| zone.0)),
         // What is wrong with a request, its sender can change as it likes.
         Kind::Error | Kind::All => {}
     }
 }
 
-/// The name that was asked for: in the reply it stands where it stood in the request.
-fn qname<'m>(reply: &Reply, message: &'m [u8]) -> &'m [u8] {
-    reply
-        .qname
-        .clone()
-        .and_then(|range| message.get(range))
-        .unwrap_or_default()
-}
-
-/// The name that a referral is for: the owner of the first record, which is an ancestor of the name that was asked for and so
-/// a pointer into it (RFC 1035 §4.1.4).
-fn delegation<'m>(reply: &Reply, message: &'m [u8]) -> &'m [u8] {
+/// The name that was asked for without its free octets. In the reply it stands where it stood in the request.
+fn bound_name<'m>(reply: &Reply, message: &'m [u8]) -> &'m [u8] {
     let Some(range) = reply.qname.clone() else { return &[] };
-    // Behind the question's type and class.
-    let owner = message.get(range.end + 4..).and_then(|rest| rest.first_chunk());
-    let offset = owner.map_or(0, |owner| usize::from(u16::from_be_bytes(*owner) & 0x3FFF));
-    message.get(offset.max(range.start)..range.end).unwrap_or_default()
+    message
+        .get(range.start + usize::from(reply.free_bytes)..range.end)
+        .unwrap_or_default()
 }
 
 /// A name in wire form. Its case doesn't count, as that too is the client's to choose; the octets of the labels' lengths are

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::answer::{CookieSecret, Cookies, Outcome, Settings, answer};
+use crate::message::Flags;
 use crate::name::Name;
 use crate::rrtype::Type;
 use crate::zone::tests::zone;
@@ -52,7 +53,11 @@ struct Server {
 
 impl Server {
     fn new(limits: RateLimits) -> Self {
-        let loaded = |origin: &str| (origin.parse().unwrap(), ZoneState::Loaded(Arc::new(zone(origin, ZONE))));
+        Self::with_zone(limits, ZONE)
+    }
+
+    fn with_zone(limits: RateLimits, text: &str) -> Self {
+        let loaded = |origin: &str| (origin.parse().unwrap(), ZoneState::Loaded(Arc::new(zone(origin, text))));
         Self {
             zones: Zones::new([loaded("e"), loaded("f")]),
             settings: Settings {
@@ -285,6 +290,34 @@ fn random_names_below_a_delegation_count_as_it() {
         server.sent(100, |n| server.ask("192.0.2.1", &format!("x{n}.oTHer.e"))),
         5
     );
+}
+
+#[test]
+fn random_names_below_a_delegation_count_as_it_when_the_referral_is_truncated() {
+    let mut text = ZONE.to_owned();
+    let label = "x".repeat(60);
+    for n in 10..22 {
+        text.push_str(&format!(
+            "glue NS ns{n}.glue\nns{n}.glue A 192.0.2.{n}\nns{n}.glue AAAA 2001:db8::{n}\n"
+        ));
+        text.push_str(&format!("long NS {n}{label}.else.\n"));
+    }
+    let server = Server::with_zone(
+        limits(Rates {
+            responses: 1000,
+            referrals: 5,
+            ..Rates::default()
+        }),
+        &text,
+    );
+    // Of the first some addresses don't fit, of the second the name servers.
+    for (below, has_servers) in [("glue.e", true), ("long.e", false)] {
+        let ask = |n| server.ask_by(Transport::Udp, "192.0.2.1", &format!("x{n}.y{n}.{below}"), Type::A, &[]);
+        let header = Header::read(&ask(0).1).unwrap();
+        assert!(header.flags.contains(Flags::TC), "{below}");
+        assert_eq!(header.authorities > 0, has_servers, "{below}");
+        assert_eq!(server.sent(100, |n| ask(n).0), 4, "{below}");
+    }
 }
 
 #[test]

@@ -61,17 +61,22 @@ fn referrals_and_negative_answers_have_what_they_need_however_minimal() {
 }
 
 #[test]
-fn a_reply_says_which_part_of_the_name_is_made_up() {
+fn a_reply_says_which_part_of_the_name_could_be_any_other() {
     let zones = serve(&[("e", ZONE)]);
-    let synthesized = |name: &str| {
+    let free_bytes = |name: &str| {
         let answered = ask_over(&zones, Transport::Udp, &query(name, Type::A));
-        answered.reply.synthesized_bytes
+        answered.reply.free_bytes
     };
-    assert_eq!(synthesized("ns.e"), 0);
-    assert_eq!(synthesized("random.wild.e"), 7);
-    assert_eq!(synthesized("a.bc.wild.e"), 2 + 3);
-    assert_eq!(synthesized("random.old.e"), 7);
+    assert_eq!(free_bytes("ns.e"), 0);
+    assert_eq!(free_bytes("random.wild.e"), 7);
+    assert_eq!(free_bytes("a.bc.wild.e"), 2 + 3);
+    assert_eq!(free_bytes("random.old.e"), 7);
+    // Below a delegation, on the plain path and on the general one.
+    assert_eq!(free_bytes("sub.e"), 0);
+    assert_eq!(free_bytes("random.sub.e"), 7);
+    let any = ask_over(&zones, Transport::Udp, &query("random.sub.e", Type::ANY));
+    assert_eq!(any.reply.free_bytes, 7);
     // What an alias stands for is the zone's choice and not the client's.
-    assert_eq!(synthesized("alias.e"), 0);
-    assert_eq!(synthesized("random.e"), 0);
+    assert_eq!(free_bytes("alias.e"), 0);
+    assert_eq!(free_bytes("random.e"), 0);
 }
