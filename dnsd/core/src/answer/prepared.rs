@@ -19,8 +19,12 @@ use crate::rrtype::{Class, Type};
 use crate::search_name::{SearchName, name_hash};
 use crate::zone::{RecordSet, Zone};
 
-/// What is longer isn't prepared: it would not fit most answers beside anything else.
+/// What is longer isn't prepared: it would not fit most answers beside anything else. Counted with the header and the
+/// question that it is made behind.
 pub(super) const MESSAGE_BYTES_MAX: usize = 2048;
+
+/// The length of the longest message (RFC 1035 §4.2.2).
+const MESSAGE_ROOM: usize = u16::MAX as usize;
 
 /// What is prepared of one version of a zone.
 #[derive(Default)]
@@ -111,7 +115,8 @@ impl Sections {
     ) -> Option<Self> {
         let origin = zone.origin();
         let question_wire = [origin.as_wire(), &Type::A.0.to_be_bytes(), &Class::IN.0.to_be_bytes()].concat();
-        let mut buffer = [0; MESSAGE_BYTES_MAX];
+        // With room for all, as the general path leaves out in silence what doesn't fit of the additional section.
+        let mut buffer = vec![0; MESSAGE_ROOM];
         let mut writer = Writer::new(&mut buffer)?;
         let question = Question {
             name: origin,
@@ -128,6 +133,9 @@ impl Sections {
         additional.write(zone, signed, &mut writer).ok()?;
         let counts = [Section::Authority, Section::Additional].map(|section| writer.count(section));
         let len = writer.finish(0, Flags::QR, Rcode::NOERROR, None);
+        if len > MESSAGE_BYTES_MAX {
+            return None;
+        }
         let layout = Layout {
             message: &buffer[..len],
             anchor: HEADER_BYTES..HEADER_BYTES + origin.as_wire().len(),

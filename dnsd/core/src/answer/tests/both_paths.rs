@@ -19,6 +19,19 @@ fn names() -> impl Strategy<Value = String> {
     prop_oneof![8 => inside, 2 => outside].prop_map(|labels| labels.join(".").replace("..", "."))
 }
 
+/// The end of a line with a signature.
+const SIGNATURE: &str = " AAAA\n";
+
+/// A signature, without its owner and the line's end.
+fn rrsig(rtype: &str) -> String {
+    format!("RRSIG {rtype} 8 2 300 20300101000000 20200101000000 1 z.example. AAAA")
+}
+
+/// A zone's text with signatures as long as those of an RSA key of 2048 bits.
+fn with_long_signatures(text: &str) -> String {
+    text.replace(SIGNATURE, &format!(" {}\n", "A".repeat(340)))
+}
+
 /// A record below the zone's name, without its owner.
 fn records() -> impl Strategy<Value = String> {
     let signed = "A|AAAA|NS|SOA|CNAME|MX|TXT|DS|NSEC";
@@ -33,12 +46,13 @@ fn records() -> impl Strategy<Value = String> {
         1 => names().prop_map(|name| format!("DNAME {name}")),
         1 => "DS 1 8 250 00|TLSA 3 1 0 00",
         2 => (1..250_usize).prop_map(|length| format!("TXT {}", "x".repeat(length))),
-        8 => signed.prop_map(|rtype| format!("RRSIG {rtype} 8 2 300 20300101000000 20200101000000 1 z.example. AAAA")),
+        8 => signed.prop_map(|rtype| rrsig(&rtype)),
         1 => names().prop_map(|name| format!("NSEC {name} A RRSIG")),
     ]
 }
 
-/// A zone, the root's or another, with one to three name servers; every other one has no DNSSEC records.
+/// A zone, the root's or another, with one to fourteen name servers, whose addresses some have; every other one has no DNSSEC
+/// records, and in some the signatures are as long as an RSA key's.
 fn zones() -> impl Strategy<Value = Zones> {
     let owned = (
         prop::collection::vec(LABELS, 0..4),
@@ -47,31 +61,46 @@ fn zones() -> impl Strategy<Value = Zones> {
     );
     (
         prop_oneof![4 => Just("z.example"), 1 => Just(".")],
-        prop::collection::vec(names(), 1..4),
+        prop_oneof![
+            2 => prop::collection::vec(names(), 1..4),
+            // Beside these, names that are asked for are seldom compressed against a server's.
+            1 => prop::collection::vec((0..14_u8).prop_map(|n| format!("server{n}.z.example.")), 1..30),
+        ],
         prop::collection::vec(owned, 0..50),
         names(),
-        any::<bool>(),
+        any::<(bool, bool, bool)>(),
     )
-        .prop_map(|(origin, servers, owned, primary, signed)| {
-            let mut text = format!("@ 600 SOA {primary} root.{primary} 1 2 3 4 300\n").replace("root.. ", "root. ");
-            for server in servers {
-                text.push_str(&format!("@ NS {server}\n"));
-            }
-            for (labels, ttl, record) in owned {
-                if !signed && (record.starts_with("RRSIG") || record.starts_with("NSEC")) {
-                    continue;
+        .prop_map(
+            |(origin, servers, owned, primary, (signed, long_signatures, addresses))| {
+                let mut text = format!("@ 600 SOA {primary} root.{primary} 1 2 3 4 300\n").replace("root.. ", "root. ");
+                for server in servers {
+                    text.push_str(&format!("@ NS {server}\n"));
+                    if addresses {
+                        text.push_str(&format!("{server} A 192.0.2.1\n{server} AAAA 2001:db8::1\n"));
+                    }
+                    if addresses && signed {
+                        text.push_str(&format!("{server} {}\n{server} {}\n", rrsig("A"), rrsig("AAAA")));
+                    }
                 }
-                let owner = if labels.is_empty() {
-                    "@".to_owned()
-                } else {
-                    labels.join(".")
-                };
-                let ttl = ttl.map(|ttl| ttl.to_string()).unwrap_or_default();
-                text.push_str(&format!("{owner} {ttl} {record}\n"));
-            }
-            let child = "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.9\nwww A 192.0.2.10";
-            serve(&[(origin, &text), ("b.b.z.example", child)])
-        })
+                for (labels, ttl, record) in owned {
+                    if !signed && (record.starts_with("RRSIG") || record.starts_with("NSEC")) {
+                        continue;
+                    }
+                    let owner = if labels.is_empty() {
+                        "@".to_owned()
+                    } else {
+                        labels.join(".")
+                    };
+                    let ttl = ttl.map(|ttl| ttl.to_string()).unwrap_or_default();
+                    text.push_str(&format!("{owner} {ttl} {record}\n"));
+                }
+                if long_signatures {
+                    text = with_long_signatures(&text);
+                }
+                let child = "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.9\nwww A 192.0.2.10";
+                serve(&[(origin, &text), ("b.b.z.example", child)])
+            },
+        )
 }
 
 /// A request that is mostly a plain query, and how many octets there are for its answer.
@@ -94,7 +123,7 @@ fn requests() -> impl Strategy<Value = (Vec<u8>, Transport, usize)> {
     ];
     let edns = prop_oneof![
         3 => Just(None),
-        6 => (0..2000_u16, Just(0_u8), any::<bool>()).prop_map(Some),
+        6 => (0..5000_u16, Just(0_u8), any::<bool>()).prop_map(Some),
         1 => any::<(u16, u8, bool)>().prop_map(Some),
     ];
     let flags = prop_oneof![4 => Just(0), 4 => Just(0x0100), 2 => any::<u16>()];
@@ -127,11 +156,13 @@ fn settings() -> impl Strategy<Value = Settings> {
         Just(MinimalResponses::NoAuthRecursive),
         Just(MinimalResponses::Yes),
     ];
-    (512..1500_u16, minimal_responses).prop_map(|(udp_payload_bytes_max, minimal_responses)| Settings {
-        udp_payload_bytes_max,
-        minimal_responses,
-        ..Settings::default()
-    })
+    (prop_oneof![512..1500_u16, Just(4096)], minimal_responses).prop_map(
+        |(udp_payload_bytes_max, minimal_responses)| Settings {
+            udp_payload_bytes_max,
+            minimal_responses,
+            ..Settings::default()
+        },
+    )
 }
 
 proptest! {
@@ -160,6 +191,19 @@ proptest! {
             );
         }
     }
+}
+
+#[test]
+fn name_servers_that_are_too_long_to_be_prepared_are_all_there() {
+    let mut text = String::from("@ SOA ns0 h 1 2 3 4 60\nh A 192.0.2.9\n");
+    for n in 0..8 {
+        text.push_str(&format!("@ NS ns{n}\nns{n} A 192.0.2.{n}\nns{n} AAAA 2001:db8::{n}\n"));
+        text.push_str(&format!("ns{n} {}\nns{n} {}\n", rrsig("A"), rrsig("AAAA")));
+    }
+    let zones = serve(&[("z.example", &with_long_signatures(&text))]);
+    let query = query("h.z.example.", Type::A).norec().dnssec_ok();
+    let answered = ask_over(&zones, Transport::Tcp, &query);
+    assert_eq!(answered.text().matches("\nx ").count(), 8 * 4);
 }
 
 /// How a query that resolvers and stubs send is answered; `false` on the general path.
