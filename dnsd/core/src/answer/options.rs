@@ -22,10 +22,9 @@ impl<'s> Options<'s> {
             match code {
                 option::NSID => options.reply.nsid = settings.chaos.server_id.as_ref().map(ChaosText::as_bytes),
                 option::COOKIE => {
-                    let cookie = CookieOption::read(data)?;
-                    // The first counts, all others are as if they weren't there (RFC 7873 §5.2).
+                    // The first counts, all others are as if they weren't there (RFC 7873 §5.2), whatever they hold.
                     if let (Some(cookies), None) = (&settings.cookies, options.reply.cookie) {
-                        let checked = cookies.check(cookie, client);
+                        let checked = cookies.check(CookieOption::read(data)?, client);
                         options.reply.cookie = Some(checked.reply);
                         options.cookie_valid = checked.is_valid;
                     }
