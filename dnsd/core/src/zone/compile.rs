@@ -28,7 +28,7 @@ const PARALLEL_NODES_MIN: usize = 1 << 15;
 /// Compiles what was collected. The core starts threads here, and only here and in the index, because the time from a
 /// large file to its being served is this walk over all its nodes, and because they end with the call.
 pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compiled, Vec<Finding>> {
-    let plans = plan(&mut builder);
+    let plans = plan(&mut builder, PLACES_MAX);
     let soa = read_soa(&mut builder, &plans);
     let (Some(soa), false) = (soa, builder.findings.has_errors()) else {
         return Err(builder.findings.into_vec());

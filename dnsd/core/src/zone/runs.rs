@@ -31,7 +31,7 @@ pub(super) struct Run {
 }
 
 /// Octets in front of a run's name.
-const HEAD_BYTES: usize = 8;
+pub(super) const HEAD_BYTES: usize = 8;
 
 /// The records of a run as they are stored. It is no block of a node: a node with many sets has a list of where they start.
 #[derive(Clone, Copy)]

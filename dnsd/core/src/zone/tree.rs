@@ -4,7 +4,7 @@
 use super::block::{self, Head};
 use super::builder::ZoneBuilder;
 use super::merge::merge;
-use super::runs::{Run, Runs, StoredRun, TTLS_DIFFER};
+use super::runs::{HEAD_BYTES, Run, Runs, StoredRun, TTLS_DIFFER};
 use super::{FindingKind, NONE, Position};
 use crate::name::{Name, NameRef};
 use crate::rrtype::Type;
@@ -27,13 +27,19 @@ struct Tree<'b> {
     plans: Vec<Plan>,
     /// The last node and its ancestors, from the apex down.
     path: Vec<u32>,
+    /// The most octets that there may be in runs when an empty non-terminal has been added.
+    bytes_max: usize,
+    is_full: bool,
     origin: Name,
     origin_labels: usize,
 }
 
 /// The nodes of what the builder has collected; the list of its runs is gone then, and their octets and positions are
 /// still there.
-pub(super) fn plan(builder: &mut ZoneBuilder) -> Vec<Plan> {
+///
+/// Empty non-terminals become runs like others, a hundred of them for one name of as many labels, until runs have
+/// `bytes_max` octets: then the zone is too large.
+pub(super) fn plan(builder: &mut ZoneBuilder, bytes_max: usize) -> Vec<Plan> {
     let mut runs = std::mem::take(&mut builder.runs.runs);
     sort(&mut runs, &builder.runs);
     let origin = builder.origin.clone();
@@ -41,6 +47,8 @@ pub(super) fn plan(builder: &mut ZoneBuilder) -> Vec<Plan> {
         builder,
         plans: Vec::with_capacity(runs.len() + 1),
         path: Vec::new(),
+        bytes_max,
+        is_full: false,
         origin_labels: origin.label_count(),
         origin,
     };
@@ -149,10 +157,22 @@ impl Tree<'_> {
             })
             .unwrap_or(0);
         for missing in known + 1..depth {
-            if let Some(ancestor) = name.suffix(depth - missing) {
+            if let Some(ancestor) = name.suffix(depth - missing)
+                && self.has_room_for(ancestor)
+            {
                 self.add_empty(ancestor);
             }
         }
+    }
+
+    /// Whether an empty non-terminal can be added; that it can't is found once.
+    fn has_room_for(&mut self, name: NameRef<'_>) -> bool {
+        let has_room = self.builder.runs.len() + HEAD_BYTES + name.as_wire().len() <= self.bytes_max;
+        if !has_room && !self.is_full {
+            self.is_full = true;
+            self.builder.find(FindingKind::ZoneTooLarge, name, None, None);
+        }
+        has_room
     }
 
     fn name_of(&self, number: u32) -> NameRef<'_> {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::zone::tree::plan;
 use crate::zone::{RecordSet, SetChange, check};
 
 #[derive(Debug, Clone)]
@@ -281,4 +282,22 @@ fn an_error_is_found_behind_any_number_of_warnings() {
             assert_eq!(findings.len(), 1001);
         }
     }
+}
+
+#[test]
+fn empty_non_terminals_are_limited_with_the_zone() {
+    let mut builder = builder(signed_apex().iter().enumerate());
+    for name in ["1", "2", "3"] {
+        let owner: Name = format!("{name}.{}zone.test", "a.b.c.".repeat(30)).parse().unwrap();
+        builder.add(owner.as_name_ref(), Class::IN, 1, Type::A, &[192, 0, 2, 1], None);
+    }
+    builder.close_run();
+    let bytes_max = builder.runs.len() + 2000;
+    let plans = plan(&mut builder, bytes_max);
+    assert!(builder.runs.len() <= bytes_max && plans.len() > 20);
+    let findings = builder.findings.into_vec();
+    assert_eq!(
+        findings.iter().map(|finding| &finding.kind).collect::<Vec<_>>(),
+        [&FindingKind::ZoneTooLarge]
+    );
 }
