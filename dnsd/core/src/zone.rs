@@ -46,7 +46,7 @@ pub use soa::Soa;
 
 pub(crate) use rdata_names::target_name;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base::Base;
 use features::Features;
@@ -71,8 +71,8 @@ pub struct Zone {
     record_count: usize,
     features: Features,
     origin_labels: u8,
-    /// What is made of it for answers when it is first asked.
-    prepared: Prepared,
+    /// What is made of it for answers when it is first asked. Most of many zones are hardly ever asked.
+    prepared: OnceLock<Box<Prepared>>,
 }
 
 impl Zone {
@@ -84,7 +84,7 @@ impl Zone {
             soa,
             record_count,
             features,
-            prepared: Prepared::default(),
+            prepared: OnceLock::new(),
         }
     }
 
@@ -137,7 +137,7 @@ impl Zone {
 
     /// Sections that are the same in many answers.
     pub(crate) fn prepared(&self) -> &Prepared {
-        &self.prepared
+        self.prepared.get_or_init(Box::default)
     }
 
     /// Octets on the heap. What versions of a zone have in common is counted by each.
