@@ -1,34 +1,30 @@
 //! SIGINT, SIGTERM and SIGHUP end a run in order: what waits returns, and the servers are ended by those who started them.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigSet, Signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::error::BenchError;
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// Often enough that a load that took 100 ms is not measured as much longer.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-/// Catches the signals from now on. To be called before any thread is started, which inherits what is blocked; programs that
-/// are started get a clean set from std.
+/// Catches the signals from now on, by handlers: a mask would be inherited by the servers that are started, which would then
+/// not end when they are told to.
 ///
 /// # Errors
-/// When the system refuses the signal mask.
-pub fn catch() -> nix::Result<()> {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        signals.add(signal);
+/// When the system refuses a handler.
+pub fn catch() -> io::Result<()> {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        flag::register(signal, Arc::clone(&INTERRUPTED))?;
     }
-    signals.thread_block()?;
-    thread::spawn(move || {
-        if signals.wait().is_ok() {
-            INTERRUPTED.store(true, Ordering::Relaxed);
-        }
-    });
     Ok(())
 }
 

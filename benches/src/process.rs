@@ -204,6 +204,8 @@ impl Drop for Process {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
 
     #[test]
@@ -229,6 +231,18 @@ mod tests {
         assert_eq!(procfs::session(leader).len(), 2);
         drop(process);
         assert_eq!(procfs::session(leader), []);
+    }
+
+    #[test]
+    fn a_program_ends_when_it_is_told_to_though_our_own_signals_are_caught() {
+        interrupt::catch().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sleep");
+        command.arg("1000");
+        let mut process = Process::start("sleep", &command, directory.path(), None).unwrap();
+        process.signal(process.pid(), Signal::SIGTERM);
+        let ended = interrupt::until(Duration::from_secs(10), || process.status());
+        assert_eq!(ended.unwrap().unwrap().signal(), Some(Signal::SIGTERM as i32));
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     // target/release/bench-dns writes below target/bench/dns.
     let programs = own.parent().ok_or(Failure::NotBuilt)?;
     let work = programs.parent().ok_or(Failure::NotBuilt)?.join("bench/dns");
-    interrupt::catch().map_err(|errno| BenchError::io("block signals of", "bench-dns")(errno.into()))?;
+    interrupt::catch().map_err(|error| BenchError::io("catch signals of", "bench-dns")(error))?;
     raise_open_files();
     let document = arguments.write.clone();
     let options = options(arguments, programs, &work);
