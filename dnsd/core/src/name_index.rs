@@ -4,7 +4,7 @@
 /// hash is equal it meant.
 ///
 /// An entry stands at the place that its hash has among all hashes, or behind it: tables of any size are as good as those
-/// of a power of two, and threads that fill a part of the table each can tell by the hash whose an entry is.
+/// of a power of two.
 #[derive(Debug, Clone)]
 pub(crate) struct NameIndex {
     /// Hash in the upper half, number plus one in the lower, so that zero is a free slot. At most five in eight are in
@@ -12,9 +12,6 @@ pub(crate) struct NameIndex {
     slots: Box<[u64]>,
     used: usize,
 }
-
-/// Threads pay from this many entries on: a table of that size is larger than the cache of a core.
-const PARALLEL_ENTRIES_MIN: usize = 1 << 16;
 
 impl NameIndex {
     /// A table that takes `entries` before it grows.
@@ -25,51 +22,12 @@ impl NameIndex {
         }
     }
 
-    /// A table of pairs of hash and number, of which no two are of the same name, filled by so many threads.
-    pub(crate) fn of(entries: &[(u32, u32)], threads: usize) -> Self {
+    /// A table of pairs of hash and number, of which no two are of the same name.
+    pub(crate) fn of(entries: impl ExactSizeIterator<Item = (u32, u32)>) -> Self {
         let mut index = Self::with_capacity(entries.len());
         index.used = entries.len();
-        let threads = if entries.len() < PARALLEL_ENTRIES_MIN {
-            1
-        } else {
-            threads.max(1)
-        };
-        let part_slots = index.slots.len().div_ceil(threads);
-        let all_slots = index.slots.len();
-        let fill = |part: usize, slots: &mut [u64]| {
-            // What finds no place up to the end of its part goes on in somebody else's.
-            let mut spilled = Vec::new();
-            let (start, end) = (part * part_slots, part * part_slots + slots.len());
-            for &(hash, number) in entries {
-                let at = place_of(hash, all_slots);
-                if at < start || at >= end {
-                    continue;
-                }
-                match slots[at - start..].iter_mut().find(|slot| **slot == 0) {
-                    Some(slot) => *slot = entry(hash, number),
-                    None => spilled.push(entry(hash, number)),
-                }
-            }
-            spilled
-        };
-        let spilled: Vec<u64> = if threads == 1 {
-            fill(0, &mut index.slots)
-        } else {
-            std::thread::scope(|scope| {
-                let parts: Vec<_> = index
-                    .slots
-                    .chunks_mut(part_slots)
-                    .enumerate()
-                    .map(|(part, slots)| scope.spawn(move || fill(part, slots)))
-                    .collect();
-                parts
-                    .into_iter()
-                    .flat_map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                    .collect()
-            })
-        };
-        for entry in spilled {
-            index.place(entry);
+        for (hash, number) in entries {
+            index.place(entry(hash, number));
         }
         index
     }
@@ -154,22 +112,17 @@ mod tests {
     }
 
     #[test]
-    fn a_table_filled_by_threads_holds_what_a_table_filled_by_one_holds() {
-        // The hashes at the end of each part are crowded, so that they run over.
-        let entries: Vec<(u32, u32)> = (0..2 * PARALLEL_ENTRIES_MIN as u32)
-            .map(|number| match number % 64 {
-                0 => (u32::MAX, number),
-                1 => (u32::MAX / 2, number),
-                _ => (number.wrapping_mul(0x9E37_79B9), number),
-            })
-            .collect();
-        for threads in [1, 2, 3] {
-            let index = NameIndex::of(&entries, threads);
-            // The crowded ones take long to find, so not all of them.
-            for &(hash, number) in entries.iter().step_by(61) {
-                assert_eq!(index.find(hash, |found| found == number), Some(number), "{threads}");
-            }
-            assert_eq!(index.find(12345, |_| false), None);
+    fn a_table_of_pairs_holds_them_all() {
+        // Many have the last hash, so that they run over the end.
+        let entries = (0..5000_u32).map(|number| match number % 64 {
+            0 => (u32::MAX, number),
+            _ => (number.wrapping_mul(0x9E37_79B9), number),
+        });
+        let mut index = NameIndex::of(entries.clone());
+        index.insert(12345, 5000);
+        for (hash, number) in entries.chain([(12345, 5000)]) {
+            assert_eq!(index.find(hash, |found| found == number), Some(number));
         }
+        assert_eq!(index.find(12346, |_| false), None);
     }
 }

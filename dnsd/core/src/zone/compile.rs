@@ -26,7 +26,7 @@ pub struct Compiled {
 /// a thread costs. A server with many small zones loads several at once instead.
 const PARALLEL_NODES_MIN: usize = 1 << 15;
 
-/// Compiles what was collected. The core starts threads here, and only here and in the index, because the time from a
+/// Compiles what was collected. The core starts threads here, and only here, because the time from a
 /// large file to its being served is this walk over all its nodes, and because they end with the call.
 pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compiled, Vec<Finding>> {
     let plans = plan(&mut builder, PLACES_MAX);
@@ -44,8 +44,18 @@ pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compil
     } else {
         threads.max(1)
     };
-    let arena = lay_out(&builder, &plans, &order, threads);
-    let entries: Vec<(u32, u32)> = plans.iter().map(|plan| plan.hash).zip(order.iter().copied()).collect();
+    let index = || NameIndex::of(plans.iter().map(|plan| plan.hash).zip(order.iter().copied()));
+    let (arena, index) = if threads == 1 {
+        (lay_out(&builder, &plans, &order, 1), index())
+    } else {
+        // The index takes one thread two thirds of the time that the blocks take one.
+        std::thread::scope(|scope| {
+            let index = scope.spawn(index);
+            let arena = lay_out(&builder, &plans, &order, threads - 1);
+            let index = index.join();
+            (arena, index.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    };
     let nsec3 = plans
         .iter()
         .zip(&order)
@@ -54,7 +64,7 @@ pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compil
         .collect();
     let base = Base {
         arena,
-        index: NameIndex::of(&entries, threads),
+        index,
         order: order.into(),
         nsec3,
     };
