@@ -168,7 +168,7 @@ fn a_large_zone_is_the_same_on_any_number_of_threads() {
     let one = compiled(1);
     for threads in [2, 3] {
         let other = compiled(threads);
-        assert!(one.base.arena == other.base.arena && one.base.order == other.base.order);
+        assert!(one.base.arena[..] == other.base.arena[..] && one.base.order == other.base.order);
         for node in one.nodes() {
             let search = crate::search_name::SearchName::new(node.name());
             assert_eq!(other.node(&search).map(Node::number), Some(node.number()));
