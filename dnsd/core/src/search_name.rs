@@ -9,49 +9,16 @@ use crate::name::{LABELS_MAX, NAME_BYTES_MAX, NameRef};
 /// Octets that are folded and hashed at a time.
 const WORD_BYTES: usize = size_of::<u64>();
 
-/// A name of as many labels, the root not counted, keeps its tails in a tenth of the room that the longest needs: clearing
-/// the rest would cost more than all else that is done here.
-const LABELS_FEW: usize = 10;
-
 /// A name with what hash indexes need of it. It lives on the stack.
 pub struct SearchName {
     /// The name in lower case. Behind it are zeros, so that a word can be read where any label starts.
     folded: [u8; NAME_BYTES_MAX + WORD_BYTES],
     len: u8,
     labels: u8,
-    tails: Tails,
-}
-
-/// The tail that starts at the n-th label; behind the last label's stands the root.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "not to have the large one in most names is what there are two for"
-)]
-enum Tails {
-    Few([Tail; LABELS_FEW + 1]),
-    Many([Tail; LABELS_MAX + 1]),
-}
-
-#[derive(Clone, Copy, Default)]
-struct Tail {
-    hash: u32,
-    start: u8,
-}
-
-impl Tails {
-    fn as_ref(&self) -> &[Tail] {
-        match self {
-            Self::Few(tails) => tails,
-            Self::Many(tails) => tails,
-        }
-    }
-
-    fn as_mut(&mut self) -> &mut [Tail] {
-        match self {
-            Self::Few(tails) => tails,
-            Self::Many(tails) => tails,
-        }
-    }
+    /// Where the n-th label starts; behind the last label's stands the root's.
+    starts: [u8; LABELS_MAX + 1],
+    /// Of the tail that starts there. Apart from the starts, as there is less to clear without the gaps between the two.
+    hashes: [u32; LABELS_MAX + 1],
 }
 
 /// Mixes a word at a time with numbers that nobody outside of the process knows: whoever writes a zone's content could
@@ -88,39 +55,45 @@ impl HashKey {
 impl SearchName {
     /// Folds and hashes `name`.
     pub fn new(name: NameRef<'_>) -> Self {
-        let wire = name.as_wire();
-        // Made where it stays: moving it would cost as much as hashing.
-        let mut search = Self {
+        let mut search = Self::empty();
+        search.set(name);
+        search
+    }
+
+    /// Room for a name, to be [set](SearchName::set) where it stays: moving one costs a fifth of making it.
+    #[inline]
+    pub(crate) fn empty() -> Self {
+        Self {
             folded: [0; NAME_BYTES_MAX + WORD_BYTES],
-            len: wire.len() as u8,
+            len: 0,
             labels: 0,
-            tails: Tails::Few([Tail::default(); LABELS_FEW + 1]),
-        };
-        search.folded[..wire.len()].copy_from_slice(wire);
-        let (words, _) = search.folded.as_chunks_mut::<WORD_BYTES>();
+            starts: [0; LABELS_MAX + 1],
+            hashes: [0; LABELS_MAX + 1],
+        }
+    }
+
+    /// Folds and hashes the first name that it is to hold.
+    pub(crate) fn set(&mut self, name: NameRef<'_>) {
+        let wire = name.as_wire();
+        self.len = wire.len() as u8;
+        self.folded[..wire.len()].copy_from_slice(wire);
+        let (words, _) = self.folded.as_chunks_mut::<WORD_BYTES>();
         for word in &mut words[..wire.len().div_ceil(WORD_BYTES)] {
             // Length octets are below 64, so folding the whole wire form changes letters only.
             *word = lowercase(u64::from_le_bytes(*word)).to_le_bytes();
         }
-        let labels = find_labels(wire, search.tails.as_mut()).unwrap_or_else(|| {
-            search.tails = Tails::Many([Tail::default(); LABELS_MAX + 1]);
-            find_labels(wire, search.tails.as_mut()).expect("a name has at most as many labels")
-        });
-        search.labels = labels as u8;
-        search.hash_tails(&KEY);
-        search
+        self.labels = find_labels(wire, &mut self.starts);
+        self.hash_tails(&KEY);
     }
 
     /// From right to left: the hash of a tail goes on from the hash of the tail one label shorter.
     fn hash_tails(&mut self, key: &HashKey) {
-        let Some((root, tails)) = self.tails.as_mut()[..=usize::from(self.labels)].split_last_mut() else {
-            return;
-        };
+        let root = usize::from(self.labels);
         let mut hash = key.start;
-        root.hash = HashKey::finish(hash);
-        let mut end = usize::from(root.start);
-        for tail in tails.iter_mut().rev() {
-            let start = usize::from(tail.start);
+        self.hashes[root] = HashKey::finish(hash);
+        let mut end = usize::from(self.starts[root]);
+        for (start, tail_hash) in self.starts[..root].iter().zip(&mut self.hashes[..root]).rev() {
+            let start = usize::from(*start);
             let mut rest = &self.folded[start..];
             let mut left = end - start;
             // The length octet is hashed with the label, so that zeros in a label's last word stand for nothing.
@@ -136,7 +109,7 @@ impl SearchName {
                 rest = behind;
                 left -= WORD_BYTES;
             }
-            tail.hash = HashKey::finish(hash);
+            *tail_hash = HashKey::finish(hash);
             end = start;
         }
     }
@@ -148,13 +121,13 @@ impl SearchName {
 
     /// The name without its `skipped` leftmost labels, in lower case; all of them and more leave the root.
     pub fn tail(&self, skipped: usize) -> &[u8] {
-        let start = self.tails.as_ref()[skipped.min(self.label_count())].start;
+        let start = self.starts[skipped.min(self.label_count())];
         &self.folded[usize::from(start)..usize::from(self.len)]
     }
 
     /// The hash of [`SearchName::tail`].
     pub fn hash(&self, skipped: usize) -> u32 {
-        self.tails.as_ref()[skipped.min(self.label_count())].hash
+        self.hashes[skipped.min(self.label_count())]
     }
 }
 
@@ -163,17 +136,19 @@ pub(crate) fn name_hash(name: NameRef<'_>) -> u32 {
     SearchName::new(name).hash(0)
 }
 
-/// Writes down where each label and the root start; gives how many labels there are, or `None` if `tails` has no room.
-fn find_labels(wire: &[u8], tails: &mut [Tail]) -> Option<usize> {
-    let mut start = 0_u8;
-    for (count, tail) in tails.iter_mut().enumerate() {
-        tail.start = start;
-        match wire.get(usize::from(start)) {
-            Some(&length @ 1..) => start += 1 + length,
-            _ => return Some(count),
+/// Writes down where each label and the root start; gives how many labels there are.
+fn find_labels(wire: &[u8], starts: &mut [u8; LABELS_MAX + 1]) -> u8 {
+    let mut at = 0_u8;
+    let mut labels = 0;
+    for start in starts {
+        *start = at;
+        match wire.get(usize::from(at)) {
+            Some(&length @ 1..) => at += 1 + length,
+            _ => break,
         }
+        labels += 1;
     }
-    None
+    labels
 }
 
 /// Eight octets with their ASCII letters in lower case.
@@ -274,10 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_name_fits() {
-        let mut wire = b"\x01a".repeat(LABELS_MAX);
-        wire.push(0);
-        let search = SearchName::new(NameRef::from_wire(&wire).unwrap());
-        assert_eq!((search.label_count(), search.tail(0)), (LABELS_MAX, &wire[..]));
+    fn names_of_any_number_of_labels_fit() {
+        for labels in [0, 1, 2, 34, LABELS_MAX] {
+            let mut wire = b"\x01a".repeat(labels);
+            wire.push(0);
+            let search = SearchName::new(NameRef::from_wire(&wire).unwrap());
+            assert_eq!((search.label_count(), search.tail(0)), (labels, &wire[..]));
+            assert_eq!(search.tail(labels / 2), &wire[labels / 2 * 2..]);
+            assert_eq!(search.hash(labels), SearchName::new(Name::root().as_name_ref()).hash(0));
+        }
     }
 }

@@ -34,7 +34,8 @@ pub(super) fn answer(
 ) -> Option<Reply> {
     let query = PlainQuery::read(request)?;
     let limit = message_bytes_max(settings, client.transport, query.payload_bytes, out.len());
-    let search = SearchName::new(query.name);
+    let mut search = SearchName::empty();
+    search.set(query.name);
     let (number, state) = zones.find(&search, query.qtype)?;
     let ZoneState::Loaded(zone) = state else { return None };
     let mut plain = Plain {
