@@ -24,8 +24,7 @@ impl Inherited {
     /// # Errors
     /// When what was announced is not there.
     pub fn take() -> io::Result<Self> {
-        let sockets = sd_notify::listen_fds()?.map(own).collect();
-        Ok(Self { sockets })
+        Ok(sd_notify::listen_fds()?.map(own).collect())
     }
 
     /// Claims the socket of this type that is bound to this address, if one was passed.
@@ -49,6 +48,15 @@ impl Inherited {
                 address,
                 "systemd passed a socket that no listener of the configuration is for"
             );
+        }
+    }
+}
+
+/// For sockets that somebody else than systemd passes on.
+impl FromIterator<OwnedFd> for Inherited {
+    fn from_iter<I: IntoIterator<Item = OwnedFd>>(sockets: I) -> Self {
+        Self {
+            sockets: sockets.into_iter().collect(),
         }
     }
 }

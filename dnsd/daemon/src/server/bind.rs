@@ -174,11 +174,11 @@ fn bind_udp(
         holder: None,
     };
     let mut listeners = Vec::with_capacity(threads);
-    let from_systemd = inherited.claim(local_scoped, SockType::Datagram).map(UdpSocket::from);
-    if let Some(socket) = from_systemd {
+    // A unit may have several sockets of one address (ReusePort=). Each is served, also where that takes more threads than were
+    // asked for: the kernel gives it its part of the clients.
+    while let Some(socket) = inherited.claim(local_scoped, SockType::Datagram).map(UdpSocket::from) {
         path_mtu::ignore_path_mtu(&socket).map_err(|errno| failed(errno.into()))?;
-        // What systemd bound for us is one socket. Unless its unit says otherwise nobody can share the port of it: the threads
-        // share the socket then.
+        // Unless the unit says so nobody can share the port of its socket: the threads share the socket then.
         let shares_port = SockRef::from(&socket).reuse_port().map_err(failed)?;
         let sharing = if shares_port { 1 } else { threads };
         for _ in 1..sharing {
@@ -192,7 +192,7 @@ fn bind_udp(
         reuse_port: true,
     };
     while listeners.len() < threads {
-        let socket = listen::udp(local_scoped, options, inherited)?;
+        let socket = listen::udp(local_scoped, options, &mut Inherited::default())?;
         lengthen_queue(&socket).map_err(failed)?;
         path_mtu::ignore_path_mtu(&socket).map_err(|errno| failed(errno.into()))?;
         listeners.push(UdpListener::own(socket).map_err(failed)?);

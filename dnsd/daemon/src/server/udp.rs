@@ -37,6 +37,10 @@ const REQUEST_BYTES_MAX: usize = 4096;
 /// When the system has no memory for a request, asking again at once would only burn the core.
 const RECEIVE_RETRY: Duration = Duration::from_millis(100);
 
+/// A socket that somebody else has shut down still gets datagrams, but nobody can wait for them any more. This is short beside
+/// a client's patience, and long beside what it takes to look.
+const SHUT_DOWN_RETRY: Duration = Duration::from_millis(10);
+
 /// What one thread works with.
 pub(super) struct Worker {
     pub(super) listener: Arc<UdpListener>,
@@ -51,9 +55,19 @@ impl Worker {
             datagram_bytes_max: REQUEST_BYTES_MAX,
             reply_bytes_max: UDP_PAYLOAD_BYTES_LIMIT.into(),
         });
+        let mut is_shut_down = false;
         while !self.listener.is_stopped() {
             match self.listener.receive(&mut batch) {
-                Ok(_) => self.answer(&mut batch),
+                Ok(1..) => self.answer(&mut batch),
+                // That it was stopped in the meantime is seen before the next turn.
+                Ok(0) if self.listener.is_stopped() => {}
+                Ok(0) => {
+                    if !is_shut_down {
+                        warn!("another process has shut down a UDP socket of ours: answers from it are late");
+                        is_shut_down = true;
+                    }
+                    thread::sleep(SHUT_DOWN_RETRY);
+                }
                 Err(error) if says_nothing(&error) => {}
                 Err(error) => {
                     warn!(%error, "cannot receive over UDP");

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet as Set;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::udp::{UdpListener, Worker};
 use super::*;
@@ -118,6 +121,73 @@ fn a_socket_of_systemd_serves_the_next_process_too() {
     client.send(&query(1, b'a')).unwrap();
     systemds.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(systemds.recv(&mut [0; 512]).unwrap() > 0, "it is not shut down");
+}
+
+#[test]
+fn every_socket_of_systemd_is_left_as_it_was() {
+    // Bound as systemd does it for two sockets of one address with ReusePort=yes.
+    let systemds = [(); 2].map(|()| socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap());
+    let mut address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let systemds = systemds.map(|socket| {
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        let socket = StdUdpSocket::from(socket);
+        address = socket.local_addr().unwrap();
+        socket
+    });
+    for threads in [1, 2, 3] {
+        let mut inherited: Inherited = systemds
+            .iter()
+            .map(|socket| socket.try_clone().unwrap().into())
+            .collect();
+        let wanted = [config::ListenAddress::Address(address)];
+        let Sockets { mut bound, .. } = bind::bind(&wanted, threads, &Set::new(), &mut inherited).unwrap();
+        let udp = bound.pop().unwrap().udp;
+        assert_eq!(udp.len(), threads.max(2), "each of the two is served");
+        for listener in &udp {
+            listener.stop().unwrap();
+        }
+    }
+    for systemds in systemds {
+        let mut ended = [PollFd::new(&systemds, PollFlags::RDHUP)];
+        poll(&mut ended, Some(&Timespec::default())).unwrap();
+        assert_eq!(ended[0].revents(), PollFlags::empty(), "it is not shut down");
+    }
+}
+
+#[test]
+fn a_socket_that_somebody_shuts_down_is_answered_from_without_haste() {
+    type Make = fn(StdUdpSocket) -> std::io::Result<UdpListener>;
+    for make in [UdpListener::own as Make, UdpListener::inherited] {
+        let shared = shared("");
+        let socket = bound("127.0.0.1:0");
+        let client = client_of(&socket);
+        // Says that there is no peer, after the deed.
+        let _ = socket2::SockRef::from(&socket).shutdown(std::net::Shutdown::Read);
+        let listener = Arc::new(make(socket).unwrap());
+        let worker = Worker {
+            listener: listener.clone(),
+            responder: shared.responder(Transport::Udp),
+        };
+        let thread = thread::spawn(move || {
+            let started = Instant::now();
+            worker.run();
+            // What it had of a processor, in nanoseconds, comes first.
+            let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+            let ran = schedstat.split(' ').next().unwrap().parse().unwrap();
+            (Duration::from_nanos(ran), started.elapsed())
+        });
+        for id in 0..3 {
+            client.send(&query(id, b'a')).unwrap();
+            assert_eq!(answered(&client, 1), [id].into());
+        }
+        // Nobody asks for a while.
+        client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        client.recv(&mut [0; 512]).unwrap_err();
+        listener.stop().unwrap();
+        let (ran, lasted) = thread.join().unwrap();
+        assert!(ran < lasted / 2, "{ran:?} of {lasted:?}");
+    }
 }
 
 #[test]

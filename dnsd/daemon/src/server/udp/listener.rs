@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballast_shared::datagrams::{self, Datagrams, Wait};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use rustix::event::{PollFd, PollFlags, poll};
 use socket2::SockRef;
 
 /// The least that a datagram takes of a socket's receive buffer: the kernel counts what it keeps of one beside its bytes.
@@ -81,18 +81,22 @@ impl UdpListener {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// Waits for datagrams and takes what is there. None when it was stopped; an error also when somebody else, who shares the
-    /// socket, has taken them.
+    /// Waits for datagrams and takes what is there. None, at once, when it was stopped or when somebody else, who shares the
+    /// socket, has shut it down; an error also when that one has taken what there was.
     pub(super) fn receive(&self, batch: &mut Datagrams) -> io::Result<usize> {
         match &self.waking {
             Waking::ShutDown => batch.receive(&self.socket, Wait::ForFirst),
             Waking::Event(event) => {
                 let mut waited_for = [
-                    PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-                    PollFd::new(event.as_fd(), PollFlags::POLLIN),
+                    PollFd::new(&self.socket, PollFlags::IN | PollFlags::RDHUP),
+                    PollFd::new(event, PollFlags::IN),
                 ];
-                poll(&mut waited_for, PollTimeout::NONE)?;
-                batch.receive(&self.socket, Wait::No)
+                poll(&mut waited_for, None)?;
+                let is_shut_down = waited_for[0].revents().contains(PollFlags::RDHUP);
+                match batch.receive(&self.socket, Wait::No) {
+                    Err(error) if is_shut_down && error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                    received => received,
+                }
             }
         }
     }
