@@ -1,13 +1,18 @@
 //! How much of the processors the zones' threads get while queries are answered.
 
-use rustix::process::setpriority_process;
+use std::io;
+use std::sync::Once;
+
+use rustix::process::{getpid, getpriority_process, setpriority_process};
 use tracing::warn;
 
-/// Reading a new version of a zone: about a third of what an answering thread gets when both want all of a processor, so
+/// Reading a new version of a zone is so much nicer than the daemon itself (see `Nice=` of its unit): about a third of what an answering thread gets when both want all of a processor, so
 /// that a reload neither stands still nor delays answers for long.
 const RELOAD_NICE: i32 = 5;
-/// Writing copies, which nobody waits for.
-const COPY_NICE: i32 = 19;
+/// Writing copies, which nobody waits for: as nice as can be.
+const COPY_NICE: i32 = NICEST;
+/// More is taken for this (setpriority(2)).
+const NICEST: i32 = 19;
 
 /// What a thread does beside the answering of queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,16 +23,27 @@ pub(crate) enum Beside {
     Copy,
 }
 
-/// Lowers the priority of the calling thread, and of those that it starts from now on.
+/// Lowers the priority of the calling thread, and of those that it starts from now on. It is never raised, which would take
+/// privileges, and that it can't be lowered is said once.
 pub(crate) fn lower(what: Beside) {
-    let nice = match what {
+    static WARNING: Once = Once::new();
+    if let Err(error) = try_lower(what) {
+        WARNING.call_once(|| warn!(%error, "the priority of a thread could not be lowered"));
+    }
+}
+
+fn try_lower(what: Beside) -> io::Result<()> {
+    let nicer_by = match what {
         Beside::Reload => RELOAD_NICE,
         Beside::Copy => COPY_NICE,
     };
-    // Linux has a priority for each thread, and none named means the calling one (setpriority(2), sched(7)).
-    if let Err(error) = setpriority_process(None, nice) {
-        warn!(%error, "the priority of a thread could not be lowered");
+    // Linux has a priority for each thread: the number of the process means its main thread, which has that of the daemon,
+    // and none named means the calling one (setpriority(2), sched(7)).
+    let nice = (getpriority_process(Some(getpid()))? + nicer_by).min(NICEST);
+    if getpriority_process(None)? < nice {
+        setpriority_process(None, nice)?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -48,5 +64,34 @@ mod tests {
         .unwrap();
         assert_eq!((own, child), (COPY_NICE, COPY_NICE));
         assert_eq!(getpriority_process(None).unwrap(), before);
+    }
+
+    #[test]
+    fn a_thread_is_nicer_than_the_daemon_by_a_step_that_is_made_once() {
+        let daemon = getpriority_process(Some(getpid())).unwrap();
+        let nice_after = |steps: &'static [Beside]| {
+            std::thread::spawn(move || {
+                steps.iter().for_each(|step| lower(*step));
+                getpriority_process(None).unwrap()
+            })
+            .join()
+            .unwrap()
+        };
+        let reload = (daemon + RELOAD_NICE).min(NICEST);
+        assert_eq!(nice_after(&[Beside::Reload]), reload);
+        assert_eq!(nice_after(&[Beside::Reload, Beside::Reload]), reload);
+        assert_eq!(nice_after(&[Beside::Copy, Beside::Reload]), NICEST, "it is not raised");
+    }
+
+    #[test]
+    fn a_daemon_that_is_nice_has_nicer_threads() {
+        // The whole process, which is that of this test alone where each has its own; who is nice already stays it.
+        let daemon = getpriority_process(Some(getpid())).unwrap().max(10);
+        setpriority_process(Some(getpid()), daemon).unwrap();
+        let reload = std::thread::spawn(|| {
+            lower(Beside::Reload);
+            getpriority_process(None).unwrap()
+        });
+        assert_eq!(reload.join().unwrap(), (daemon + RELOAD_NICE).min(NICEST));
     }
 }
