@@ -97,7 +97,7 @@ impl Running {
             .map_err(ReloadError::Listen)?;
         // From here on nothing can go wrong any more that would leave half of the old configuration.
         let report = self.zones.apply(plan(&config, accept)).await.ok_or(ReloadError::Os)?;
-        self.shared.apply(&config);
+        self.zones.retire(self.shared.apply(&config));
         self.listeners
             .start(sockets.bound, supervisor)
             .map_err(|_| ReloadError::Os)?;

@@ -32,7 +32,7 @@ use board::Board;
 use keeper::{Input, Keeper};
 use last_good::LastGood;
 
-use crate::server::Shared;
+use crate::server::{Serving, Shared};
 
 pub(crate) use keeper::Plan;
 pub(crate) use outcome::{LoadOutcome, Report};
@@ -85,6 +85,11 @@ impl Zones {
         let (reply, outcome) = oneshot::channel();
         self.inbox.send(Input::Reload { zone, accept, reply }).ok()?;
         outcome.await.ok()?
+    }
+
+    /// Has it freed what is answered from no more, once nobody has it. Without a keeper the daemon is ending.
+    pub(crate) fn retire(&self, serving: Arc<Serving>) {
+        drop(self.inbox.send(Input::Retire(serving)));
     }
 
     /// How the zones are.

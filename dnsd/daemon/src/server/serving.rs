@@ -70,25 +70,26 @@ impl Shared {
         })
     }
 
-    /// Takes over what a reloaded configuration says about answers; the zones stay.
-    pub(crate) fn apply(&self, config: &Config) {
+    /// Takes over what a reloaded configuration says about answers; the zones stay. What was answered from before is for the
+    /// keeper of the zones to free.
+    pub(crate) fn apply(&self, config: &Config) -> Arc<Serving> {
         let settings = settings(config, &self.secrets);
         let rate_limit = rate_limit(config, &self.secrets, self.serving.load().rate_limit.as_ref());
+        self.places.resize(config.tcp.clients_max);
         self.serving.rcu(|serving| Serving {
             zones: serving.zones.clone(),
             settings: settings.clone(),
             rate_limit: rate_limit.clone(),
             tcp_idle_max: config.tcp.idle_max,
-        });
-        self.places.resize(config.tcp.clients_max);
+        })
     }
 
-    /// Swaps the zones.
-    pub(crate) fn set_zones(&self, zones: &Zones) {
+    /// Swaps the zones, and gives back what was answered from before.
+    pub(crate) fn set_zones(&self, zones: &Zones) -> Arc<Serving> {
         self.serving.rcu(|serving| Serving {
             zones: zones.clone(),
             ..Serving::clone(serving)
-        });
+        })
     }
 
     /// A responder for one thread or connection, which counts for itself.

@@ -32,7 +32,7 @@ use super::problem::Problem;
 use super::shown;
 use super::watcher::Watcher;
 use crate::config::{GroupConfig, ZoneConfig};
-use crate::server::Shared;
+use crate::server::{Serving, Shared};
 use entry::Entry;
 use groups::Groups;
 
@@ -59,6 +59,8 @@ pub(crate) enum Input {
         accept: bool,
         reply: tokio::sync::oneshot::Sender<Option<LoadOutcome>>,
     },
+    /// Free what is answered from no more, once nobody has it.
+    Retire(Arc<Serving>),
     /// End.
     Stop,
 }
@@ -96,9 +98,9 @@ pub(crate) struct Keeper {
     /// Zones whose files may be others than those that are watched.
     to_watch: Vec<Name>,
     next_sweep_at: Instant,
-    /// Versions that are served no more. Whoever answers from one may still have it in hand, and is not to be the one who
-    /// frees it: giving back the memory of a large zone takes milliseconds.
-    retired: Vec<Arc<Zone>>,
+    /// What is answered from no more. Whoever answers may still have it in hand, and is not to be the one who frees it: giving
+    /// back the memory of a large zone, of ten thousand names or of the rate limit's accounts takes milliseconds.
+    retired: Vec<Arc<Serving>>,
 }
 
 impl Keeper {
@@ -167,6 +169,7 @@ impl Keeper {
                 // From the first zones on there are queries to be answered, and that comes first.
                 priority::lower(Beside::Reload);
             }
+            Input::Retire(serving) => self.retired.push(serving),
             Input::Reload { zone, accept, reply } => drop(reply.send(self.reload(&zone, accept))),
         }
         ControlFlow::Continue(())
@@ -267,7 +270,8 @@ impl Keeper {
             LoadOutcome::Changing
         };
         if let LoadOutcome::Loaded { zone, .. } = &outcome {
-            self.retired.extend(entry.served.replace(zone.clone()));
+            // The version before is part of what is answered from until the new one is published.
+            entry.served = Some(zone.clone());
             self.last_good.keep(name, zone.clone(), &entry.seen);
         }
         if is_other_state || matches!(outcome, LoadOutcome::Loaded { .. }) {
@@ -281,13 +285,13 @@ impl Keeper {
         outcome
     }
 
-    /// Frees the versions that nobody else has.
+    /// Frees what nobody else has. Nobody can come to it anew, as it was swapped for something else.
     fn free_retired(&mut self) {
-        self.retired.retain(|zone| Arc::strong_count(zone) > 1);
+        self.retired.retain(|serving| Arc::strong_count(serving) > 1);
     }
 
     /// Swaps the zones of these names in what is served.
-    fn publish(&self, names: &[Name]) {
+    fn publish(&mut self, names: &[Name]) {
         if names.is_empty() {
             return;
         }
@@ -302,12 +306,12 @@ impl Keeper {
                 None => return self.publish_all(),
             }
         }
-        self.shared.set_zones(&zones);
+        self.retired.push(self.shared.set_zones(&zones));
     }
 
-    fn publish_all(&self) {
+    fn publish_all(&mut self) {
         let zones = self.entries.iter().map(|(name, entry)| (name.clone(), entry.state()));
-        self.shared.set_zones(&Zones::new(zones));
+        self.retired.push(self.shared.set_zones(&Zones::new(zones)));
     }
 }
 

@@ -498,3 +498,18 @@ fn many_zones_are_swapped_in_one_step() {
         "who still answers from the old zones has all of them"
     );
 }
+
+#[test]
+fn what_is_answered_from_no_more_is_freed_by_the_keeper() {
+    let mut bench = Bench::new(&[("net", &text(1, 3))]);
+    bench.apply(NET, false);
+    let answering = bench.keeper.shared.serving.load_full();
+    let zone = Arc::downgrade(bench.keeper.entries[&name("net")].served.as_ref().unwrap());
+    bench.apply("", false);
+    drop(answering);
+    assert!(!bench.keeper.retired.is_empty(), "who answered is not the one who frees");
+    bench.keeper.free_retired();
+    assert!(bench.keeper.retired.is_empty());
+    drop(bench);
+    assert!(zone.upgrade().is_none());
+}
