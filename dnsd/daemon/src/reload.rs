@@ -95,12 +95,13 @@ impl Running {
         let listening = self.listeners.addresses();
         let sockets = bind::bind(&config.listen, config.threads, &listening, &mut Inherited::default())
             .map_err(ReloadError::Listen)?;
-        // From here on nothing can go wrong any more that would leave half of the old configuration.
-        let report = self.zones.apply(plan(&config, accept)).await.ok_or(ReloadError::Os)?;
-        self.zones.retire(self.shared.apply(&config));
+        // There may be no thread left for them. Until the zones are loaded they answer from those of before.
         self.listeners
             .start(sockets.bound, supervisor)
             .map_err(|_| ReloadError::Os)?;
+        // From here on nothing can go wrong any more that would leave half of the old configuration.
+        let report = self.zones.apply(plan(&config, accept)).await.ok_or(ReloadError::Os)?;
+        self.zones.retire(self.shared.apply(&config));
         self.listeners.keep_only(&sockets.wanted);
         warn_of_restart(&self.config, &config);
         self.config = config;

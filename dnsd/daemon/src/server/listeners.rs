@@ -41,25 +41,34 @@ impl Listeners {
         self.running.keys().copied().collect()
     }
 
-    /// Starts listening on what was bound.
+    /// Starts listening on what was bound: on all of it, or on none.
     ///
     /// # Errors
     /// When the system has no thread or descriptor left.
     pub(crate) fn start(&mut self, bound: Vec<Bound>, supervisor: &Supervisor) -> io::Result<()> {
+        let mut started = Vec::with_capacity(bound.len());
         for sockets in bound {
             let stop = supervisor.stopping().child_token();
-            let running = Running {
-                local: sockets.local,
-                stop: stop.clone(),
-            };
-            info!("listening on {}", sockets.local);
-            self.running.insert(sockets.wanted, running);
-            for listener in sockets.udp {
-                self.start_udp(listener, stop.clone(), supervisor)?;
-            }
-            let tcp = tcp::run(sockets.tcp, self.shared.clone(), stop.clone());
-            supervisor.start("tcp", until_the_daemon_stops(tcp, stop, supervisor.stopping()));
+            // Whatever is started here stops when it is dropped without being taken over below.
+            let guard = stop.clone().drop_guard();
+            let (wanted, local) = (sockets.wanted, sockets.local);
+            self.start_address(sockets, &stop, supervisor)?;
+            started.push((wanted, local, guard));
         }
+        for (wanted, local, guard) in started {
+            info!("listening on {local}");
+            let stop = guard.disarm();
+            self.running.insert(wanted, Running { local, stop });
+        }
+        Ok(())
+    }
+
+    fn start_address(&self, sockets: Bound, stop: &CancellationToken, supervisor: &Supervisor) -> io::Result<()> {
+        for listener in sockets.udp {
+            self.start_udp(listener, stop.clone(), supervisor)?;
+        }
+        let tcp = tcp::run(sockets.tcp, self.shared.clone(), stop.clone());
+        supervisor.start("tcp", until_the_daemon_stops(tcp, stop.clone(), supervisor.stopping()));
         Ok(())
     }
 

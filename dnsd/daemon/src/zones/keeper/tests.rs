@@ -507,7 +507,10 @@ fn what_is_answered_from_no_more_is_freed_by_the_keeper() {
     let zone = Arc::downgrade(bench.keeper.entries[&name("net")].served.as_ref().unwrap());
     bench.apply("", false);
     drop(answering);
-    assert!(!bench.keeper.retired.is_empty(), "who answered is not the one who frees");
+    assert!(
+        !bench.keeper.retired.is_empty(),
+        "who answered is not the one who frees"
+    );
     bench.keeper.free_retired();
     assert!(bench.keeper.retired.is_empty());
     drop(bench);
