@@ -240,12 +240,12 @@ impl<'a> Position<'a> {
 }
 
 /// Whether a line gives a value to a key named for a secret. Such a line may be wrong in a way that keeps it from being read
-/// as what it is: a quote is missing, or the key stands in the wrong table.
+/// as what it is: a quote is missing, the key stands in the wrong table, or a colon where TOML has `=`.
 fn assigns_secret(line: &str) -> bool {
     line.match_indices("secret").any(|(at, word)| {
         line[at + word.len()..]
             .trim_start_matches(|c: char| c.is_ascii_alphabetic() || matches!(c, '"' | '\'' | ' ' | '\t'))
-            .starts_with('=')
+            .starts_with(['=', ':'])
     })
 }
 

@@ -208,6 +208,7 @@ fn what_is_wrong_with_a_secret_is_said_without_showing_it() {
         format!("cookie-secrets = [\"{SECRET}\"]\n"),
         format!("cookie-secret = [\"{SECRET}]\n"),
         format!("cookie-secret = {SECRET}\n"),
+        format!("cookie-secret: \"{SECRET}\"\n"),
     ] {
         let printed = errors(&written);
         assert!(!printed.contains(half), "{printed}");
