@@ -1,5 +1,8 @@
 //! `[rate-limit]`: BIND's `rate-limit`, key by key. Without the table nothing is limited.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
 use ballast_shared::config::{Diagnostics, Span, Spanned, Table};
 use dnsd_core::rate_limit::{RATE_MAX, RateLimits, Rates, SLIP_MAX, TABLE_SIZE_MAX, WINDOW_MAX};
 use ipnet::IpNet;
@@ -29,19 +32,19 @@ pub(crate) struct RateLimitConfig {
 pub(super) struct RateLimitSpec {
     /// Where the first of the tables stands.
     table: Option<Span>,
-    responses: Option<Spanned<u16>>,
-    referrals: Option<Spanned<u16>>,
-    nodata: Option<Spanned<u16>>,
-    nxdomains: Option<Spanned<u16>>,
-    errors: Option<Spanned<u16>>,
-    all: Option<Spanned<u16>>,
-    window: Option<Spanned<u16>>,
-    slip: Option<Spanned<u8>>,
-    ipv4_prefix_length: Option<Spanned<u8>>,
-    ipv6_prefix_length: Option<Spanned<u8>>,
+    responses: Option<Spanned<u64>>,
+    referrals: Option<Spanned<u64>>,
+    nodata: Option<Spanned<u64>>,
+    nxdomains: Option<Spanned<u64>>,
+    errors: Option<Spanned<u64>>,
+    all: Option<Spanned<u64>>,
+    window: Option<Spanned<u64>>,
+    slip: Option<Spanned<u64>>,
+    ipv4_prefix_length: Option<Spanned<u64>>,
+    ipv6_prefix_length: Option<Spanned<u64>>,
     exempt_clients: Option<Spanned<Vec<IpNet>>>,
     log_only: Option<Spanned<bool>>,
-    max_table_size: Option<Spanned<usize>>,
+    max_table_size: Option<Spanned<u64>>,
 }
 
 impl RateLimitSpec {
@@ -66,7 +69,7 @@ impl RateLimitSpec {
     /// `None` when nothing is to be limited.
     pub(super) fn resolve(&self, diagnostics: &Diagnostics) -> Option<RateLimitConfig> {
         let span = self.table?;
-        let rate = |written: Option<Spanned<u16>>| bounded(written, 0..=RATE_MAX, diagnostics);
+        let rate = |written: Option<Spanned<u64>>| bounded(written, 0..=RATE_MAX, diagnostics);
         // A kind without a rate of its own has that of positive answers, as in BIND.
         let responses = rate(self.responses).unwrap_or(0);
         let rates = Rates {
@@ -102,15 +105,19 @@ impl RateLimitSpec {
     }
 }
 
-/// What was written, if anything; what is out of range is reported.
-fn bounded<T>(written: Option<Spanned<T>>, range: std::ops::RangeInclusive<T>, diagnostics: &Diagnostics) -> Option<T>
+/// What was written, if anything; what is out of range is reported. Whole numbers of any size are taken for what they are, so that
+/// the limit that is named is the one there is.
+fn bounded<T>(written: Option<Spanned<u64>>, range: RangeInclusive<T>, diagnostics: &Diagnostics) -> Option<T>
 where
-    T: PartialOrd + std::fmt::Display + Copy,
+    T: PartialOrd + Display + TryFrom<u64>,
 {
     let written = written?;
-    if !range.contains(&written.value) {
-        let (least, most) = (range.start(), range.end());
-        diagnostics.error(written.span, format!("out of range: it takes {least} to {most}"));
+    let value = T::try_from(written.value).ok().filter(|value| range.contains(value));
+    if value.is_some() {
+        return value;
     }
-    Some(written.value)
+    let (least, most) = range.into_inner();
+    diagnostics.error(written.span, format!("out of range: it takes {least} to {most}"));
+    // Nothing runs with it, and what is said of the rest of the table takes it for written.
+    Some(most)
 }
