@@ -196,7 +196,8 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         let shared = Shared::new(&config::load(&file, &Diagnostics::new()).unwrap()).unwrap();
         let udp = shared.counters.add(Transport::Udp);
-        udp.answered(Some(dnsd_core::rrtype::Type::MX), Rcode::NXDOMAIN, true);
+        udp.asked(Some(dnsd_core::rrtype::Type::MX));
+        udp.replied(Rcode::NXDOMAIN, true);
         udp.ignored();
         let board = Board::default();
         let mut status = ZoneStatus::new("db".into(), None);

@@ -76,8 +76,9 @@ impl Counters {
         }
     }
 
-    /// A request that was answered; `qtype` is `None` when its question could not be read.
-    pub(crate) fn answered(&self, qtype: Option<Type>, rcode: Rcode, truncated: bool) {
+    /// A request that has an answer, whether the rate limit lets it out or not; `qtype` is `None` when its question could not be
+    /// read.
+    pub(crate) fn asked(&self, qtype: Option<Type>) {
         match qtype {
             Some(qtype) => {
                 let place = PLACES
@@ -87,6 +88,10 @@ impl Counters {
             }
             None => self.add(&self.unreadable, 1),
         }
+    }
+
+    /// A reply that goes out.
+    pub(crate) fn replied(&self, rcode: Rcode, truncated: bool) {
         self.add(&self.by_rcode[usize::from(rcode.0).min(RCODES - 1)], 1);
         if truncated {
             self.add(&self.truncated, 1);
@@ -244,7 +249,9 @@ mod tests {
     fn what_a_thread_counted_stays_when_it_ends_and_its_set_goes() {
         let all = AllCounters::default();
         for _ in 0..100 {
-            all.add(Transport::Udp).answered(Some(Type::A), Rcode::NOERROR, false);
+            let ending = all.add(Transport::Udp);
+            ending.asked(Some(Type::A));
+            ending.replied(Rcode::NOERROR, false);
             all.add(Transport::Tcp).unsent(1);
         }
         let counting = all.add(Transport::Udp);
@@ -263,10 +270,14 @@ mod tests {
             all.add(Transport::Udp),
             all.add(Transport::Tcp),
         );
-        first.answered(Some(Type::A), Rcode::NOERROR, true);
-        second.answered(Some(Type::A), Rcode::NXDOMAIN, false);
-        second.answered(Some(Type(65280)), Rcode::BADVERS, false);
-        second.answered(None, Rcode::FORMERR, false);
+        first.asked(Some(Type::A));
+        first.replied(Rcode::NOERROR, true);
+        second.asked(Some(Type::A));
+        second.replied(Rcode::NXDOMAIN, false);
+        second.asked(Some(Type(65280)));
+        second.replied(Rcode::BADVERS, false);
+        second.asked(None);
+        second.replied(Rcode::FORMERR, false);
         first.rate_limited(Verdict::Drop);
         second.rate_limited(Verdict::Slip);
         second.rate_limited(Verdict::Send);

@@ -69,6 +69,7 @@ impl Answering<'_> {
         match answer(&self.serving.zones, &self.serving.settings, &client, request, out) {
             Outcome::Reply(reply) => {
                 let mut length = reply.len;
+                counters.asked(reply.qtype);
                 let mut truncated = reply.flags.contains(Flags::TC);
                 if let Some(rate_limit) = &self.serving.rate_limit {
                     let verdict = rate_limit.limiter.check(&client, &reply, &out[..length]);
@@ -82,7 +83,7 @@ impl Answering<'_> {
                         _ => {}
                     }
                 }
-                counters.answered(reply.qtype, reply.rcode, truncated);
+                counters.replied(reply.rcode, truncated);
                 Some(length)
             }
             Outcome::Drop(_) => {

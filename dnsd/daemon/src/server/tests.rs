@@ -375,3 +375,16 @@ fn who_is_idle_keeps_no_old_zones_in_memory() {
     shared.set_zones(&Zones::default());
     assert!(held.upgrade().is_none());
 }
+
+#[test]
+fn a_query_whose_answer_is_held_back_is_counted() {
+    let shared = shared("[rate-limit]\nresponses-per-second = 1\nslip = 0\n");
+    let responder = shared.responder(Transport::Udp);
+    let client = "192.0.2.1".parse().unwrap();
+    let answers = (0..10).filter_map(|id| responder.begin_batch().answer(client, &query(id, b'a'), &mut [0; 512]));
+    assert!(answers.count() < 10);
+    let totals = shared.counters.totals(Transport::Udp);
+    assert!(totals.dropped > 0);
+    assert_eq!(totals.by_type[0], 10);
+    assert_eq!(totals.by_rcode[0] + totals.dropped, 10);
+}
