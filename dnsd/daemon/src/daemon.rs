@@ -28,7 +28,8 @@ use crate::server::bind::{self, Bound};
 use crate::server::{Listeners, Shared};
 use crate::zones::{Zones, last_good};
 
-/// How long answers that have begun may take when the daemon ends: a TCP client has ten seconds to read one.
+/// How long answers that have begun may take when the daemon ends. A TCP client that reads has ten seconds for each batch of
+/// them; one that makes several last longer than this is cut off.
 const DRAIN_MAX: Duration = Duration::from_secs(15);
 
 /// Reloads that wait for their turn; who asks for one more waits in the socket.
