@@ -30,9 +30,12 @@ pub(super) use listener::UdpListener;
 /// in measurements), and the first of them doesn't wait long for the answers to the last.
 const SLOTS: usize = 32;
 
-/// Longer requests are cut off by the kernel and answered FORMERR: no question comes near it, and the largest signed NOTIFY
+/// Longer requests are cut off by the kernel and answered FORMERR, whatever they ask: no question comes near it, and the largest signed NOTIFY
 /// or UPDATE that clients send over UDP fits.
 const REQUEST_BYTES_MAX: usize = 4096;
+
+/// Of a message (RFC 1035 §4.1.1); what was cut off has more.
+const HEADER_BYTES: usize = 12;
 
 /// When the system has no memory for a request, asking again at once would only burn the core.
 const RECEIVE_RETRY: Duration = Duration::from_millis(100);
@@ -85,7 +88,13 @@ impl Worker {
                 answering.ignore();
                 return None;
             }
-            answering.answer(datagram.source.ip(), datagram.bytes, reply)
+            // Of what was cut off the header alone is read, so that nobody takes the front of a request for the whole of it.
+            let whole = if datagram.is_cut_off {
+                HEADER_BYTES
+            } else {
+                datagram.bytes.len()
+            };
+            answering.answer(datagram.source.ip(), &datagram.bytes[..whole], reply)
         });
         drop(answering);
         let unsent = batch.send(&*self.listener);

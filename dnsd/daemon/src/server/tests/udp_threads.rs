@@ -201,10 +201,16 @@ fn a_query_that_is_cut_off_gets_formerr() {
     longest[11] = 1;
     longest.extend(b"\x00\x00\x29\x04\xD0\x00\x00\x00\x00\x20\x00");
     longest.resize(longest.len() + 0x2000, 0);
-    client.send(&longest).unwrap();
-    let mut answer = [0; 512];
-    client.recv(&mut answer).unwrap();
-    assert_eq!(answer[3] & 0x0F, 1);
+    // And a whole query with something behind it.
+    let mut followed = query(2, b'a');
+    followed.resize(followed.len() + 0x2000, 0);
+    for request in [longest, followed] {
+        client.send(&request).unwrap();
+        let mut answer = [0; 512];
+        client.recv(&mut answer).unwrap();
+        assert_eq!(answer[..2], request[..2]);
+        assert_eq!(answer[3] & 0x0F, 1);
+    }
     listener.stop().unwrap();
     thread.join().unwrap();
 }
