@@ -11,7 +11,6 @@
 //! What a query costs in a large zone is what it touches that isn't in the processor's cache: a slot of the index, and
 //! the block that it names, in which the name is followed by the records as they are sent.
 
-mod arena;
 mod base;
 mod block;
 mod builder;

@@ -1,6 +1,5 @@
 //! A zone as it was compiled: what its versions have in common until enough has changed for it to be made anew.
 
-use super::arena::Arena;
 use super::block::Block;
 use crate::name::NameRef;
 use crate::name_index::NameIndex;
@@ -9,7 +8,7 @@ use crate::search_name::SearchName;
 /// All nodes of a zone at some time.
 pub(super) struct Base {
     /// A block for each node, in canonical order.
-    pub(super) arena: Arena,
+    pub(super) arena: Box<[u8]>,
     /// Places of nodes by the hashes of their names.
     pub(super) index: NameIndex,
     /// The places of the nodes, in canonical order (RFC 4034 §6.1); the first is the apex.

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::arena::Arena;
 use super::base::Base;
 use super::block::NSEC3;
 use super::builder::ZoneBuilder;
@@ -93,12 +92,12 @@ fn places(plans: &[Plan]) -> Option<Vec<u32>> {
 }
 
 /// Copies every block to its place, and writes the places of those that it is linked with.
-fn lay_out(builder: &ZoneBuilder, plans: &[Plan], order: &[u32], threads: usize) -> Arena {
+fn lay_out(builder: &ZoneBuilder, plans: &[Plan], order: &[u32], threads: usize) -> Box<[u8]> {
     let bytes = plans
         .last()
         .zip(order.last())
         .map_or(0, |(plan, &place)| place as usize + plan.bytes());
-    let mut arena = Arena::zeroed(bytes);
+    let mut arena = vec![0; bytes].into_boxed_slice();
     let fill = |plans: &[Plan], mut out: &mut [u8]| {
         for plan in plans {
             let (block, rest) = out.split_at_mut(plan.bytes());
