@@ -1,4 +1,5 @@
-//! The answer to a query: bytes in, bytes out, no allocation, no clock.
+//! The answer to a query: bytes in, bytes out, no clock, and no allocation or lock but for the sections that a version of a zone
+//! gets at its first question.
 //!
 //! The daemon's sockets hand over what they received and send what comes back; everything else a DNS message can ask for
 //! is answered NOTIMP or REFUSED here. Where RFCs leave a choice, the answer is that of BIND 9.18 with its defaults:
