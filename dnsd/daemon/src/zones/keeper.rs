@@ -93,6 +93,8 @@ pub(crate) struct Keeper {
     groups: Groups,
     base_dir: PathBuf,
     threads: usize,
+    /// Whether queries are answered, from the first zones on: that comes before any loading.
+    is_serving: bool,
     watcher: Watcher<Key>,
     debounce: Debounce<Name, PathBuf>,
     /// Zones whose files may be others than those that are watched.
@@ -123,6 +125,7 @@ impl Keeper {
             groups: Groups::default(),
             base_dir: PathBuf::new(),
             threads: 1,
+            is_serving: false,
             watcher,
             debounce: Debounce::new(),
             to_watch: Vec::new(),
@@ -166,7 +169,7 @@ impl Keeper {
             // Who asked may have hung up.
             Input::Apply(plan, reply) => {
                 drop(reply.send(self.apply(plan)));
-                // From the first zones on there are queries to be answered, and that comes first.
+                self.is_serving = true;
                 priority::lower(Beside::Reload);
             }
             Input::Retire(serving) => self.retired.push(serving),
@@ -220,7 +223,7 @@ impl Keeper {
                 break;
             }
             let requests: Vec<load::Request<'_>> = open.iter().map(|n| self.request(&names[*n])).collect();
-            let attempts = load::in_parallel(&requests, self.threads);
+            let attempts = load::in_parallel(&requests, self.loading_threads());
             for (n, attempt) in open.into_iter().zip(attempts) {
                 let name = &names[n];
                 let last_round = round == LOADS_IN_A_ROW_MAX;
@@ -233,6 +236,15 @@ impl Keeper {
         self.publish(&changed);
         self.free_retired();
         outcomes.into_iter().flatten().collect()
+    }
+
+    /// Beside the answering of queries half of the cores are left alone: a thread that is woken by a query finds one.
+    fn loading_threads(&self) -> usize {
+        if self.is_serving {
+            (self.threads / 2).max(1)
+        } else {
+            self.threads
+        }
     }
 
     fn request<'k>(&'k self, name: &'k Name) -> load::Request<'k> {

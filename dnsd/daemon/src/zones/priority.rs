@@ -6,9 +6,9 @@ use std::sync::Once;
 use rustix::process::{getpid, getpriority_process, setpriority_process};
 use tracing::warn;
 
-/// Reading a new version of a zone is so much nicer than the daemon itself (see `Nice=` of its unit): about a third of what an answering thread gets when both want all of a processor, so
-/// that a reload neither stands still nor delays answers for long.
-const RELOAD_NICE: i32 = 5;
+/// Reading a new version of a zone is so much nicer than the daemon itself (see `Nice=` of its unit): about a tenth of what an
+/// answering thread gets when both want all of a processor, so that a reload neither stands still nor delays answers for long.
+const RELOAD_NICE: i32 = 10;
 /// Writing copies, which nobody waits for: as nice as can be.
 const COPY_NICE: i32 = NICEST;
 /// More is taken for this (setpriority(2)).
