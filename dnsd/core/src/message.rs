@@ -12,6 +12,7 @@ mod truncate;
 mod writer;
 
 pub(crate) use compression::TAILS_MAX;
+pub(crate) use edns::OPT_BYTES;
 pub(crate) use writer::compressed_names;
 
 pub use code::{Opcode, Rcode};

@@ -16,10 +16,10 @@ use crate::name::NameRef;
 use crate::rdata::has_additional;
 use crate::rrtype::Type;
 use crate::search_name::SearchName;
-use crate::zone::{Lookup, Node, RecordSet, Zone};
+use crate::zone::{Lookup, Node, RECORD_HEAD_BYTES, RecordSet, Zone};
 use crate::zones::{ZoneNumber, ZoneState, Zones};
 use query::PlainQuery;
-use reply::{PlainReply, QUESTION, RECORD_HEAD_BYTES};
+use reply::{PlainReply, QUESTION};
 
 /// Name servers of a zone below ours; referrals to more are the general path's.
 const SERVERS_MAX: usize = 13;
@@ -95,12 +95,12 @@ struct Target<'s> {
 }
 
 /// What the header says of the sections.
-struct Result {
+struct Resolved {
     rcode: Rcode,
     authoritative: bool,
 }
 
-impl Result {
+impl Resolved {
     fn authoritative(rcode: Rcode) -> Self {
         Self {
             rcode,
@@ -110,7 +110,7 @@ impl Result {
 }
 
 impl<'a> Plain<'a, '_> {
-    fn resolve(&mut self) -> Option<Result> {
+    fn resolve(&mut self) -> Option<Resolved> {
         match self.zone.find(self.search) {
             Lookup::Exact(node) => self.data(node),
             Lookup::Wildcard { source, encloser } if !self.wants_proofs() => {
@@ -137,7 +137,7 @@ impl<'a> Plain<'a, '_> {
         self.query.dnssec_ok && self.zone.has_dnssec()
     }
 
-    fn data(&mut self, node: Node<'a>) -> Option<Result> {
+    fn data(&mut self, node: Node<'a>) -> Option<Resolved> {
         if node.has_cname() && self.is_for_targets_of_aliases() {
             return self.alias(node);
         }
@@ -150,7 +150,7 @@ impl<'a> Plain<'a, '_> {
     }
 
     /// The records that are asked for, of the question's name or of the one that it is an alias of.
-    fn data_of_type(&mut self, node: Node<'a>, alias: Option<Target<'_>>) -> Option<Result> {
+    fn data_of_type(&mut self, node: Node<'a>, alias: Option<Target<'_>>) -> Option<Resolved> {
         let qtype = self.query.qtype;
         let Some(set) = node.set(qtype) else {
             return self.negative(Rcode::NOERROR, alias);
@@ -214,7 +214,7 @@ impl<'a> Plain<'a, '_> {
     }
 
     /// Writes a CNAME record and follows it, if that leads to records at once.
-    fn alias(&mut self, node: Node<'a>) -> Option<Result> {
+    fn alias(&mut self, node: Node<'a>) -> Option<Resolved> {
         let cname = node.set(Type::CNAME)?;
         let name = SearchName::new(one_name(cname)?);
         let target = self.one_name(node, cname, &name)?;
@@ -227,7 +227,7 @@ impl<'a> Plain<'a, '_> {
             .find(&name, self.query.qtype)
             .is_some_and(|(number, _)| number == self.number);
         if !same || !target.inside {
-            return Some(Result::authoritative(Rcode::NOERROR));
+            return Some(Resolved::authoritative(Rcode::NOERROR));
         }
         match self.zone.find(&name) {
             Lookup::Exact(node) if !node.has_cname() => self.data_of_type(node, Some(target)),
@@ -240,7 +240,7 @@ impl<'a> Plain<'a, '_> {
     }
 
     /// The SOA record, by whose numbers a resolver remembers that there is nothing (RFC 2308 §3, §5).
-    fn negative(&mut self, rcode: Rcode, alias: Option<Target<'_>>) -> Option<Result> {
+    fn negative(&mut self, rcode: Rcode, alias: Option<Target<'_>>) -> Option<Resolved> {
         // The SOA record of such an answer isn't to be cached.
         let is_other = rcode == Rcode::NXDOMAIN && self.query.qtype == Type::SOA;
         if is_other || self.wants_proofs() {
@@ -254,12 +254,12 @@ impl<'a> Plain<'a, '_> {
             self.anchor_at(),
             self.reply.position(),
         )?;
-        Some(Result::authoritative(rcode))
+        Some(Resolved::authoritative(rcode))
     }
 
     /// The zone's name servers beside a positive answer, with their addresses; before those the addresses of the host that
     /// the answer names.
-    fn name_servers(&mut self, qtype: Type, target: Option<Target<'_>>) -> Option<Result> {
+    fn name_servers(&mut self, qtype: Type, target: Option<Target<'_>>) -> Option<Resolved> {
         let is_alone = matches!(qtype, Type::DNSKEY | Type::DS | Type::CDNSKEY | Type::CDS);
         let recursion_desired = self.query.flags.contains(Flags::RD);
         let servers = if is_alone || !self.minimal().name_servers(recursion_desired) {
@@ -284,7 +284,7 @@ impl<'a> Plain<'a, '_> {
             self.reply
                 .prepared(Section::Additional, &servers.additional, self.anchor_at(), authority_at)?;
         }
-        Some(Result::authoritative(Rcode::NOERROR))
+        Some(Resolved::authoritative(Rcode::NOERROR))
     }
 
     fn minimal(&self) -> MinimalResponses {
@@ -322,7 +322,7 @@ impl<'a> Plain<'a, '_> {
     }
 
     /// A zone below ours, if all of its name servers are named by one label and its own name.
-    fn referral(&mut self, cut: Node<'a>) -> Option<Result> {
+    fn referral(&mut self, cut: Node<'a>) -> Option<Resolved> {
         if self.wants_proofs() {
             return None;
         }
@@ -361,7 +361,7 @@ impl<'a> Plain<'a, '_> {
                 }
             }
         }
-        Some(Result {
+        Some(Resolved {
             rcode: Rcode::NOERROR,
             authoritative: false,
         })

@@ -52,7 +52,7 @@ impl<'m> Iterator for Options<'m> {
 }
 
 /// The size in octets of an OPT record without options.
-const OPT_BYTES: usize = 11;
+pub(crate) const OPT_BYTES: usize = 11;
 
 /// The codes of options (RFC 6891 §6.1.2), of those that are answered.
 pub mod option {

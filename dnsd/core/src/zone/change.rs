@@ -362,7 +362,8 @@ impl<'z> Editor<'z> {
             self.record_count,
             self.features,
         );
-        zone.soa = read_soa(&zone)?;
+        zone.soa =
+            Soa::of_apex(zone.apex().set(Type::SOA)).map_err(|kind| finding(kind, zone.origin(), Some(Type::SOA)))?;
         let entries_max = ENTRIES_PER_ROOT * old.base.order.len().isqrt();
         if numbers > entries_max.max(ENTRIES_MIN) {
             return zone.rebased();
@@ -434,17 +435,6 @@ fn head_of(block: Block<'_>) -> Head {
         wildcard: block.wildcard(),
         barrier: NONE,
     }
-}
-
-/// What the SOA record says, if there is exactly one.
-fn read_soa(zone: &Zone) -> Result<Soa, Finding> {
-    let error = |kind| finding(kind, zone.origin(), Some(Type::SOA));
-    let set = zone.apex().set(Type::SOA).ok_or_else(|| error(FindingKind::NoSoa))?;
-    if set.count() > 1 {
-        return Err(error(FindingKind::SeveralSoas));
-    }
-    let soa = set.rdatas().next().and_then(Soa::read);
-    soa.ok_or_else(|| error(FindingKind::MalformedSoa))
 }
 
 #[cfg(test)]

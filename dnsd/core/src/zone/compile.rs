@@ -145,20 +145,15 @@ impl Plan {
 /// What the SOA record at the apex says.
 fn read_soa(builder: &mut ZoneBuilder, plans: &[Plan]) -> Option<Soa> {
     let apex = &plans[0];
-    let sets = builder.runs.at(apex.place).sets();
-    let soa = sets.enumerate().find(|(_, set)| set.rtype() == Type::SOA);
-    let (kind, position) = match soa {
-        None => (FindingKind::NoSoa, None),
-        Some((number, set)) => {
-            let kind = match (set.count(), set.rdatas().next().and_then(Soa::read)) {
-                (1, Some(soa)) => return Some(soa),
-                (1, None) => FindingKind::MalformedSoa,
-                _ => FindingKind::SeveralSoas,
-            };
-            let position = builder.runs.positions.get(apex.positions as usize + number);
-            (kind, position.and_then(|position| position.known()))
-        }
+    let mut sets = builder.runs.at(apex.place).sets().enumerate();
+    let found = sets.find(|(_, set)| set.rtype() == Type::SOA);
+    let kind = match Soa::of_apex(found.map(|(_, set)| set)) {
+        Ok(soa) => return Some(soa),
+        Err(kind) => kind,
     };
+    let position = found
+        .and_then(|(number, _)| builder.runs.positions.get(apex.positions as usize + number))
+        .and_then(|position| position.known());
     let origin = builder.origin.clone();
     builder.find(kind, origin.as_name_ref(), Some(Type::SOA), position);
     None

@@ -5,7 +5,7 @@ use super::runs::TTL_DIFFERED;
 use crate::rrtype::Type;
 
 /// Octets of a record in front of its data: the pointer to its owner, type, class, TTL and length.
-pub(super) const RECORD_HEAD_BYTES: usize = 12;
+pub(crate) const RECORD_HEAD_BYTES: usize = 12;
 
 /// The records of one name and type.
 #[derive(Clone, Copy)]

@@ -1,5 +1,6 @@
 //! The numbers of an SOA record (RFC 1035 §3.3.13).
 
+use super::{FindingKind, RecordSet};
 use crate::name::NameRef;
 use crate::serial::Serial;
 
@@ -19,6 +20,16 @@ pub struct Soa {
 }
 
 impl Soa {
+    /// Reads the SOA set of a zone's apex, which has to be one record (RFC 1035 §5.2).
+    pub(super) fn of_apex(set: Option<RecordSet<'_>>) -> Result<Self, FindingKind> {
+        let set = set.ok_or(FindingKind::NoSoa)?;
+        if set.count() > 1 {
+            return Err(FindingKind::SeveralSoas);
+        }
+        let soa = set.rdatas().next().and_then(Self::read);
+        soa.ok_or(FindingKind::MalformedSoa)
+    }
+
     /// Reads an SOA record's data in uncompressed wire form; `None` when it isn't two names and five numbers.
     pub fn read(rdata: &[u8]) -> Option<Self> {
         let mname = NameRef::prefix_of(rdata).ok()?;

@@ -1,15 +1,14 @@
 //! The plain query, read in place.
 
-use crate::message::{Flags, HEADER_BYTES};
+use crate::message::{Flags, HEADER_BYTES, OPT_BYTES};
 use crate::name::NameRef;
 use crate::rrtype::{Class, Type};
 
 /// The flags that a plain query may have in any state: opcode and QR are zero in it.
 const OPCODE_AND_QR: u16 = 0xF800;
-/// An OPT record without options.
-const OPT_BYTES: usize = 11;
 
-/// One question of class IN for one set of records of a name that isn't the root, with at most an OPT record of version 0 without options.
+/// One question of class IN for one set of records of a name that isn't the root, with at most an OPT record of version 0
+/// without options.
 pub(super) struct PlainQuery<'m> {
     /// Header and question, as the reply begins too.
     pub(super) octets: &'m [u8],

@@ -2,17 +2,13 @@
 
 use super::super::prepared::{MESSAGE_BYTES_MAX, Records};
 use super::query::PlainQuery;
-use crate::message::{Flags, HEADER_BYTES, Rcode, Section};
-use crate::zone::RecordSet;
+use crate::message::{Flags, HEADER_BYTES, OPT_BYTES, Rcode, Section};
+use crate::zone::{RECORD_HEAD_BYTES, RecordSet};
 
 /// The question's name, as a compression pointer.
 pub(super) const QUESTION: u16 = 0xC000 | HEADER_BYTES as u16;
 /// What stands before this, and in prepared sections from here on, is in the reach of a pointer's fourteen bits.
 const REACH: usize = 0x4000 - MESSAGE_BYTES_MAX;
-/// What of a record isn't data: the pointer to its owner, type, class, TTL and the data's length.
-pub(super) const RECORD_HEAD_BYTES: usize = 12;
-/// An OPT record without options.
-const OPT_BYTES: usize = 11;
 
 /// The sections of a reply.
 pub(super) struct PlainReply<'b> {
