@@ -6,6 +6,7 @@
 
 mod borrowed;
 mod buffer;
+mod compressed;
 mod order;
 mod text;
 
@@ -46,6 +47,8 @@ pub enum NameError {
     TrailingBytes,
     /// A length octet with its two high bits set: a compression pointer or a label type nobody uses (RFC 6891 §5).
     NotALabel,
+    /// A compression pointer that doesn't lead back, or one of more than a name can have (RFC 1035 §4.1.4).
+    BadPointer,
 }
 
 impl fmt::Display for NameError {
@@ -60,6 +63,7 @@ impl fmt::Display for NameError {
             Self::Truncated => "name is cut off",
             Self::TrailingBytes => "octets after the end of the name",
             Self::NotALabel => "compressed or unknown label type",
+            Self::BadPointer => "bad compression pointer",
         })
     }
 }

@@ -11,6 +11,7 @@ mod bitmap;
 mod encoded;
 mod error;
 mod eui;
+mod expand;
 mod field;
 mod gateway;
 mod generic;
@@ -31,6 +32,7 @@ mod words;
 use std::fmt;
 
 pub use error::RdataError;
+pub use expand::expand;
 pub use field::NameUse;
 pub(crate) use number::parse_period;
 pub(crate) use plain::read_plain;
