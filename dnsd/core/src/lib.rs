@@ -14,5 +14,6 @@ pub mod record;
 pub mod rrtype;
 pub mod search_name;
 pub mod serial;
+pub mod transfer;
 pub mod zone;
 pub mod zones;

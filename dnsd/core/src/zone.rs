@@ -44,7 +44,7 @@ pub use positions::Positions;
 pub use record_set::{Rdatas, RecordSet};
 pub use soa::Soa;
 
-pub(crate) use rdata_names::target_name;
+pub(crate) use rdata_names::{compare_rdata, target_name};
 pub(crate) use record_set::RECORD_HEAD_BYTES;
 
 use std::sync::{Arc, OnceLock};

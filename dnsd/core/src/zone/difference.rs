@@ -69,7 +69,8 @@ impl Difference {
     }
 }
 
-fn key(set: RecordSet<'_>) -> (Type, Type) {
+/// What the sets of a node are sorted by.
+pub(crate) fn key(set: RecordSet<'_>) -> (Type, Type) {
     (set.rtype(), set.covers())
 }
 
@@ -78,13 +79,15 @@ fn records<'z>(sets: impl Iterator<Item = RecordSet<'z>>) -> usize {
 }
 
 /// An item of two sorted sequences: in one of them or in both.
-enum Pair<T> {
+#[derive(Clone, Copy)]
+pub(crate) enum Pair<T> {
     Left(T),
     Right(T),
     Both(T, T),
 }
 
-fn merge<T>(
+/// Walks through two sorted sequences at the same time.
+pub(crate) fn merge<T>(
     left: impl Iterator<Item = T>,
     right: impl Iterator<Item = T>,
     compare: impl Fn(&T, &T) -> Ordering,

@@ -19,7 +19,7 @@ fn folded_octets(rtype: Type, rdata: &[u8]) -> Range<usize> {
 }
 
 /// The canonical order of two records' data (RFC 4034 §6.3). Equal means that they are the same record (RFC 2181 §5).
-pub(super) fn compare_rdata(rtype: Type, left: &[u8], right: &[u8]) -> Ordering {
+pub(crate) fn compare_rdata(rtype: Type, left: &[u8], right: &[u8]) -> Ordering {
     let (left_names, right_names) = (folded_octets(rtype, left), folded_octets(rtype, right));
     if left_names.is_empty() && right_names.is_empty() {
         return left.cmp(right);

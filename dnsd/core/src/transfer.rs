@@ -1,0 +1,10 @@
+//! Zone transfers: how versions of a zone go from one server to another, and how the steps between them are kept.
+//!
+//! A [`Delta`] is what one version has that the other hasn't. It comes from two versions of a zone, from a dynamic update
+//! or from a primary; it makes the next version of a zone, is sent in incremental transfers and kept in journals.
+
+mod delta;
+mod records;
+
+pub use delta::{ApplyError, Delta, DeltaError};
+pub use records::{RecordRef, Records, RecordsError};
