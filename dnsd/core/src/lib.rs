@@ -13,6 +13,7 @@ pub mod rdata;
 pub mod record;
 pub mod rrtype;
 pub mod search_name;
+pub mod secondary;
 pub mod serial;
 pub mod transfer;
 pub mod zone;

@@ -110,7 +110,7 @@ impl<'m> Records<'m> {
 
 impl<'m> Question<'m> {
     /// Reads what stands behind a header.
-    pub(super) fn read(body: &'m [u8]) -> Option<Self> {
+    pub(crate) fn read(body: &'m [u8]) -> Option<Self> {
         let name = NameRef::prefix_of(body).ok()?;
         let end = name.as_wire().len();
         let fields = body.get(end..)?.first_chunk::<4>()?;

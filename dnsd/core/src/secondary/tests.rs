@@ -1,0 +1,341 @@
+//! A secondary, step by step. What holds over years is in `simulation`.
+
+use super::*;
+
+mod simulation;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn soa(serial: u32) -> Soa {
+    Soa {
+        serial: Serial(serial),
+        refresh: 3600,
+        retry: 600,
+        expire: 86_400,
+        minimum: 60,
+    }
+}
+
+fn settings(primaries: usize) -> Settings {
+    Settings {
+        primaries: NonZeroUsize::new(primaries).unwrap(),
+        bounds: Bounds::default(),
+        expires: true,
+        transfer_time_max: TRANSFER_TIME_MAX,
+        first_within: Duration::ZERO,
+        seed: 7,
+    }
+}
+
+/// A secondary that has version 1, confirmed when it started at zero.
+fn with_version_1(primaries: usize) -> Secondary {
+    let copy = SavedCopy {
+        soa: soa(1),
+        confirmed_ago: Duration::ZERO,
+    };
+    let mut secondary = Secondary::new(Duration::ZERO, settings(primaries), Some(copy));
+    let (attempt, ..) = ask(&mut secondary, Duration::ZERO);
+    assert_eq!(
+        secondary.handle_answer(Duration::ZERO, attempt, SoaAnswer::Soa(soa(1))),
+        Verdict::Confirmed
+    );
+    secondary
+}
+
+fn ask(secondary: &mut Secondary, now: Duration) -> (Attempt, usize, Transport) {
+    match secondary.next(now) {
+        Action::Ask {
+            attempt,
+            primary,
+            transport,
+        } => (attempt, primary, transport),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn transfer(secondary: &mut Secondary, now: Duration) -> (Attempt, usize, Option<Serial>) {
+    match secondary.next(now) {
+        Action::Transfer { attempt, primary, from } => (attempt, primary, from),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn wait(secondary: &mut Secondary, now: Duration) -> Duration {
+    match secondary.next(now) {
+        Action::Wait(until) => until,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_zone_that_isnt_here_is_transferred_whole() {
+    let mut secondary = Secondary::new(SECOND, settings(1), None);
+    let (attempt, primary, transport) = ask(&mut secondary, SECOND);
+    assert_eq!((primary, transport), (0, Transport::Udp));
+    assert_eq!(wait(&mut secondary, SECOND), SECOND * 6);
+    assert_eq!(
+        secondary.handle_answer(SECOND, attempt, SoaAnswer::Soa(soa(5))),
+        Verdict::Newer(Serial(5))
+    );
+    let (attempt, primary, from) = transfer(&mut secondary, SECOND);
+    assert_eq!((primary, from), (0, None));
+    assert_eq!(
+        secondary.handle_transfer(SECOND, attempt, TransferEnd::Complete(soa(5))),
+        Verdict::Replaced
+    );
+    assert_eq!(secondary.serial(), Some(Serial(5)));
+    let until = wait(&mut secondary, SECOND);
+    assert!((SECOND * 2701..=SECOND * 3601).contains(&until), "{until:?}");
+    assert_eq!(secondary.status().expires_at, Some(SECOND * 86_401));
+}
+
+#[test]
+fn rfc1035_4_2_a_primary_that_doesnt_answer_datagrams_is_asked_over_tcp_then_the_next() {
+    let mut secondary = with_version_1(2);
+    let mut now = wait(&mut secondary, SECOND);
+    let mut asked = Vec::new();
+    for _ in 0..8 {
+        let (attempt, primary, transport) = ask(&mut secondary, now);
+        asked.push((primary, transport));
+        now = wait(&mut secondary, now);
+        assert_eq!(secondary.next(now), Action::Abandon(attempt));
+        assert_eq!(
+            secondary.handle_answer(now, attempt, SoaAnswer::Soa(soa(9))),
+            Verdict::Late
+        );
+    }
+    use Transport::{Tcp, Udp};
+    assert_eq!(
+        asked,
+        [
+            (0, Udp),
+            (0, Udp),
+            (0, Udp),
+            (0, Tcp),
+            (1, Udp),
+            (1, Udp),
+            (1, Udp),
+            (1, Tcp)
+        ]
+    );
+    let until = wait(&mut secondary, now) - now;
+    assert!((SECOND * 450..=SECOND * 600).contains(&until), "{until:?}");
+    assert_eq!(secondary.status().failures, 1);
+}
+
+#[test]
+fn a_truncated_answer_is_asked_for_again_over_tcp() {
+    let mut secondary = with_version_1(1);
+    let now = wait(&mut secondary, SECOND);
+    let (attempt, ..) = ask(&mut secondary, now);
+    assert_eq!(
+        secondary.handle_answer(now, attempt, SoaAnswer::Truncated),
+        Verdict::Again
+    );
+    let (attempt, _, transport) = ask(&mut secondary, now);
+    assert_eq!(transport, Transport::Tcp);
+    assert_eq!(
+        secondary.handle_answer(now, attempt, SoaAnswer::Truncated),
+        Verdict::Failed
+    );
+}
+
+#[test]
+fn rfc1982_a_serial_that_went_back_brings_nothing_and_confirms_nothing() {
+    let mut secondary = with_version_1(2);
+    let confirmed_at = secondary.status().confirmed_at;
+    let now = wait(&mut secondary, SECOND);
+    let (attempt, ..) = ask(&mut secondary, now);
+    assert_eq!(
+        secondary.handle_answer(now, attempt, SoaAnswer::Soa(soa(0))),
+        Verdict::Older(Serial(0))
+    );
+    let (attempt, primary, _) = ask(&mut secondary, now);
+    assert_eq!(primary, 1);
+    assert_eq!(
+        secondary.handle_answer(now, attempt, SoaAnswer::Soa(soa(2))),
+        Verdict::Newer(Serial(2))
+    );
+    let (attempt, _, from) = transfer(&mut secondary, now);
+    assert_eq!(from, Some(Serial(1)));
+    assert_eq!(
+        secondary.handle_transfer(now, attempt, TransferEnd::Complete(soa(0x8000_0001))),
+        Verdict::Older(Serial(0x8000_0001))
+    );
+    assert_eq!(secondary.serial(), Some(Serial(1)));
+    assert_eq!(secondary.status().confirmed_at, confirmed_at);
+}
+
+#[test]
+fn rfc1995_4_changes_that_dont_fit_are_followed_by_the_whole_zone() {
+    let mut secondary = with_version_1(1);
+    let now = wait(&mut secondary, SECOND);
+    let (attempt, ..) = ask(&mut secondary, now);
+    secondary.handle_answer(now, attempt, SoaAnswer::Soa(soa(2)));
+    let (attempt, ..) = transfer(&mut secondary, now);
+    assert_eq!(
+        secondary.handle_transfer(now, attempt, TransferEnd::IncrementUnusable),
+        Verdict::Again
+    );
+    let (attempt, primary, from) = transfer(&mut secondary, now);
+    assert_eq!((primary, from), (0, None));
+    assert_eq!(
+        secondary.handle_transfer(now, attempt, TransferEnd::IncrementUnusable),
+        Verdict::Failed
+    );
+}
+
+#[test]
+fn rfc1996_3_11_a_notify_of_what_is_here_asks_nobody() {
+    let mut secondary = with_version_1(2);
+    let before = wait(&mut secondary, SECOND);
+    assert!(!secondary.handle_notify(0, Some(Serial(1))));
+    assert!(!secondary.handle_notify(0, Some(Serial(0))));
+    assert_eq!(wait(&mut secondary, SECOND), before);
+    assert!(secondary.handle_notify(1, Some(Serial(2))));
+    let (_, primary, _) = ask(&mut secondary, SECOND);
+    assert_eq!(primary, 1, "who notified is asked first");
+}
+
+#[test]
+fn rfc1996_4_3_a_notify_during_a_transfer_starts_a_refresh_behind_it() {
+    let mut secondary = with_version_1(2);
+    secondary.handle_notify(0, Some(Serial(2)));
+    let (attempt, ..) = ask(&mut secondary, SECOND);
+    secondary.handle_answer(SECOND, attempt, SoaAnswer::Soa(soa(2)));
+    let (attempt, ..) = transfer(&mut secondary, SECOND);
+    secondary.handle_notify(0, Some(Serial(2)));
+    secondary.handle_notify(1, Some(Serial(3)));
+    secondary.handle_transfer(SECOND * 2, attempt, TransferEnd::Complete(soa(2)));
+    let (attempt, primary, _) = ask(&mut secondary, SECOND * 2);
+    assert_eq!(primary, 1, "version 2 is here, version 3 is not");
+    secondary.handle_answer(SECOND * 2, attempt, SoaAnswer::Soa(soa(2)));
+    assert!(wait(&mut secondary, SECOND * 2) > SECOND * 3);
+}
+
+#[test]
+fn notifications_without_end_ask_five_times_a_second() {
+    let mut secondary = with_version_1(1);
+    let (mut now, mut asked) = (SECOND, 0);
+    while now < SECOND * 11 {
+        secondary.handle_notify(0, None);
+        match secondary.next(now) {
+            Action::Ask { attempt, .. } => {
+                asked += 1;
+                secondary.handle_answer(now, attempt, SoaAnswer::Soa(soa(1)));
+            }
+            Action::Wait(until) => now = until,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(asked, 50);
+}
+
+#[test]
+fn rfc1034_4_3_5_a_zone_that_nobody_confirms_expires() {
+    let mut secondary = with_version_1(1);
+    let mut now = SECOND;
+    let expired_at = loop {
+        match secondary.next(now) {
+            Action::Wait(until) => now = until,
+            Action::Expire => break now,
+            _ => {}
+        }
+    };
+    assert_eq!(expired_at, SECOND * 86_400);
+    assert_eq!(secondary.serial(), None);
+    secondary.handle_notify(0, Some(Serial(1)));
+    let attempt = loop {
+        match secondary.next(now) {
+            Action::Ask { attempt, .. } => break attempt,
+            Action::Wait(until) => now = until,
+            _ => {}
+        }
+    };
+    secondary.handle_answer(now, attempt, SoaAnswer::Soa(soa(1)));
+    let (attempt, _, from) = transfer(&mut secondary, now);
+    assert_eq!(from, None, "what is gone can't be changed");
+    assert_eq!(
+        secondary.handle_transfer(now, attempt, TransferEnd::Complete(soa(1))),
+        Verdict::Replaced
+    );
+}
+
+#[test]
+fn a_copy_that_expired_while_the_server_was_down_is_never_served() {
+    let copy = SavedCopy {
+        soa: soa(1),
+        confirmed_ago: SECOND * 86_400,
+    };
+    let mut secondary = Secondary::new(SECOND, settings(1), Some(copy));
+    assert_eq!(secondary.next(SECOND), Action::Expire);
+    let (_, primary, _) = ask(&mut secondary, SECOND);
+    assert_eq!(primary, 0);
+}
+
+#[test]
+fn a_peers_zone_does_not_expire() {
+    let copy = SavedCopy {
+        soa: soa(1),
+        confirmed_ago: SECOND * 1_000_000,
+    };
+    let settings = Settings {
+        expires: false,
+        ..settings(1)
+    };
+    let mut secondary = Secondary::new(SECOND, settings, Some(copy));
+    let mut now = SECOND;
+    while now < SECOND * 1_000_000 {
+        match secondary.next(now) {
+            Action::Wait(until) => now = until,
+            Action::Expire => panic!("expired"),
+            _ => {}
+        }
+    }
+    assert_eq!(secondary.serial(), Some(Serial(1)));
+}
+
+#[test]
+fn a_retransfer_takes_the_zone_whatever_its_serial_is() {
+    let mut secondary = with_version_1(2);
+    secondary.handle_retransfer();
+    let (attempt, primary, from) = transfer(&mut secondary, SECOND);
+    assert_eq!((primary, from), (0, None));
+    secondary.handle_transfer(SECOND, attempt, TransferEnd::Failed);
+    let (attempt, primary, from) = transfer(&mut secondary, SECOND);
+    assert_eq!((primary, from), (1, None));
+    assert_eq!(
+        secondary.handle_transfer(SECOND, attempt, TransferEnd::Complete(soa(0))),
+        Verdict::Replaced
+    );
+    assert_eq!(secondary.serial(), Some(Serial(0)));
+}
+
+#[test]
+fn ten_thousand_zones_started_at_once_spread_their_first_refresh() {
+    let within = first_refresh_within(10_000);
+    assert_eq!((within, first_refresh_within(1)), (SECOND * 500, Duration::ZERO));
+    let mut by_ten_seconds = [0_usize; 51];
+    for seed in 0..10_000 {
+        let settings = Settings {
+            first_within: within,
+            seed,
+            ..settings(1)
+        };
+        let first = wait_or_now(&mut Secondary::new(Duration::ZERO, settings, None));
+        by_ten_seconds[(first.as_secs() / 10) as usize] += 1;
+    }
+    // 200 on the average; a random spread has five standard deviations of 14 around it.
+    assert!(
+        by_ten_seconds[..50].iter().all(|count| (130..=270).contains(count)),
+        "{by_ten_seconds:?}"
+    );
+    assert!(by_ten_seconds[50] <= 2);
+}
+
+fn wait_or_now(secondary: &mut Secondary) -> Duration {
+    match secondary.next(Duration::ZERO) {
+        Action::Wait(until) => until,
+        _ => Duration::ZERO,
+    }
+}
