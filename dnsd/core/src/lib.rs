@@ -7,6 +7,7 @@ pub mod master;
 pub mod message;
 pub mod name;
 mod name_index;
+pub mod notify;
 pub mod nsec3;
 pub mod rate_limit;
 pub mod rdata;

@@ -15,6 +15,7 @@ mod round;
 mod timers;
 
 pub use exchange::{SoaAnswer, read_soa_answer, write_soa_query};
+pub(crate) use exchange::{read_soa, write_with_question};
 pub use timers::Bounds;
 
 use std::num::NonZeroUsize;
