@@ -17,5 +17,6 @@ pub mod search_name;
 pub mod secondary;
 pub mod serial;
 pub mod transfer;
+pub mod tsig;
 pub mod zone;
 pub mod zones;

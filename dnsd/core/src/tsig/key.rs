@@ -1,0 +1,149 @@
+//! Keys, and the set of those that a server knows.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::mac::MacState;
+use super::record::record_bytes;
+use super::{Algorithm, Secret};
+use crate::name::{NAME_BYTES_MAX, Name, NameRef};
+
+/// A key: a name, an algorithm and a secret that two hosts share, and when a message was last signed with it that was good.
+///
+/// It keeps what HMAC made of the secret, not the secret.
+pub struct Key {
+    /// In lower case, which is how it stands in messages and in what is signed (RFC 8945 §4.3.3).
+    name: Name,
+    algorithm: Algorithm,
+    state: MacState,
+    /// Seconds since 1970; 0: not yet.
+    last_used: AtomicU64,
+}
+
+impl Key {
+    /// A key that hasn't been used.
+    pub fn new(name: &Name, algorithm: Algorithm, secret: &Secret) -> Self {
+        let mut lowercase = [0; NAME_BYTES_MAX];
+        Self {
+            name: NameRef::trusted(name.lowercase_into(&mut lowercase)).to_name(),
+            algorithm,
+            state: MacState::new(algorithm, secret.as_bytes()),
+            last_used: AtomicU64::new(0),
+        }
+    }
+
+    /// Its name, in lower case.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// What it signs with.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The octets that the signature of a request takes.
+    pub fn room(&self) -> usize {
+        record_bytes(
+            self.name.as_name_ref(),
+            self.algorithm.name(),
+            self.algorithm.mac_bytes(),
+        )
+    }
+
+    /// When a message last came that was rightly signed with it, in seconds since 1970.
+    pub fn last_used(&self) -> Option<u64> {
+        Some(self.last_used.load(Ordering::Relaxed)).filter(|&time| time != 0)
+    }
+
+    /// Takes over when the key was last used from what it was before a reload.
+    pub fn inherit_use(&self, former: &Self) {
+        self.note_use(former.last_used.load(Ordering::Relaxed));
+    }
+
+    /// Notes that the key was used. Within a second there is nothing to write, so cores that use the same key don't take
+    /// the memory from each other.
+    pub(super) fn note_use(&self, now: u64) {
+        if self.last_used.load(Ordering::Relaxed) < now {
+            self.last_used.fetch_max(now, Ordering::Relaxed);
+        }
+    }
+
+    /// A MAC that has seen the secret only.
+    pub(super) fn mac(&self) -> MacState {
+        self.state.clone()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("name", &self.name)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keys that a server knows, by name.
+#[derive(Debug, Default, Clone)]
+pub struct Keys {
+    /// By the wire form of the name in lower case, so that a message's name is looked up without a copy on the heap.
+    by_name: HashMap<Box<[u8]>, Arc<Key>>,
+}
+
+impl Keys {
+    /// Of keys with the same name the last one is kept.
+    pub fn new(keys: impl IntoIterator<Item = Arc<Key>>) -> Self {
+        let by_name = keys.into_iter().map(|key| (key.name.as_wire().into(), key)).collect();
+        Self { by_name }
+    }
+
+    /// The key of this name, in any case of its letters.
+    pub fn find(&self, name: NameRef<'_>) -> Option<&Arc<Key>> {
+        let mut lowercase = [0; NAME_BYTES_MAX];
+        self.by_name.get(name.lowercase_into(&mut lowercase))
+    }
+
+    /// All keys, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Key>> {
+        self.by_name.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        let secret = Secret::new(b"not to be seen").unwrap();
+        Key::new(&name.parse().unwrap(), Algorithm::HMAC_SHA256, &secret)
+    }
+
+    #[test]
+    fn rfc8945_4_3_3_a_key_is_found_in_any_case() {
+        let keys = Keys::new([Arc::new(key("LAN-Transfer"))]);
+        let name: Name = "lan-tRANSFER".parse().unwrap();
+        let found = keys.find(name.as_name_ref()).unwrap();
+        assert_eq!(found.name().as_wire(), b"\x0Clan-transfer\x00");
+        assert!(keys.find(NameRef::ROOT).is_none());
+    }
+
+    #[test]
+    fn a_key_shows_neither_its_secret_nor_what_was_made_of_it() {
+        let shown = format!("{:?}", key("k"));
+        assert_eq!(shown, "Key { name: Name(k.), algorithm: Algorithm(hmac-sha256), .. }");
+    }
+
+    #[test]
+    fn the_last_use_is_the_latest_one() {
+        let (old, new) = (key("k"), key("k"));
+        assert_eq!(old.last_used(), None);
+        old.note_use(7);
+        old.note_use(5);
+        assert_eq!(old.last_used(), Some(7));
+        new.inherit_use(&old);
+        assert_eq!(new.last_used(), Some(7));
+    }
+}
