@@ -1,6 +1,7 @@
 //! The name server's core: names, records, master files, zones and answers, over bytes and without input or output of
 //! its own.
 
+pub mod acl;
 pub mod answer;
 mod lexer;
 pub mod master;

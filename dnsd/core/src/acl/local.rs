@@ -1,0 +1,35 @@
+//! What `localhost` and `localnets` stand for.
+
+use ipnet::IpNet;
+
+use super::range::{Range, RangeSet};
+
+/// The addresses of the machine's interfaces and the networks that these are in. The daemon looks them up and does so again
+/// when they change; a list is not compiled anew for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LocalNetworks {
+    hosts: RangeSet,
+    networks: RangeSet,
+}
+
+impl LocalNetworks {
+    /// Takes the interfaces' addresses, each with the length of its network's prefix.
+    pub fn new(interfaces: impl IntoIterator<Item = IpNet>) -> Self {
+        let mut local = Self::default();
+        for interface in interfaces {
+            local.hosts.insert(Range::single(interface.addr()));
+            local
+                .networks
+                .extend(Range::of_network(interface).into_iter().flatten());
+        }
+        local
+    }
+
+    pub(super) fn hosts(&self) -> &RangeSet {
+        &self.hosts
+    }
+
+    pub(super) fn networks(&self) -> &RangeSet {
+        &self.networks
+    }
+}
