@@ -122,7 +122,7 @@ impl fmt::Display for ResponseError {
 impl std::error::Error for ResponseError {}
 
 impl ResponseVerifier {
-    fn new(key: &Arc<Key>, request_mac: MacBytes) -> Self {
+    pub(super) fn new(key: &Arc<Key>, request_mac: MacBytes) -> Self {
         Self {
             key: Arc::clone(key),
             digest: starting_with(key, request_mac.as_bytes()),

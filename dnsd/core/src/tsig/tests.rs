@@ -1,5 +1,6 @@
 //! Whole exchanges: a request is signed and verified, its response too.
 
+mod captured;
 mod errors;
 mod properties;
 mod streams;
