@@ -5,10 +5,12 @@
 mod dns_answer;
 mod master_file;
 mod syslog;
+mod tsig;
 
 pub use dns_answer::dns_answer;
 pub use master_file::master_file;
 pub use syslog::{framing, syslog_message, template};
+pub use tsig::tsig;
 
 use std::fs;
 use std::io;

@@ -40,3 +40,8 @@ fn dns_answer() {
 fn master_file() {
     run("master_file", ballast_fuzz::master_file);
 }
+
+#[test]
+fn tsig() {
+    run("tsig", ballast_fuzz::tsig);
+}
