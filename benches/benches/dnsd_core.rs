@@ -26,6 +26,7 @@ fn answering(c: &mut Criterion) {
         transport: Transport::Udp,
         address: Ipv4Addr::LOCALHOST.into(),
         now: 1_700_000_000,
+        held_back: 0,
     };
     let mut out = [0; 1232];
     for asker in Asker::ALL {

@@ -21,6 +21,7 @@ fn client(address: u32) -> Client {
         transport: Transport::Udp,
         address: Ipv4Addr::from(address).into(),
         now: 1_700_000_000,
+        held_back: 0,
     }
 }
 

@@ -114,6 +114,7 @@ pub fn dns_answer(data: &[u8]) {
             transport,
             address: Ipv4Addr::LOCALHOST.into(),
             now: 1_700_000_000,
+            held_back: 0,
         };
         let mut buffer = Guarded::new(room);
         let outcome = answer(&ZONES, &settings, &client, request, buffer.room());

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         transport: Transport::Udp,
         address: Ipv4Addr::LOCALHOST.into(),
         now: 1_700_000_000,
+        held_back: 0,
     };
     let mut out = [0; 1232];
     let start = Instant::now();

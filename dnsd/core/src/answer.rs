@@ -1,8 +1,9 @@
 //! The answer to a query: bytes in, bytes out, no clock, and no allocation or lock but for the sections that a version of a zone
 //! gets at its first question.
 //!
-//! The daemon's sockets hand over what they received and send what comes back; everything else a DNS message can ask for
-//! is answered NOTIMP or REFUSED here. Where RFCs leave a choice, the answer is that of BIND 9.18 with its defaults:
+//! The daemon's sockets hand over what they received and send what comes back. What it takes more to answer than zones in
+//! memory comes back as [`Deferred`]: signed requests, transfers, NOTIFY, updates, and queries that are to be forwarded.
+//! Everything else a DNS message can ask for is answered NOTIMP or REFUSED here. Where RFCs leave a choice, the answer is that of BIND 9.18 with its defaults:
 //! name servers in the authority section of a positive answer only when recursion was not asked for, aliases followed
 //! inside the zone and not into another one (whose data has rules of its own on who may see it).
 
@@ -26,14 +27,15 @@ use crate::message::{
 };
 use crate::name::{NAME_BYTES_MAX, NameRef};
 use crate::rrtype::{Class, Type};
+use crate::search_name::SearchName;
 use crate::zone::RecordSet;
-use crate::zones::Zones;
+use crate::zones::{ZoneNumber, ZoneState, Zones};
 
 pub use chaos::{Chaos, ChaosText};
 pub use cookie::{CookieSecret, Cookies};
 pub use minimal::MinimalResponses;
 use options::Options;
-pub use outcome::{DropReason, Outcome, Reply};
+pub use outcome::{Deferred, DropReason, Outcome, Reply};
 pub(crate) use prepared::Prepared;
 use resolve::{Resolution, Resolver};
 
@@ -63,6 +65,8 @@ pub struct Client {
     pub address: IpAddr,
     /// Seconds since 1970 (UTC), as the server's clock has them.
     pub now: u32,
+    /// Octets of what the client takes that are needed behind the reply: for its signature.
+    pub held_back: u16,
 }
 
 /// What an operator may set about answers.
@@ -82,6 +86,8 @@ pub struct Settings {
     /// What a client over TCP that asks is told of how long its connection may be idle, in units of 100 milliseconds
     /// (RFC 7828); `None`: nothing.
     pub tcp_keepalive: Option<u16>,
+    /// Whether queries with RD for names of no zone are [forwarded](Deferred::Forward) instead of refused.
+    pub forwards: bool,
 }
 
 impl Default for Settings {
@@ -93,6 +99,7 @@ impl Default for Settings {
             chaos: Chaos::default(),
             cookies: None,
             tcp_keepalive: None,
+            forwards: false,
         }
     }
 }
@@ -115,37 +122,47 @@ pub fn answer_generally(
     request: &[u8],
     out: &mut [u8],
 ) -> Outcome {
-    let transport = client.transport;
-    let Some(header) = Header::read(request) else {
-        return Outcome::Drop(DropReason::TooShort);
+    answer_with(zones, settings, client, request, out, forwarded)
+}
+
+/// What our own zones say to a query, forward zones or not: when their servers fail, or for who may not ask them.
+pub fn answer_locally(zones: &Zones, settings: &Settings, client: &Client, request: &[u8], out: &mut [u8]) -> Outcome {
+    answer_with(zones, settings, client, request, out, |_, _, _| None)
+}
+
+/// Whom a query is to be forwarded to, if it is to be: a forward zone, or, where no zone is, the server's forwarders.
+type ForwardedTo = Option<Option<ZoneNumber>>;
+
+fn answer_with(
+    zones: &Zones,
+    settings: &Settings,
+    client: &Client,
+    request: &[u8],
+    out: &mut [u8],
+    forwarded: impl Fn(&Zones, &Settings, &Request<'_>) -> ForwardedTo,
+) -> Outcome {
+    let header = match readable(request) {
+        Ok(header) => header,
+        Err(reason) => return Outcome::Drop(reason),
     };
-    // An answer to an answer would be answered again.
-    if header.flags.contains(Flags::QR) {
-        return Outcome::Drop(DropReason::Response);
-    }
     let parsed = Request::parse(header, request);
-    let edns = match parsed {
-        Ok(request) => request.edns,
-        Err(RequestError::NoQuestion(edns)) => edns,
-        Err(_) => None,
-    };
-    let payload_bytes = edns.map(|edns| edns.payload_bytes);
-    let limit = message_bytes_max(settings, transport, payload_bytes, out.len());
-    let Some(writer) = Writer::new(&mut out[..limit]) else {
+    // A signature covers whatever stands in front of it, malformed or not; who has none gets no error but what a question gets.
+    if let Ok(Request {
+        tsig_at: Some(tsig_at), ..
+    }) = parsed
+    {
+        return Outcome::Deferred(Deferred::Signed { tsig_at });
+    }
+    let Some((mut reply, options)) = PendingReply::begin(settings, client, header, &parsed, out) else {
         return Outcome::Drop(DropReason::NoRoom);
     };
-    // What options mean in another version is not known.
-    let options = match edns {
-        Some(edns) if edns.version == 0 => Options::read(settings, client, edns),
-        _ => Some(Options::default()),
-    };
-    let mut reply = PendingReply::new(header, writer);
-    if let Some(edns) = edns {
-        reply.opt(settings, edns, options.unwrap_or_default(), limit);
-    }
-    // What no question can be shown for is answered by the header alone, as BIND does.
-    if header.flags.opcode() != Opcode::QUERY {
-        return reply.finish(Resolution::bare(Rcode::NOTIMP));
+    match (header.flags.opcode(), &parsed) {
+        (Opcode::QUERY, _) => {}
+        (Opcode::NOTIFY, Ok(_)) => return Outcome::Deferred(Deferred::Notify),
+        (Opcode::UPDATE, Ok(_)) => return Outcome::Deferred(Deferred::Update),
+        (Opcode::NOTIFY | Opcode::UPDATE, Err(_)) => return reply.finish(Resolution::bare(Rcode::FORMERR)),
+        // What no question can be shown for is answered by the header alone, as BIND does.
+        _ => return reply.finish(Resolution::bare(Rcode::NOTIMP)),
     }
     let request = match parsed {
         Ok(request) => request,
@@ -173,27 +190,73 @@ pub fn answer_generally(
     let Some(options) = options else {
         return reply.finish(Resolution::bare(Rcode::FORMERR));
     };
+    let transport = client.transport;
     let resolution = match refusal(&request, transport) {
         Some(rcode) => Resolution::bare(rcode),
         None if wants_better_cookie(settings, transport, &options) => Resolution::bare(Rcode::BADCOOKIE),
         None if request.question.class == Class::CH => {
             chaos::answer(&settings.chaos, request.question, &mut reply.writer)
         }
-        None => Resolver::new(zones, settings, transport, &request, &mut reply.writer).resolve(),
+        None if matches!(request.question.qtype, Type::AXFR | Type::IXFR) => {
+            return Outcome::Deferred(Deferred::Transfer);
+        }
+        None => {
+            if let Some(zone) = forwarded(zones, settings, &request) {
+                return Outcome::Deferred(Deferred::Forward(zone));
+            }
+            Resolver::new(zones, settings, transport, &request, &mut reply.writer).resolve()
+        }
     };
     reply.finish(resolution)
 }
 
+/// The reply that says nothing but a response code, with what the request's EDNS makes of any reply.
+pub fn answer_code(settings: &Settings, client: &Client, request: &[u8], rcode: Rcode, out: &mut [u8]) -> Outcome {
+    let header = match readable(request) {
+        Ok(header) => header,
+        Err(reason) => return Outcome::Drop(reason),
+    };
+    let parsed = Request::parse(header, request);
+    let Some((mut reply, _)) = PendingReply::begin(settings, client, header, &parsed, out) else {
+        return Outcome::Drop(DropReason::NoRoom);
+    };
+    if let Ok(Request { question, .. }) | Err(RequestError::Records(question)) = parsed {
+        reply.question(question);
+    }
+    reply.finish(Resolution::bare(rcode))
+}
+
+/// The header of a request that may be answered at all.
+fn readable(request: &[u8]) -> Result<Header, DropReason> {
+    let header = Header::read(request).ok_or(DropReason::TooShort)?;
+    // An answer to an answer would be answered again.
+    if header.flags.contains(Flags::QR) {
+        return Err(DropReason::Response);
+    }
+    Ok(header)
+}
+
+/// Who doesn't want recursion gets what there is here.
+fn forwarded(zones: &Zones, settings: &Settings, request: &Request<'_>) -> ForwardedTo {
+    let question = request.question;
+    let recursion_desired = request.header.flags.contains(Flags::RD);
+    match zones.find(&SearchName::new(question.name), question.qtype) {
+        Some((number, ZoneState::Forward)) if recursion_desired => Some(Some(number)),
+        None if settings.forwards && recursion_desired => Some(None),
+        _ => None,
+    }
+}
+
 /// How long the answer may be (RFC 6891 §6.2.3, §6.2.5).
-fn message_bytes_max(settings: &Settings, transport: Transport, payload_bytes: Option<u16>, room: usize) -> usize {
-    let wanted = match (transport, payload_bytes) {
+fn message_bytes_max(settings: &Settings, client: &Client, payload_bytes: Option<u16>, room: usize) -> usize {
+    let wanted = match (client.transport, payload_bytes) {
         (Transport::Tcp, _) => usize::from(u16::MAX),
         (Transport::Udp, None) => UDP_BYTES_MIN,
         (Transport::Udp, Some(payload_bytes)) => {
             usize::from(payload_bytes.min(settings.udp_payload_bytes_max)).max(UDP_BYTES_MIN)
         }
     };
-    wanted.min(room)
+    (wanted - usize::from(client.held_back).min(wanted)).min(room)
 }
 
 /// Whether a question is one that zones aren't even looked at for.
@@ -208,10 +271,9 @@ fn refusal(request: &Request<'_>, transport: Transport) -> Option<Rcode> {
         _ => return Some(Rcode::REFUSED),
     }
     match request.question.qtype {
-        Type::ANY => None,
         // A zone doesn't fit a datagram (RFC 5936 §4.2).
         Type::AXFR if transport == Transport::Udp => Some(Rcode::FORMERR),
-        Type::AXFR | Type::IXFR => Some(Rcode::REFUSED),
+        Type::ANY | Type::AXFR | Type::IXFR => None,
         Type::MAILA | Type::MAILB => Some(Rcode::NOTIMP),
         qtype if qtype.is_meta() => Some(Rcode::FORMERR),
         _ => None,
@@ -247,6 +309,35 @@ struct PendingReply<'r, 'b> {
 }
 
 impl<'r, 'b> PendingReply<'r, 'b> {
+    /// With the request's EDNS looked at; `None` when there is no room for a header. The options are `None` when they are
+    /// malformed.
+    fn begin(
+        settings: &'r Settings,
+        client: &Client,
+        header: Header,
+        parsed: &Result<Request<'r>, RequestError<'r>>,
+        out: &'b mut [u8],
+    ) -> Option<(Self, Option<Options<'r>>)> {
+        let edns = match parsed {
+            Ok(request) => request.edns,
+            Err(RequestError::NoQuestion(edns)) => *edns,
+            Err(_) => None,
+        };
+        let payload_bytes = edns.map(|edns| edns.payload_bytes);
+        let limit = message_bytes_max(settings, client, payload_bytes, out.len());
+        let writer = Writer::new(&mut out[..limit])?;
+        // What options mean in another version is not known.
+        let options = match edns {
+            Some(edns) if edns.version == 0 => Options::read(settings, client, edns),
+            _ => Some(Options::default()),
+        };
+        let mut reply = Self::new(header, writer);
+        if let Some(edns) = edns {
+            reply.opt(settings, edns, options.unwrap_or_default(), limit);
+        }
+        Some((reply, options))
+    }
+
     fn new(header: Header, writer: Writer<'b>) -> Self {
         Self {
             header,

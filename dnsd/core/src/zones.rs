@@ -23,6 +23,8 @@ pub enum ZoneState {
     Loaded(Arc<Zone>),
     /// Nothing: no version could be loaded, or a secondary's has expired. Questions get SERVFAIL.
     Failed,
+    /// Nothing of our own: who may have recursion gets what other servers say.
+    Forward,
 }
 
 /// A zone's place among the zones of a server: stable until zones are added or removed.
@@ -96,20 +98,39 @@ impl Zones {
     /// at or below (RFC 1034 §4.3.2 step 2). DS records stand in the parent, so for those a zone's own name belongs to
     /// the zone above it, if that one is here too (RFC 4035 §3.1.4.1).
     pub fn find(&self, name: &SearchName, qtype: Type) -> Option<(ZoneNumber, &ZoneState)> {
-        let number = self.longest(name, 0)?;
-        let number = if qtype == Type::DS && self.origins.names[number.0 as usize].label_count() == name.label_count() {
-            self.longest(name, 1).unwrap_or(number)
-        } else {
-            number
-        };
-        Some((number, self.state(number)?))
+        self.nearest(name, qtype, |_| true)
+    }
+
+    /// The same, as if there were no forward zones: what is said of a name without asking other servers.
+    pub fn find_own(&self, name: &SearchName, qtype: Type) -> Option<(ZoneNumber, &ZoneState)> {
+        self.nearest(name, qtype, |state| !matches!(state, ZoneState::Forward))
+    }
+
+    fn nearest(
+        &self,
+        name: &SearchName,
+        qtype: Type,
+        counts: impl Fn(&ZoneState) -> bool,
+    ) -> Option<(ZoneNumber, &ZoneState)> {
+        let found = self.longest(name, 0, &counts)?;
+        if qtype == Type::DS && self.origins.names[found.0.0 as usize].label_count() == name.label_count() {
+            return self.longest(name, 1, &counts).or(Some(found));
+        }
+        Some(found)
     }
 
     /// The longest tail of `name`, at least `skipped` labels shorter, that is a zone.
-    fn longest(&self, name: &SearchName, skipped: usize) -> Option<ZoneNumber> {
+    fn longest(
+        &self,
+        name: &SearchName,
+        skipped: usize,
+        counts: impl Fn(&ZoneState) -> bool,
+    ) -> Option<(ZoneNumber, &ZoneState)> {
         (skipped..=name.label_count())
             .filter(|skipped| self.origins.label_counts >> (name.label_count() - skipped) & 1 == 1)
-            .find_map(|skipped| self.origins.probe(name, skipped))
+            .filter_map(|skipped| self.origins.probe(name, skipped))
+            .filter_map(|number| Some((number, self.state(number)?)))
+            .find(|(_, state)| counts(state))
     }
 
     /// The state of a zone; `None` for a number that isn't one of these zones'.
@@ -216,6 +237,18 @@ mod tests {
         assert_eq!(found(&zones, "b.example", Type::DS).as_deref(), Some("example."));
         assert_eq!(found(&zones, "a.b.example", Type::DS).as_deref(), Some("b.example."));
         assert_eq!(found(&zones, "net", Type::DS).as_deref(), Some("net."));
+    }
+
+    #[test]
+    fn a_forward_zone_hides_the_zone_above_it_but_from_who_asks_for_our_own() {
+        let forward: Name = "b.example".parse().unwrap();
+        let zones = zones(&["example", "b.example"]).replaced(forward.as_name_ref(), ZoneState::Forward);
+        let zones = zones.unwrap();
+        let name: Name = "www.b.example".parse().unwrap();
+        let search = SearchName::new(name.as_name_ref());
+        let origin = |found: Option<(ZoneNumber, &ZoneState)>| zones.origin(found.unwrap().0).unwrap().to_string();
+        assert_eq!(origin(zones.find(&search, Type::A)), "b.example.");
+        assert_eq!(origin(zones.find_own(&search, Type::A)), "example.");
     }
 
     #[test]

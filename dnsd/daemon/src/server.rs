@@ -7,6 +7,7 @@ mod addresses;
 pub(crate) mod bind;
 mod connection;
 pub(crate) mod counters;
+mod deferred;
 mod listeners;
 mod path_mtu;
 pub(crate) mod places;

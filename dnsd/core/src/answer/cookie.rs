@@ -210,6 +210,7 @@ mod tests {
             transport: Transport::Udp,
             address: address.parse::<IpAddr>().unwrap(),
             now,
+            held_back: 0,
         };
         let checked = cookies.check(CookieOption::read(&data).unwrap(), &client);
         (HEXLOWER.encode(&checked.reply), checked.is_valid)

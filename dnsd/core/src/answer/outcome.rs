@@ -13,6 +13,27 @@ pub enum Outcome {
     Reply(Reply),
     /// Send nothing.
     Drop(DropReason),
+    /// Nothing is decided yet: it takes more than zones in memory to answer this.
+    Deferred(Deferred),
+}
+
+/// What a request needs that isn't a query which these zones answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deferred {
+    /// It is signed (RFC 8945), whatever it asks for: without the signature, which begins here and has to be verified first,
+    /// it can be looked at again.
+    Signed {
+        /// The offset of the TSIG record in the request.
+        tsig_at: usize,
+    },
+    /// A transfer: AXFR over a stream (RFC 5936), IXFR over either (RFC 1995).
+    Transfer,
+    /// A NOTIFY (RFC 1996), for whoever keeps the zone.
+    Notify,
+    /// A dynamic update (RFC 2136), for whoever keeps the zone.
+    Update,
+    /// A query that other servers are to be asked: those of a forward zone, or, for names of no zone, those of the server.
+    Forward(Option<ZoneNumber>),
 }
 
 /// Why a request gets no reply.

@@ -33,7 +33,7 @@ pub(super) fn answer(
     out: &mut [u8],
 ) -> Option<Reply> {
     let query = PlainQuery::read(request)?;
-    let limit = message_bytes_max(settings, client.transport, query.payload_bytes, out.len());
+    let limit = message_bytes_max(settings, client, query.payload_bytes, out.len());
     let mut search = SearchName::empty();
     search.set(query.name);
     let (number, state) = zones.find(&search, query.qtype)?;

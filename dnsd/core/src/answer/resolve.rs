@@ -130,7 +130,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
     pub(super) fn resolve(mut self) -> Resolution {
         let mut search = SearchName::new(self.question.name);
         // Step 2: the nearest ancestor zone.
-        let Some((number, state)) = self.zones.find(&search, self.question.qtype) else {
+        let Some((number, state)) = self.zones.find_own(&search, self.question.qtype) else {
             return Resolution::bare(Rcode::REFUSED);
         };
         let mut resolution = Resolution {

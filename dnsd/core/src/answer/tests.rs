@@ -39,6 +39,7 @@ fn client(transport: Transport) -> Client {
         transport,
         address: Ipv4Addr::LOCALHOST.into(),
         now: 1_700_000_000,
+        held_back: 0,
     }
 }
 

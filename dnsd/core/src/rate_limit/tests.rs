@@ -94,6 +94,7 @@ impl Server {
             transport,
             address: address.parse().unwrap(),
             now: self.now,
+            held_back: 0,
         };
         let mut out = vec![0; 65535];
         let Outcome::Reply(reply) = answer(&self.zones, &self.settings, &client, &request, &mut out) else {

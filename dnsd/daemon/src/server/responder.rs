@@ -9,8 +9,8 @@ use dnsd_core::answer::{Client, Outcome, Transport, answer};
 use dnsd_core::message::{Flags, truncate};
 use dnsd_core::rate_limit::Verdict;
 
-use super::Serving;
 use super::counters::Counters;
+use super::{Serving, deferred};
 
 /// Answers for one UDP thread, or for all connections of a TCP listener.
 pub(crate) struct Responder {
@@ -65,8 +65,14 @@ impl Answering<'_> {
             // A client of IPv4 is one, whatever the socket that it came in by.
             address: address.to_canonical(),
             now: self.now,
+            held_back: 0,
         };
-        match answer(&self.serving.zones, &self.serving.settings, &client, request, out) {
+        let Serving { zones, settings, .. } = &**self.serving;
+        let outcome = match answer(zones, settings, &client, request, out) {
+            Outcome::Deferred(deferred) => deferred::answer(zones, settings, &client, request, deferred, out),
+            outcome => outcome,
+        };
+        match outcome {
             Outcome::Reply(reply) => {
                 let mut length = reply.len;
                 counters.asked(reply.qtype);
@@ -86,7 +92,7 @@ impl Answering<'_> {
                 counters.replied(reply.rcode, truncated);
                 Some(length)
             }
-            Outcome::Drop(_) => {
+            Outcome::Drop(_) | Outcome::Deferred(_) => {
                 counters.ignored();
                 None
             }

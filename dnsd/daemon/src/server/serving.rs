@@ -111,6 +111,7 @@ fn settings(config: &Config, secrets: &Secrets) -> Settings {
         },
         cookies: config.cookies.as_ref().map(|cookies| self::cookies(cookies, secrets)),
         tcp_keepalive: Some(deciseconds(config.tcp.idle_max)),
+        forwards: false,
     }
 }
 

@@ -68,12 +68,74 @@ fn what_is_malformed_behind_its_question_gets_formerr_with_the_question() {
 
 #[test]
 fn rfc1035_4_1_1_other_opcodes_get_notimp() {
-    for opcode in 1..16 {
+    for opcode in (1..16).filter(|opcode| !matches!(Opcode(*opcode), Opcode::NOTIFY | Opcode::UPDATE)) {
         let mut request = query("ns.e", Type::A).octets();
         request[2] |= opcode << 3;
         let answered = ask_with(&zones(), &Settings::default(), Transport::Udp, &request);
         assert_eq!((answered.reply.rcode, answered.octets.len()), (Rcode::NOTIMP, 12));
         assert_eq!(header_of(&answered.octets).flags.opcode(), Opcode(opcode));
+    }
+}
+
+#[test]
+fn what_takes_more_than_zones_in_memory_is_left_to_the_caller() {
+    let opcode = |opcode: Opcode| {
+        let mut request = query("e", Type::SOA).octets();
+        request[2] |= opcode.0 << 3;
+        request
+    };
+    let mut signed = query("ns.e", Type::A).octets();
+    let tsig_at = signed.len();
+    signed[11] = 1;
+    signed.extend_from_slice(b"\x03key\x00\x00\xFA\x00\xFF\x00\x00\x00\x00\x00\x00");
+    let asked = |name: &str, flags: Flags| {
+        let mut request = query(name, Type::A);
+        request.flags = flags;
+        request.octets()
+    };
+    let iterative = |name: &str| asked(name, Flags::default());
+    let recursive = |name: &str| asked(name, Flags::RD);
+    let forwarding = Settings {
+        forwards: true,
+        ..Settings::default()
+    };
+    let forward: (Name, ZoneState) = ("f.e".parse().unwrap(), ZoneState::Forward);
+    let zones = Zones::new(
+        zones()
+            .iter()
+            .map(|(name, state)| (name.clone(), state.clone()))
+            .chain([forward]),
+    );
+    let number = zones.number("f.e".parse::<Name>().unwrap().as_name_ref());
+    for (request, settings, deferred) in [
+        (opcode(Opcode::NOTIFY), Settings::default(), Some(Deferred::Notify)),
+        (opcode(Opcode::UPDATE), Settings::default(), Some(Deferred::Update)),
+        (signed, Settings::default(), Some(Deferred::Signed { tsig_at })),
+        (
+            query("e", Type::IXFR).octets(),
+            Settings::default(),
+            Some(Deferred::Transfer),
+        ),
+        (iterative("other"), forwarding.clone(), None),
+        (recursive("other"), Settings::default(), None),
+        (recursive("other"), forwarding.clone(), Some(Deferred::Forward(None))),
+        (recursive("ns.e"), forwarding, None),
+        (
+            recursive("www.f.e"),
+            Settings::default(),
+            Some(Deferred::Forward(number)),
+        ),
+        (iterative("www.f.e"), Settings::default(), None),
+    ] {
+        let mut out = [0; 512];
+        let outcome = answer(&zones, &settings, &client(Transport::Udp), &request, &mut out);
+        let got = match outcome {
+            Outcome::Deferred(deferred) => Some(deferred),
+            _ => None,
+        };
+        assert_eq!(got, deferred);
+        let local = answer_locally(&zones, &settings, &client(Transport::Udp), &request, &mut out);
+        assert!(matches!(got, Some(Deferred::Forward(_)) | None) == matches!(local, Outcome::Reply(_)));
     }
 }
 
@@ -116,7 +178,6 @@ fn classes_other_than_in_are_not_served() {
 fn types_that_are_no_questions_for_a_zone() {
     for (qtype, rcode) in [
         (Type::AXFR, Rcode::FORMERR),
-        (Type::IXFR, Rcode::REFUSED),
         (Type::MAILA, Rcode::NOTIMP),
         (Type::MAILB, Rcode::NOTIMP),
         (Type::OPT, Rcode::FORMERR),
@@ -128,8 +189,15 @@ fn types_that_are_no_questions_for_a_zone() {
     ] {
         assert_eq!(refused(&query("ns.e", qtype).octets()).0, rcode, "{qtype}");
     }
-    let over_tcp = ask_over(&zones(), Transport::Tcp, &query("e", Type::AXFR));
-    assert_eq!(over_tcp.reply.rcode, Rcode::REFUSED);
+    let over_tcp = query("e", Type::AXFR).octets();
+    let outcome = answer(
+        &zones(),
+        &Settings::default(),
+        &client(Transport::Tcp),
+        &over_tcp,
+        &mut [0; 512],
+    );
+    assert_eq!(outcome, Outcome::Deferred(Deferred::Transfer));
 }
 
 #[test]

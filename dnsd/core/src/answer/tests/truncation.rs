@@ -101,6 +101,7 @@ fn a_buffer_of_any_length_is_kept_to() {
             match outcome {
                 Outcome::Reply(reply) => assert!((HEADER_BYTES..=room).contains(&reply.len)),
                 Outcome::Drop(reason) => assert!(reason == DropReason::NoRoom && room < HEADER_BYTES),
+                Outcome::Deferred(deferred) => panic!("{deferred:?}"),
             }
         }
     }

@@ -129,7 +129,7 @@ impl Bench {
         let number = zones.number(name(zone).as_name_ref()).expect("there is no such zone");
         match zones.state(number).unwrap() {
             ZoneState::Loaded(zone) => Some(zone.serial().0),
-            ZoneState::Failed => None,
+            ZoneState::Failed | ZoneState::Forward => None,
         }
     }
 }
