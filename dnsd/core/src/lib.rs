@@ -8,6 +8,7 @@ pub mod master;
 pub mod message;
 pub mod name;
 mod name_index;
+pub mod named_conf;
 pub mod notify;
 pub mod nsec3;
 pub mod rate_limit;
