@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0: all went well.
     Ok,
+    /// 1: all went well, and what was asked for shows a difference, as with diff(1) and cmp(1).
+    Differs,
     /// 64, EX_USAGE: the command line was wrong.
     Usage,
     /// 69, EX_UNAVAILABLE: something it needs is not there, such as the running daemon or a port.
@@ -23,6 +25,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Ok => 0,
+            Exit::Differs => 1,
             Exit::Usage => 64,
             Exit::Unavailable => 69,
             Exit::Os => 71,

@@ -15,6 +15,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// The bytes from `start` up to `end` of a text that [`Diagnostics::add_source`] gave this number.
+    #[must_use]
+    pub fn new(source: usize, start: usize, end: usize) -> Self {
+        Self { source, start, end }
+    }
+
     /// A part of this span: `range` counts bytes from its start. Only right where the text stands unescaped, as it does in
     /// what is pointed into (selectors, templates); a range past the end is cut to it.
     #[must_use]
@@ -54,6 +60,8 @@ pub enum Severity {
     Error,
     /// It can, but the administrator will want to know.
     Warning,
+    /// It can, and nothing need be done.
+    Note,
 }
 
 #[derive(Debug, Clone)]
@@ -127,6 +135,11 @@ impl Diagnostics {
         self.push(Severity::Warning, Place::Span(span), message.into(), None);
     }
 
+    /// Reports what is worth knowing and asks for nothing.
+    pub fn note(&self, span: Span, message: impl Into<String>) {
+        self.push(Severity::Note, Place::Span(span), message.into(), None);
+    }
+
     /// Reports an error of a file as a whole, such as that it is not there.
     pub fn file_error(&self, path: &Path, message: impl Into<String>) {
         self.push(Severity::Error, Place::File(path.to_owned()), message.into(), None);
@@ -153,7 +166,8 @@ impl Diagnostics {
         format!("{}:{}:{}", source.path.display(), position.line, position.column)
     }
 
-    pub(super) fn add_source(&self, path: &Path, text: Arc<str>) -> usize {
+    /// Keeps a file's text, for the lines that are reported; the number is for [`Span::new`].
+    pub fn add_source(&self, path: &Path, text: Arc<str>) -> usize {
         let mut sources = self.sources.borrow_mut();
         sources.push(Source {
             path: path.to_owned(),
@@ -274,6 +288,7 @@ impl Diagnostic {
         let severity = match self.severity {
             Severity::Error => "",
             Severity::Warning => "warning: ",
+            Severity::Note => "note: ",
         };
         match &self.place {
             Place::File(path) => writeln!(f, "{}: {severity}{}", path.display(), self.message)?,
