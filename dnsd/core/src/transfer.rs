@@ -4,7 +4,13 @@
 //! or from a primary; it makes the next version of a zone, is sent in incremental transfers and kept in journals.
 
 mod delta;
+mod incoming;
+mod out;
 mod records;
+mod request;
 
 pub use delta::{ApplyError, Delta, DeltaError};
+pub use incoming::{Incoming, IncomingError, IncomingLimits, IncomingTotals, Progress, Received};
+pub use out::{MESSAGE_BYTES, Outgoing, OutgoingError, OutgoingKind, OutgoingTotals, ReplyHead};
 pub use records::{RecordRef, Records, RecordsError};
+pub use request::{REQUEST_BYTES_MAX, requested_serial, write_axfr_request, write_ixfr_request};

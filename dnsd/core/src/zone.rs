@@ -123,7 +123,12 @@ impl Zone {
 
     /// Every node in canonical order, empty non-terminals and what lies below zone cuts included.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node<'_>> + ExactSizeIterator {
-        (0..self.node_count()).map(|position| self.node_at(self.place_at(position)))
+        self.nodes_from(0)
+    }
+
+    /// The same from the node on before which so many stand.
+    pub(crate) fn nodes_from(&self, first: usize) -> impl DoubleEndedIterator<Item = Node<'_>> + ExactSizeIterator {
+        (first..self.node_count()).map(|position| self.node_at(self.place_at(position)))
     }
 
     /// Whether there may be signatures or proofs that something isn't there (RFC 4034, RFC 5155).

@@ -112,7 +112,7 @@ impl Opt<'_> {
 
     /// Writes the record to the front of `to`, which has at least [`Opt::wire_bytes`]. `rcode_high` is the upper eight bits
     /// of the response code.
-    pub(super) fn write(&self, rcode_high: u8, to: &mut [u8]) {
+    pub(crate) fn write(&self, rcode_high: u8, to: &mut [u8]) {
         let [size_high, size_low] = self.payload_bytes.to_be_bytes();
         let [flags_high, flags_low] = if self.dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes();
         let length = ((self.wire_bytes() - OPT_BYTES) as u16).to_be_bytes();

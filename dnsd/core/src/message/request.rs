@@ -109,6 +109,11 @@ impl<'m> Records<'m> {
 }
 
 impl<'m> Question<'m> {
+    /// Reads the first question of a message; `None` when there is no whole one.
+    pub(crate) fn of_message(message: &'m [u8]) -> Option<Self> {
+        Self::read(message.get(HEADER_BYTES..)?)
+    }
+
     /// Reads what stands behind a header.
     pub(crate) fn read(body: &'m [u8]) -> Option<Self> {
         let name = NameRef::prefix_of(body).ok()?;

@@ -7,9 +7,9 @@ use crate::rdata::{self, RdataError};
 use crate::rrtype::{Class, Type};
 
 /// Octets of a record between its owner and its data: type, class, TTL and length (RFC 1035 §3.2.1).
-const FIXED_BYTES: usize = 10;
+pub(super) const FIXED_BYTES: usize = 10;
 /// The longest time a record may be cached, in seconds (RFC 2181 §8).
-const TTL_MAX: u32 = i32::MAX as u32;
+pub(super) const TTL_MAX: u32 = i32::MAX as u32;
 
 /// Records of class IN, one behind the other in wire form, no name compressed.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -107,6 +107,11 @@ impl Records {
     pub fn iter(&self) -> Iter<'_> {
         Iter { rest: &self.octets }
     }
+
+    /// The record that starts at an octet; `None` behind the last.
+    pub(super) fn stored_at(&self, at: usize) -> Option<Stored<'_>> {
+        Some(split_first(self.octets.get(at..)?).ok()?.0)
+    }
 }
 
 impl<'r> IntoIterator for &'r Records {
@@ -181,24 +186,36 @@ impl<'r> Iterator for Iter<'r> {
 }
 
 /// A record as it stands in octets.
-struct Stored<'r> {
-    owner: NameRef<'r>,
-    rtype: Type,
+pub(super) struct Stored<'r> {
+    pub(super) owner: NameRef<'r>,
+    pub(super) rtype: Type,
+    /// All that follows the owner: type, class, TTL, length and data.
+    pub(super) body: &'r [u8],
     class: Class,
     ttl: u32,
     rdata: &'r [u8],
 }
 
+impl Stored<'_> {
+    /// How many octets the record takes.
+    pub(super) fn wire_bytes(&self) -> usize {
+        self.owner.as_wire().len() + self.body.len()
+    }
+}
+
 fn split_first(octets: &[u8]) -> Result<(Stored<'_>, &[u8]), RecordsError> {
     let owner = NameRef::prefix_of(octets).map_err(RecordsError::Owner)?;
-    let rest = &octets[owner.as_wire().len()..];
-    let (fixed, rest) = rest.split_first_chunk::<FIXED_BYTES>().ok_or(RecordsError::Truncated)?;
+    let behind = &octets[owner.as_wire().len()..];
+    let (fixed, rest) = behind
+        .split_first_chunk::<FIXED_BYTES>()
+        .ok_or(RecordsError::Truncated)?;
     let [t0, t1, c0, c1, s0, s1, s2, s3, l0, l1] = *fixed;
     let length = usize::from(u16::from_be_bytes([l0, l1]));
     let (rdata, rest) = rest.split_at_checked(length).ok_or(RecordsError::Truncated)?;
     let record = Stored {
         owner,
         rtype: Type(u16::from_be_bytes([t0, t1])),
+        body: &behind[..FIXED_BYTES + length],
         class: Class(u16::from_be_bytes([c0, c1])),
         ttl: u32::from_be_bytes([s0, s1, s2, s3]),
         rdata,
