@@ -22,4 +22,4 @@ pub use document::load;
 pub use size::Size;
 pub use suggest::nearest;
 pub use table::{Key, Table};
-pub use value::{FromValue, Value};
+pub use value::{FromValue, OneOrMany, Value};

@@ -2,16 +2,31 @@
 //!
 //! [`load`] is the only way to a `Config`: after it no configuration error is possible any more.
 
+mod catalog;
 mod cookies;
+mod encrypted;
 mod files;
 mod group;
+mod key;
 mod listen;
+mod lists;
 mod match_list;
 mod minimal_responses;
+mod query_log;
 mod rate_limit;
+mod remote;
 mod resolve;
 mod reverse;
+mod rules;
 mod spec;
+mod transfers;
+mod unserved;
+mod view;
+mod zone_forward;
+mod zone_name;
+mod zone_primary;
+mod zone_secondary;
+mod zone_tables;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,12 +35,19 @@ use std::time::Duration;
 use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 use dnsd_core::answer::MinimalResponses;
-use dnsd_core::name::Name;
+use dnsd_core::tsig::Keys;
 
 pub(crate) use cookies::CookieConfig;
+pub(crate) use encrypted::EncryptedConfig;
 pub(crate) use group::{GroupConfig, Listing};
 pub(crate) use listen::ListenAddress;
+pub(crate) use query_log::QueryLogConfig;
 pub(crate) use rate_limit::RateLimitConfig;
+pub(crate) use transfers::TransfersConfig;
+pub(crate) use view::ViewConfig;
+pub(crate) use zone_forward::ForwardConfig;
+pub(crate) use zone_primary::ZoneConfig;
+pub(crate) use zone_tables::ZonesConfig;
 
 /// Where the configuration is when the command line doesn't say.
 pub(crate) const DEFAULT_PATH: &str = "/etc/dnsd/dnsd.toml";
@@ -35,6 +57,7 @@ pub(crate) const UDP_PAYLOAD_BYTES_LIMIT: u16 = 4096;
 
 /// What the daemon runs on.
 #[derive(Debug)]
+#[allow(dead_code, reason = "some keys are read by what unserved lists")]
 pub(crate) struct Config {
     /// Locked by the one instance that uses it; holds the last good copies of the zones.
     pub(crate) work_dir: PathBuf,
@@ -64,10 +87,20 @@ pub(crate) struct Config {
     pub(crate) rate_limit: Option<RateLimitConfig>,
     /// Bounds on TCP connections.
     pub(crate) tcp: TcpLimits,
-    /// Zones with a table of their own, in the order written; no two of the same name.
-    pub(crate) zones: Vec<ZoneConfig>,
-    /// Zones that are a file each in a folder.
-    pub(crate) groups: Vec<GroupConfig>,
+    /// Where queries are taken encrypted.
+    pub(crate) encrypted: EncryptedConfig,
+    /// Whether and how queries are logged.
+    pub(crate) query_log: Option<QueryLogConfig>,
+    /// Bounds on transfers at the same time.
+    pub(crate) transfers: TransfersConfig,
+    /// What requests are verified with.
+    pub(crate) keys: Keys,
+    /// Where questions about names of no zone of ours go; `None`: they are refused.
+    pub(crate) forward: Option<ForwardConfig>,
+    /// The views, in the order in which they are tried.
+    pub(crate) views: Vec<ViewConfig>,
+    /// The zones outside the views.
+    pub(crate) zones: ZonesConfig,
 }
 
 /// Answers to the CHAOS questions about the server; what is `None` is refused.
@@ -88,17 +121,6 @@ pub(crate) struct TcpLimits {
     pub(crate) clients_max: usize,
     /// How long a connection may be without a query.
     pub(crate) idle_max: Duration,
-}
-
-/// A zone with a table of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ZoneConfig {
-    /// Its name.
-    pub(crate) name: Name,
-    /// Its master file.
-    pub(crate) file: PathBuf,
-    /// Whether an edit is loaded by itself.
-    pub(crate) watch: bool,
 }
 
 /// Reads a configuration. What is wrong with it, or worth a warning, is in `diagnostics` afterwards; `None` when it can't be

@@ -112,8 +112,8 @@ impl Running {
 /// What the keeper is to make of a configuration.
 pub(crate) fn plan(config: &Config, accept: bool) -> Plan {
     Plan {
-        zones: config.zones.clone(),
-        groups: config.groups.clone(),
+        zones: config.zones.files().cloned().collect(),
+        groups: config.zones.folders().cloned().collect(),
         base_dir: config.base_dir.clone(),
         threads: config.threads,
         accept,

@@ -253,3 +253,17 @@ impl<T: FromValue> FromValue for Spanned<T> {
         })
     }
 }
+
+/// One value, or a list of them; and where it stands.
+#[derive(Debug)]
+pub struct OneOrMany<T>(pub Vec<Spanned<T>>, pub Span);
+
+impl<T: FromValue> FromValue for OneOrMany<T> {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        let values = match value.is_list() {
+            true => Vec::from_value(value)?,
+            false => vec![Spanned::from_value(value)?],
+        };
+        Some(Self(values, value.span()))
+    }
+}

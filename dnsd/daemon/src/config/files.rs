@@ -8,23 +8,36 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ballast_shared::config::{Diagnostics, Span};
+use ballast_shared::config::{Diagnostics, Key, Span};
 use dnsd_core::name::Name;
 
-use super::spec::{GroupSpec, Spec};
-use super::{Config, GroupConfig};
+use super::spec::Spec;
+use super::zone_tables::{GroupSpec, ZoneSpec, ZonesSpec};
+use super::{Config, GroupConfig, ZonesConfig};
 
 /// Looks at every file that is named, and into every folder.
 pub(super) fn check(spec: &Spec, config: &Config, diagnostics: &Diagnostics) {
-    for file in spec.zones.iter().filter_map(|zone| zone.file.as_ref()) {
-        if let Err(error) = plain_file(&file.value) {
+    check_zones(&spec.zones, &config.zones, diagnostics);
+    for view in &config.views {
+        if let Some(spec) = spec.views.iter().find(|spec| spec.name.name == view.name) {
+            check_zones(&spec.zones, &view.zones, diagnostics);
+        }
+    }
+}
+
+fn check_zones(spec: &ZonesSpec, config: &ZonesConfig, diagnostics: &Diagnostics) {
+    for (_, zone) in &spec.zones {
+        let ZoneSpec::Primary(zone) = zone else { continue };
+        if let Some(file) = &zone.file
+            && let Err(error) = plain_file(&file.value)
+        {
             diagnostics.warning(file.span, format!("{}: {error}", file.value.display()));
         }
     }
     // Who is first has the name: in the order in which the daemon gives them away.
-    let tables = config.zones.iter().map(|zone| (zone.name.clone(), zone.file.clone()));
+    let tables = config.files().map(|zone| (zone.name.clone(), zone.file.clone()));
     let mut claimed: HashMap<Name, PathBuf> = tables.collect();
-    for group in &config.groups {
+    for group in config.folders() {
         if let Some(span) = pattern_of(group, &spec.groups) {
             check_group(group, span, &mut claimed, diagnostics);
         }
@@ -38,9 +51,11 @@ fn plain_file(path: &Path) -> io::Result<()> {
     }
 }
 
-fn pattern_of(group: &GroupConfig, specs: &[GroupSpec]) -> Option<Span> {
-    let spec = specs.iter().find(|spec| spec.name.name == group.name)?;
-    spec.files.as_ref().map(|files| files.span)
+fn pattern_of(group: &GroupConfig, specs: &[(Key, GroupSpec)]) -> Option<Span> {
+    match specs.iter().find(|(name, _)| name.name == group.name)? {
+        (_, GroupSpec::Primary(spec)) => spec.files.as_ref().map(|files| files.span),
+        (_, GroupSpec::Secondary(_)) => None,
+    }
 }
 
 fn check_group(group: &GroupConfig, span: Span, claimed: &mut HashMap<Name, PathBuf>, diagnostics: &Diagnostics) {

@@ -1,22 +1,20 @@
 //! From what the files say to what the daemon runs on: defaults are filled in, names read, bounds checked.
 
-use std::collections::HashMap;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use ballast_shared::config::{Diagnostics, Key, Span, Spanned};
+use ballast_shared::config::{Diagnostics, Spanned};
 use ballast_shared::privileges::Process;
 use dnsd_core::answer::{MinimalResponses, UDP_PAYLOAD_BYTES};
-use dnsd_core::name::Name;
-use ipnet::IpNet;
 
-use super::group::{PatternError, split_pattern};
-use super::match_list::MatchList;
-use super::reverse::{ReverseError, reverse_zone};
-use super::spec::{GroupSpec, Spec, ZoneSpec};
-use super::{Config, GroupConfig, Identity, ListenAddress, TcpLimits, UDP_PAYLOAD_BYTES_LIMIT, ZoneConfig};
+use super::key::KeyRing;
+use super::lists::Lists;
+use super::remote::Remotes;
+use super::rules::Rules;
+use super::spec::Spec;
+use super::{Config, Identity, ListenAddress, TcpLimits, UDP_PAYLOAD_BYTES_LIMIT, view};
 
 /// RFC 6891 §6.2.3: less than 512 means 512.
 const UDP_PAYLOAD_BYTES_LEAST: u16 = 512;
@@ -31,17 +29,19 @@ const IDENTITY_BYTES_MAX: usize = 255;
 
 /// Makes the configuration. It can be run if no error was reported.
 pub(super) fn resolve(spec: &Spec, base_dir: &Path, diagnostics: &Diagnostics) -> Config {
-    let mut names = NamesSeen::default();
-    let zones = spec
-        .zones
-        .iter()
-        .filter_map(|zone| resolve_zone(zone, &mut names, diagnostics))
-        .collect();
-    let groups: Vec<GroupConfig> = spec
-        .groups
-        .iter()
-        .filter_map(|group| resolve_group(group, &mut names, diagnostics))
-        .collect();
+    let keys = KeyRing::new(&spec.keys, diagnostics);
+    let remotes = Remotes::new(&spec.remotes, &keys, diagnostics);
+    let lists = Lists::new(&spec.acls, &keys, &remotes, diagnostics);
+    let rules = spec.rules.resolve(&Rules::default(), &lists);
+    let zones = spec.zones.resolve(&rules, &lists);
+    let views = view::resolve(&spec.views, spec.view_order.as_ref(), &rules, &lists);
+    let forward = spec.forward.resolve(&lists);
+    // What couldn't be read may be what uses them.
+    if !diagnostics.has_errors() {
+        keys.warn_of_unused(diagnostics);
+        remotes.warn_of_unused(diagnostics);
+        lists.warn_of_unused();
+    }
     Config {
         work_dir: or_default(spec.work_dir.as_ref(), || "/var/lib/dnsd".into()),
         base_dir: base_dir.to_owned(),
@@ -67,8 +67,13 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, diagnostics: &Diagnostics) -
             clients_max: positive(spec.tcp_clients, diagnostics).unwrap_or(TCP_CLIENTS),
             idle_max: spec.tcp_idle_timeout.map_or(TCP_IDLE, |idle| idle.value),
         },
+        encrypted: spec.listen.encrypted.resolve(diagnostics),
+        query_log: spec.query_log.resolve(diagnostics),
+        transfers: spec.transfers.resolve(diagnostics),
+        keys: keys.keys(),
+        forward,
+        views,
         zones,
-        groups,
     }
 }
 
@@ -140,115 +145,4 @@ fn identity(written: Option<&Spanned<String>>, diagnostics: &Diagnostics) -> Opt
         diagnostics.error(written.span, format!("longer than {IDENTITY_BYTES_MAX} bytes"));
     }
     Some(written.value.clone())
-}
-
-/// Which names are taken, and where they were written.
-#[derive(Default)]
-struct NamesSeen {
-    zones: HashMap<Name, Span>,
-    groups: HashMap<String, Span>,
-}
-
-/// Refusing every transfer keeps whatever a list restricts, but not what it promises to those whom it lets in.
-fn warn_of_transfers(allow_transfer: Option<&Spanned<MatchList>>, diagnostics: &Diagnostics) {
-    if let Some(written) = allow_transfer.filter(|written| written.value.admits_somebody) {
-        diagnostics.warning(
-            written.span,
-            "transfers are not served by this version: every one is refused",
-        );
-    }
-}
-
-fn resolve_zone(spec: &ZoneSpec, names: &mut NamesSeen, diagnostics: &Diagnostics) -> Option<ZoneConfig> {
-    warn_of_transfers(spec.allow_transfer.as_ref(), diagnostics);
-    let name = zone_name(&spec.name, diagnostics)?;
-    if let Some(first) = names.zones.insert(name.clone(), spec.name.span) {
-        let first = diagnostics.place(first);
-        diagnostics.error(spec.name.span, format!("zone {name} is configured already, at {first}"));
-        return None;
-    }
-    Some(ZoneConfig {
-        name,
-        file: spec.file.as_ref()?.value.clone(),
-        watch: spec.watch.unwrap_or(true),
-    })
-}
-
-fn zone_name(key: &Key, diagnostics: &Diagnostics) -> Option<Name> {
-    if let Ok(network) = key.name.parse() {
-        return network_zone_name(network, key.span, diagnostics);
-    }
-    // The labels of RFC 2317 have a slash too, but never as the last of a name.
-    let prefix_length = key.name.rsplit_once('/').map(|(_, length)| length);
-    if prefix_length.is_some_and(|length| length.bytes().all(|byte| byte.is_ascii_digit())) {
-        diagnostics.error_with_help(
-            key.span,
-            "not a network",
-            "a reverse zone can be written as its network: \"192.168.42.0/24\", \"2001:db8::/32\"",
-        );
-        return None;
-    }
-    match key.name.parse() {
-        Ok(name) => Some(name),
-        Err(error) => {
-            diagnostics.error(key.span, format!("not a zone's name: {error}"));
-            None
-        }
-    }
-}
-
-fn network_zone_name(network: IpNet, span: Span, diagnostics: &Diagnostics) -> Option<Name> {
-    match reverse_zone(network) {
-        Ok(name) => return Some(name),
-        Err(ReverseError::HostBits(meant)) => diagnostics.error_with_help(
-            span,
-            "bits are set behind the network's prefix",
-            format!("did you mean \"{meant}\"?"),
-        ),
-        Err(ReverseError::InsideLabel) => diagnostics.error_with_help(
-            span,
-            format!("/{} is no border between labels of the reverse tree", network.prefix_len()),
-            "IPv4 networks end at /8, /16 or /24, IPv6 networks at a multiple of 4; a smaller share of a network (RFC 2317) \
-             is written by the name it is delegated as, such as \"0/25.42.168.192.in-addr.arpa\"",
-        ),
-    }
-    None
-}
-
-fn resolve_group(spec: &GroupSpec, names: &mut NamesSeen, diagnostics: &Diagnostics) -> Option<GroupConfig> {
-    warn_of_transfers(spec.allow_transfer.as_ref(), diagnostics);
-    if let Some(first) = names.groups.insert(spec.name.name.clone(), spec.name.span) {
-        let first = diagnostics.place(first);
-        diagnostics.error(
-            spec.name.span,
-            format!("the group {} is configured already, at {first}", spec.name.name),
-        );
-        return None;
-    }
-    let files = spec.files.as_ref()?;
-    let (directory, affixes) = match split_pattern(&files.value) {
-        Ok(split) => split,
-        Err(PatternError::NotOneStar) => {
-            diagnostics.error_with_help(
-                files.span,
-                "the file's name has one `*`, which stands for the zone's name",
-                "write \"zones/*.zone\" or \"zones/db.*\"",
-            );
-            return None;
-        }
-        Err(PatternError::OtherWildcard) => {
-            diagnostics.error_with_help(
-                files.span,
-                "a group is one folder, and its one `*` stands for the zone's name",
-                "write \"zones/*.zone\" or \"zones/db.*\", and a group for each folder",
-            );
-            return None;
-        }
-    };
-    Some(GroupConfig {
-        name: spec.name.name.clone(),
-        directory,
-        affixes,
-        watch: spec.watch.unwrap_or(true),
-    })
 }

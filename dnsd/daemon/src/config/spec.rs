@@ -4,14 +4,24 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ballast_shared::config::{Key, Span, Spanned, Table};
+use ballast_shared::config::{Key, Spanned, Table};
 use ballast_shared::privileges::ProcessSpec;
 
 use super::ListenAddress;
 use super::cookies::CookieSpec;
-use super::match_list::MatchList;
+use super::encrypted::EncryptedSpec;
+use super::key::KeySpec;
+use super::lists::AclSpec;
 use super::minimal_responses::MinimalResponsesKey;
+use super::query_log::QueryLogSpec;
 use super::rate_limit::RateLimitSpec;
+use super::remote::RemoteSpec;
+use super::rules::RulesSpec;
+use super::transfers::TransfersSpec;
+use super::unserved::{self, Place};
+use super::view::ViewSpec;
+use super::zone_forward::ForwardSpec;
+use super::zone_tables::ZonesSpec;
 
 /// All files together.
 #[derive(Debug, Default)]
@@ -30,8 +40,19 @@ pub(super) struct Spec {
     pub(super) control: ControlSpec,
     pub(super) process: ProcessSpec,
     pub(super) rate_limit: RateLimitSpec,
-    pub(super) zones: Vec<ZoneSpec>,
-    pub(super) groups: Vec<GroupSpec>,
+    pub(super) query_log: QueryLogSpec,
+    pub(super) keys: Vec<KeySpec>,
+    pub(super) acls: Vec<AclSpec>,
+    pub(super) remotes: Vec<(Key, RemoteSpec)>,
+    pub(super) transfers: TransfersSpec,
+    /// What zones and views have that don't say otherwise.
+    pub(super) rules: RulesSpec,
+    pub(super) forward: ForwardSpec,
+    /// `views`
+    pub(super) view_order: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) views: Vec<ViewSpec>,
+    /// Outside the views.
+    pub(super) zones: ZonesSpec,
 }
 
 /// `[listen]`
@@ -39,6 +60,7 @@ pub(super) struct Spec {
 pub(super) struct ListenSpec {
     pub(super) dns: Option<Spanned<Vec<Spanned<ListenAddress>>>>,
     pub(super) threads: Option<Spanned<usize>>,
+    pub(super) encrypted: EncryptedSpec,
 }
 
 /// `[control]`
@@ -46,24 +68,6 @@ pub(super) struct ListenSpec {
 pub(super) struct ControlSpec {
     pub(super) socket: Option<Spanned<PathBuf>>,
     pub(super) http: Option<Spanned<SocketAddr>>,
-}
-
-/// `[zone."NAME".primary]`
-#[derive(Debug)]
-pub(super) struct ZoneSpec {
-    pub(super) name: Key,
-    pub(super) file: Option<Spanned<PathBuf>>,
-    pub(super) watch: Option<bool>,
-    pub(super) allow_transfer: Option<Spanned<MatchList>>,
-}
-
-/// `[zones.NAME.primary]`
-#[derive(Debug)]
-pub(super) struct GroupSpec {
-    pub(super) name: Key,
-    pub(super) files: Option<Spanned<PathBuf>>,
-    pub(super) watch: Option<bool>,
-    pub(super) allow_transfer: Option<Spanned<MatchList>>,
 }
 
 impl Spec {
@@ -84,6 +88,8 @@ impl Spec {
         if let Some(table) = root.table("listen") {
             table.once("dns", &mut self.listen.dns);
             table.once("threads", &mut self.listen.threads);
+            unserved::warn(Place::Listen, &table);
+            self.listen.encrypted.read(&table);
         }
         if let Some(table) = root.table("control") {
             table.once("socket", &mut self.control.socket);
@@ -95,44 +101,33 @@ impl Spec {
         if let Some(table) = root.table("rate-limit") {
             self.rate_limit.read(&table);
         }
-        if let Some(table) = root.table("zone") {
-            for_each_primary(&table, |name, primary| {
-                self.zones.push(ZoneSpec {
-                    name,
-                    file: primary.required("file"),
-                    watch: primary.optional("watch"),
-                    allow_transfer: primary.optional("allow-transfer"),
-                });
-            });
+        if let Some(table) = root.table("query-log") {
+            self.query_log.read(&table);
         }
-        if let Some(table) = root.table("zones") {
-            for_each_primary(&table, |name, primary| {
-                self.groups.push(GroupSpec {
-                    name,
-                    files: primary.required("files"),
-                    watch: primary.optional("watch"),
-                    allow_transfer: primary.optional("allow-transfer"),
-                });
-            });
+        self.read_names(root);
+        self.transfers.read(root);
+        unserved::warn(Place::Top, root);
+        self.rules.read(root);
+        if let Some(table) = root.table("forward") {
+            self.forward.read(&table);
+        }
+        root.once("views", &mut self.view_order);
+        if let Some(table) = root.table("view") {
+            self.views.extend(ViewSpec::read_all(&table));
+        }
+        self.zones.read(root);
+    }
+
+    /// What the lists of other tables name.
+    fn read_names(&mut self, root: &Table<'_>) {
+        if let Some(table) = root.table("key") {
+            self.keys.extend(KeySpec::read(&table));
+        }
+        if let Some(table) = root.table("acl") {
+            self.acls.extend(AclSpec::read(&table));
+        }
+        if let Some(table) = root.table("remote") {
+            self.remotes.extend(RemoteSpec::read_all(&table));
         }
     }
-}
-
-/// Reads the tables of zones: below each name stands the zone's kind.
-fn for_each_primary(zones: &Table<'_>, mut read: impl FnMut(Key, &Table<'_>)) {
-    for (name, value) in zones.entries() {
-        let Some(kinds) = value.table() else { continue };
-        match kinds.table("primary") {
-            Some(primary) => read(name, &primary),
-            None => missing_kind(&kinds, name.span, &name.name),
-        }
-    }
-}
-
-fn missing_kind(kinds: &Table<'_>, span: Span, name: &str) {
-    kinds.diagnostics().error_with_help(
-        span,
-        "this zone has no kind",
-        format!("a zone is read from a file by a table named [….\"{name}\".primary]"),
-    );
 }

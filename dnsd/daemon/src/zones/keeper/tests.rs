@@ -67,8 +67,8 @@ impl Bench {
         fs::write(&file, config).unwrap();
         let config = config::load(&file, &Diagnostics::new()).unwrap();
         let report = self.keeper.apply(Plan {
-            zones: config.zones,
-            groups: config.groups,
+            zones: config.zones.files().cloned().collect(),
+            groups: config.zones.folders().cloned().collect(),
             base_dir: config.base_dir,
             threads: 2,
             accept,

@@ -1,0 +1,204 @@
+//! `[key]`, `[remote]` and the lists of remotes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use dnsd_core::tsig::Algorithm;
+
+use super::{Bench, config, errors};
+
+/// 32 octets.
+const SECRET: &str = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=";
+
+fn zone(keys: &str) -> String {
+    format!("[zone.\"a\".secondary]\n{keys}\n")
+}
+
+fn key(name: &str) -> String {
+    format!("[key.{name}]\nalgorithm = \"hmac-sha256\"\nsecret = \"{SECRET}\"\n")
+}
+
+#[test]
+fn a_remote_has_addresses_ports_keys_and_sources() {
+    let text = format!(
+        "{}{}[remote.ns2]\naddress = [\"172.16.1.1\", \"172.16.1.2:5353\", \"[2001:db8::1]:54\", \"2001:db8::2\"]\n\
+         key = [\"new\", \"OLD\"]\nsource = [\"10.0.0.5\", \"2001:db8::5\"]\n{}",
+        key("old"),
+        key("new"),
+        zone("primaries = [\"ns2\", \"10.0.0.9:5300\", { address = \"10.0.0.8\", key = \"old\" }]"),
+    );
+    let (config, printed) = Bench::new(&[]).load(&text);
+    let config = config.unwrap_or_else(|| panic!("{printed}"));
+    let primaries = &config.zones.secondaries[0].primaries;
+    let ns2 = &primaries[0];
+    let addresses: Vec<String> = ns2.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        addresses,
+        [
+            "172.16.1.1:53",
+            "172.16.1.2:5353",
+            "[2001:db8::1]:54",
+            "[2001:db8::2]:53"
+        ]
+    );
+    let keys: Vec<String> = ns2.keys.iter().map(|key| key.name().to_string()).collect();
+    assert_eq!(keys, ["new.", "old."]);
+    assert_eq!(ns2.sources.len(), 2);
+    assert_eq!(
+        (primaries[1].name.as_str(), primaries[1].keys.len()),
+        ("10.0.0.9:5300", 0)
+    );
+    assert_eq!(
+        (primaries[2].name.as_str(), primaries[2].keys.len()),
+        ("10.0.0.8:53", 1)
+    );
+}
+
+#[test]
+fn rfc9103_7_1_a_remote_with_tls_is_on_port_853() {
+    let text = format!(
+        "[remote.ns2]\naddress = \"172.16.1.1\"\ntls = {{ ca = \"/ca.pem\", peer-name = \"ns2.example.net\" }}\n{}",
+        zone("primaries = [\"ns2\"]")
+    );
+    let config = Bench::new(&[]).load(&text).0.unwrap();
+    let remote = &config.zones.secondaries[0].primaries[0];
+    assert_eq!(remote.addresses[0].port(), 853);
+    let authority = remote.tls.as_ref().unwrap().authority.as_ref().unwrap();
+    assert_eq!(authority.peer_name.as_deref(), Some("ns2.example.net"));
+    let printed = errors("[remote.ns2]\naddress = \"172.16.1.1\"\ntls = { peer-name = \"a\", key = \"k.pem\" }\n");
+    assert!(printed.contains("`peer-name` is verified with a `ca`"), "{printed}");
+    assert!(printed.contains("a `key` belongs to a `certificate`"), "{printed}");
+}
+
+#[test]
+fn all_that_is_wrong_with_remotes_comes_at_once() {
+    let printed = errors(
+        "[remote.ns2]\naddress = [\"0.0.0.0\", \"172.16.1\"]\n[remote.ns3]\naddress = []\nkey = \"gone\"\n\
+         [remote.ns4]\naddress = \"172.16.1.1\"\nsource = [\"10.0.0.1\", \"10.0.0.2\", \"::1\"]\n[remote.\"10.0.0.1\"]\n\
+         [zone.\"a\".secondary]\nprimaries = [\"10.0.0.1:0\"]\n[zone.\"b\".secondary]\nprimaries = [\"ns5\"]\n",
+    );
+    let places: Vec<&str> = printed
+        .lines()
+        .filter(|line| line.starts_with("dnsd.toml") && !line.contains("warning"))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "dnsd.toml:2:12: no server has this address",
+            "dnsd.toml:2:23: not an address",
+            "dnsd.toml:4:11: a remote has an address",
+            "dnsd.toml:5:8: no key is called `gone`",
+            "dnsd.toml:8:24: there is a source of this family already",
+            "dnsd.toml:8:36: the remote has no address of this family",
+            "dnsd.toml:9:1: `address` is missing here",
+            "dnsd.toml:9:9: not a name of a remote",
+            "dnsd.toml:11:14: no server has this address",
+            "dnsd.toml:13:15: no remote is called `ns5`",
+        ],
+        "{printed}"
+    );
+    assert!(printed.contains("did you mean \"ns2\"?"), "{printed}");
+}
+
+#[test]
+fn what_nothing_uses_is_warned_of() {
+    let text = format!(
+        "{}[remote.ns2]\naddress = \"172.16.1.1\"\n[acl]\nlan = [\"10.0.0.1\"]\n",
+        key("k")
+    );
+    let (config, printed) = Bench::new(&[]).load(&text);
+    assert!(config.is_some());
+    for warning in [
+        "dnsd.toml:1:6: warning: nothing uses this key\n",
+        "dnsd.toml:4:9: warning: nothing uses this remote\n",
+        "dnsd.toml:7:1: warning: the list lan is not used\n",
+    ] {
+        assert!(printed.contains(warning), "{warning}{printed}");
+    }
+}
+
+#[test]
+fn every_algorithm_is_a_key_and_the_old_ones_are_warned_of() {
+    // Long enough for the longest.
+    let secret = "c2VjcmV0".repeat(12);
+    let read = |algorithm: &str| {
+        let key = format!("[key.k]\nalgorithm = \"{algorithm}\"\nsecret = \"{secret}\"\n");
+        Bench::new(&[]).load(&format!("allow-query = [\"key:k\"]\n{key}"))
+    };
+    for algorithm in Algorithm::ALL {
+        let (config, printed) = read(&algorithm.to_string());
+        let name = "k".parse::<dnsd_core::name::Name>().unwrap();
+        let keys = config.unwrap().keys;
+        assert_eq!(keys.find(name.as_name_ref()).unwrap().algorithm(), algorithm);
+        let warning = format!("dnsd.toml:3:14: warning: {algorithm} is for keys that can't be changed");
+        assert_eq!(printed.contains(&warning), algorithm.is_deprecated(), "{printed}");
+    }
+    assert!(read("HMAC-SHA256-128").0.is_some());
+    let (config, printed) = read("hmac-sha257");
+    assert!(
+        config.is_none() && printed.contains("dnsd.toml:3:13: no TSIG algorithm"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_key_is_said_without_showing_its_secret() {
+    let half = &SECRET[..9];
+    for (text, message) in [
+        (
+            format!("[key.k]\nalgorithm = \"hmac-sha256\"\nsecret = \"{half}\"\n"),
+            "the secret isn't base64",
+        ),
+        (
+            format!("[key.k]\nsecret = \"{SECRET}\"\n"),
+            "`algorithm` is missing here",
+        ),
+        (
+            format!("[key.\"a..b\"]\nalgorithm = \"hmac-sha256\"\nsecret = \"{SECRET}\"\n"),
+            "not a name of a key",
+        ),
+        (
+            format!("{}{}", key("k"), key("\"K.\"")),
+            "the key K. is there already, at dnsd.toml:1:6",
+        ),
+        (
+            "[key.k]\nalgorithm = \"hmac-sha256\"\n".to_owned(),
+            "`secret` or `secret-file` is missing here",
+        ),
+        (format!("{}secret-file = \"f\"\n", key("k")), "not both"),
+        (
+            "[key.k]\nalgorithm = \"hmac-sha256\"\nsecret-file = \"gone\"\n".to_owned(),
+            "gone: No such file or directory",
+        ),
+    ] {
+        let printed = errors(&text);
+        assert!(printed.contains(message) && !printed.contains(half), "{printed}");
+    }
+}
+
+#[test]
+fn a_secret_that_everybody_can_read_is_warned_of() {
+    let bench = Bench::new(&[]);
+    let file = bench.path().join("k.secret");
+    fs::write(&file, format!("{SECRET}\n")).unwrap();
+    let text =
+        "allow-query = [\"any\", \"!key:k\"]\n[key.k]\nalgorithm = \"hmac-sha256\"\nsecret-file = \"k.secret\"\n";
+    for (mode, is_warned_of) in [(0o640, false), (0o644, true), (0o602, true)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let (config, printed) = bench.load(text);
+        assert!(config.is_some(), "{printed}");
+        let warning = "dnsd.toml:4:16: warning: k.secret can be read or changed by everybody";
+        assert_eq!(printed.contains(warning), is_warned_of, "{printed}");
+    }
+}
+
+#[test]
+fn a_short_secret_is_warned_of() {
+    let text = "allow-query = [\"key:k\"]\n[key.k]\nalgorithm = \"hmac-sha256\"\nsecret = \"c2VjcmV0\"\n";
+    let printed = Bench::new(&[]).load(text).1;
+    assert!(
+        printed.contains("dnsd.toml:2:6: warning: the secret is shorter than"),
+        "{printed}"
+    );
+    assert!(!format!("{:?}", config("").keys).contains("secret"));
+}

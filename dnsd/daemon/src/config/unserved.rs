@@ -1,0 +1,194 @@
+//! What a configuration can say and this version doesn't do: each such key is warned of, so that none is silently ignored.
+//!
+//! Who makes the daemon do what a key says takes its line out of [`UNSERVED`].
+
+use ballast_shared::config::{Table, Value};
+
+/// A table whose keys are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The top of a file.
+    Top,
+    /// `[listen]`
+    Listen,
+    /// `[view.NAME]`
+    View,
+    /// `[zone."NAME"]` and `[zones.NAME]`, whose keys are kinds of zones
+    Zone,
+    /// `[zone."NAME".primary]` and `[zones.NAME.primary]`
+    Primary,
+    /// `[forward]`
+    Forward,
+    /// `[query-log]`
+    QueryLog,
+}
+
+use Place::{Forward, Listen, Primary, QueryLog, Top, View, Zone};
+
+/// Where the keys stand that zones inherit. In tables that aren't served as a whole nothing is said of each key.
+const RULES: &[Place] = &[Top, Primary];
+
+/// A key that is warned of.
+struct Key {
+    name: &'static str,
+    places: &'static [Place],
+    /// When it says nothing that isn't so anyway.
+    unless: Unless,
+    instead: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Unless {
+    Never,
+    /// A list that lets nobody in.
+    Nobody,
+    /// A list that lets everybody in.
+    Everybody,
+}
+
+const fn key(name: &'static str, places: &'static [Place], unless: Unless, instead: &'static str) -> Key {
+    Key {
+        name,
+        places,
+        unless,
+        instead,
+    }
+}
+
+/// The keys.
+const UNSERVED: &[Key] = &[
+    key(
+        "allow-query",
+        RULES,
+        Unless::Everybody,
+        "allow-query is not served by this version: everybody is answered",
+    ),
+    key(
+        "allow-transfer",
+        RULES,
+        Unless::Nobody,
+        "transfers are not served by this version: every one is refused",
+    ),
+    key(
+        "allow-update",
+        RULES,
+        Unless::Nobody,
+        "updates are not served by this version: every one is refused",
+    ),
+    key(
+        "also-notify",
+        RULES,
+        Unless::Nobody,
+        "NOTIFY is not sent by this version",
+    ),
+    key(
+        "serial",
+        &[Primary],
+        Unless::Never,
+        "serial is not served by this version: every zone has the one of its file",
+    ),
+    key(
+        "primaries",
+        &[Primary],
+        Unless::Never,
+        "other primaries are not asked by this version: the zone is what its file says",
+    ),
+    key(
+        "catalog",
+        &[Primary],
+        Unless::Never,
+        "catalogs are not served by this version: no catalog lists the zone",
+    ),
+    key(
+        "catalog-role",
+        &[Primary],
+        Unless::Never,
+        "catalogs are not served by this version: questions for it are refused",
+    ),
+    key(
+        "secondary",
+        &[Zone],
+        Unless::Never,
+        "secondary zones are not served by this version: questions for them are refused",
+    ),
+    key(
+        "forward",
+        &[Zone],
+        Unless::Never,
+        "forward zones are not served by this version: questions for them are not forwarded",
+    ),
+    key(
+        "forwarders",
+        &[Forward],
+        Unless::Never,
+        "forwarding is not served by this version: what isn't ours is refused",
+    ),
+    key(
+        "zone",
+        &[View],
+        Unless::Never,
+        "views are not served by this version: nobody sees their zones",
+    ),
+    key(
+        "zones",
+        &[View],
+        Unless::Never,
+        "views are not served by this version: nobody sees their zones",
+    ),
+    key(
+        "file",
+        &[QueryLog],
+        Unless::Never,
+        "queries are not logged by this version",
+    ),
+    key(
+        "syslog",
+        &[QueryLog],
+        Unless::Never,
+        "queries are not logged by this version",
+    ),
+    key(
+        "tls",
+        &[Listen],
+        Unless::Never,
+        "DNS over TLS is not served by this version",
+    ),
+    key(
+        "https",
+        &[Listen],
+        Unless::Never,
+        "DNS over HTTPS is not served by this version",
+    ),
+    key(
+        "quic",
+        &[Listen],
+        Unless::Never,
+        "DNS over QUIC is not served by this version",
+    ),
+];
+
+/// Warns of what a table has of these keys.
+pub(super) fn warn(place: Place, table: &Table<'_>) {
+    for key in UNSERVED.iter().filter(|key| key.places.contains(&place)) {
+        if let Some(value) = table.value(key.name).filter(|value| !key.unless.holds(*value)) {
+            table.diagnostics().warning(value.span(), key.instead);
+        }
+    }
+}
+
+impl Unless {
+    fn holds(self, value: Value<'_>) -> bool {
+        let entries = if value.is_list() { value.array() } else { None };
+        let texts = entries.and_then(|entries| entries.into_iter().map(text).collect::<Option<Vec<_>>>());
+        let Some(texts) = texts else { return false };
+        match self {
+            Self::Never => false,
+            Self::Nobody => texts.iter().all(|text| text.starts_with('!') || *text == "none"),
+            Self::Everybody => texts.first() == Some(&"any"),
+        }
+    }
+}
+
+fn text(value: Value<'_>) -> Option<&str> {
+    if value.is_string() { value.string() } else { None }
+}
