@@ -20,5 +20,6 @@ pub mod secondary;
 pub mod serial;
 pub mod transfer;
 pub mod tsig;
+pub mod update;
 pub mod zone;
 pub mod zones;

@@ -153,7 +153,7 @@ impl<'z> Check<'z> {
 }
 
 /// What may stand beside a CNAME: itself, what DNSSEC adds (RFC 4035 §2.5), and KEY as an exception of RFC 3007 §3.
-fn goes_with_cname(rtype: Type) -> bool {
+pub(crate) fn goes_with_cname(rtype: Type) -> bool {
     matches!(rtype, Type::CNAME | Type::RRSIG | Type::NSEC | Type::KEY)
 }
 
