@@ -3,11 +3,13 @@
 //! run.
 
 mod dns_answer;
+mod dns_update;
 mod master_file;
 mod syslog;
 mod tsig;
 
 pub use dns_answer::dns_answer;
+pub use dns_update::dns_update;
 pub use master_file::master_file;
 pub use syslog::{framing, syslog_message, template};
 pub use tsig::tsig;

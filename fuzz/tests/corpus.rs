@@ -37,6 +37,11 @@ fn dns_answer() {
 }
 
 #[test]
+fn dns_update() {
+    run("dns_update", ballast_fuzz::dns_update);
+}
+
+#[test]
 fn master_file() {
     run("master_file", ballast_fuzz::master_file);
 }
