@@ -100,6 +100,7 @@ fn settings(bits: u8) -> Settings {
         },
         cookies: (bits & 1 != 0).then_some(cookies),
         tcp_keepalive: (bits & 128 != 0).then_some(300),
+        forwards: false,
     }
 }
 
