@@ -357,10 +357,34 @@ fn a_misspelt_key_is_shown_with_the_one_that_was_meant() {
         said(&output),
         format!(
             "{file}:2:1: unknown key `thread`\n    thread = 2\n    ^^^^^^\n    did you mean \"threads\"?\n\n\
-             {file}:3:1: unknown key `port`\n    port = 53\n    ^^^^\n    there are: dns, threads\n\n\
+             {file}:3:1: unknown key `port`\n    port = 53\n    ^^^^\n    there are: dns, threads, tls, https, quic\n\n\
              {file}:5:1: `file` is missing here\n    [zone.\"a.example\".primary]\n    \
              ^^^^^^^^^^^^^^^^^^^^^^^^^^\n\n\
              {file}:6:1: unknown key `fil`\n    fil = \"a.zone\"\n    ^^^\n    did you mean \"file\"?\n"
+        )
+    );
+}
+
+#[test]
+fn names_that_are_not_there_are_shown_with_those_that_were_meant() {
+    let setup = Setup::new("dnsd").file(
+        "dnsd.toml",
+        "[acl]\nlans = [\"10.0.0.0/8\", \"lan\"]\n\n[remote.ns2]\naddress = \"172.16.1.1\"\nkey = \"LAN-TRANFER\"\n\n\
+         [key.LAN-TRANSFER]\nalgorithm = \"hmac-md5\"\nsecret = \"bGFuLXRyYW5zZmVyLWtleQ==\"\n",
+    );
+    let output = setup.run(&["check"]);
+    assert_eq!(output.status.code(), Some(78));
+    let file = setup.path().join("dnsd.toml");
+    let file = file.display();
+    assert_eq!(
+        said(&output),
+        format!(
+            "{file}:2:24: no list and no remote is called `lan`\n    lans = [\"10.0.0.0/8\", \"lan\"]\n    \
+             \x20                      ^^^\n    did you mean \"lans\"?\n\n\
+             {file}:6:8: no key is called `LAN-TRANFER`\n    key = \"LAN-TRANFER\"\n           ^^^^^^^^^^^\n    \
+             did you mean \"LAN-TRANSFER\"?\n\n\
+             {file}:9:14: warning: hmac-md5 is for keys that can't be changed: new ones have hmac-sha256\n    \
+             algorithm = \"hmac-md5\"\n                 ^^^^^^^^\n"
         )
     );
 }

@@ -67,7 +67,10 @@ impl<'a> Table<'a> {
 
     /// The value of a key, if it is there.
     pub fn value(&self, key: &'static str) -> Option<Value<'a>> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         if self.is_root {
             self.diagnostics.note_top_level_key(key);
         }
