@@ -22,6 +22,7 @@ mod spec;
 mod transfers;
 mod unserved;
 mod view;
+mod written_files;
 mod zone_forward;
 mod zone_name;
 mod zone_primary;
@@ -48,6 +49,17 @@ pub(crate) use view::ViewConfig;
 pub(crate) use zone_forward::ForwardConfig;
 pub(crate) use zone_primary::ZoneConfig;
 pub(crate) use zone_tables::ZonesConfig;
+#[allow(unused_imports, reason = "named by who serves what unserved lists")]
+pub(crate) use {
+    catalog::Membership,
+    encrypted::EncryptedListener,
+    query_log::QueryLogTarget,
+    remote::{Remote, RemoteTls, TlsAuthority},
+    rules::{NotifyMode, NotifyRules, Rules, TransferTimes},
+    zone_forward::{ForwardPolicy, ForwardZone},
+    zone_primary::{GeneratedCatalog, PrimaryConfig, PrimaryGroup, PrimarySettings, SerialPolicy},
+    zone_secondary::{SecondaryConfig, SecondaryGroup},
+};
 
 /// Where the configuration is when the command line doesn't say.
 pub(crate) const DEFAULT_PATH: &str = "/etc/dnsd/dnsd.toml";

@@ -14,7 +14,7 @@ use super::lists::Lists;
 use super::remote::Remotes;
 use super::rules::Rules;
 use super::spec::Spec;
-use super::{Config, Identity, ListenAddress, TcpLimits, UDP_PAYLOAD_BYTES_LIMIT, view};
+use super::{Config, Identity, ListenAddress, TcpLimits, UDP_PAYLOAD_BYTES_LIMIT, view, written_files};
 
 /// RFC 6891 §6.2.3: less than 512 means 512.
 const UDP_PAYLOAD_BYTES_LEAST: u16 = 512;
@@ -36,6 +36,7 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, diagnostics: &Diagnostics) -
     let zones = spec.zones.resolve(&rules, &lists);
     let views = view::resolve(&spec.views, spec.view_order.as_ref(), &rules, &lists);
     let forward = spec.forward.resolve(&lists);
+    written_files::check(spec, diagnostics);
     // What couldn't be read may be what uses them.
     if !diagnostics.has_errors() {
         keys.warn_of_unused(diagnostics);

@@ -168,6 +168,23 @@ fn a_secondary_zone_comes_from_its_primaries_who_may_notify() {
 }
 
 #[test]
+fn a_secondary_zone_has_its_file_for_itself() {
+    let printed = errors(
+        "[zone.\"a\".primary]\nfile = \"x\"\n[zone.\"b\".secondary]\nprimaries = [\"10.0.0.1\"]\nfile = \"y\"\n\
+         [view.v.zone.\"a\".primary]\nfile = \"x\"\n[view.v.zone.\"b\".secondary]\nprimaries = [\"10.0.0.1\"]\nfile = \"y\"\n",
+    );
+    let found: Vec<&str> = printed
+        .lines()
+        .filter(|line| line.contains("has this file too"))
+        .collect();
+    assert_eq!(found.len(), 1, "{printed}");
+    assert!(
+        found[0].starts_with("dnsd.toml:10:9: the zone at dnsd.toml:5:9 has this file too"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn a_group_of_secondary_zones_names_its_zones_and_is_the_template_of_a_catalog() {
     let (config, _) = read(
         "[zones.customers.secondary]\nprimaries = [\"10.0.0.1\"]\nzones = [\"a.example\", \"10.0.0.0/24\"]\nfiles = \"/s/*.zone\"\n\
