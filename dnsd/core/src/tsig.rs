@@ -14,6 +14,7 @@ mod key;
 mod mac;
 mod record;
 mod secret;
+mod secret_file;
 mod server;
 
 pub use algorithm::{Algorithm, AlgorithmError};
@@ -21,6 +22,7 @@ pub use client::{ResponseError, ResponseVerifier, Verified, sign_request};
 pub use error::TsigError;
 pub use key::{Key, Keys};
 pub use secret::{Secret, SecretError};
+pub use secret_file::{KeyMaterial, SecretFileError, SecretFileProblem, read_secret_file};
 pub use server::{Reason, Rejected, ResponseSigner, strip, verify_request};
 
 /// By how many seconds the clocks may differ when we sign (RFC 8945 §10 recommends as much).
