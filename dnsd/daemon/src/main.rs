@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod control;
 mod daemon;
+mod keygen;
 mod pages;
 mod reload;
 mod server;
@@ -16,6 +17,7 @@ use ballast_shared::cli::{self, LogFormat};
 use ballast_shared::logging;
 use clap::{Parser, Subcommand};
 use dnsd_core::name::Name;
+use dnsd_core::tsig::Algorithm;
 
 /// Loading a zone takes several times what the zone keeps, on threads that come and go. glibc's allocator holds on to most
 /// of it, by arenas of threads and by a threshold that grows; how this one is set up stands in `.cargo/config.toml`.
@@ -49,6 +51,14 @@ enum Command {
         /// Its file
         file: PathBuf,
     },
+    /// Make a new key for signed messages (TSIG) and print it as a table of the configuration
+    Keygen {
+        /// The key's name, which is the same at both ends
+        name: Name,
+        /// What messages are signed with: hmac-sha256, another hash function, or a shorter form like hmac-sha256-128
+        #[arg(long, default_value = "hmac-sha256")]
+        algorithm: Algorithm,
+    },
     /// Show how the running daemon's zones are
     Status {
         /// Only this zone, in full
@@ -77,6 +87,7 @@ fn main() -> ExitCode {
         }
         Command::Check => commands::check(&config),
         Command::CheckZone { origin, file } => commands::check_zone(&origin, &file),
+        Command::Keygen { name, algorithm } => keygen::keygen(&name, algorithm),
         Command::Status { zone } => commands::status(&config, zone.as_ref()),
         Command::Reload { zone, accept } => commands::reload(&config, zone.as_ref(), accept),
     };
