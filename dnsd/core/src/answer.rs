@@ -23,7 +23,7 @@ mod signed_set;
 use std::net::IpAddr;
 
 use crate::message::{
-    Edns, Flags, HEADER_BYTES, Header, Opcode, Opt, Question, Rcode, Request, RequestError, SetHead, Writer,
+    Edns, Flags, HEADER_BYTES, Header, Mark, Opcode, Opt, Question, Rcode, Request, RequestError, SetHead, Writer,
 };
 use crate::name::{NAME_BYTES_MAX, NameRef};
 use crate::rrtype::{Class, Type};
@@ -305,6 +305,10 @@ struct PendingReply<'r, 'b> {
     question: Option<Question<'r>>,
     opt: Option<Opt<'r>>,
     cookie_valid: bool,
+    /// Whether a signature is to follow.
+    is_signed: bool,
+    /// Behind the question.
+    sections_at: Mark,
     writer: Writer<'b>,
 }
 
@@ -331,19 +335,21 @@ impl<'r, 'b> PendingReply<'r, 'b> {
             Some(edns) if edns.version == 0 => Options::read(settings, client, edns),
             _ => Some(Options::default()),
         };
-        let mut reply = Self::new(header, writer);
+        let mut reply = Self::new(header, client.held_back > 0, writer);
         if let Some(edns) = edns {
             reply.opt(settings, edns, options.unwrap_or_default(), limit);
         }
         Some((reply, options))
     }
 
-    fn new(header: Header, writer: Writer<'b>) -> Self {
+    fn new(header: Header, is_signed: bool, writer: Writer<'b>) -> Self {
         Self {
             header,
             question: None,
             opt: None,
             cookie_valid: false,
+            is_signed,
+            sections_at: writer.mark(),
             writer,
         }
     }
@@ -367,10 +373,17 @@ impl<'r, 'b> PendingReply<'r, 'b> {
     /// Repeats the question; `false` when there is no room even for that.
     fn question(&mut self, question: Question<'r>) -> bool {
         self.question = Some(question);
-        self.writer.question(&question).is_ok()
+        let has_room = self.writer.question(&question).is_ok();
+        self.sections_at = self.writer.mark();
+        has_room
     }
 
-    fn finish(self, resolution: Resolution) -> Outcome {
+    fn finish(mut self, mut resolution: Resolution) -> Outcome {
+        // What would be signed of an answer that isn't whole is no answer (RFC 8945 §5.3).
+        if resolution.truncated && self.is_signed {
+            self.writer.rollback(self.sections_at);
+            resolution.rcode = Rcode::NOERROR;
+        }
         let opcode = self.header.flags.opcode();
         // RD and CD are copied (RFC 1035 §4.1.1, RFC 4035 §3.2.2) where they mean something: in queries.
         let copied = match opcode {

@@ -119,3 +119,30 @@ fn rfc1035_4_1_1_a_referral_is_not_authoritative_when_it_is_cut_off_either() {
     // What is authoritative is the alias in front of it.
     assert_eq!(text("alias.e"), "NOERROR aa tc rd\na alias.e. 3600 CNAME x.sub.e.\n");
 }
+
+#[test]
+fn rfc8945_5_3_a_reply_to_be_signed_leaves_room_and_is_whole_or_a_question() {
+    let ask = |name: &str, held_back: u16, payload_bytes: u16| {
+        let client = Client {
+            held_back,
+            ..client(Transport::Udp)
+        };
+        let request = query(name, Type::A).edns(payload_bytes).octets();
+        let mut octets = vec![0; 65535];
+        let Outcome::Reply(reply) = answer(&zones(), &Settings::default(), &client, &request, &mut octets) else {
+            panic!("no reply");
+        };
+        octets.truncate(reply.len);
+        Answered { reply, octets }
+    };
+    // A referral with 13 servers and all of their addresses, which just fits.
+    let whole = ask("x.sub.e", 0, 1232);
+    let room = 1232 - whole.octets.len() as u16;
+    assert_eq!(ask("x.sub.e", room, 1232).octets, whole.octets);
+    // Unsigned there would be some of it, see above.
+    let cut = ask("x.sub.e", 85, 512);
+    assert_eq!(cut.text(), "NOERROR tc rd\n");
+    let message = cut.message();
+    assert_eq!((message.queries.len(), message.edns.is_some()), (1, true));
+    assert!(cut.octets.len() + 85 <= 512);
+}
