@@ -14,7 +14,8 @@ impl Ord for NameRef<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         // Names that are searched among are mostly siblings of what is looked for: then only one label counts.
         if let (Some((left, left_parent)), Some((right, right_parent))) = (split_first(*self), split_first(*other))
-            && left_parent.eq_ignore_ascii_case(right_parent)
+            // Nearly always both are written in the same case, which is seen many octets at a time.
+            && (left_parent == right_parent || left_parent.eq_ignore_ascii_case(right_parent))
         {
             return compare_labels(left, right);
         }
@@ -57,7 +58,7 @@ fn label_at(name: NameRef<'_>, start: u8) -> &[u8] {
 }
 
 fn compare_labels(left: &[u8], right: &[u8]) -> Ordering {
-    for (left, right) in left.iter().zip(right) {
+    for (left, right) in left.iter().zip(right).filter(|(left, right)| left != right) {
         let order = left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase());
         if order.is_ne() {
             return order;
