@@ -5,7 +5,7 @@
 //! what BIND's `directory` usually is.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
@@ -42,8 +42,8 @@ impl ReadFile {
 pub(super) struct Files {
     base_dir: PathBuf,
     read: Vec<ReadFile>,
-    /// Paths by the names that messages give them; not every path is text.
-    paths: HashMap<String, PathBuf>,
+    /// Paths that are no text, by the names that messages give them.
+    odd_paths: HashMap<String, PathBuf>,
 }
 
 impl Files {
@@ -52,7 +52,7 @@ impl Files {
         Self {
             base_dir: base_dir.to_owned(),
             read: Vec::new(),
-            paths: HashMap::new(),
+            odd_paths: HashMap::new(),
         }
     }
 
@@ -69,19 +69,23 @@ impl Files {
             path: path.to_owned(),
             stamp,
         });
-        let name = path.to_string_lossy().into_owned();
-        self.paths.insert(name.clone(), path.to_owned());
+        let name = path.to_string_lossy();
+        if path.to_str().is_none() {
+            self.odd_paths.insert(name.clone().into_owned(), path.to_owned());
+        }
         Ok(Source {
-            name,
+            name: name.into_owned(),
             text: Cow::Owned(text?),
         })
     }
 
     /// What was asked for, each file once.
     pub(super) fn into_read(mut self) -> Vec<ReadFile> {
-        let mut seen = std::collections::HashSet::new();
-        // Of a file that was included twice the first look counts: a change between the two is a change.
-        self.read.retain(|file| seen.insert(file.path.clone()));
+        if self.read.len() > 1 {
+            let mut seen = HashSet::new();
+            // Of a file that was included twice the first look counts: a change between the two is a change.
+            self.read.retain(|file| seen.insert(file.path.clone()));
+        }
         self.read
     }
 }
@@ -89,7 +93,10 @@ impl Files {
 impl Sources<'static> for Files {
     fn open(&mut self, name: &[u8], including: &str) -> Result<Source<'static>, io::ErrorKind> {
         let name = Path::new(OsStr::from_bytes(name));
-        let including = self.paths.get(including).cloned().unwrap_or_else(|| including.into());
+        let including = self
+            .odd_paths
+            .get(including)
+            .map_or_else(|| Path::new(including), PathBuf::as_path);
         let beside = including.parent().unwrap_or(Path::new("")).join(name);
         let in_base = self.base_dir.join(name);
         let first = self.read(&beside);
