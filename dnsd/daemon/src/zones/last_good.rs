@@ -2,15 +2,18 @@
 //!
 //! A copy is a master file in canonical order without directives, `work-dir/zones/NAME.last`, that begins with a comment
 //! about what it was made from and ends with one that says it is whole. It is replaced by rename, by the thread of the
-//! [`writer`]: nobody waits for it but the end of the daemon.
+//! [`writer`], some seconds after its version was first served: nobody waits for it but the end of the daemon.
 
 mod writer;
 
+use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,10 +36,19 @@ const TEMPORARY: &str = "new";
 /// temporary file's mark.
 const FILE_NAME_BYTES_MAX: usize = 200;
 
+/// A header's line is shorter.
+const HEADER_BYTES_MAX: usize = 256;
+
+/// Read at once of a copy: all of a small zone's, its header and its end with one system call.
+const FIRST_BYTES: usize = 4096;
+
 /// Where the copies are.
 #[derive(Debug)]
 pub(crate) struct LastGood {
     folder: PathBuf,
+    /// The files that were there at the start. A zone that is loaded for the first time has its copy among them or has none:
+    /// ten thousand zones without copies are not looked for one by one.
+    at_start: HashSet<OsString>,
     writer: Writer,
 }
 
@@ -64,25 +76,34 @@ impl LastGood {
     pub(crate) fn start(work_dir: &Path) -> io::Result<Self> {
         let folder = folder(work_dir);
         fs::create_dir_all(&folder)?;
-        remove_left_over(&folder);
-        let writer = Writer::start()?;
-        Ok(Self { folder, writer })
+        let at_start = clean(&folder);
+        let writer = Writer::start(folder.clone())?;
+        Ok(Self {
+            folder,
+            at_start,
+            writer,
+        })
     }
 
-    /// Where a zone's copy is.
-    pub(crate) fn path(&self, name: &Name) -> PathBuf {
-        self.folder.join(file_name(name))
+    /// Where a zone's copy of an earlier run of the daemon is; `None` when there was none.
+    pub(crate) fn of_earlier_run(&self, name: &Name) -> Option<PathBuf> {
+        if self.at_start.is_empty() {
+            return None;
+        }
+        let file_name = file_name(name);
+        let is_there = self.at_start.contains(OsStr::new(&file_name));
+        is_there.then(|| self.folder.join(file_name))
     }
 
     /// Makes this version the copy, soon.
     pub(crate) fn keep(&self, name: &Name, zone: Arc<Zone>, files: &[ReadFile]) {
         let made_from = digest(files);
-        self.writer.order(self.path(name), Job::Write { zone, made_from });
+        self.writer.order(name, Job::Write { zone, made_from });
     }
 
     /// Removes the copy of a zone that is no more, soon.
     pub(crate) fn drop_zone(&self, name: &Name) {
-        self.writer.order(self.path(name), Job::Remove);
+        self.writer.order(name, Job::Remove);
     }
 }
 
@@ -91,34 +112,41 @@ pub(crate) fn folder(work_dir: &Path) -> PathBuf {
     work_dir.join("zones")
 }
 
-/// Removes what writes that a crash cut off have left: the next ones of their zones may be long in coming.
-fn remove_left_over(folder: &Path) {
+/// Removes what writes that a crash cut off have left, as the next ones of their zones may be long in coming, and lists the
+/// rest.
+fn clean(folder: &Path) -> HashSet<OsString> {
+    let mut copies = HashSet::new();
     for entry in folder.read_dir().into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.extension() == Some(TEMPORARY.as_ref())
-            && let Err(error) = fs::remove_file(&path)
-        {
+        if path.extension() != Some(TEMPORARY.as_ref()) {
+            copies.insert(entry.file_name());
+        } else if let Err(error) = fs::remove_file(&path) {
             warn!(%error, "{} is left over and could not be removed", path.display());
         }
     }
+    copies
 }
 
 /// What the copy at this path says of itself; `None` when there is none, or it is cut off.
 pub(crate) fn header(path: &Path) -> Option<Header> {
     let mut file = File::open(path).ok()?;
-    file.seek(SeekFrom::End(-(END.len() as i64))).ok()?;
-    let mut end = [0; END.len()];
-    file.read_exact(&mut end).ok()?;
-    if end != *END.as_bytes() {
-        return None;
+    let mut first = [0; FIRST_BYTES];
+    let len = file.read(&mut first).ok()?;
+    let first = &first[..len];
+    if len < FIRST_BYTES {
+        first.ends_with(END.as_bytes()).then_some(())?;
+    } else {
+        let mut end = [0; END.len()];
+        file.seek(SeekFrom::End(-(END.len() as i64))).ok()?;
+        file.read_exact(&mut end).ok()?;
+        (end == *END.as_bytes()).then_some(())?;
     }
-    file.rewind().ok()?;
-    let mut line = String::new();
-    BufReader::with_capacity(256, file)
-        .take(256)
-        .read_line(&mut line)
-        .ok()?;
-    let mut words = line.strip_prefix("; dnsd's last good copy: ")?.split_whitespace();
+    let line = first.split(|byte| *byte == b'\n').next()?;
+    let line = line.get(..line.len().min(HEADER_BYTES_MAX))?;
+    let mut words = str::from_utf8(line)
+        .ok()?
+        .strip_prefix("; dnsd's last good copy: ")?
+        .split_whitespace();
     let records = words.next()?.parse().ok()?;
     let made_from = u64::from_str_radix(words.last()?, 16).ok()?;
     Some(Header { records, made_from })
@@ -128,7 +156,11 @@ pub(crate) fn header(path: &Path) -> Option<Header> {
 /// copy is read and written once more.
 fn digest(files: &[ReadFile]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    files.hash(&mut hasher);
+    for file in files {
+        // As octets: a path is hashed component by component.
+        file.path.as_os_str().as_bytes().hash(&mut hasher);
+        file.stamp.hash(&mut hasher);
+    }
     hasher.finish()
 }
 

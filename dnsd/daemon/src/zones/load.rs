@@ -94,7 +94,7 @@ pub(crate) fn in_parallel(requests: &[Request<'_>], threads: usize) -> Vec<Attem
 
 fn load_or_copy(request: &Request<'_>, threads: usize) -> Attempt {
     let mut attempt = load(request.name, request.file, request.base_dir, threads);
-    let Some(path) = request.last_good.map(|copies| copies.path(request.name)) else {
+    let Some(path) = request.last_good.and_then(|copies| copies.of_earlier_run(request.name)) else {
         return attempt;
     };
     // Files that the copy was made from need not be compared with it. Without its end mark a copy is not whole.

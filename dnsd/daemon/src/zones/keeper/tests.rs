@@ -310,10 +310,11 @@ fn a_zone_that_is_broken_at_start_fails_alone() {
 
 /// A keeper that starts where another one has left this copy of `net`.
 fn after_a_restart(copy: &str, file: &str) -> Bench {
-    let bench = Bench::new(&[("net", file)]);
-    let path = bench.keeper.last_good.path(&name("net"));
-    last_good::write(&path, &zone("net", copy), 0).unwrap();
-    bench
+    let dir = tempfile::tempdir().unwrap();
+    let folder = last_good::folder(dir.path());
+    fs::create_dir(&folder).unwrap();
+    last_good::write(&folder.join("net.last"), &zone("net", copy), 0).unwrap();
+    Bench::within(dir, &[("net", file)])
 }
 
 #[test]

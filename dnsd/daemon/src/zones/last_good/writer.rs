@@ -1,4 +1,7 @@
 //! The thread that writes the last good copies, and what waits for it: for each copy the newest order, whatever came before.
+//!
+//! A copy is not written at once. At a start the processors and the disk have first to answer for the zones, and ten thousand
+//! of them are ten thousand files; a zone that is edited again and again is written once in a while.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs;
@@ -6,11 +9,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
+use dnsd_core::name::Name;
 use dnsd_core::zone::Zone;
 use tracing::warn;
 
 use super::super::priority::{self, Beside};
+
+/// How long an order waits, but for the end of the daemon. A daemon that is killed meanwhile has the copy of a version before,
+/// and the file that this one was read from.
+const DELAY: Duration = Duration::from_secs(5);
 
 /// What is to become of a copy.
 #[derive(Debug)]
@@ -28,42 +37,57 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Desk {
+    folder: PathBuf,
     orders: Mutex<Orders>,
     news: Condvar,
 }
 
-/// The copies that wait, in the order in which they began to.
+/// The zones whose copies wait, in the order in which they began to.
 #[derive(Debug, Default)]
 struct Orders {
-    paths: VecDeque<PathBuf>,
-    jobs: HashMap<PathBuf, Job>,
+    waiting: VecDeque<(Instant, Name)>,
+    jobs: HashMap<Name, Job>,
     no_more: bool,
 }
 
 impl Orders {
     /// A zone that is edited faster than it is written keeps one version alive here, not each of them.
-    fn put(&mut self, path: PathBuf, job: Job) {
-        if self.jobs.insert(path.clone(), job).is_none() {
-            self.paths.push_back(path);
+    fn put(&mut self, name: &Name, job: Job, now: Instant) {
+        match self.jobs.get_mut(name) {
+            Some(waiting) => *waiting = job,
+            None => {
+                self.jobs.insert(name.clone(), job);
+                self.waiting.push_back((now, name.clone()));
+            }
         }
     }
 
-    fn take(&mut self) -> Option<(PathBuf, Job)> {
-        let path = self.paths.pop_front()?;
-        let job = self.jobs.remove(&path)?;
-        Some((path, job))
+    /// When there is something to be done; `None` while nothing is ordered.
+    fn due_at(&self) -> Option<Instant> {
+        let (since, _) = self.waiting.front()?;
+        Some(if self.no_more { *since } else { *since + DELAY })
+    }
+
+    fn take(&mut self) -> Option<(Name, Job)> {
+        let (_, name) = self.waiting.pop_front()?;
+        let job = self.jobs.remove(&name)?;
+        Some((name, job))
     }
 }
 
 impl Writer {
-    /// Starts the thread.
+    /// Starts the thread, for copies in this folder.
     ///
     /// # Errors
     /// When there is none to be had.
-    pub(super) fn start() -> io::Result<Self> {
-        let desk = Arc::new(Desk::default());
+    pub(super) fn start(folder: PathBuf) -> io::Result<Self> {
+        let desk = Arc::new(Desk {
+            folder,
+            orders: Mutex::default(),
+            news: Condvar::new(),
+        });
         let at_desk = desk.clone();
         let thread = thread::Builder::new().name("last-good".into()).spawn(move || {
             priority::lower(Beside::Copy);
@@ -76,9 +100,16 @@ impl Writer {
     }
 
     /// Has a copy written or removed, soon.
-    pub(super) fn order(&self, path: PathBuf, job: Job) {
-        self.desk.orders().put(path, job);
-        self.desk.news.notify_one();
+    pub(super) fn order(&self, name: &Name, job: Job) {
+        let is_first = {
+            let mut orders = self.desk.orders();
+            orders.put(name, job, Instant::now());
+            orders.waiting.len() == 1
+        };
+        // The thread knows when the first one is due, and takes the others with it.
+        if is_first {
+            self.desk.news.notify_one();
+        }
     }
 }
 
@@ -101,16 +132,28 @@ impl Desk {
     }
 
     fn work(&self) {
-        while let Some((path, job)) = self.next() {
-            job.carry_out(&path);
+        while let Some((name, job)) = self.next() {
+            job.carry_out(&self.folder.join(super::file_name(&name)));
         }
     }
 
-    /// `None` once there is nothing more to come.
-    fn next(&self) -> Option<(PathBuf, Job)> {
-        let idle = |orders: &mut Orders| orders.paths.is_empty() && !orders.no_more;
-        let orders = self.news.wait_while(self.orders(), idle);
-        orders.unwrap_or_else(PoisonError::into_inner).take()
+    /// Waits for what is due; `None` once there is nothing more to come.
+    fn next(&self) -> Option<(Name, Job)> {
+        let mut orders = self.orders();
+        loop {
+            let left = orders
+                .due_at()
+                .map(|due_at| due_at.saturating_duration_since(Instant::now()));
+            orders = match left {
+                Some(Duration::ZERO) => return orders.take(),
+                Some(left) => {
+                    let waited = self.news.wait_timeout(orders, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None if orders.no_more => return None,
+                None => self.news.wait(orders).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
     }
 }
 
@@ -136,6 +179,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::super::super::test_zone::zone;
+    use super::super::{file_name, header};
     use super::*;
 
     fn version(serial: u32) -> Job {
@@ -146,38 +190,53 @@ mod tests {
         }
     }
 
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn the_newest_order_for_a_copy_is_the_only_one() {
-        let mut orders = Orders::default();
-        orders.put("a".into(), version(1));
-        orders.put("b".into(), Job::Remove);
-        let first = match &orders.jobs[Path::new("a")] {
+        let (mut orders, now) = (Orders::default(), Instant::now());
+        orders.put(&name("a"), version(1), now);
+        orders.put(&name("b"), Job::Remove, now);
+        let first = match &orders.jobs[&name("a")] {
             Job::Write { zone, .. } => Arc::downgrade(zone),
             Job::Remove => panic!("it was to be written"),
         };
-        orders.put("a".into(), version(2));
+        orders.put(&name("a"), version(2), now);
         assert!(first.upgrade().is_none(), "a version that nobody waits for is let go");
-        let (path, job) = orders.take().unwrap();
-        assert_eq!(path, Path::new("a"));
+        let (taken, job) = orders.take().unwrap();
+        assert_eq!(taken, name("a"));
         assert!(matches!(job, Job::Write { made_from: 2, .. }));
         assert!(matches!(orders.take(), Some((_, Job::Remove))));
         assert!(orders.take().is_none());
     }
 
     #[test]
+    fn an_order_waits_from_the_first_one_for_its_copy_on_and_not_at_the_end() {
+        let (mut orders, now) = (Orders::default(), Instant::now());
+        assert_eq!(orders.due_at(), None);
+        orders.put(&name("a"), version(1), now);
+        orders.put(&name("a"), version(2), now + DELAY / 2);
+        assert_eq!(orders.due_at(), Some(now + DELAY));
+        orders.no_more = true;
+        assert_eq!(orders.due_at(), Some(now));
+    }
+
+    #[test]
     fn who_drops_the_writer_waits_for_the_last_copy() {
         let dir = tempfile::tempdir().unwrap();
-        let path = |number: u32| dir.path().join(format!("{number}.last"));
-        let writer = Writer::start().unwrap();
+        let zone = |number: u32| name(&format!("z{number}"));
+        let copy = |number| dir.path().join(file_name(&zone(number)));
+        let writer = Writer::start(dir.path().to_owned()).unwrap();
         for number in 0..200 {
-            writer.order(path(number), version(number));
+            writer.order(&zone(number), version(number));
         }
-        writer.order(path(7), Job::Remove);
+        writer.order(&zone(7), Job::Remove);
         drop(writer);
-        let made_from = |number| super::super::header(&path(number)).map(|header| header.made_from);
         for number in (0..200).filter(|number| *number != 7) {
-            assert_eq!(made_from(number), Some(u64::from(number)));
+            assert_eq!(header(&copy(number)).unwrap().made_from, u64::from(number));
         }
-        assert!(!path(7).exists());
+        assert!(!copy(7).exists());
     }
 }
