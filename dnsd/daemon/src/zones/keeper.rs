@@ -99,6 +99,8 @@ pub(crate) struct Keeper {
     debounce: Debounce<Name, PathBuf>,
     /// Zones whose files may be others than those that are watched.
     to_watch: Vec<Name>,
+    /// Versions that were loaded, which the log doesn't say yet.
+    untold: Vec<(Name, LoadOutcome)>,
     next_sweep_at: Instant,
     /// What is answered from no more. Whoever answers may still have it in hand, and is not to be the one who frees it: giving
     /// back the memory of a large zone, of ten thousand names or of the rate limit's accounts takes milliseconds.
@@ -129,6 +131,7 @@ impl Keeper {
             watcher,
             debounce: Debounce::new(),
             to_watch: Vec::new(),
+            untold: Vec::new(),
             next_sweep_at: Instant::now(),
             retired: Vec::new(),
         }
@@ -168,12 +171,22 @@ impl Keeper {
             Input::Files(event) => self.handle_event(event, Instant::now()),
             // Who asked may have hung up.
             Input::Apply(plan, reply) => {
-                drop(reply.send(self.apply(plan)));
+                let report = self.apply(plan);
+                if self.is_serving {
+                    self.tell_loaded();
+                }
+                drop(reply.send(report));
+                // At the start queries wait for the reply, and the log of ten thousand zones doesn't come before them.
                 self.is_serving = true;
                 priority::lower(Beside::Reload);
+                self.tell_loaded();
             }
             Input::Retire(serving) => self.retired.push(serving),
-            Input::Reload { zone, accept, reply } => drop(reply.send(self.reload(&zone, accept))),
+            Input::Reload { zone, accept, reply } => {
+                let outcome = self.reload(&zone, accept);
+                self.tell_loaded();
+                drop(reply.send(outcome));
+            }
         }
         ControlFlow::Continue(())
     }
@@ -211,6 +224,7 @@ impl Keeper {
             .partition(|name| self.entries[name].was_fleeting(now));
         self.remove_all(&fleeting);
         self.load(&known, false);
+        self.tell_loaded();
     }
 
     /// Loads zones, settles what becomes of each, and swaps all that changed in one step.
@@ -292,9 +306,22 @@ impl Keeper {
         entry.status.file_is_gone =
             entry.group.is_some() && entry.seen.first().is_some_and(|file| file.stamp.is_none());
         outcome.note(&mut entry.status, entry.served.as_deref(), SystemTime::now());
-        outcome.log(name, &entry.status);
         self.board.set(name, entry.status.clone());
+        if outcome.is_served() {
+            self.untold.push((name.clone(), outcome.clone()));
+        } else {
+            outcome.log(name, &entry.status);
+        }
         outcome
+    }
+
+    /// Says in the log which versions were loaded.
+    fn tell_loaded(&mut self) {
+        for (name, outcome) in std::mem::take(&mut self.untold) {
+            if let Some(entry) = self.entries.get(&name) {
+                outcome.log(&name, &entry.status);
+            }
+        }
     }
 
     /// Frees what nobody else has. Nobody can come to it anew, as it was swapped for something else.
