@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
 /// As many links as the kernel follows in one path (path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
@@ -15,6 +17,8 @@ const LINKS_MAX: usize = 40;
 pub(crate) struct DecidingEntries {
     /// For a folder the links on the way to it, and the folder without links.
     folders: HashMap<PathBuf, (Vec<PathBuf>, PathBuf)>,
+    /// The folder of the last file asked for, and whether the one above can be watched.
+    above: Option<(PathBuf, bool)>,
 }
 
 impl DecidingEntries {
@@ -36,6 +40,21 @@ impl DecidingEntries {
             return deciding_entries(path);
         }
         links.iter().cloned().chain([entry]).collect()
+    }
+
+    /// Whether the folder above this one says when it is renamed. One that we may not read can't be watched, and needn't be:
+    /// that a folder is renamed away is noticed at the folder itself.
+    pub(crate) fn is_noticed_above(&mut self, folder: &Path) -> bool {
+        if let Some((known, is_noticed)) = &self.above
+            && known == folder
+        {
+            return *is_noticed;
+        }
+        let is_noticed = folder
+            .parent()
+            .is_some_and(|above| access(above, AccessFlags::R_OK).is_ok());
+        self.above = Some((folder.to_owned(), is_noticed));
+        is_noticed
     }
 }
 
