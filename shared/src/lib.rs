@@ -11,6 +11,7 @@ pub mod logging;
 pub mod metrics;
 pub mod privileges;
 pub mod signals;
+pub mod slice;
 pub mod supervise;
 pub mod systemd;
 pub mod work_dir;

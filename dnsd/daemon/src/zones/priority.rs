@@ -1,8 +1,15 @@
-//! How much of the processors the zones' threads get while queries are answered.
+//! How much of the processors the zones' threads get while queries are answered, and when.
+//!
+//! Two things are told to the kernel. A nice value says how much: on a machine that is full a reload still gets its part. It does
+//! not say when: a nice thread that has a processor keeps it for more than a millisecond while an answering one is awake and
+//! waits. So these threads have the longest time slice, too, which lets every other thread that wakes go first
+//! ([`ballast_shared::slice`]). SCHED_IDLE would do the same, but with hardly any part of a full machine, and no thread
+//! without privileges ever leaves it.
 
 use std::io;
 use std::sync::Once;
 
+use ballast_shared::slice;
 use rustix::process::{getpid, getpriority_process, setpriority_process};
 use tracing::warn;
 
@@ -39,9 +46,11 @@ fn try_lower(what: Beside) -> io::Result<()> {
     };
     // Linux has a priority for each thread: the number of the process means its main thread, which has that of the daemon,
     // and none named means the calling one (setpriority(2), sched(7)).
-    let nice = (getpriority_process(Some(getpid()))? + nicer_by).min(NICEST);
-    if getpriority_process(None)? < nice {
-        setpriority_process(None, nice)?;
+    let wanted = (getpriority_process(Some(getpid()))? + nicer_by).min(NICEST);
+    let now = getpriority_process(None)?;
+    // Where a sandbox or the daemon's own scheduling class is in the way, nice alone is better than nothing.
+    if slice::set(wanted.max(now), slice::LONGEST).is_err() && now < wanted {
+        setpriority_process(None, wanted)?;
     }
     Ok(())
 }
