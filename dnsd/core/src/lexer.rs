@@ -84,6 +84,34 @@ impl Cursor {
         text.get(self.mark_at..end).unwrap_or(&[])
     }
 
+    /// At the start of a line; lines are counted from there.
+    pub(crate) fn at_line(at: usize) -> Self {
+        Self {
+            at,
+            line_start: at,
+            ..Self::START
+        }
+    }
+
+    /// Where it stands in the text.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The same with so many lines in front of what it counts.
+    pub(crate) fn behind_lines(self, lines: u32) -> Self {
+        let moved = |place: Place| Place {
+            line: place.line.saturating_add(lines),
+            ..place
+        };
+        Self {
+            line: self.line.saturating_add(lines),
+            mark: moved(self.mark),
+            opened: moved(self.opened),
+            ..self
+        }
+    }
+
     /// The line that comes next.
     pub(crate) fn line(&self) -> u32 {
         self.line
@@ -109,6 +137,18 @@ impl Cursor {
         Place {
             line: self.line,
             column: (self.at - self.line_start + 1) as u32,
+        }
+    }
+}
+
+/// The first line at or behind `from` that starts with a word: in files as they are usually written, a record that says
+/// whose it is, and not in the middle of another one.
+pub(crate) fn next_line_of_words(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += memchr(b'\n', text.get(at..)?)? + 1;
+        if BYTE_CLASSES[usize::from(*text.get(at)?)] == WORD {
+            return Some(at);
         }
     }
 }

@@ -17,7 +17,7 @@ mod ttls;
 
 pub use error::{MasterError, MasterErrorKind, MasterWarning, MasterWarningKind};
 pub use limits::Limits;
-pub use reader::{FileId, Reader, RecordRef};
+pub use reader::{FileId, Part, PartRead, Reader, RecordRef};
 pub use source::{NoSources, Source, Sources};
 
 #[cfg(test)]

@@ -36,6 +36,15 @@ impl Owner {
         self.known
     }
 
+    /// Goes on behind lines that were read from [`Self::unknown`] on.
+    pub(super) fn go_on(&mut self, behind: Self) {
+        if behind.known {
+            *self = behind;
+        } else {
+            self.origin_changed |= behind.origin_changed;
+        }
+    }
+
     pub(super) fn inherit(&mut self, odd: &mut Vec<MasterWarningKind>) -> Result<(), MasterErrorKind> {
         if !self.known {
             return Err(MasterErrorKind::NoOwner);

@@ -55,7 +55,7 @@ pub(super) fn read(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::borrow::Cow;
 
     use proptest::prelude::*;
@@ -131,7 +131,8 @@ mod tests {
         ]
     }
 
-    fn line() -> impl Strategy<Value = String> {
+    /// A line as they stand in zones, in many ways, and often wrong.
+    pub(in crate::master) fn line() -> impl Strategy<Value = String> {
         let blanks = || "[ \t]{1,2}";
         let end = || "[ \t]{0,2}(\n|\r\n|\r|;x\n)";
         let head = (

@@ -1,6 +1,9 @@
 //! The reader: lines in, records out.
 
+mod part;
+
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::directive::Directive;
@@ -17,6 +20,8 @@ use crate::name::{Name, NameBuf, NameRef};
 use crate::rdata::{self, Words};
 use crate::record::Record;
 use crate::rrtype::{Class, Type};
+
+pub use part::{Part, PartRead};
 
 /// How much of a wrong word an error shows.
 const SHOWN_BYTES_MAX: usize = 64;
@@ -93,6 +98,8 @@ pub struct Reader<'s, 'o> {
     /// What was odd about the line being read.
     odd: Vec<MasterWarningKind>,
     warnings: Vec<MasterWarning>,
+    /// Where the parts of the first file start that are read ahead, as far as they haven't been come to.
+    parts: VecDeque<usize>,
     /// Set by the test that holds both ways of reading a line to the same.
     #[cfg(test)]
     pub(super) is_general_only: bool,
@@ -140,6 +147,7 @@ impl<'s, 'o> Reader<'s, 'o> {
             blamed: None,
             odd: Vec::new(),
             warnings: Vec::new(),
+            parts: VecDeque::new(),
             #[cfg(test)]
             is_general_only: false,
         };
@@ -149,11 +157,14 @@ impl<'s, 'o> Reader<'s, 'o> {
         reader
     }
 
-    /// The next record or error; `None` at the end. After an error reading goes on with the next record.
+    /// The next record or error; `None` at the end, and where a [`Part`] starts. After an error reading goes on with the
+    /// next record.
     pub fn next_record(&mut self) -> Option<Result<RecordRef<'_>, MasterError>> {
         let (ttl, rtype, line) = loop {
             let step = if self.generating.is_some() {
                 self.step_generating()
+            } else if self.has_come_to_part() {
+                return None;
             } else {
                 self.step()
             };

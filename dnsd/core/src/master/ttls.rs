@@ -6,7 +6,7 @@ use super::error::MasterWarningKind;
 const TTL_MAX: u32 = i32::MAX as u32;
 
 /// Where a record's TTL comes from when it has none of its own.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Ttls {
     /// `$TTL` (RFC 2308 §4), or the SOA's minimum.
     default: Option<u32>,
@@ -19,6 +19,26 @@ impl Ttls {
     /// Takes the period of a `$TTL`.
     pub(super) fn set_default(&mut self, ttl: u32, odd: &mut Vec<MasterWarningKind>) {
         self.default = Some(cap_ttl(ttl, odd));
+    }
+
+    /// The period of the last `$TTL`.
+    pub(super) fn of_directive(&self) -> Option<u32> {
+        self.default
+    }
+
+    /// The same without a record before.
+    pub(super) fn without_last(&self) -> Self {
+        Self {
+            last: None,
+            ..self.clone()
+        }
+    }
+
+    /// Goes on behind lines that were read from [`Self::without_last`] on.
+    pub(super) fn go_on(&mut self, behind: &Self) {
+        self.default = behind.default;
+        self.last = behind.last.or(self.last);
+        self.warned |= behind.warned;
     }
 
     /// Whether [`Ttls::choose`] would find one.
