@@ -115,27 +115,45 @@ impl ZoneBuilder {
         }
     }
 
+    /// An empty builder of the same zone, whose records can be [appended](Self::append).
+    pub fn another(&self) -> Self {
+        Self::new(self.origin.clone())
+    }
+
+    /// Makes room for the records of so many octets of text. Room that isn't used takes no memory.
+    pub fn expect_text(&mut self, bytes: usize) {
+        self.runs.expect_text(bytes);
+    }
+
+    /// Does what [`Self::append`] would have to do with it: worth it on a thread of its own.
+    pub fn make_ready(&mut self) {
+        self.close_run();
+        self.runs.sort();
+    }
+
     /// Adds the records that `later`, a builder of the same zone, was given, as if they had been added to this one.
-    pub fn append(&mut self, mut later: Self) {
+    pub fn append(&mut self, later: Self) {
+        self.append_behind(later, 0);
+    }
+
+    /// The same where the lines that `later` was told of stand behind so many others.
+    pub fn append_behind(&mut self, mut later: Self, lines: u32) {
         self.close_run();
         later.close_run();
-        if let (Some(last), Some(first)) = (self.runs.last_name(), later.runs.first_name()) {
-            let goes_on = last == first;
-            later.runs.runs[0].continues = goes_on;
-        }
         self.bytes += later.bytes;
         if self.bytes > PLACES_MAX {
             let origin = self.origin.clone();
             self.find(FindingKind::ZoneTooLarge, origin.as_name_ref(), None, None);
             return;
         }
-        self.runs.append(later.runs);
+        self.runs.append(later.runs, lines);
         self.record_count += later.record_count;
         self.features = self.features.with(later.features);
         let known =
             |finding: &Finding| finding.severity() == Severity::Warning && self.ignored.contains(&finding.owner);
-        for finding in later.findings.into_vec() {
+        for mut finding in later.findings.into_vec() {
             if !known(&finding) {
+                finding.position = finding.position.map(|position| position.behind(lines));
                 self.findings.push(finding);
             }
         }
@@ -159,9 +177,15 @@ impl ZoneBuilder {
     }
 
     /// Compiles the zone, the work for a large one split over so many threads.
-    pub fn finish_on(mut self, threads: usize) -> Result<Compiled, Vec<Finding>> {
+    pub fn finish_on(self, threads: usize) -> Result<Compiled, Vec<Finding>> {
+        self.finish_in(Vec::new(), threads)
+    }
+
+    /// The same in the memory of octets that are needed no more, if they are enough: those of the text that the records
+    /// were read from are, nearly always. Memory that is new to the process is slow when it is first written to.
+    pub fn finish_in(mut self, memory: Vec<u8>, threads: usize) -> Result<Compiled, Vec<Finding>> {
         self.close_run();
-        compile(self, threads)
+        compile(self, memory, threads)
     }
 }
 

@@ -81,7 +81,7 @@ impl Zone {
         }
         builder.record_count = self.record_count;
         builder.features = self.features;
-        match compile(builder, 1) {
+        match compile(builder, Vec::new(), 1) {
             Ok(compiled) => Ok(compiled.zone),
             Err(findings) => Err(findings.into_iter().next().unwrap_or(finding(
                 FindingKind::ZoneTooLarge,

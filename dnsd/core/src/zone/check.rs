@@ -11,6 +11,10 @@
 mod host_name;
 mod targets;
 
+use std::ops::Range;
+use std::thread;
+
+use super::compile::is_worth_threads;
 use super::finding::Findings;
 use super::{Compiled, Finding, FindingKind, Node, Positions, RecordSet, Severity, Zone};
 use crate::nsec3;
@@ -28,18 +32,39 @@ const NSEC3_ITERATIONS_MAX: u16 = 50;
 
 /// Checks a zone. Findings are in canonical order of their owners; the zone is to be refused if one is an error.
 pub fn check(compiled: &Compiled) -> Vec<Finding> {
-    let mut check = Check {
-        zone: &compiled.zone,
-        positions: &compiled.positions,
-        findings: Findings::default(),
-    };
+    check_on(compiled, 1)
+}
+
+/// Checks a zone, a large one by so many threads, which end with the call. What is found is the same.
+pub fn check_on(compiled: &Compiled, threads: usize) -> Vec<Finding> {
+    let mut check = Check::new(compiled);
     if check.zone.apex().set(Type::NS).is_none() {
         check.find(FindingKind::NoNs, check.zone.apex(), None);
     }
     check.check_nsec3();
-    for node in check.zone.nodes() {
-        check.check_node(node);
+    let nodes = check.zone.node_count();
+    if !is_worth_threads(nodes, threads) {
+        check.check_nodes(0..nodes);
+        return check.findings.into_vec();
     }
+    let share = |number| nodes * number / threads..nodes * (number + 1) / threads;
+    thread::scope(|scope| {
+        let check_share = |share| {
+            move || {
+                let mut check = Check::new(compiled);
+                check.check_nodes(share);
+                check.findings
+            }
+        };
+        let others: Vec<_> = (1..threads)
+            .map(|number| scope.spawn(check_share(share(number))))
+            .collect();
+        check.check_nodes(share(0));
+        for other in others {
+            let found = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            check.findings.append(found);
+        }
+    });
     check.findings.into_vec()
 }
 
@@ -55,6 +80,21 @@ struct Check<'z> {
 }
 
 impl<'z> Check<'z> {
+    fn new(compiled: &'z Compiled) -> Self {
+        Self {
+            zone: &compiled.zone,
+            positions: &compiled.positions,
+            findings: Findings::default(),
+        }
+    }
+
+    /// Checks the nodes at these positions in canonical order.
+    fn check_nodes(&mut self, positions: Range<usize>) {
+        for position in positions {
+            self.check_node(self.zone.node_at(self.zone.place_at(position)));
+        }
+    }
+
     fn find(&mut self, kind: FindingKind, node: Node<'z>, set: Option<RecordSet<'z>>) {
         self.findings.push(Finding {
             kind,

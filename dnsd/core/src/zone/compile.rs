@@ -25,9 +25,14 @@ pub struct Compiled {
 /// a thread costs. A server with many small zones loads several at once instead.
 const PARALLEL_NODES_MIN: usize = 1 << 15;
 
-/// Compiles what was collected. The core starts threads here, and only here, because the time from a
-/// large file to its being served is this walk over all its nodes, and because they end with the call.
-pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compiled, Vec<Finding>> {
+/// Whether it is worth it to start threads for so many nodes, when there may be so many.
+pub(super) fn is_worth_threads(nodes: usize, threads: usize) -> bool {
+    threads > 1 && nodes >= PARALLEL_NODES_MIN
+}
+
+/// Compiles what was collected. The core starts threads here and for the check, and nowhere else, because the time from a
+/// large file to its being served is these walks over all its nodes, and because they end with the call.
+pub(super) fn compile(mut builder: ZoneBuilder, memory: Vec<u8>, threads: usize) -> Result<Compiled, Vec<Finding>> {
     let plans = plan(&mut builder, PLACES_MAX);
     let soa = read_soa(&mut builder, &plans);
     let (Some(soa), false) = (soa, builder.findings.has_errors()) else {
@@ -38,19 +43,19 @@ pub(super) fn compile(mut builder: ZoneBuilder, threads: usize) -> Result<Compil
         builder.find(FindingKind::ZoneTooLarge, origin.as_name_ref(), None, None);
         return Err(builder.findings.into_vec());
     };
-    let threads = if plans.len() < PARALLEL_NODES_MIN {
-        1
+    let threads = if is_worth_threads(plans.len(), threads) {
+        threads
     } else {
-        threads.max(1)
+        1
     };
     let index = || NameIndex::of(plans.iter().map(|plan| plan.hash).zip(order.iter().copied()));
     let (arena, index) = if threads == 1 {
-        (lay_out(&builder, &plans, &order, 1), index())
+        (lay_out(&builder, &plans, &order, memory, 1), index())
     } else {
         // The index takes one thread two thirds of the time that the blocks take one.
         std::thread::scope(|scope| {
             let index = scope.spawn(index);
-            let arena = lay_out(&builder, &plans, &order, threads - 1);
+            let arena = lay_out(&builder, &plans, &order, memory, threads - 1);
             let index = index.join();
             (arena, index.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
@@ -92,12 +97,12 @@ fn places(plans: &[Plan]) -> Option<Vec<u32>> {
 }
 
 /// Copies every block to its place, and writes the places of those that it is linked with.
-fn lay_out(builder: &ZoneBuilder, plans: &[Plan], order: &[u32], threads: usize) -> Box<[u8]> {
+fn lay_out(builder: &ZoneBuilder, plans: &[Plan], order: &[u32], memory: Vec<u8>, threads: usize) -> Box<[u8]> {
     let bytes = plans
         .last()
         .zip(order.last())
         .map_or(0, |(plan, &place)| place as usize + plan.bytes());
-    let mut arena = vec![0; bytes].into_boxed_slice();
+    let mut arena = room(memory, bytes);
     let fill = |plans: &[Plan], mut out: &mut [u8]| {
         for plan in plans {
             let (block, rest) = out.split_at_mut(plan.bytes());
@@ -125,20 +130,23 @@ fn lay_out(builder: &ZoneBuilder, plans: &[Plan], order: &[u32], threads: usize)
     arena
 }
 
-impl Plan {
-    /// The length of the block.
-    fn bytes(&self) -> usize {
-        self.head.bytes() + usize::from(self.head.name_len) + self.sets_len as usize
+/// So many octets, whatever they are: `memory`'s if they are enough.
+fn room(mut memory: Vec<u8>, bytes: usize) -> Box<[u8]> {
+    if memory.len() < bytes {
+        return vec![0; bytes].into();
     }
+    memory.truncate(bytes);
+    memory.into()
+}
 
+impl Plan {
     fn write(&self, builder: &ZoneBuilder, order: &[u32], out: &mut [u8]) {
         let place_of = |number: u32| order.get(number as usize).copied().unwrap_or(NONE);
         let mut head = self.head;
         head.parent = place_of(head.parent);
         head.wildcard = place_of(head.wildcard);
         head.barrier = place_of(head.barrier);
-        let run = builder.runs.at(self.place);
-        head.write(run.name().as_wire(), run.stored_sets(), out);
+        head.write(self.name(&builder.runs).as_wire(), self.stored_sets(&builder.runs), out);
     }
 }
 

@@ -22,6 +22,17 @@ impl Position {
     /// Of records that weren't read from a file, in tables that have a place for one.
     pub(super) const NONE: Self = Self { file: 0, line: 0 };
 
+    /// The same in a file that has so many more lines in front.
+    pub(super) fn behind(self, lines: u32) -> Self {
+        match self {
+            Self::NONE => Self::NONE,
+            Self { file, line } => Self {
+                file,
+                line: line.saturating_add(lines),
+            },
+        }
+    }
+
     pub(super) fn known(self) -> Option<Self> {
         (self != Self::NONE).then_some(self)
     }
@@ -67,6 +78,13 @@ impl Findings {
         if *alike < FINDINGS_MAX {
             *alike += 1;
             self.kept.push(finding);
+        }
+    }
+
+    /// Keeps what was found behind these.
+    pub(super) fn append(&mut self, later: Self) {
+        for finding in later.kept {
+            self.push(finding);
         }
     }
 

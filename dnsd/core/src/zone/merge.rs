@@ -34,7 +34,7 @@ pub(super) fn merge(
     let mut pieces: Vec<Piece<'_>> = Vec::new();
     for (number, run) in group.iter().enumerate() {
         let number = match pieces.last() {
-            Some(last) if run.continues => last.run,
+            Some(last) if runs.continuing.contains(&run.place) => last.run,
             _ => number,
         };
         for (at, set) in runs.at(run.place).sets().enumerate() {

@@ -4,15 +4,16 @@
 use super::block::{self, Head};
 use super::builder::ZoneBuilder;
 use super::merge::merge;
-use super::runs::{HEAD_BYTES, Run, Runs, StoredRun, TTLS_DIFFER};
+use super::runs::{Run, Runs, StoredRun, TTLS_DIFFER};
 use super::{FindingKind, NONE, Position};
 use crate::name::{Name, NameRef};
 use crate::rrtype::Type;
+use crate::search_name::name_hash;
 
 /// A node before its place in the arena is known. Links are numbers of nodes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
-    /// Where its run is.
+    /// Where its run is; of an empty non-terminal, that of a name below it.
     pub(super) place: u32,
     pub(super) positions: u32,
     pub(super) hash: u32,
@@ -27,7 +28,8 @@ struct Tree<'b> {
     plans: Vec<Plan>,
     /// The last node and its ancestors, from the apex down.
     path: Vec<u32>,
-    /// The most octets that there may be in runs when an empty non-terminal has been added.
+    /// Octets of the nodes, and the most that there may be when an empty non-terminal has been added.
+    bytes: usize,
     bytes_max: usize,
     is_full: bool,
     origin: Name,
@@ -37,39 +39,37 @@ struct Tree<'b> {
 /// The nodes of what the builder has collected; the list of its runs is gone then, and their octets and positions are
 /// still there.
 ///
-/// Empty non-terminals become runs like others, a hundred of them for one name of as many labels, until runs have
-/// `bytes_max` octets: then the zone is too large.
+/// Names can have a hundred times as many empty non-terminals above them as there are names: when the nodes come to
+/// `bytes_max` octets with one of those, the zone is too large.
 pub(super) fn plan(builder: &mut ZoneBuilder, bytes_max: usize) -> Vec<Plan> {
-    let mut runs = std::mem::take(&mut builder.runs.runs);
-    sort(&mut runs, &builder.runs);
+    let mut runs = builder.runs.take_in_order();
     let origin = builder.origin.clone();
     let mut tree = Tree {
         builder,
         plans: Vec::with_capacity(runs.len() + 1),
         path: Vec::new(),
+        bytes: 0,
         bytes_max,
         is_full: false,
         origin_labels: origin.label_count(),
         origin,
     };
-    let mut groups = runs.as_slice();
-    while let Some((first, rest)) = groups.split_first() {
-        let same = rest.iter().take_while(|run| tree.is_same(first, run)).count();
-        let (group, others) = groups.split_at(1 + same);
-        tree.add_group(group);
-        groups = others;
+    let mut group = Vec::new();
+    let mut next = runs.next(&tree.builder.runs);
+    while let Some(first) = next {
+        group.clear();
+        group.push(first);
+        next = runs.next(&tree.builder.runs);
+        while let Some(run) = next.filter(|run| tree.is_same(&first, run)) {
+            group.push(run);
+            next = runs.next(&tree.builder.runs);
+        }
+        tree.add_group(&group);
     }
     if tree.plans.is_empty() {
         tree.add_apex();
     }
     tree.plans
-}
-
-/// Brings runs into canonical order; those of one name stay in the order they came in.
-fn sort(runs: &mut [Run], stored: &Runs) {
-    let name = |run: &Run| stored.at(run.place).name();
-    // A file that is sorted, or is a few sorted files, costs a comparison a name.
-    runs.sort_by(|left, right| left.key.cmp(&right.key).then_with(|| name(left).cmp(&name(right))));
 }
 
 impl Tree<'_> {
@@ -118,25 +118,34 @@ impl Tree<'_> {
 
     /// The apex of a zone that has no records there, as long as nobody has found out.
     fn add_apex(&mut self) {
-        let origin = self.origin.clone();
-        self.add_empty(origin.as_name_ref());
-    }
-
-    /// Adds a node that owns nothing (RFC 4592 §2.2.2).
-    fn add_empty(&mut self, name: NameRef<'_>) {
-        let front = name.as_wire().len() - self.origin.as_wire().len();
-        let run = self.builder.runs.push(name, front, |_, _| (0, 0));
-        self.link(run, name.label_count() - self.origin_labels);
+        let run = self.builder.runs.push(self.origin.as_name_ref(), 0, |_, _| (0, 0));
+        self.add(run);
     }
 
     fn add(&mut self, run: Run) {
-        let name = self.stored(run.place).name();
+        let stored = self.stored(run.place);
+        let name = stored.name();
         let depth = name.label_count() - self.origin_labels;
+        let head = Head {
+            sets: stored.set_count(),
+            name_len: name.as_wire().len() as u8,
+            flags: stored.flags(),
+            parent: NONE,
+            wildcard: NONE,
+            barrier: NONE,
+        };
+        let plan = Plan {
+            place: run.place,
+            positions: run.positions,
+            hash: run.hash,
+            sets_len: stored.stored_sets().len() as u32,
+            head,
+        };
+        let is_wildcard = name.is_wildcard();
         if depth > 1 && !self.has_parent_of(name, depth) {
-            let name = name.to_name();
-            self.add_ancestors(name.as_name_ref(), depth);
+            self.add_ancestors(plan, depth);
         }
-        self.link(run, depth);
+        self.link(plan, depth, is_wildcard);
     }
 
     /// Whether the node above `name` is on the path to the last node.
@@ -146,52 +155,61 @@ impl Tree<'_> {
             .is_some_and(|&number| name.parent() == Some(self.name_of(number)))
     }
 
-    /// Adds those nodes above `name` that aren't there. In canonical order, ancestors stand in front of it.
-    fn add_ancestors(&mut self, name: NameRef<'_>, depth: usize) {
+    /// Adds those nodes above a name that aren't there (RFC 4592 §2.2.2). In canonical order, they stand in front of it.
+    fn add_ancestors(&mut self, below: Plan, depth: usize) {
         let known = (1..depth)
             .rev()
             .find(|&above| {
                 self.path
                     .get(above)
-                    .is_some_and(|&number| name.suffix(depth - above) == Some(self.name_of(number)))
+                    .is_some_and(|&number| self.name(&below).suffix(depth - above) == Some(self.name_of(number)))
             })
             .unwrap_or(0);
         for missing in known + 1..depth {
-            if let Some(ancestor) = name.suffix(depth - missing)
-                && self.has_room_for(ancestor)
-            {
-                self.add_empty(ancestor);
+            let Some(name) = self.name(&below).suffix(depth - missing) else {
+                continue;
+            };
+            let ancestor = Plan {
+                hash: name_hash(name),
+                sets_len: 0,
+                head: Head {
+                    sets: 0,
+                    name_len: name.as_wire().len() as u8,
+                    flags: 0,
+                    ..below.head
+                },
+                ..below
+            };
+            let is_wildcard = name.is_wildcard();
+            if self.has_room_for(&ancestor) {
+                self.link(ancestor, missing, is_wildcard);
             }
         }
     }
 
     /// Whether an empty non-terminal can be added; that it can't is found once.
-    fn has_room_for(&mut self, name: NameRef<'_>) -> bool {
-        let has_room = self.builder.runs.len() + HEAD_BYTES + name.as_wire().len() <= self.bytes_max;
+    fn has_room_for(&mut self, node: &Plan) -> bool {
+        let has_room = self.bytes + node.bytes() <= self.bytes_max;
         if !has_room && !self.is_full {
             self.is_full = true;
-            self.builder.find(FindingKind::ZoneTooLarge, name, None, None);
+            let name = self.name(node).to_name();
+            self.builder
+                .find(FindingKind::ZoneTooLarge, name.as_name_ref(), None, None);
         }
         has_room
     }
 
     fn name_of(&self, number: u32) -> NameRef<'_> {
-        self.stored(self.plans[number as usize].place).name()
+        self.name(&self.plans[number as usize])
+    }
+
+    fn name(&self, node: &Plan) -> NameRef<'_> {
+        node.name(&self.builder.runs)
     }
 
     /// Adds a node whose parent is on the path: what the tree says about the two is written down.
-    fn link(&mut self, run: Run, depth: usize) {
-        let stored = self.stored(run.place);
-        let wire = stored.name().as_wire();
-        let mut head = Head {
-            sets: stored.set_count(),
-            name_len: wire.len() as u8,
-            flags: stored.flags(),
-            parent: NONE,
-            wildcard: NONE,
-            barrier: NONE,
-        };
-        let (sets_len, is_wildcard) = (stored.stored_sets().len() as u32, wire.starts_with(b"\x01*"));
+    fn link(&mut self, mut plan: Plan, depth: usize, is_wildcard: bool) {
+        let head = &mut plan.head;
         let number = self.plans.len() as u32;
         self.path.truncate(depth);
         if let Some(&parent) = self.path.last() {
@@ -216,12 +234,25 @@ impl Tree<'_> {
             }
         }
         self.path.push(number);
-        self.plans.push(Plan {
-            place: run.place,
-            positions: run.positions,
-            hash: run.hash,
-            sets_len,
-            head,
-        });
+        self.bytes += plan.bytes();
+        self.plans.push(plan);
+    }
+}
+
+impl Plan {
+    /// The length of the block.
+    pub(super) fn bytes(&self) -> usize {
+        self.head.bytes() + usize::from(self.head.name_len) + self.sets_len as usize
+    }
+
+    /// The name, the end of its run's.
+    pub(super) fn name<'r>(&self, runs: &'r Runs) -> NameRef<'r> {
+        let name = runs.at(self.place).name().as_wire();
+        NameRef::trusted(&name[name.len() - usize::from(self.head.name_len)..])
+    }
+
+    /// The record sets in stored form.
+    pub(super) fn stored_sets<'r>(&self, runs: &'r Runs) -> &'r [u8] {
+        &runs.at(self.place).stored_sets()[..self.sets_len as usize]
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::zone::tree::plan;
+use crate::zone::tree::{Plan, plan};
 use crate::zone::{RecordSet, SetChange, check};
 
 #[derive(Debug, Clone)]
@@ -155,19 +155,28 @@ fn a_large_zone_is_the_same_on_any_number_of_threads() {
             let owner: Name = format!("h{}.{}.zone.test", host.reverse_bits(), host % 7)
                 .parse()
                 .unwrap();
-            builder.add(owner.as_name_ref(), Class::IN, 60, Type::A, &host.to_be_bytes(), None);
+            let (rtype, rdata) = match host % 1000 {
+                1 => (Type::MX, &b"\x00\x00\x01m\x04zone\x04test\x00"[..]),
+                _ => (Type::A, &host.to_be_bytes()[..]),
+            };
+            builder.add(owner.as_name_ref(), Class::IN, 60, rtype, rdata, None);
         }
         builder
     };
-    let compiled = |threads| {
+    let compiled = |memory, threads| {
         large()
-            .finish_on(threads)
+            .finish_in(memory, threads)
             .unwrap_or_else(|findings| panic!("{findings:?}"))
-            .zone
     };
-    let one = compiled(1);
-    for threads in [2, 3] {
-        let other = compiled(threads);
+    let compiled_on_one = compiled(Vec::new(), 1);
+    let found = check::check(&compiled_on_one);
+    assert_eq!(found.len(), 71);
+    let one = compiled_on_one.zone;
+    let bytes = one.base.arena.len();
+    for (threads, memory_bytes) in [(2, 0), (3, bytes - 1), (1, bytes), (2, bytes + 1)] {
+        let compiled = compiled(vec![0xA5; memory_bytes], threads);
+        assert_eq!(check::check_on(&compiled, threads), found);
+        let other = compiled.zone;
         assert!(one.base.arena[..] == other.base.arena[..] && one.base.order == other.base.order);
         for node in one.nodes() {
             let search = crate::search_name::SearchName::new(node.name());
@@ -292,9 +301,11 @@ fn empty_non_terminals_are_limited_with_the_zone() {
         builder.add(owner.as_name_ref(), Class::IN, 1, Type::A, &[192, 0, 2, 1], None);
     }
     builder.close_run();
-    let bytes_max = builder.runs.len() + 2000;
-    let plans = plan(&mut builder, bytes_max);
-    assert!(builder.runs.len() <= bytes_max && plans.len() > 20);
+    let plans = plan(&mut builder, 4000);
+    let empty = plans.iter().filter(|plan| plan.head.sets == 0);
+    assert!((20..90).contains(&empty.clone().count()));
+    assert!(empty.map(Plan::bytes).sum::<usize>() <= 4000);
+    assert_eq!(builder.runs.runs.len(), 0);
     let findings = builder.findings.into_vec();
     assert_eq!(
         findings.iter().map(|finding| &finding.kind).collect::<Vec<_>>(),
