@@ -1,30 +1,27 @@
 //! Loads a zone: reads its file and what that includes, compiles the records and checks the result.
 //!
-//! Many zones are loaded on several threads at once; of a single large one the text is read on one thread and the records
-//! are collected on another.
+//! Many zones are loaded on several threads at once; of a single large one each thread reads a part.
 
-mod batches;
+mod parts;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dnsd_core::master::{Limits, Reader, RecordRef};
+use dnsd_core::master::{Limits, Reader, RecordRef, Source};
 use dnsd_core::name::Name;
 use dnsd_core::rrtype::Class;
-use dnsd_core::zone::check::check;
+use dnsd_core::zone::check::check_on;
 use dnsd_core::zone::{Finding, Position, Severity, Zone, ZoneBuilder};
 
 use super::last_good::{self, LastGood};
 use super::problem::Problem;
-use super::source::Files;
+use super::source::{Files, LARGE_FILE_BYTES};
 
 pub(crate) use super::source::ReadFile;
-
-/// From about this size on, reading a file takes longer than starting a thread and handing the records over, by far.
-const LARGE_FILE_BYTES: usize = 1 << 20;
 
 /// What to load.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +108,7 @@ fn load_or_copy(request: &Request<'_>, threads: usize) -> Attempt {
 /// Loads a zone from its file, on several threads if that is worth it.
 pub(crate) fn load(name: &Name, file: &Path, base_dir: &Path, threads: usize) -> Attempt {
     let started = Instant::now();
-    let mut files = Files::new(base_dir);
+    let mut files = Files::new(base_dir, threads);
     let result = read_zone(name, file, &mut files, threads);
     let files = files.into_read();
     Attempt {
@@ -135,18 +132,26 @@ fn read_zone(name: &Name, file: &Path, files: &mut Files, threads: usize) -> Res
     } else {
         1
     };
+    let text = source.text.into_owned();
+    let source = Source {
+        name: source.name,
+        text: Cow::Borrowed(&text),
+    };
     let mut reader = Reader::new(name, Class::IN, source, files, Limits::default());
     let mut builder = ZoneBuilder::new(name.clone());
-    let problems = if threads > 1 {
-        batches::collect(&mut reader, &mut builder)
+    builder.expect_text(text.len());
+    let mut problems = Vec::new();
+    if threads > 1 {
+        parts::collect_all(&mut reader, &mut builder, &mut problems, threads);
     } else {
-        collect(&mut reader, &mut builder)
-    };
+        collect(&mut reader, &mut builder, &mut problems, usize::MAX);
+    }
     let odd_texts: Vec<Problem> = reader.warnings().iter().cloned().map(Problem::OddText).collect();
+    let names = reader.files().to_vec();
     let located = |finding: Finding| {
         let position = finding.position;
         Problem::Zone {
-            file: position.and_then(|position| reader.files().get(usize::from(position.file)).cloned()),
+            file: position.and_then(|position| names.get(usize::from(position.file)).cloned()),
             finding,
         }
     };
@@ -155,10 +160,10 @@ fn read_zone(name: &Name, file: &Path, files: &mut Files, threads: usize) -> Res
         return Err(problems);
     }
     let mut compiled = builder
-        .finish_on(threads)
+        .finish_in(text, threads)
         .map_err(|findings| findings.into_iter().map(located).collect::<Vec<_>>())?;
     let mut findings = std::mem::take(&mut compiled.warnings);
-    findings.extend(check(&compiled));
+    findings.extend(check_on(&compiled, threads));
     if findings.iter().any(|finding| finding.severity() == Severity::Error) {
         return Err(odd_texts.into_iter().chain(findings.into_iter().map(located)).collect());
     }
@@ -168,26 +173,28 @@ fn read_zone(name: &Name, file: &Path, files: &mut Files, threads: usize) -> Res
     })
 }
 
-/// Reads all records into the builder; gives the errors of the text.
-fn collect(reader: &mut Reader<'_, '_>, builder: &mut ZoneBuilder) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    while let Some(read) = reader.next_record() {
-        match read {
-            Ok(record) => {
-                let (position, rtype) = (position_of(&record), record.rtype);
-                builder.add(
-                    record.owner,
-                    record.class,
-                    record.ttl,
-                    rtype,
-                    record.rdata,
-                    Some(position),
-                );
-            }
-            Err(error) => problems.push(Problem::Text(error)),
+/// Reads so many records into the builder, or all up to where the reader stops.
+fn collect(reader: &mut Reader<'_, '_>, builder: &mut ZoneBuilder, problems: &mut Vec<Problem>, records_max: usize) {
+    for _ in 0..records_max {
+        match reader.next_record() {
+            Some(Ok(record)) => add(builder, record),
+            Some(Err(error)) => problems.push(Problem::Text(error)),
+            None => return,
         }
     }
-    problems
+}
+
+fn add(builder: &mut ZoneBuilder, record: RecordRef<'_>) {
+    let position = Some(position_of(&record));
+    let RecordRef {
+        owner,
+        class,
+        ttl,
+        rtype,
+        rdata,
+        ..
+    } = record;
+    builder.add(owner, class, ttl, rtype, rdata, position);
 }
 
 fn position_of(record: &RecordRef<'_>) -> Position {

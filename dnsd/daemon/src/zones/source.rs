@@ -7,11 +7,12 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use dnsd_core::master::{Source, Sources};
 use nix::libc::O_NONBLOCK;
@@ -20,6 +21,9 @@ use super::stamp::Stamp;
 
 /// The largest file, in bytes: a zone's offsets have 32 bits.
 const FILE_BYTES_MAX: u64 = u32::MAX as u64;
+
+/// From about this size on, reading a zone's file takes longer than starting a thread, by far.
+pub(super) const LARGE_FILE_BYTES: usize = 1 << 20;
 
 /// A file that a load asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,6 +45,8 @@ impl ReadFile {
 #[derive(Debug)]
 pub(super) struct Files {
     base_dir: PathBuf,
+    /// How many may read a large file.
+    threads: usize,
     read: Vec<ReadFile>,
     /// Paths that are no text, by the names that messages give them.
     odd_paths: HashMap<String, PathBuf>,
@@ -48,9 +54,10 @@ pub(super) struct Files {
 
 impl Files {
     /// `base_dir` is the second place for a relative `$INCLUDE`.
-    pub(super) fn new(base_dir: &Path) -> Self {
+    pub(super) fn new(base_dir: &Path, threads: usize) -> Self {
         Self {
             base_dir: base_dir.to_owned(),
+            threads,
             read: Vec::new(),
             odd_paths: HashMap::new(),
         }
@@ -61,7 +68,7 @@ impl Files {
     /// # Errors
     /// When it isn't there, isn't a plain file, is too large or can't be read.
     pub(super) fn read(&mut self, path: &Path) -> io::Result<Source<'static>> {
-        let (text, stamp) = match read_plain_file(path) {
+        let (text, stamp) = match read_plain_file(path, self.threads) {
             Ok((text, stamp)) => (Ok(text), Some(stamp)),
             Err(error) => (Err(error), Stamp::of(path)),
         };
@@ -90,8 +97,8 @@ impl Files {
     }
 }
 
-impl Sources<'static> for Files {
-    fn open(&mut self, name: &[u8], including: &str) -> Result<Source<'static>, io::ErrorKind> {
+impl<'s> Sources<'s> for Files {
+    fn open(&mut self, name: &[u8], including: &str) -> Result<Source<'s>, io::ErrorKind> {
         let name = Path::new(OsStr::from_bytes(name));
         let including = self
             .odd_paths
@@ -108,7 +115,7 @@ impl Sources<'static> for Files {
     }
 }
 
-fn read_plain_file(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
+fn read_plain_file(path: &Path, threads: usize) -> io::Result<(Vec<u8>, Stamp)> {
     // Without O_NONBLOCK, opening a pipe would wait for its other end.
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
@@ -121,8 +128,34 @@ fn read_plain_file(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
     if metadata.len() > FILE_BYTES_MAX {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    let mut text = Vec::with_capacity(metadata.len() as usize + 1);
+    let bytes = metadata.len() as usize;
+    let stamp = Stamp::from(&metadata);
+    if threads > 1
+        && bytes >= LARGE_FILE_BYTES
+        && let Some(text) = read_by_threads(&file, bytes, threads)
+    {
+        return Ok((text, stamp));
+    }
+    let mut text = Vec::with_capacity(bytes + 1);
     // A file that grows while it is read is no longer what its stamp says, and will be read again.
     file.take(metadata.len()).read_to_end(&mut text)?;
-    Ok((text, Stamp::from(&metadata)))
+    Ok((text, stamp))
+}
+
+/// Reads a share on each thread: what takes time is the system's copying, and its making of pages to copy to. `None` when
+/// any can't be read, as when the file became shorter.
+fn read_by_threads(file: &File, bytes: usize, threads: usize) -> Option<Vec<u8>> {
+    let mut text = vec![0; bytes];
+    let share_bytes = bytes.div_ceil(threads);
+    let read = |share: usize, to: &mut [u8]| file.read_exact_at(to, (share * share_bytes) as u64).is_ok();
+    let is_whole = thread::scope(|scope| {
+        let mut shares = text.chunks_mut(share_bytes).enumerate();
+        let first = shares.next();
+        let others: Vec<_> = shares.map(|(share, to)| scope.spawn(move || read(share, to))).collect();
+        let is_read = first.is_none_or(|(share, to)| read(share, to));
+        others.into_iter().fold(is_read, |is_read, other| {
+            is_read & other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    });
+    is_whole.then_some(text)
 }
