@@ -351,4 +351,6 @@ impl Incoming {
 }
 
 #[cfg(test)]
+mod captured;
+#[cfg(test)]
 mod tests;

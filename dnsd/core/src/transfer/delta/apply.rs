@@ -1,8 +1,11 @@
 //! Makes the next version of a zone of a delta, in proportion to the delta.
 //!
-//! It is strict, as BIND and Knot are: a record to remove must be there and one to add must not, since otherwise the zone
-//! is not the version that the delta was made from, and would drift from its primary's without anybody's notice. TTLs are
-//! not compared: servers that keep a TTL for each record send such differences as they are, and here a set has one.
+//! It is strict, as BIND is: a record to remove must be there and one to add must not, since otherwise the zone is not the
+//! version that the delta was made from, and would drift from its primary's without anybody's notice. TTLs are not
+//! compared: servers that keep a TTL for each record send such differences as they are, and here a set has one.
+//!
+//! What comes from a primary may add what is there: the steps that nsd 4.6 makes of two files have such records beside the
+//! changed ones, and they leave no doubt about what the zone is to be.
 
 use std::fmt;
 
@@ -45,9 +48,29 @@ pub enum ApplyError {
     Refused(Finding),
 }
 
+/// What becomes of a record to add that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Refused,
+    Kept,
+}
+
 impl Delta {
     /// The version of the zone that the delta leads to.
     pub fn apply(&self, zone: &Zone) -> Result<Zone, ApplyError> {
+        self.applied(zone, Known::Refused)
+    }
+
+    /// The same for a delta that a primary sent, which may add records that are there; and the delta without those, for
+    /// the journal and for who is strict.
+    pub fn apply_received(&self, zone: &Zone) -> Result<(Zone, Self), ApplyError> {
+        let new = self.applied(zone, Known::Kept)?;
+        let names = self.removed().iter().chain(self.added()).map(|record| record.owner);
+        let exact = Self::between_at(zone, &new, names);
+        Ok((new, exact))
+    }
+
+    fn applied(&self, zone: &Zone, known: Known) -> Result<Zone, ApplyError> {
         if self.origin() != zone.origin() {
             return Err(ApplyError::OtherZone);
         }
@@ -66,7 +89,7 @@ impl Delta {
                     Type::RRSIG => node.signatures(edits[0].covers),
                     rtype => node.set(rtype),
                 });
-                changes.push(change_of(edits, set)?);
+                changes.push(change_of(edits, set, known)?);
             }
         }
         zone.changed(&changes).map_err(ApplyError::Refused)
@@ -74,7 +97,7 @@ impl Delta {
 }
 
 /// What becomes of a set by edits of its records.
-fn change_of<'c>(edits: &[Edit<'c>], set: Option<RecordSet<'c>>) -> Result<SetChange<'c>, ApplyError> {
+fn change_of<'c>(edits: &[Edit<'c>], set: Option<RecordSet<'c>>, known: Known) -> Result<SetChange<'c>, ApplyError> {
     let RecordRef { owner, rtype, ttl, .. } = edits[0].record;
     let mut old = set.into_iter().flat_map(RecordSet::rdatas).peekable();
     let mut rdatas = Vec::new();
@@ -88,6 +111,7 @@ fn change_of<'c>(edits: &[Edit<'c>], set: Option<RecordSet<'c>>) -> Result<SetCh
             let owner = || owner.to_name();
             match (edit.is_added, there) {
                 (false, Some(_)) => there = None,
+                (true, Some(_)) if known == Known::Kept => {}
                 (true, None) => there = Some(edit.record.rdata),
                 (false, None) => return Err(ApplyError::NotThere { owner: owner(), rtype }),
                 (true, Some(_)) => return Err(ApplyError::AlreadyThere { owner: owner(), rtype }),
