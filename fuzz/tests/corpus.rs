@@ -50,3 +50,8 @@ fn master_file() {
 fn tsig() {
     run("tsig", ballast_fuzz::tsig);
 }
+
+#[test]
+fn transfer_in() {
+    run("transfer_in", ballast_fuzz::transfer_in);
+}
