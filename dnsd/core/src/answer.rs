@@ -12,6 +12,7 @@ mod authority;
 mod chaos;
 mod cookie;
 mod denial;
+mod look_ahead;
 mod minimal;
 mod options;
 mod outcome;
@@ -33,6 +34,7 @@ use crate::zones::{ZoneNumber, ZoneState, Zones};
 
 pub use chaos::{Chaos, ChaosText};
 pub use cookie::{CookieSecret, Cookies};
+pub use look_ahead::look_ahead;
 pub use minimal::MinimalResponses;
 use options::Options;
 pub use outcome::{Deferred, DropReason, Outcome, Reply};

@@ -51,6 +51,15 @@ impl NameIndex {
         }
     }
 
+    /// Reads the slots that `hash` is likely to be found in. What that gives means nothing; the slots are in the cache then.
+    #[inline]
+    pub(crate) fn fetch(&self, hash: u32) -> u64 {
+        let at = place_of(hash, self.slots.len());
+        // The first, and the last of most searches, which may be in the next line of the cache.
+        let slot = |at: usize| self.slots.get(at).copied().unwrap_or(0);
+        slot(at) ^ slot(at + 3)
+    }
+
     /// Adds `number`, which is below `u32::MAX`, under `hash`; the caller knows that its name isn't there yet.
     pub(crate) fn insert(&mut self, hash: u32, number: u32) {
         self.used += 1;

@@ -11,7 +11,7 @@ const WORD_BYTES: usize = size_of::<u64>();
 
 /// A name with what hash indexes need of it. It lives on the stack.
 pub struct SearchName {
-    /// The name in lower case. Behind it are zeros, so that a word can be read where any label starts.
+    /// The name in lower case. Behind it is room, so that a word can be read where any label starts.
     folded: [u8; NAME_BYTES_MAX + WORD_BYTES],
     len: u8,
     labels: u8,
@@ -72,7 +72,7 @@ impl SearchName {
         }
     }
 
-    /// Folds and hashes the first name that it is to hold.
+    /// Folds and hashes `name`, in place of the one that it held.
     pub(crate) fn set(&mut self, name: NameRef<'_>) {
         let wire = name.as_wire();
         self.len = wire.len() as u8;

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod both_paths;
+mod look_ahead;
 mod minimal;
 mod negative;
 mod options;

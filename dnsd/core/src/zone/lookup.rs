@@ -73,6 +73,21 @@ impl Zone {
         self.probe(name, 0)
     }
 
+    /// Reads what [`Zone::place_by_hash`] will look at, for the cache's sake. The number means nothing.
+    pub(crate) fn fetch_index(&self, hash: u32) -> u64 {
+        self.base.index.fetch(hash)
+    }
+
+    /// The place of a node of the compiled zone whose name has this hash: nearly always the one that was meant.
+    pub(crate) fn place_by_hash(&self, hash: u32) -> Option<u32> {
+        self.base.index.find(hash, |_| true)
+    }
+
+    /// Reads what a look-up that ends at `place` will look at, for the cache's sake. The number means nothing.
+    pub(crate) fn fetch_node(&self, place: u32) -> u64 {
+        self.base.fetch(place).into()
+    }
+
     /// The node of the longest existing tail of `name`, and how many labels are in front of it.
     ///
     /// Every ancestor of a node up to the apex is a node, so "this tail exists" holds for all tails up to some length

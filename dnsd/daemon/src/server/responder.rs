@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, Guard};
-use dnsd_core::answer::{Client, Outcome, Transport, answer};
+use dnsd_core::answer::{Client, Outcome, Transport, answer, look_ahead};
 use dnsd_core::message::{Flags, truncate};
 use dnsd_core::rate_limit::Verdict;
 
@@ -55,6 +55,11 @@ impl Answering<'_> {
     /// Counts a message that gets no reply whatever it says.
     pub(super) fn ignore(&self) {
         self.responder.counters.ignored();
+    }
+
+    /// Takes a look at all requests of a batch of two or more: they are answered sooner then.
+    pub(super) fn look_ahead<'m>(&self, requests: impl Iterator<Item = &'m [u8]>) {
+        look_ahead(&self.serving.zones, requests);
     }
 
     /// Writes the reply to the front of `out` and says how long it is; `None` when there is to be none.

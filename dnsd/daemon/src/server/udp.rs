@@ -61,7 +61,7 @@ impl Worker {
         let mut is_shut_down = false;
         while !self.listener.is_stopped() {
             match self.listener.receive(&mut batch) {
-                Ok(1..) => self.answer(&mut batch),
+                Ok(received @ 1..) => self.answer(&mut batch, received),
                 // That it was stopped in the meantime is seen before the next turn.
                 Ok(0) if self.listener.is_stopped() => {}
                 Ok(0) => {
@@ -81,8 +81,11 @@ impl Worker {
         self.answer_what_is_left(&mut batch);
     }
 
-    fn answer(&self, batch: &mut Datagrams) {
+    fn answer(&self, batch: &mut Datagrams, received: usize) {
         let answering = self.responder.begin_batch();
+        if received > 1 {
+            answering.look_ahead(batch.iter().map(|datagram| datagram.bytes));
+        }
         batch.answer_each(|datagram, reply| {
             if is_unanswerable(datagram.source) {
                 answering.ignore();
@@ -110,7 +113,7 @@ impl Worker {
         while left_max > 0 {
             match self.listener.receive_left(batch) {
                 Ok(received @ 1..) => {
-                    self.answer(batch);
+                    self.answer(batch, received);
                     left_max = left_max.saturating_sub(received);
                 }
                 Ok(0) | Err(_) => return,
