@@ -24,7 +24,8 @@ mod signed_set;
 use std::net::IpAddr;
 
 use crate::message::{
-    Edns, Flags, HEADER_BYTES, Header, Mark, Opcode, Opt, Question, Rcode, Request, RequestError, SetHead, Writer,
+    Edns, Flags, HEADER_BYTES, Header, Mark, Opcode, Opt, Question, Rcode, ReplyOptions, Request, RequestError,
+    SetHead, Writer,
 };
 use crate::name::{NAME_BYTES_MAX, NameRef};
 use crate::rrtype::{Class, Type};
@@ -291,6 +292,20 @@ fn wants_better_cookie(settings: &Settings, transport: Transport, options: &Opti
         && !options.cookie_valid
 }
 
+/// The OPT record of a reply of at most `limit` octets.
+fn reply_opt<'o>(settings: &Settings, edns: Edns<'_>, options: ReplyOptions<'o>, limit: usize) -> Opt<'o> {
+    let mut opt = Opt {
+        payload_bytes: settings.udp_payload_bytes_max.max(UDP_BYTES_MIN as u16),
+        dnssec_ok: edns.dnssec_ok,
+        options,
+    };
+    // The longest name of a server would leave no room for the longest question in the smallest message.
+    if HEADER_BYTES + QUESTION_BYTES_MAX + opt.wire_bytes() > limit {
+        opt.options.nsid = None;
+    }
+    opt
+}
+
 /// What the records of a zone's set begin with in a reply, under the name that was asked for or that others point to.
 fn head<'n>(owner: NameRef<'n>, set: RecordSet<'_>) -> SetHead<'n> {
     SetHead {
@@ -358,15 +373,7 @@ impl<'r, 'b> PendingReply<'r, 'b> {
 
     /// Makes the OPT record, for which there must be room in `limit` octets however full the reply gets.
     fn opt(&mut self, settings: &Settings, edns: Edns<'_>, options: Options<'r>, limit: usize) {
-        let mut opt = Opt {
-            payload_bytes: settings.udp_payload_bytes_max.max(UDP_BYTES_MIN as u16),
-            dnssec_ok: edns.dnssec_ok,
-            options: options.reply,
-        };
-        // The longest name of a server would leave no room for the longest question in the smallest message.
-        if HEADER_BYTES + QUESTION_BYTES_MAX + opt.wire_bytes() > limit {
-            opt.options.nsid = None;
-        }
+        let opt = reply_opt(settings, edns, options.reply, limit);
         self.writer.hold_back_opt(&opt);
         self.opt = Some(opt);
         self.cookie_valid = options.cookie_valid;

@@ -1,5 +1,5 @@
 //! The plain query, which is nearly every query, answered by copying: a look-up, the stored records, sections that were
-//! [prepared](super::prepared).
+//! [prepared](super::prepared). EDNS options are answered as the general path answers them, by the same code.
 //!
 //! It answers only what it answers octet by octet like the general path, which knows all of the rules and compresses
 //! whatever can be compressed. Everything else it leaves to that: questions with a meaning of their own, proofs of DNSSEC,
@@ -10,7 +10,7 @@ mod reply;
 
 use super::outcome::Reply;
 use super::prepared::Sections;
-use super::{Client, MinimalResponses, Settings, UDP_BYTES_MIN, message_bytes_max};
+use super::{Client, MinimalResponses, Options, Settings, message_bytes_max, reply_opt, wants_better_cookie};
 use crate::message::{Flags, HEADER_BYTES, Rcode, Section, TAILS_MAX, compressed_names};
 use crate::name::NameRef;
 use crate::rdata::has_additional;
@@ -33,7 +33,16 @@ pub(super) fn answer(
     out: &mut [u8],
 ) -> Option<Reply> {
     let query = PlainQuery::read(request)?;
-    let limit = message_bytes_max(settings, client, query.payload_bytes, out.len());
+    let payload_bytes = query.edns.map(|edns| edns.payload_bytes);
+    let limit = message_bytes_max(settings, client, payload_bytes, out.len());
+    let options = match query.edns {
+        Some(edns) => Options::read(settings, client, edns)?,
+        None => Options::default(),
+    };
+    if wants_better_cookie(settings, client.transport, &options) {
+        return None;
+    }
+    let opt = query.edns.map(|edns| reply_opt(settings, edns, options.reply, limit));
     let mut search = SearchName::empty();
     search.set(query.name);
     let (number, state) = zones.find(&search, query.qtype)?;
@@ -53,9 +62,8 @@ pub(super) fn answer(
     if result.authoritative {
         flags = flags.with(Flags::AA);
     }
-    let payload_bytes = settings.udp_payload_bytes_max.max(UDP_BYTES_MIN as u16);
     let free_bytes = plain.free_bytes;
-    let len = plain.reply.finish(&query, flags, result.rcode, payload_bytes)?;
+    let len = plain.reply.finish(flags, result.rcode, opt.as_ref())?;
     Some(Reply {
         len,
         rcode: result.rcode,
@@ -63,10 +71,9 @@ pub(super) fn answer(
         qtype: Some(query.qtype),
         qname: Some(HEADER_BYTES..HEADER_BYTES + query.name.as_wire().len()),
         zone: Some(number),
-        edns: query.payload_bytes.is_some(),
-        dnssec_ok: query.dnssec_ok,
-        // Cookies are options, and with those a query isn't plain.
-        cookie_valid: false,
+        edns: query.edns.is_some(),
+        dnssec_ok: query.is_dnssec_ok(),
+        cookie_valid: options.cookie_valid,
         free_bytes,
     })
 }
@@ -134,7 +141,7 @@ impl<'a> Plain<'a, '_> {
 
     /// Whether what isn't there is to be proved.
     fn wants_proofs(&self) -> bool {
-        self.query.dnssec_ok && self.zone.has_dnssec()
+        self.query.is_dnssec_ok() && self.zone.has_dnssec()
     }
 
     fn data(&mut self, node: Node<'a>) -> Option<Resolved> {

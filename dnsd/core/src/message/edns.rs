@@ -18,7 +18,7 @@ const DNSSEC_OK: u16 = 0x8000;
 
 impl<'m> Edns<'m> {
     /// Takes an OPT record's class, TTL and data; `None` when the options don't fill the data exactly.
-    pub(super) fn read(class: u16, ttl: u32, rdata: &'m [u8]) -> Option<Self> {
+    pub(crate) fn read(class: u16, ttl: u32, rdata: &'m [u8]) -> Option<Self> {
         let mut options = Options { rest: rdata };
         while options.next().is_some() {}
         options.rest.is_empty().then_some(Self {

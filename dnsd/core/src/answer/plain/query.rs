@@ -1,23 +1,20 @@
 //! The plain query, read in place.
 
-use crate::message::{Flags, HEADER_BYTES, OPT_BYTES};
+use crate::message::{Edns, Flags, HEADER_BYTES, OPT_BYTES};
 use crate::name::NameRef;
 use crate::rrtype::{Class, Type};
 
 /// The flags that a plain query may have in any state: opcode and QR are zero in it.
 const OPCODE_AND_QR: u16 = 0xF800;
 
-/// One question of class IN for one set of records of a name that isn't the root, with at most an OPT record of version 0
-/// without options.
+/// One question of class IN for one set of records of a name that isn't the root, with at most an OPT record of version 0.
 pub(super) struct PlainQuery<'m> {
     /// Header and question, as the reply begins too.
     pub(super) octets: &'m [u8],
     pub(super) flags: Flags,
     pub(super) name: NameRef<'m>,
     pub(super) qtype: Type,
-    /// The size of the largest datagram that the client takes, if it has said so.
-    pub(super) payload_bytes: Option<u16>,
-    pub(super) dnssec_ok: bool,
+    pub(super) edns: Option<Edns<'m>>,
 }
 
 impl<'m> PlainQuery<'m> {
@@ -44,17 +41,23 @@ impl<'m> PlainQuery<'m> {
             flags,
             name,
             qtype,
-            payload_bytes: None,
-            dnssec_ok: false,
+            edns: None,
         };
         if additionals == 1 {
+            let (head, behind) = rest.split_first_chunk::<OPT_BYTES>()?;
             // Owned by the root; the response code means nothing in a query.
-            let &[0, 0, 41, high, low, _, 0, dnssec_ok, _, 0, 0] = rest.first_chunk::<OPT_BYTES>()? else {
+            let &[0, 0, 41, p0, p1, t0, t1 @ 0, t2, t3, l0, l1] = head else {
                 return None;
             };
-            query.payload_bytes = Some(u16::from_be_bytes([high, low]));
-            query.dnssec_ok = dnssec_ok & 0x80 != 0;
+            let options = behind.get(..usize::from(u16::from_be_bytes([l0, l1])))?;
+            let (class, ttl) = (u16::from_be_bytes([p0, p1]), u32::from_be_bytes([t0, t1, t2, t3]));
+            query.edns = Some(Edns::read(class, ttl, options)?);
         }
         Some(query)
+    }
+
+    /// Whether DNSSEC records are wanted.
+    pub(super) fn is_dnssec_ok(&self) -> bool {
+        self.edns.is_some_and(|edns| edns.dnssec_ok)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::prepared::{MESSAGE_BYTES_MAX, Records};
 use super::query::PlainQuery;
-use crate::message::{Flags, HEADER_BYTES, OPT_BYTES, Rcode, Section};
+use crate::message::{Flags, HEADER_BYTES, Opt, Rcode, Section};
 use crate::zone::{RECORD_HEAD_BYTES, RecordSet};
 
 /// The question's name, as a compression pointer.
@@ -20,12 +20,8 @@ pub(super) struct PlainReply<'b> {
 impl<'b> PlainReply<'b> {
     /// A reply in `buffer`, whose length is the message's limit, to `query`, whose question it repeats.
     pub(super) fn new(buffer: &'b mut [u8], query: &PlainQuery<'_>) -> Option<Self> {
-        let opt_bytes = if query.payload_bytes.is_some() { OPT_BYTES } else { 0 };
         let len = query.octets.len();
-        if len + opt_bytes > buffer.len() {
-            return None;
-        }
-        buffer[..len].copy_from_slice(query.octets);
+        buffer.get_mut(..len)?.copy_from_slice(query.octets);
         Some(Self {
             buffer,
             len,
@@ -107,19 +103,12 @@ impl<'b> PlainReply<'b> {
         Some(())
     }
 
-    /// Sets the header and adds the OPT record, which says what the largest request is that we take. Gives the length of
-    /// the message.
-    pub(super) fn finish(
-        mut self,
-        query: &PlainQuery<'_>,
-        flags: Flags,
-        rcode: Rcode,
-        payload_bytes: u16,
-    ) -> Option<usize> {
-        if query.payload_bytes.is_some() {
-            let [high, low] = payload_bytes.to_be_bytes();
-            let dnssec_ok = if query.dnssec_ok { 0x80 } else { 0 };
-            self.put(&[0, 0, 41, high, low, 0, 0, dnssec_ok, 0, 0, 0])?;
+    /// Sets the header and adds the OPT record. Gives the length of the message.
+    pub(super) fn finish(mut self, flags: Flags, rcode: Rcode, opt: Option<&Opt<'_>>) -> Option<usize> {
+        if let Some(opt) = opt {
+            let end = self.len + opt.wire_bytes();
+            opt.write(0, self.buffer.get_mut(self.len..end)?);
+            self.len = end;
             self.counts[Section::Additional as usize] += 1;
         }
         self.patch(2, flags.with_rcode(rcode).0);

@@ -4,6 +4,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::answer::cookie::CookieOption;
+use crate::message::option;
 
 const LABELS: &str = "a|b|c|B|ns|ns2|Ns|w|\\*|mail";
 
@@ -128,12 +130,12 @@ fn requests() -> impl Strategy<Value = (Vec<u8>, Transport, usize)> {
     ];
     let flags = prop_oneof![4 => Just(0), 4 => Just(0x0100), 2 => any::<u16>()];
     let rooms = prop_oneof![4 => Just(65535), 1 => 0..700_usize];
-    let options = prop_oneof![
+    let behind = prop_oneof![
         9 => Just(Vec::new()),
         1 => prop::collection::vec(any::<u8>(), 0..12),
     ];
-    (names(), types, edns, flags, any::<bool>(), rooms, options).prop_map(
-        |(name, qtype, edns, flags, tcp, room, behind)| {
+    (names(), types, edns, flags, any::<bool>(), rooms, options(), behind).prop_map(
+        |(name, qtype, edns, flags, tcp, room, options, behind)| {
             let query = Query {
                 flags: Flags(flags),
                 name,
@@ -142,11 +144,59 @@ fn requests() -> impl Strategy<Value = (Vec<u8>, Transport, usize)> {
                 edns,
             };
             let mut octets = query.octets();
+            if edns.is_some() {
+                let length_at = octets.len() - 2;
+                octets[length_at..].copy_from_slice(&(options.len() as u16).to_be_bytes());
+                octets.extend_from_slice(&options);
+            }
             octets.extend_from_slice(&behind);
             let transport = if tcp { Transport::Tcp } else { Transport::Udp };
             (octets, transport, room)
         },
     )
+}
+
+/// EDNS options: none, as most clients send, or some that mean something here and some that don't, seldom cut off.
+fn options() -> impl Strategy<Value = Vec<u8>> {
+    let codes = prop_oneof![
+        2 => Just(option::NSID),
+        4 => Just(option::COOKIE),
+        1 => Just(option::TCP_KEEPALIVE),
+        1 => any::<u16>(),
+    ];
+    let data = prop_oneof![
+        2 => Just(Vec::new()),
+        2 => prop::collection::vec(any::<u8>(), 8..=8),
+        2 => Just(good_cookie()),
+        1 => prop::collection::vec(any::<u8>(), 0..50),
+    ];
+    let some = (prop::collection::vec((codes, data), 1..4), 0..20_usize).prop_map(|(options, cut_off)| {
+        let mut octets = Vec::new();
+        for (code, data) in options {
+            octets.extend_from_slice(&code.to_be_bytes());
+            octets.extend_from_slice(&(data.len() as u16).to_be_bytes());
+            octets.extend_from_slice(&data);
+        }
+        if cut_off == 0 {
+            octets.pop();
+        }
+        octets
+    });
+    prop_oneof![1 => Just(Vec::new()), 1 => some]
+}
+
+fn cookies(required: bool) -> Cookies {
+    Cookies {
+        secret: CookieSecret::new([7; 16]),
+        older_secrets: Box::default(),
+        required,
+    }
+}
+
+/// The client's and the server's part of a cookie that the client of these tests got before.
+fn good_cookie() -> Vec<u8> {
+    let asked = CookieOption::read(&[1; 8]).unwrap();
+    cookies(false).check(asked, &client(Transport::Udp)).reply.to_vec()
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
@@ -156,13 +206,26 @@ fn settings() -> impl Strategy<Value = Settings> {
         Just(MinimalResponses::NoAuthRecursive),
         Just(MinimalResponses::Yes),
     ];
-    (prop_oneof![512..1500_u16, Just(4096)], minimal_responses).prop_map(
-        |(udp_payload_bytes_max, minimal_responses)| Settings {
-            udp_payload_bytes_max,
-            minimal_responses,
-            ..Settings::default()
-        },
+    (
+        prop_oneof![512..1500_u16, Just(4096)],
+        minimal_responses,
+        prop::option::of(any::<bool>().prop_map(cookies)),
+        prop::option::of("[a-z]{1,255}".prop_map(|text| ChaosText::new(&text))),
+        prop::option::of(any::<u16>()),
     )
+        .prop_map(
+            |(udp_payload_bytes_max, minimal_responses, cookies, server_id, tcp_keepalive)| Settings {
+                udp_payload_bytes_max,
+                minimal_responses,
+                chaos: Chaos {
+                    server_id,
+                    ..Chaos::default()
+                },
+                cookies,
+                tcp_keepalive,
+                ..Settings::default()
+            },
+        )
 }
 
 proptest! {
@@ -269,6 +332,26 @@ p PTR h
             "{name} {qtype} norec dnssec"
         );
     }
+}
+
+#[test]
+fn rfc7873_5_2_a_query_with_a_cookie_takes_the_plain_path() {
+    let zones = serve(&[("example", "@ SOA ns h 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\n")]);
+    let settings = |required| Settings {
+        cookies: Some(cookies(required)),
+        ..Settings::default()
+    };
+    let mut request = query("ns.example.", Type::A).edns(1232).octets();
+    let length_at = request.len() - 1;
+    request[length_at] = 12;
+    request.extend_from_slice(&[0, 10, 0, 8, 1, 1, 1, 1, 1, 1, 1, 1]);
+    let mut out = [0; 1232];
+    let mut answered = |settings: &Settings| {
+        let reply = plain::answer(&zones, settings, &client(Transport::Udp), &request, &mut out)?;
+        Some(out[reply.len - 24..reply.len].to_vec())
+    };
+    assert_eq!(answered(&settings(false)), Some(good_cookie()));
+    assert_eq!(answered(&settings(true)), None);
 }
 
 #[test]
