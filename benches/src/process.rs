@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::error::BenchError;
 use crate::interrupt;
-use crate::procfs::{self, Memory};
+use crate::procfs::{self, CpuTime, Memory};
 
 /// A server with a million records takes some time to give its memory back.
 const STOP_MAX: Duration = Duration::from_secs(20);
@@ -136,7 +136,7 @@ impl Process {
 
     /// CPU time of all its processes so far.
     #[must_use]
-    pub fn cpu(&self) -> Duration {
+    pub fn cpu(&self) -> CpuTime {
         procfs::cpu(self.pid())
     }
 

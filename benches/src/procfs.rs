@@ -17,6 +17,33 @@ pub struct Memory {
     pub pss: u64,
 }
 
+/// Time that a program has used a processor. The kernel counts all of it exactly, and splits it by where it found the program
+/// at each of its clock's ticks: the parts of a second or more are right to a few hundredths.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CpuTime {
+    /// In its own code.
+    pub user: Duration,
+    /// In the kernel.
+    pub system: Duration,
+}
+
+impl CpuTime {
+    /// All of it.
+    #[must_use]
+    pub fn total(self) -> Duration {
+        self.user + self.system
+    }
+
+    /// What has been used since it was so much.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(earlier.user),
+            system: self.system.saturating_sub(earlier.system),
+        }
+    }
+}
+
 /// The processes of a session: whatever a server forks stays in it.
 #[must_use]
 pub fn session(leader: Pid) -> Vec<Pid> {
@@ -30,14 +57,15 @@ pub fn session(leader: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// User and system time of a session's processes, with what their ended children took.
+/// Time of a session's processes, with what their ended children took.
 #[must_use]
-pub fn cpu(leader: Pid) -> Duration {
-    session(leader)
-        .into_iter()
-        .filter_map(Stat::read)
-        .map(|stat| stat.cpu)
-        .sum()
+pub fn cpu(leader: Pid) -> CpuTime {
+    let mut sum = CpuTime::default();
+    for stat in session(leader).into_iter().filter_map(Stat::read) {
+        sum.user += stat.cpu.user;
+        sum.system += stat.cpu.system;
+    }
+    sum
 }
 
 /// Memory of a session's processes.
@@ -74,7 +102,7 @@ fn ticks(text: &str) -> Duration {
 struct Stat {
     zombie: bool,
     session: i32,
-    cpu: Duration,
+    cpu: CpuTime,
 }
 
 impl Stat {
@@ -85,11 +113,14 @@ impl Stat {
     fn parse(stat: &str) -> Option<Self> {
         // The command's name may hold spaces and parentheses; what follows the last one has fields.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let &[utime, stime, cutime, cstime] = fields.get(11..)?.first_chunk()?;
         Some(Self {
             zombie: *fields.first()? == "Z",
             session: fields.get(3)?.parse().ok()?,
-            // utime, stime, cutime, cstime
-            cpu: fields.get(11..15)?.iter().map(|field| ticks(field)).sum(),
+            cpu: CpuTime {
+                user: ticks(utime) + ticks(cutime),
+                system: ticks(stime) + ticks(cstime),
+            },
         })
     }
 }
@@ -103,7 +134,8 @@ mod tests {
         let stat = Stat::parse("17 (a) Z (b)) S 1 17 16 0 -1 4194560 1 2 3 4 150 25 10 5 20 0 1 0").unwrap();
         assert!(!stat.zombie);
         assert_eq!(stat.session, 16);
-        assert_eq!(stat.cpu, Duration::from_millis(1900));
+        assert_eq!(stat.cpu.user, Duration::from_millis(1600));
+        assert_eq!(stat.cpu.system, Duration::from_millis(300));
     }
 
     #[test]

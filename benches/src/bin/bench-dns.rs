@@ -26,7 +26,7 @@ const EX_IOERR: u8 = 74;
 /// folder of the build, with the figures of every run as JSON.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How often each server is measured at full load; half as often in the other parts.
+    /// How often each server is measured at full load and for latency; half as often in the other parts.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Seconds that a measurement takes.

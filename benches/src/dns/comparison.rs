@@ -53,7 +53,7 @@ pub struct Options {
     pub peers: Vec<Peer>,
     /// What.
     pub parts: Vec<Part>,
-    /// How often each server is measured at full load over the zone of the mix.
+    /// How often each server is measured over the zone of the mix.
     pub rounds: u32,
     /// How long each measurement takes; the shorter ones take half of it.
     pub seconds: u64,

@@ -34,7 +34,7 @@ fn write(text: &mut String, results: &Results, options: &Options, circumstances:
     let Circumstances { machine, versions } = circumstances;
     writeln!(
         text,
-        "{}: {} × {}, {:.1} GB, Linux {}. Rounds: {} of the mix over 100,000 hosts, the flood and TCP, {} of all else.\n\n{}.\n",
+        "{}: {} × {}, {:.1} GB, Linux {}. Rounds: {} of the mix over 100,000 hosts, the flood, TCP and latency, {} of all else.\n\n{}.\n",
         machine.date,
         machine.cores,
         machine.model,

@@ -87,7 +87,7 @@ fn start(
         peer,
         loaded,
         seconds,
-        cpu: server.process.cpu().as_secs_f64(),
+        cpu: server.process.cpu().total().as_secs_f64(),
         rss: memory.rss,
         pss: memory.pss,
         steal,

@@ -46,6 +46,8 @@ pub struct RateRun {
     pub scenario: Scenario,
     /// CPU-seconds of the server for a million answers.
     pub cpu_per_million: f64,
+    /// Those of them that the kernel took.
+    pub system_per_million: f64,
     /// Answers a second.
     pub rate: f64,
     /// Queries without an answer.
@@ -169,14 +171,16 @@ fn measure_one(
     if peer.is_name_server() {
         check_rcodes(peer, scenario, &figures, expected)?;
     }
+    let per_million = |time: Duration| time.as_secs_f64() * 1e6 / figures.answered.max(1) as f64;
     let result = RateRun {
         round,
         peer,
         scenario,
-        cpu_per_million: usage.cpu.as_secs_f64() * 1e6 / figures.answered.max(1) as f64,
+        cpu_per_million: per_million(usage.cpu.total()),
+        system_per_million: per_million(usage.cpu.system),
         rate: figures.rate,
         lost: figures.lost,
-        server_cores: usage.cpu.as_secs_f64() / figures.seconds,
+        server_cores: usage.cpu.total().as_secs_f64() / figures.seconds,
         generator_cores: figures.generator_cpu.as_secs_f64() / figures.seconds,
         steal: usage.steal,
     };

@@ -15,7 +15,7 @@ use crate::dns::peers::{Peer, ServedZone, Setup};
 use crate::error::BenchError;
 use crate::interrupt;
 use crate::process::Process;
-use crate::procfs;
+use crate::procfs::{self, CpuTime};
 use crate::random::Random;
 
 /// The part of a core that the hypervisor may take away without a measurement being made again.
@@ -52,8 +52,8 @@ pub(super) struct Run {
 /// What a measurement took.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Usage {
-    /// The server's processes.
-    pub(super) cpu: Duration,
+    /// Of the server's processes.
+    pub(super) cpu: CpuTime,
     /// Cores that the hypervisor gave to others.
     pub(super) steal: f64,
 }
@@ -158,7 +158,7 @@ pub(super) fn measured<T>(
         let figures = load()?;
         let elapsed = start.elapsed();
         let usage = Usage {
-            cpu: server.cpu().saturating_sub(cpu),
+            cpu: server.cpu().since(cpu),
             steal: procfs::steal().saturating_sub(stolen).as_secs_f64() / elapsed.as_secs_f64(),
         };
         server.running()?;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::targets::{cpu_ratio, median_ratio};
+use super::targets::{cpu_ratio, p99_ratio};
 use crate::dns::comparison::{LatencyRun, LoadRun, Loaded, Options, RateRun, Results, Scenario};
 use crate::dns::peers::Peer;
 use crate::statistics::median;
@@ -41,8 +41,8 @@ fn write_rates(text: &mut String, title: &str, results: &Results, scenario: Scen
     writeln!(
         text,
         "### {title}\n\n\
-         | | CPU-s per million | dnsd's is | answers/s | cores: server | cores: dnsperf | lost | steal |\n\
-         |---|---|---|---|---|---|---|---|"
+         | | CPU-s per million | user | kernel | dnsd's is | answers/s | cores: server | cores: dnsperf | lost | steal |\n\
+         |---|---|---|---|---|---|---|---|---|---|"
     )?;
     for peer in Peer::ALL {
         if runs(peer).next().is_none() {
@@ -54,8 +54,10 @@ fn write_rates(text: &mut String, title: &str, results: &Results, scenario: Scen
             .flatten();
         writeln!(
             text,
-            "| {peer} | {} | {} | {:.0} | {:.2} | {:.2} | {:.0} | {:.2} |",
+            "| {peer} | {} | {:.2} | {:.2} | {} | {:.0} | {:.2} | {:.2} | {:.0} | {:.2} |",
             spread(runs(peer).map(|run| run.cpu_per_million)),
+            figure(|run| run.cpu_per_million - run.system_per_million),
+            figure(|run| run.system_per_million),
             times(ratio),
             figure(|run| run.rate),
             figure(|run| run.server_cores),
@@ -80,24 +82,22 @@ fn write_latencies(text: &mut String, results: &Results, rate: u32) -> fmt::Resu
     writeln!(
         text,
         "### Latency at {rate} queries/s, in microseconds\n\n\
-         | | p50 | p99 | p99.9 | dnsd's p99 is | CPU-s per million | lost | generator's p99 |\n\
-         |---|---|---|---|---|---|---|---|"
+         | | p50 | p99 | p99.9 | longest of all | dnsd's p99 is | CPU-s per million | lost | generator's p99 |\n\
+         |---|---|---|---|---|---|---|---|---|"
     )?;
     for peer in Peer::ALL {
         if runs(peer).next().is_none() {
             continue;
         }
         let figure = |figure: fn(&LatencyRun) -> f64| median(runs(peer).map(figure)).unwrap_or(0.0);
-        let p99 = |peer| move |run: &LatencyRun| (run.peer == peer && run.rate == rate).then_some(run.figures.p99);
-        let ratio = (peer != Peer::Dnsd)
-            .then(|| median_ratio(&results.latencies, |run| run.round, p99(Peer::Dnsd), p99(peer)))
-            .flatten();
+        let ratio = (peer != Peer::Dnsd).then(|| p99_ratio(results, rate, peer)).flatten();
         writeln!(
             text,
-            "| {peer} | {:.0} | {:.0} | {:.0} | {} | {:.2} | {:.0} | {:.0} |",
+            "| {peer} | {:.0} | {:.0} | {:.0} | {:.0} | {} | {:.2} | {:.0} | {:.0} |",
             figure(|run| run.figures.p50),
             figure(|run| run.figures.p99),
             figure(|run| run.figures.p999),
+            runs(peer).map(|run| run.figures.max).fold(0.0, f64::max),
             times(ratio),
             figure(|run| run.cpu_per_million),
             figure(|run| run.figures.lost() as f64),

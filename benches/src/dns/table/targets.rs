@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-use crate::dns::comparison::{LoadRun, Loaded, Results, Scenario};
+use crate::dns::comparison::{LoadRun, Loaded, RateRun, Results, Scenario};
 use crate::dns::peers::Peer;
 use crate::statistics::median;
 
@@ -86,6 +86,17 @@ pub(super) fn verdicts(results: &Results) -> Vec<Verdict> {
             Unit::Times(peer.name()),
         );
     }
+    for (peer, what) in [
+        (Peer::Dnsd, "what the kernel takes of dnsd's"),
+        (Peer::Echo, "what the kernel takes of the echo server's"),
+    ] {
+        add(
+            format!("{cpu}: {what}"),
+            Limit::None,
+            system_ratio(results, Scenario::Mix, peer, Peer::Knot),
+            Unit::Times(Peer::Knot.name()),
+        );
+    }
     add(
         format!("{cpu}: a flood of names that don't exist"),
         Limit::AtMost(1.10),
@@ -165,7 +176,7 @@ pub(super) fn verdicts(results: &Results) -> Vec<Verdict> {
 }
 
 /// The median over the rounds of the ratio of two figures of a round, each of the first run that has it.
-pub(super) fn median_ratio<T>(
+fn median_ratio<T>(
     runs: &[T],
     round: impl Fn(&T) -> u32,
     above: impl Fn(&T) -> Option<f64>,
@@ -180,20 +191,34 @@ pub(super) fn median_ratio<T>(
 
 pub(super) fn cpu_ratio(results: &Results, above: (Peer, Scenario), below: (Peer, Scenario)) -> Option<f64> {
     let cpu = |(peer, scenario)| {
-        move |run: &crate::dns::comparison::RateRun| {
-            (run.peer == peer && run.scenario == scenario).then_some(run.cpu_per_million)
-        }
+        move |run: &RateRun| (run.peer == peer && run.scenario == scenario).then_some(run.cpu_per_million)
     };
     median_ratio(&results.rates, |run| run.round, cpu(above), cpu(below))
 }
 
-fn p99_ratio(results: &Results, rate: u32, other: Peer) -> Option<f64> {
-    let p99 = |peer| {
-        move |run: &crate::dns::comparison::LatencyRun| {
-            (run.peer == peer && run.rate == rate).then_some(run.figures.p99)
-        }
+/// What the kernel takes of `above`, beside all that `below` takes.
+fn system_ratio(results: &Results, scenario: Scenario, above: Peer, below: Peer) -> Option<f64> {
+    let of = |peer, time: fn(&RateRun) -> f64| {
+        move |run: &RateRun| (run.peer == peer && run.scenario == scenario).then(|| time(run))
     };
-    median_ratio(&results.latencies, |run| run.round, p99(Peer::Dnsd), p99(other))
+    median_ratio(
+        &results.rates,
+        |run| run.round,
+        of(above, |run| run.system_per_million),
+        of(below, |run| run.cpu_per_million),
+    )
+}
+
+/// Of the medians over all intervals: what stops a server for a moment hits one of two intervals, and their ratio says nothing.
+pub(super) fn p99_ratio(results: &Results, rate: u32, other: Peer) -> Option<f64> {
+    let p99 = |peer| {
+        let runs = results.latencies.iter();
+        median(
+            runs.filter(|run| run.peer == peer && run.rate == rate)
+                .map(|run| run.figures.p99),
+        )
+    };
+    Some(p99(Peer::Dnsd)? / p99(other)?)
 }
 
 fn load_ratio(results: &Results, loaded: Loaded, other: Peer, figure: fn(&LoadRun) -> f64) -> Option<f64> {
