@@ -34,7 +34,7 @@ impl Data {
     /// A single zone.
     pub(super) fn single(directory: &Path, layout: &Layout) -> Result<Self, BenchError> {
         let file = directory.join(format!("{}.zone", layout.origin));
-        write_zone(&file, layout, 1)?;
+        fs::write(&file, layout.text(1)).map_err(BenchError::io("write", &file))?;
         let mix_file = directory.join(format!("{}.queries", layout.origin));
         let mut sample = mix(layout, MIX_QUERIES);
         write_queries(&mix_file, &sample)?;
@@ -75,11 +75,17 @@ pub(super) fn small_zones(directory: &Path) -> Result<Vec<ServedZone>, BenchErro
         .collect()
 }
 
-/// Writes a version of a zone beside the old one and puts it in its place, as careful editors do.
-pub(super) fn write_zone(file: &Path, layout: &Layout, serial: u32) -> Result<(), BenchError> {
-    let aside = file.with_extension("new");
-    fs::write(&aside, layout.text(serial)).map_err(BenchError::io("write", &aside))?;
-    fs::rename(&aside, file).map_err(BenchError::io("replace", file))
+/// Writes a version of a zone beside the one that is served, down to the disk: what writes it while something is measured would
+/// be part of the figure. A rename puts it in its place, as careful editors do.
+pub(super) fn write_aside(file: &Path, layout: &Layout, serial: u32) -> Result<PathBuf, BenchError> {
+    let aside = file.with_extension(format!("{serial}.new"));
+    let write = || -> io::Result<()> {
+        let mut new = File::create(&aside)?;
+        new.write_all(layout.text(serial).as_bytes())?;
+        new.sync_all()
+    };
+    write().map_err(BenchError::io("write", &aside))?;
+    Ok(aside)
 }
 
 /// The flood's queries.

@@ -1,10 +1,12 @@
 //! dnsd while the zone of a million records is replaced again and again, beside the same time without.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::data::{Data, write_zone};
+use super::data::{Data, write_aside};
 use super::run::{Placement, Run, load_directory, progress};
 use crate::dns::paced::{Figures, PacedRun};
 use crate::dns::peers::Peer;
@@ -43,6 +45,10 @@ pub(super) fn measure(run: &mut Run) -> Result<Vec<ReloadRun>, BenchError> {
     }
     let data = Data::million(&run.directory("million")?)?;
     let directory = load_directory(&run.options.work)?;
+    let file = &data.zones[0].file;
+    let versions: Vec<(u32, PathBuf)> = (2..2 + run.options.reloads)
+        .map(|serial| Ok((serial, write_aside(file, &MILLION, serial)?)))
+        .collect::<Result<_, BenchError>>()?;
     let mut server = run.start(Peer::Dnsd, &data.zones, &data.origins, Placement::Free, 0)?;
     let load = PacedRun {
         programs: &run.options.programs,
@@ -56,10 +62,9 @@ pub(super) fn measure(run: &mut Run) -> Result<Vec<ReloadRun>, BenchError> {
     let start = Instant::now();
     let mut process = load.start(&directory)?;
     let mut seconds = Vec::new();
-    for reload in 1..=run.options.reloads {
+    for (reload, (serial, aside)) in (1..).zip(versions) {
         process.running()?;
-        let serial = 1 + reload;
-        write_zone(&data.zones[0].file, &MILLION, serial)?;
+        fs::rename(&aside, file).map_err(BenchError::io("replace", file))?;
         let replaced = Instant::now();
         let served = interrupt::until(RELOAD_MAX, || {
             server.process.running()?;

@@ -144,19 +144,20 @@ fn write_reloads(text: &mut String, results: &Results) -> fmt::Result {
         writeln!(
             text,
             "### dnsd at {} queries/s while 1,000,000 records are reloaded {} times, in microseconds\n\n\
-             | | p50 | p99 | p99.9 | longest | lost |\n|---|---|---|---|---|---|",
+             | | p50 | p99 | p99.9 | longest | lost | generator's p99 |\n|---|---|---|---|---|---|---|",
             run.rate, run.reloads
         )?;
         for (what, figures) in [("without", &run.calm), ("with reloads", &run.reloading)] {
             writeln!(
                 text,
-                "| {what} | {:.0} | {:.0} | {:.0} | {:.0} | {} of {} |",
+                "| {what} | {:.0} | {:.0} | {:.0} | {:.0} | {} of {} | {:.0} |",
                 figures.p50,
                 figures.p99,
                 figures.p999,
                 figures.max,
                 figures.lost(),
                 figures.due,
+                figures.generator_p99,
             )?;
         }
         let seconds = spread(run.seconds.iter().copied());
