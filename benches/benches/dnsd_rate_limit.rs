@@ -53,7 +53,7 @@ fn reply(zones: &Zones, query: &[u8]) -> (Reply, Vec<u8>) {
             out.truncate(reply.len);
             (reply, out)
         }
-        Outcome::Drop(reason) => panic!("a query gets a reply: {reason:?}"),
+        outcome => panic!("a query gets a reply: {outcome:?}"),
     }
 }
 
