@@ -5,6 +5,7 @@
 mod dns_answer;
 mod dns_update;
 mod master_file;
+mod named_conf;
 mod syslog;
 mod transfer_in;
 mod tsig;
@@ -12,6 +13,7 @@ mod tsig;
 pub use dns_answer::dns_answer;
 pub use dns_update::dns_update;
 pub use master_file::master_file;
+pub use named_conf::named_conf;
 pub use syslog::{framing, syslog_message, template};
 pub use transfer_in::transfer_in;
 pub use tsig::tsig;

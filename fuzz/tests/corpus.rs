@@ -55,3 +55,8 @@ fn tsig() {
 fn transfer_in() {
     run("transfer_in", ballast_fuzz::transfer_in);
 }
+
+#[test]
+fn named_conf() {
+    run("named_conf", ballast_fuzz::named_conf);
+}

@@ -171,7 +171,7 @@ fn comment(token: Token) -> Option<Comment> {
     let Kind::Comment(text) = token.kind else { return None };
     let is_block = text.contains('\n');
     let mut lines: Vec<String> = text
-        .lines()
+        .split('\n')
         .map(|line| {
             let line = line.trim();
             let line = if is_block { line.trim_start_matches('*') } else { line };
