@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod control;
 mod daemon;
+mod import;
 mod keygen;
 mod pages;
 mod reload;
@@ -59,6 +60,11 @@ enum Command {
         #[arg(long, default_value = "hmac-sha256")]
         algorithm: Algorithm,
     },
+    /// Print the dnsd.toml that a named.conf of BIND's comes to: exits 0, or 1 if not all could be carried over
+    Import {
+        /// named.conf
+        named_conf: PathBuf,
+    },
     /// Show how the running daemon's zones are
     Status {
         /// Only this zone, in full
@@ -88,6 +94,7 @@ fn main() -> ExitCode {
         Command::Check => commands::check(&config),
         Command::CheckZone { origin, file } => commands::check_zone(&origin, &file),
         Command::Keygen { name, algorithm } => keygen::keygen(&name, algorithm),
+        Command::Import { named_conf } => import::run(&named_conf),
         Command::Status { zone } => commands::status(&config, zone.as_ref()),
         Command::Reload { zone, accept } => commands::reload(&config, zone.as_ref(), accept),
     };

@@ -1,0 +1,193 @@
+//! Reads named.conf and the files that it includes into one tree of statements.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ballast_shared::config::{Diagnostics, Span};
+use dnsd_core::named_conf::{self, Block, Place, Statement};
+
+/// How deep files may include each other: a file that includes itself ends here.
+const INCLUDE_DEPTH_MAX: usize = 16;
+/// How many files are read at most: includes of a folder in a file of that folder multiply with every step down.
+const FILES_MAX: usize = 10_000;
+
+/// A configuration as it was read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The statements, those of included files where these were included.
+    pub(super) block: Block,
+    /// What relative names of files are relative to: `directory`, or else the folder of the file.
+    pub(super) directory: PathBuf,
+    /// Whether the files say so.
+    pub(super) has_directory: bool,
+}
+
+/// Reads a file. What is wrong with it is in `diagnostics` afterwards.
+pub(super) fn read(path: &Path, diagnostics: &Diagnostics) -> Reading {
+    let mut reader = Reader {
+        diagnostics,
+        directory: None,
+        files: 0,
+    };
+    let block = reader.file(path, None, 0).unwrap_or_else(|| Block {
+        statements: Vec::new(),
+        comments: Vec::new(),
+        place: Place {
+            file: 0,
+            start: 0,
+            end: 0,
+        },
+    });
+    let folder = path.parent().unwrap_or(Path::new(""));
+    // What is printed is read in another folder.
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    Reading {
+        block,
+        has_directory: reader.directory.is_some(),
+        directory: reader.directory.unwrap_or(folder),
+    }
+}
+
+/// A place of the text as the diagnostics know it.
+pub(super) fn span(place: Place) -> Span {
+    Span::new(place.file, place.start, place.end)
+}
+
+struct Reader<'d> {
+    diagnostics: &'d Diagnostics,
+    /// `directory`, as soon as it was read: named changes into it then, and later includes are relative to it.
+    directory: Option<PathBuf>,
+    files: usize,
+}
+
+impl Reader<'_> {
+    /// Reads a file that `included_at` names, and what it includes.
+    fn file(&mut self, path: &Path, included_at: Option<Span>, depth: usize) -> Option<Block> {
+        self.files += 1;
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("{}: {error}", path.display());
+                match included_at {
+                    Some(span) => self.diagnostics.error(span, message),
+                    None => self.diagnostics.file_error(path, error.to_string()),
+                }
+                return None;
+            }
+        };
+        let text: Arc<str> = String::from_utf8_lossy(&bytes).into();
+        let source = self.diagnostics.add_source(path, Arc::clone(&text));
+        self.withhold_secrets(source, &text);
+        let (mut block, errors) = named_conf::parse(&text, source);
+        for error in errors {
+            self.diagnostics.error(span(error.place), error.kind.to_string());
+        }
+        self.expand(&mut block, path, depth);
+        Some(block)
+    }
+
+    /// What is printed ends up in terminals and logs.
+    fn withhold_secrets(&self, source: usize, text: &str) {
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let end = start + line.trim_end_matches(['\n', '\r']).len();
+            if line.contains("secret") {
+                self.diagnostics.withhold(Span::new(source, start, end));
+            }
+            start += line.len();
+        }
+    }
+
+    /// Puts the statements of included files in the place of the `include`.
+    fn expand(&mut self, block: &mut Block, path: &Path, depth: usize) {
+        let mut expanded = Vec::with_capacity(block.statements.len());
+        for mut statement in std::mem::take(&mut block.statements) {
+            if statement.is("include") {
+                self.include(statement, path, depth, &mut expanded);
+                continue;
+            }
+            if statement.is("directory") {
+                self.directory = statement.word(1).map(|word| PathBuf::from(&word.text));
+            }
+            for part in &mut statement.parts {
+                if let named_conf::Part::Block(block) = part {
+                    self.expand(block, path, depth);
+                }
+            }
+            expanded.push(statement);
+        }
+        block.statements = expanded;
+    }
+
+    fn include(&mut self, statement: Statement, path: &Path, depth: usize, into: &mut Vec<Statement>) {
+        let at = span(statement.place);
+        let pattern = statement.word(1).filter(|_| statement.parts.len() == 2);
+        let Some(pattern) = pattern.map(|word| word.text.clone()) else {
+            self.diagnostics.error(at, "include takes the name of a file");
+            return;
+        };
+        if depth == INCLUDE_DEPTH_MAX || self.files >= FILES_MAX {
+            self.diagnostics.error(
+                at,
+                format!("more than {INCLUDE_DEPTH_MAX} files in each other, or {FILES_MAX} in all"),
+            );
+            return;
+        }
+        let mut comments = statement.comments;
+        comments.extend(statement.comments_behind);
+        for file in self.included(&pattern, path, at) {
+            let Some(mut included) = self.file(&file, Some(at), depth + 1) else {
+                continue;
+            };
+            if let Some(first) = included.statements.first_mut() {
+                if let Some(comment) = first.comments.first_mut() {
+                    comment.is_apart = true;
+                }
+                first.comments.splice(0..0, comments.drain(..));
+            }
+            // What stands behind the last statement of a file has no statement to stand above.
+            if let Some(last) = included.statements.last_mut() {
+                last.comments_behind.append(&mut included.comments);
+            }
+            comments.append(&mut included.comments);
+            into.append(&mut included.statements);
+        }
+        if let Some(last) = into.last_mut() {
+            last.comments_behind.append(&mut comments);
+        }
+    }
+
+    /// The files that a pattern names, sorted as BIND sorts them.
+    fn included(&self, pattern: &str, path: &Path, at: Span) -> Vec<PathBuf> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let relative_to = self.directory.as_deref().unwrap_or(folder);
+        let named = relative_to.join(pattern);
+        let found = matches(&named);
+        if !found.is_empty() {
+            return found;
+        }
+        // A configuration that was copied here from its server names files where they were there.
+        let beside = Path::new(pattern).file_name().map(|name| folder.join(name));
+        let found = beside.as_deref().map(matches).unwrap_or_default();
+        if found.is_empty() {
+            self.diagnostics.error(at, format!("{}: no such file", named.display()));
+        } else {
+            self.diagnostics.note(
+                at,
+                format!("{} is not here: read from beside this file", named.display()),
+            );
+        }
+        found
+    }
+}
+
+fn matches(pattern: &Path) -> Vec<PathBuf> {
+    if pattern.exists() {
+        return vec![pattern.to_owned()];
+    }
+    let Some(paths) = pattern.to_str().and_then(|pattern| glob::glob(pattern).ok()) else {
+        return Vec::new();
+    };
+    paths.flatten().filter(|path| path.is_file()).collect()
+}

@@ -1,0 +1,125 @@
+//! Lists of servers: `primaries`, `also-notify`, `forwarders`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use dnsd_core::named_conf::{Block, Part, Statement};
+
+use super::Import;
+use super::toml::{Element, Value};
+
+/// How many lists may refer to each other, one in the next: a list that names itself ends here.
+const LISTS_MAX: usize = 16;
+
+/// What holds for the entries of a list that don't say it themselves.
+#[derive(Debug, Clone, Copy, Default)]
+struct Defaults {
+    port: Option<u16>,
+    /// Whether what is asked is never signed: forwarders get a client's question.
+    is_unsigned: bool,
+}
+
+impl<'b> Import<'b> {
+    /// The servers of a statement: each by the name of its table, by its address, or with a key and a port of its own.
+    pub(super) fn targets(&mut self, statement: &'b Statement) -> Value {
+        let mut elements = Vec::new();
+        self.list(statement, Defaults::default(), 0, &mut elements);
+        Value::List(elements)
+    }
+
+    /// The servers that questions are forwarded to.
+    pub(super) fn forwarders(&mut self, statement: &'b Statement) -> Value {
+        let mut elements = Vec::new();
+        let unsigned = Defaults {
+            is_unsigned: true,
+            ..Defaults::default()
+        };
+        self.list(statement, unsigned, 0, &mut elements);
+        Value::List(elements)
+    }
+
+    fn list(&mut self, statement: &'b Statement, outer: Defaults, depth: usize, into: &mut Vec<Element>) {
+        let Some(block) = statement.block() else {
+            self.error(statement, "this takes a list of servers in braces");
+            return;
+        };
+        if depth > LISTS_MAX {
+            self.error(statement, "lists refer to each other in a circle");
+            return;
+        }
+        for keyword in ["source", "source-v6", "dscp", "tls"] {
+            if let Some(word) = statement.after(keyword) {
+                self.lost_part(
+                    word.place,
+                    "what holds for all of a list: [remote] tables have it for each server",
+                );
+            }
+        }
+        let defaults = Defaults {
+            port: port(statement).or(outer.port),
+            ..outer
+        };
+        self.entries_of(block, defaults, depth, into);
+    }
+
+    fn entries_of(&mut self, block: &'b Block, defaults: Defaults, depth: usize, into: &mut Vec<Element>) {
+        let mut above = Vec::new();
+        for statement in &block.statements {
+            let from = into.len();
+            above.extend(self.target(statement, defaults, depth, into));
+            if let Some(first) = into.get_mut(from) {
+                first.above.splice(0..0, above.drain(..));
+            }
+        }
+        above.extend(super::report::lines(&block.comments));
+        if let Some(last) = into.last_mut() {
+            last.above.append(&mut above);
+        }
+    }
+
+    /// Adds one server, or those of a list that is named; returns the comments.
+    fn target(
+        &mut self,
+        statement: &'b Statement,
+        defaults: Defaults,
+        depth: usize,
+        into: &mut Vec<Element>,
+    ) -> Vec<String> {
+        let Some(Part::Word(first)) = statement.parts.first() else {
+            self.error(statement, "not a server");
+            return Vec::new();
+        };
+        if statement.after("tls").is_some_and(|tls| !tls.is("none")) {
+            return self.lost(statement, "over TLS: give the server a [remote] table with `tls`");
+        }
+        let Ok(address) = first.text.parse::<IpAddr>() else {
+            let Some(list) = self.remotes.lists.get(first.text.as_str()).copied() else {
+                self.error(statement, "neither an address nor the name of a list");
+                return Vec::new();
+            };
+            self.list(list, defaults, depth + 1, into);
+            return self.comments(statement);
+        };
+        let port = port(statement).or(defaults.port).filter(|&port| port != 53);
+        let key = statement.after("key").map(|key| key.text.clone());
+        let table = self
+            .remotes
+            .table(address)
+            .filter(|_| port.is_none() && key.is_none() && !defaults.is_unsigned);
+        let written = port.map_or(address.to_string(), |port| SocketAddr::new(address, port).to_string());
+        let value = match (table, key) {
+            (Some(table), _) => Value::Text(table.to_owned()),
+            (None, None) => Value::Text(written),
+            (None, Some(key)) => Value::Inline(vec![("address", Value::Text(written)), ("key", Value::Text(key))]),
+        };
+        into.push(Element {
+            value,
+            above: Vec::new(),
+        });
+        self.comments(statement)
+    }
+}
+
+/// The number behind `port`.
+pub(super) fn port(statement: &Statement) -> Option<u16> {
+    statement.after("port")?.text.parse().ok()
+}
