@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, FromValue, Key as Written, Span, Spanned, Table, Value, nearest};
 use dnsd_core::name::Name;
-use dnsd_core::tsig::{Algorithm, Key, Keys, Secret};
+use dnsd_core::tsig::{Algorithm, Key, KeyMaterial, Keys, Secret, read_secret_file};
 
 /// A file with a secret has a few hundred bytes, a file of key clauses a few thousand.
 const SECRET_FILE_BYTES_MAX: u64 = 64 << 10;
@@ -34,13 +34,6 @@ struct AlgorithmName(Algorithm);
 
 #[derive(Debug)]
 struct SecretText(Secret);
-
-/// What a key is made of.
-struct KeyMaterial {
-    /// What the secret's file says of it.
-    algorithm: Option<Algorithm>,
-    secret: Secret,
-}
 
 impl FromValue for AlgorithmName {
     fn from_value(value: Value<'_>) -> Option<Self> {
@@ -95,7 +88,7 @@ impl KeySpec {
                 return None;
             }
         };
-        let material = self.material(diagnostics)?;
+        let material = self.material(&name, diagnostics)?;
         let algorithm = match (&self.algorithm, material.algorithm) {
             (Some(written), Some(in_file)) if written.value.0 != in_file => {
                 diagnostics.error(written.span, format!("the secret's file says {in_file}"));
@@ -128,7 +121,7 @@ impl KeySpec {
         Some(Key::new(&name, algorithm, &material.secret))
     }
 
-    fn material(&self, diagnostics: &Diagnostics) -> Option<KeyMaterial> {
+    fn material(&self, name: &Name, diagnostics: &Diagnostics) -> Option<KeyMaterial> {
         match (&self.secret, &self.secret_file) {
             (Some(_), Some(file)) => {
                 diagnostics.error(file.span, "a key has a `secret` or a `secret-file`, not both");
@@ -138,7 +131,7 @@ impl KeySpec {
                 algorithm: None,
                 secret: secret.value.0.clone(),
             }),
-            (None, Some(file)) => read_material(file, diagnostics),
+            (None, Some(file)) => read_material(file, name, diagnostics),
             (None, None) => {
                 if !self.has_secret {
                     diagnostics.error(self.table, "`secret` or `secret-file` is missing here");
@@ -149,7 +142,7 @@ impl KeySpec {
     }
 }
 
-fn read_material(file: &Spanned<PathBuf>, diagnostics: &Diagnostics) -> Option<KeyMaterial> {
+fn read_material(file: &Spanned<PathBuf>, name: &Name, diagnostics: &Diagnostics) -> Option<KeyMaterial> {
     let path = file.value.display();
     let (text, mode) = match read_file(&file.value) {
         Ok(read) => read,
@@ -164,13 +157,11 @@ fn read_material(file: &Spanned<PathBuf>, diagnostics: &Diagnostics) -> Option<K
             format!("{path} can be read or changed by everybody: `chmod o= {path}`"),
         );
     }
-    match Secret::from_base64(&text) {
-        Ok(secret) => Some(KeyMaterial {
-            algorithm: None,
-            secret,
-        }),
+    match read_secret_file(&text, name) {
+        Ok(material) => Some(material),
         Err(error) => {
-            diagnostics.error(file.span, format!("{path}: {error}"));
+            // The error begins with its line and column.
+            diagnostics.error(file.span, format!("{path}:{error}"));
             None
         }
     }

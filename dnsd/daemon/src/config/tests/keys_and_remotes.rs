@@ -193,6 +193,53 @@ fn a_secret_that_everybody_can_read_is_warned_of() {
 }
 
 #[test]
+fn a_secret_is_read_from_the_files_that_bind_writes() {
+    let bench = Bench::new(&[]);
+    let file = bench.path().join("k.secret");
+    let write = |text: &str| {
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        bench.load("allow-query = [\"any\", \"!key:k\"]\n[key.k]\nsecret-file = \"k.secret\"\n")
+    };
+    for (text, algorithm) in [
+        (
+            format!(
+                "key \"other\" {{ algorithm hmac-md5; secret \"b3RoZXI=\"; }};\nkey \"k\" {{\n\talgorithm hmac-sha512;\n\tsecret \"{SECRET}\";\n}};\n"
+            ),
+            Algorithm::HMAC_SHA512,
+        ),
+        (
+            format!("Private-key-format: v1.3\nAlgorithm: 163 (HMAC_SHA256)\nKey: {SECRET}\nBits: AAA=\n"),
+            Algorithm::HMAC_SHA256,
+        ),
+    ] {
+        let (config, printed) = write(&text);
+        let config = config.unwrap_or_else(|| panic!("{printed}"));
+        let name = "k".parse::<dnsd_core::name::Name>().unwrap();
+        assert_eq!(config.keys.find(name.as_name_ref()).unwrap().algorithm(), algorithm);
+    }
+    let half = &SECRET[..SECRET.len() / 2];
+    for (text, message) in [
+        (
+            format!("# mine\n key k {{ algorithm hmac-sha256; secret \"{half}!\"; }};\n"),
+            "k.secret:2:",
+        ),
+        (
+            format!("key other {{ algorithm hmac-sha256; secret \"{SECRET}\"; }};\n"),
+            "k.secret:1:1: no key of this name",
+        ),
+        (format!("{half}!\n"), "k.secret:1:1: "),
+    ] {
+        let (config, printed) = write(&text);
+        assert!(config.is_none());
+        assert!(
+            printed.contains(&format!("dnsd.toml:3:16: {message}")) && !printed.contains(half),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
 fn a_short_secret_is_warned_of() {
     let text = "allow-query = [\"key:k\"]\n[key.k]\nalgorithm = \"hmac-sha256\"\nsecret = \"c2VjcmV0\"\n";
     let printed = Bench::new(&[]).load(text).1;
