@@ -14,7 +14,7 @@ mod kept;
 
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 
@@ -60,6 +60,17 @@ pub struct Datagram<'b> {
     pub bytes: &'b [u8],
     /// Whether it was longer than there is room for.
     pub is_cut_off: bool,
+    control: &'b Control,
+    control_bytes: usize,
+}
+
+impl Datagram<'_> {
+    /// Which of our addresses it was sent to, in the form that the source has; `None` on a socket that is bound to one (see
+    /// [`report_destinations`]).
+    #[must_use]
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.control.destination(self.control_bytes)
+    }
 }
 
 /// A batch of datagrams and the replies to them.
@@ -175,8 +186,8 @@ impl Datagrams {
     /// The datagrams of the batch, in the order they came.
     pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
         (0..self.received).filter_map(|index| {
-            let source = &self.slots[index].source;
-            datagram(&self.incoming[index], source, self.sizes, &self.requests, index)
+            let slot = &self.slots[index];
+            datagram(&self.incoming[index], slot, self.sizes, &self.requests, index)
         })
     }
 
@@ -187,7 +198,7 @@ impl Datagrams {
         for index in 0..self.received {
             let header = &self.incoming[index];
             let slot = &mut self.slots[index];
-            let Some(datagram) = datagram(header, &slot.source, self.sizes, &self.requests, index) else {
+            let Some(datagram) = datagram(header, slot, self.sizes, &self.requests, index) else {
                 continue;
             };
             let room = self.sizes.reply_bytes_max;
@@ -275,7 +286,7 @@ fn buffer(room: &Kept<u8>, index: usize, bytes_max: usize) -> libc::iovec {
 /// The datagram that the kernel wrote to a slot; `None` when it has no sender.
 fn datagram<'b>(
     header: &libc::mmsghdr,
-    source: &Address,
+    slot: &'b Slot,
     sizes: Sizes,
     requests: &'b [u8],
     index: usize,
@@ -283,9 +294,11 @@ fn datagram<'b>(
     let first = index * stride(sizes.datagram_bytes_max);
     let length = (header.msg_len as usize).min(sizes.datagram_bytes_max);
     Some(Datagram {
-        source: source.socket_address(header.msg_hdr.msg_namelen)?,
+        source: slot.source.socket_address(header.msg_hdr.msg_namelen)?,
         bytes: &requests[first..first + length],
         is_cut_off: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+        control: &slot.control,
+        control_bytes: header.msg_hdr.msg_controllen,
     })
 }
 

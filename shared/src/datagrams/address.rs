@@ -1,8 +1,9 @@
 //! Where a datagram came from and which of our addresses it was sent to, in the bytes that the kernel writes for both. They
 //! are read at the offsets that the C structures have, which takes no belief in what was written.
 
+use std::fmt;
 use std::mem::offset_of;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use nix::libc::{self, cmsghdr, in_pktinfo, in6_pktinfo, sockaddr_in, sockaddr_in6};
 
@@ -75,31 +76,46 @@ impl Control {
         }
     }
 
+    /// The address that the datagram was sent to, of what the kernel wrote, so many bytes; `None` when it wrote none.
+    pub(super) fn destination(&self, bytes: usize) -> Option<IpAddr> {
+        match self.written(bytes)? {
+            // Which is one of ours even when the datagram was sent to a broadcast address (ip(7)).
+            Written::Ipv4 => field::<4>(&self.data, offset_of!(in_pktinfo, ipi_spec_dst)).map(IpAddr::from),
+            Written::Ipv6 => field::<16>(&self.data, offset_of!(in6_pktinfo, ipi6_addr)).map(IpAddr::from),
+        }
+    }
+
     /// Makes what the kernel wrote, so many bytes, into what the reply is sent with, and says how many bytes that has: none
     /// when there is no destination.
     ///
     /// The interface that the datagram came in by is left out: the reply goes the way of the routing table, which may be
     /// another. Only a link-local address means nothing without its interface.
     pub(super) fn turn_round(&mut self, bytes: usize) -> usize {
-        if bytes < size_of::<cmsghdr>() {
-            return 0;
-        }
-        let is_whole = |data_bytes: usize| self.header.cmsg_len >= size_of::<cmsghdr>() + data_bytes;
-        match (self.header.cmsg_level, self.header.cmsg_type) {
-            // Of its two addresses the reply leaves from ipi_spec_dst, which is one of ours even when the datagram was sent to
-            // a broadcast address (ip(7)).
-            (libc::IPPROTO_IP, libc::IP_PKTINFO) if is_whole(size_of::<in_pktinfo>()) => {
-                self.forget_interface(offset_of!(in_pktinfo, ipi_ifindex));
-            }
-            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if is_whole(size_of::<in6_pktinfo>()) => {
+        match self.written(bytes) {
+            // Of its two addresses the reply leaves from ipi_spec_dst.
+            Some(Written::Ipv4) => self.forget_interface(offset_of!(in_pktinfo, ipi_ifindex)),
+            Some(Written::Ipv6) => {
                 let address = field::<16>(&self.data, offset_of!(in6_pktinfo, ipi6_addr)).map(Ipv6Addr::from);
                 if !address.is_some_and(|address| address.is_unicast_link_local()) {
                     self.forget_interface(offset_of!(in6_pktinfo, ipi6_ifindex));
                 }
             }
-            _ => return 0,
+            None => return 0,
         }
         self.header.cmsg_len
+    }
+
+    /// Which structure there is, if it is whole.
+    fn written(&self, bytes: usize) -> Option<Written> {
+        if bytes < size_of::<cmsghdr>() {
+            return None;
+        }
+        let is_whole = |data_bytes: usize| self.header.cmsg_len >= size_of::<cmsghdr>() + data_bytes;
+        match (self.header.cmsg_level, self.header.cmsg_type) {
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) if is_whole(size_of::<in_pktinfo>()) => Some(Written::Ipv4),
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if is_whole(size_of::<in6_pktinfo>()) => Some(Written::Ipv6),
+            _ => None,
+        }
     }
 
     fn forget_interface(&mut self, offset: usize) {
@@ -107,6 +123,21 @@ impl Control {
             interface.fill(0);
         }
     }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without how many bytes of it were written it says nothing.
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+/// The two structures that a destination comes in.
+enum Written {
+    /// `in_pktinfo`
+    Ipv4,
+    /// `in6_pktinfo`
+    Ipv6,
 }
 
 /// So many bytes from an offset on.

@@ -70,6 +70,24 @@ fn a_batch_is_what_is_there_and_the_rest_comes_with_the_next() {
 }
 
 #[test]
+fn a_socket_for_all_addresses_says_which_of_them_was_asked() {
+    for (bound, client, to, said) in [
+        ("0.0.0.0:0", "127.0.0.1:0", "127.0.0.2", Some("127.0.0.2")),
+        ("[::]:0", "127.0.0.1:0", "127.0.0.2", Some("::ffff:127.0.0.2")),
+        ("[::]:0", "[::1]:0", "::1", Some("::1")),
+        ("127.0.0.2:0", "127.0.0.1:0", "127.0.0.2", None),
+    ] {
+        let (server, client) = pair(bound, client, to);
+        client.send(b"a").unwrap();
+        let mut batch = Datagrams::new(SIZES);
+        batch.receive(&server, Wait::ForFirst).unwrap();
+        let said: Option<IpAddr> = said.map(|said| said.parse().unwrap());
+        let destinations: Vec<_> = batch.iter().map(|datagram| datagram.destination()).collect();
+        assert_eq!(destinations, [said], "{bound}");
+    }
+}
+
+#[test]
 fn slots_are_as_new_for_every_batch() {
     let (server, long) = pair("[::]:0", "[::1]:0", "::1");
     let short = bind("127.0.0.1:0");
