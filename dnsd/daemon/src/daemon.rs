@@ -25,7 +25,7 @@ use crate::control::{self, Control};
 use crate::pages;
 use crate::reload::{self, AskedReload, Running};
 use crate::server::bind::{self, Bound};
-use crate::server::{Listeners, Shared};
+use crate::server::{self, Listeners, Shared};
 use crate::zones::{Zones, last_good};
 
 /// How long answers that have begun may take when the daemon ends. A TCP client that reads has ten seconds for each batch of
@@ -200,7 +200,8 @@ impl Daemon {
             let pages = pages::pages(&shared, zones.board());
             supervisor.start("http", ballast_shared::http::serve(listener, pages, stop.clone()));
         }
-        supervisor.start("watchdog", systemd::feed_watchdog(stop));
+        supervisor.start("watchdog", systemd::feed_watchdog(stop.clone()));
+        supervisor.start("local networks", server::follow_local_networks(shared.clone(), stop));
         Ok(Self {
             running: Running {
                 config_path: prepared.config_path,

@@ -9,6 +9,7 @@ mod connection;
 pub(crate) mod counters;
 mod deferred;
 mod listeners;
+mod local_networks;
 mod path_mtu;
 pub(crate) mod places;
 mod responder;
@@ -16,8 +17,11 @@ mod secrets;
 mod serving;
 mod tcp;
 mod udp;
+#[allow(dead_code, reason = "the keeper of the zones has no views to publish yet")]
+pub(crate) mod views;
 
 pub(crate) use listeners::Listeners;
+pub(crate) use local_networks::follow as follow_local_networks;
 pub(crate) use responder::Responder;
 pub(crate) use serving::{Serving, Shared};
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, Guard};
-use dnsd_core::answer::{Client, Outcome, Transport, answer, look_ahead};
-use dnsd_core::message::{Flags, truncate};
+use dnsd_core::acl::Who;
+use dnsd_core::answer::{Client, Outcome, Transport, answer, answer_code, look_ahead};
+use dnsd_core::message::{Flags, Rcode, truncate};
 use dnsd_core::rate_limit::Verdict;
 
 use super::counters::Counters;
@@ -59,7 +60,7 @@ impl Answering<'_> {
 
     /// Takes a look at all requests of a batch of two or more: they are answered sooner then.
     pub(super) fn look_ahead<'m>(&self, requests: impl Iterator<Item = &'m [u8]>) {
-        look_ahead(&self.serving.zones, requests);
+        look_ahead(self.serving.views.outside().zones(), requests);
     }
 
     /// Writes the reply to the front of `out` and says how long it is; `None` when there is to be none.
@@ -72,8 +73,16 @@ impl Answering<'_> {
             now: self.now,
             held_back: 0,
         };
-        let Serving { zones, settings, .. } = &**self.serving;
+        let Serving {
+            views, settings, local, ..
+        } = &**self.serving;
+        let who = || Who::new(client.address, None);
+        let view = views.of(who, local);
+        let zones = view.zones();
         let outcome = match answer(zones, settings, &client, request, out) {
+            Outcome::Reply(reply) if !view.allows_query(reply.zone, who, local) => {
+                answer_code(settings, &client, request, Rcode::REFUSED, out)
+            }
             Outcome::Deferred(deferred) => deferred::answer(zones, settings, &client, request, deferred, out),
             outcome => outcome,
         };

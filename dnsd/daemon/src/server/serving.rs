@@ -5,21 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use dnsd_core::acl::LocalNetworks;
 use dnsd_core::answer::{Chaos, ChaosText, CookieSecret, Cookies, Settings, Transport};
 use dnsd_core::rate_limit::RateLimiter;
-use dnsd_core::zones::Zones;
+use tracing::warn;
 
 use super::Responder;
 use super::counters::AllCounters;
+use super::local_networks;
 use super::places::Places;
 use super::secrets::Secrets;
+use super::views::Views;
 use crate::config::{Config, CookieConfig, RateLimitConfig};
 
 /// What queries are answered from: one immutable value, swapped in one step.
 #[derive(Debug, Clone)]
 pub(crate) struct Serving {
-    /// The zones.
-    pub(crate) zones: Zones,
+    /// The zones, as each client sees them.
+    pub(crate) views: Views,
+    /// What `localhost` and `localnets` stand for.
+    pub(crate) local: Arc<LocalNetworks>,
     /// How they are answered from.
     pub(crate) settings: Settings,
     /// What holds answers back, if anything does.
@@ -59,7 +64,8 @@ impl Shared {
         let secrets = Secrets::from_system()?;
         Ok(Self {
             serving: Arc::new(ArcSwap::from_pointee(Serving {
-                zones: Zones::default(),
+                views: Views::default(),
+                local: Arc::new(local_networks()),
                 settings: settings(config, &secrets),
                 rate_limit: rate_limit(config, &secrets, None),
                 tcp_idle_max: config.tcp.idle_max,
@@ -75,9 +81,11 @@ impl Shared {
     pub(crate) fn apply(&self, config: &Config) -> Arc<Serving> {
         let settings = settings(config, &self.secrets);
         let rate_limit = rate_limit(config, &self.secrets, self.serving.load().rate_limit.as_ref());
+        let local = Arc::new(local_networks());
         self.places.resize(config.tcp.clients_max);
         self.serving.rcu(|serving| Serving {
-            zones: serving.zones.clone(),
+            views: serving.views.clone(),
+            local: local.clone(),
             settings: settings.clone(),
             rate_limit: rate_limit.clone(),
             tcp_idle_max: config.tcp.idle_max,
@@ -85,17 +93,37 @@ impl Shared {
     }
 
     /// Swaps the zones, and gives back what was answered from before.
-    pub(crate) fn set_zones(&self, zones: &Zones) -> Arc<Serving> {
+    pub(crate) fn set_views(&self, views: &Views) -> Arc<Serving> {
         self.serving.rcu(|serving| Serving {
-            zones: zones.clone(),
+            views: views.clone(),
             ..Serving::clone(serving)
         })
+    }
+
+    /// Looks anew at what the machine's addresses are, which come and go without a reload.
+    pub(crate) fn refresh_local_networks(&self) {
+        let local = local_networks();
+        if local != *self.serving.load().local {
+            let local = Arc::new(local);
+            self.serving.rcu(|serving| Serving {
+                local: local.clone(),
+                ..Serving::clone(serving)
+            });
+        }
     }
 
     /// A responder for one thread or connection, which counts for itself.
     pub(super) fn responder(&self, transport: Transport) -> Responder {
         Responder::new(self.serving.clone(), transport, self.counters.add(transport))
     }
+}
+
+/// None where they can't be listed: whom only `localhost` or `localnets` would let in is refused.
+fn local_networks() -> LocalNetworks {
+    local_networks::look_up().unwrap_or_else(|error| {
+        warn!(%error, "cannot list the machine's addresses for localhost and localnets");
+        LocalNetworks::default()
+    })
 }
 
 fn settings(config: &Config, secrets: &Secrets) -> Settings {

@@ -16,10 +16,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::{ListenError, Sockets};
+use super::views::{View, Views};
 use super::*;
 use crate::config;
 use crate::zones::test_zone::zone;
 
+mod access;
 mod tcp_connections;
 mod udp_threads;
 
@@ -39,8 +41,13 @@ fn shared(text: &str) -> Shared {
     let config = config::load(Path::new(&file), &Diagnostics::new()).unwrap();
     let shared = Shared::new(&config).unwrap();
     let state = ZoneState::Loaded(Arc::new(zone("example.net", ZONE)));
-    shared.set_zones(&Zones::new([("example.net".parse().unwrap(), state)]));
+    serve_outside(&shared, Zones::new([("example.net".parse().unwrap(), state)]));
     shared
+}
+
+/// Serves these zones to everybody.
+fn serve_outside(shared: &Shared, zones: Zones) {
+    shared.set_views(&Views::new([], View::outside(zones, Arc::new([]))));
 }
 
 /// A query for the A records of a name in example.net.
@@ -169,7 +176,7 @@ async fn a_client_that_reads_a_little_before_every_deadline_is_cut_off() {
         .map(|host| format!("a A 192.0.{}.{}\n", host / 250, host % 250))
         .collect();
     let state = ZoneState::Loaded(Arc::new(zone("example.net", &format!("{ZONE}{large}"))));
-    shared.set_zones(&Zones::new([("example.net".parse().unwrap(), state)]));
+    serve_outside(&shared, Zones::new([("example.net".parse().unwrap(), state)]));
     let mut connection = connect(shared, 64 << 10);
     let started = tokio::time::Instant::now();
     // Answers of a megabyte in all, of which this client reads as much as lets the next write end in time.
@@ -365,14 +372,17 @@ fn who_is_idle_keeps_no_old_zones_in_memory() {
     let shared = shared("");
     let zone = Arc::new(zone("example.org", ZONE));
     let held = Arc::downgrade(&zone);
-    shared.set_zones(&Zones::new([("example.org".parse().unwrap(), ZoneState::Loaded(zone))]));
+    serve_outside(
+        &shared,
+        Zones::new([("example.org".parse().unwrap(), ZoneState::Loaded(zone))]),
+    );
     let idle = shared.responder(Transport::Udp);
     assert!(
         idle.begin_batch()
             .answer(Ipv4Addr::LOCALHOST.into(), &query(1, b'a'), &mut [0; 512])
             .is_some()
     );
-    shared.set_zones(&Zones::default());
+    shared.set_views(&Views::default());
     assert!(held.upgrade().is_none());
 }
 

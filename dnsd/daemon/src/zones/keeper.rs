@@ -32,6 +32,7 @@ use super::problem::Problem;
 use super::shown;
 use super::watcher::Watcher;
 use crate::config::{GroupConfig, ZoneConfig};
+use crate::server::views::{View, Views};
 use crate::server::{Serving, Shared};
 use entry::Entry;
 use groups::Groups;
@@ -337,7 +338,7 @@ impl Keeper {
         if names.len() > REPLACED_SINGLY_MAX {
             return self.publish_all();
         }
-        let mut zones = self.shared.serving.load().zones.clone();
+        let mut zones = self.shared.serving.load().views.outside().zones().clone();
         for name in names {
             let Some(entry) = self.entries.get(name) else { continue };
             match zones.replaced(name.as_name_ref(), entry.state()) {
@@ -345,12 +346,16 @@ impl Keeper {
                 None => return self.publish_all(),
             }
         }
-        self.retired.push(self.shared.set_zones(&zones));
+        self.retired.push(
+            self.shared
+                .set_views(&Views::new([], View::outside(zones, Arc::new([])))),
+        );
     }
 
     fn publish_all(&mut self) {
         let zones = self.entries.iter().map(|(name, entry)| (name.clone(), entry.state()));
-        self.retired.push(self.shared.set_zones(&Zones::new(zones)));
+        let views = Views::new([], View::outside(Zones::new(zones), Arc::new([])));
+        self.retired.push(self.shared.set_views(&views));
     }
 }
 

@@ -125,7 +125,7 @@ impl Bench {
 
     /// The serial that queries are answered from; `None` for SERVFAIL. Panics for a zone that isn't there.
     fn served(&self, zone: &str) -> Option<u32> {
-        let zones = &self.shared.serving.load().zones;
+        let zones = self.shared.serving.load().views.outside().zones().clone();
         let number = zones.number(name(zone).as_name_ref()).expect("there is no such zone");
         match zones.state(number).unwrap() {
             ZoneState::Loaded(zone) => Some(zone.serial().0),
@@ -439,7 +439,7 @@ fn a_file_deleted_from_a_group_removes_its_zone_when_that_is_accepted() {
     assert!(bench.status("a").file_is_gone);
     assert_eq!(bench.apply(GROUP, true).removed, [name("a")]);
     assert!(bench.board.zone(&name("a")).is_none());
-    assert_eq!(bench.shared.serving.load().zones.len(), 1);
+    assert_eq!(bench.shared.serving.load().views.outside().zones().len(), 1);
 }
 
 #[test]
@@ -456,7 +456,7 @@ fn one_zone_of_a_deleted_file_is_removed_by_name() {
         bench.keeper.reload(&name("a"), true),
         Some(LoadOutcome::Removed)
     ));
-    assert!(bench.shared.serving.load().zones.is_empty());
+    assert!(bench.shared.serving.load().views.outside().zones().is_empty());
     assert!(bench.keeper.reload(&name("a"), true).is_none());
 }
 
@@ -466,7 +466,7 @@ fn a_zone_that_left_the_configuration_is_gone_at_once() {
     bench.apply(&format!("{NET}{GROUP}"), false);
     assert_eq!(bench.apply(GROUP, false).removed, [name("net")]);
     assert_eq!(bench.apply("", false).removed, [name("a")]);
-    assert!(bench.shared.serving.load().zones.is_empty());
+    assert!(bench.shared.serving.load().views.outside().zones().is_empty());
 }
 
 #[test]
@@ -494,7 +494,7 @@ fn many_zones_are_swapped_in_one_step() {
     bench.after_edit("z7");
     assert_eq!((bench.served("z7"), bench.served("z8")), (Some(2), Some(1)));
     assert_eq!(
-        before.zones.len(),
+        before.views.outside().zones().len(),
         100,
         "who still answers from the old zones has all of them"
     );

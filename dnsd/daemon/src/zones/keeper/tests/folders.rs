@@ -140,7 +140,14 @@ fn a_zone_whose_file_was_there_for_a_moment_goes_with_it() {
     bench.after_edit("b.part");
     assert!(bench.board.zone(&name("b.part")).is_none());
     assert_eq!(
-        bench.shared.serving.load().zones.number(name("b.part").as_name_ref()),
+        bench
+            .shared
+            .serving
+            .load()
+            .views
+            .outside()
+            .zones()
+            .number(name("b.part").as_name_ref()),
         None
     );
 }
