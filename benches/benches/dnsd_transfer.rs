@@ -97,7 +97,7 @@ fn transfers(criterion: &mut Criterion) {
     let new = Arc::new(changed(&old));
     let mut messages = Vec::new();
     send(Outgoing::axfr(head(&old), Arc::clone(&old)), |message| {
-        messages.push(message.to_vec())
+        messages.push(message.to_vec());
     });
 
     let mut group = criterion.benchmark_group("transfer of a million records");
