@@ -10,6 +10,7 @@ pub(crate) mod counters;
 mod deferred;
 mod listeners;
 mod local_networks;
+mod log_gate;
 mod path_mtu;
 pub(crate) mod places;
 mod responder;

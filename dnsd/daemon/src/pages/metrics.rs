@@ -7,7 +7,7 @@ use dnsd_core::answer::Transport;
 use dnsd_core::message::Rcode;
 
 use crate::server::Shared;
-use crate::server::counters::{COUNTED_TYPES, Totals};
+use crate::server::counters::{COUNTED_TYPES, TSIG_FAILURES, Totals};
 use crate::zones::board::{Board, ServedFrom, ZoneStatus};
 
 /// One of a transport's sums.
@@ -21,6 +21,7 @@ pub(super) fn write(shared: &Shared, board: &Board, to: &mut String) {
     // Writing to a String can't fail.
     let _ = write_queries(shared, to);
     let _ = write_connections(shared, to);
+    let _ = write_transfers(shared, to);
     let _ = write_zones(board, to);
 }
 
@@ -91,6 +92,54 @@ fn write_queries(shared: &Shared, to: &mut String) -> fmt::Result {
     let [(_, udp), _] = &totals;
     for (action, count) in [("dropped", udp.dropped), ("slipped", udp.slipped)] {
         writeln!(to, "dnsd_rate_limited_total{{action=\"{action}\"}} {count}")?;
+    }
+    head(
+        to,
+        "dnsd_tsig_failures_total",
+        "counter",
+        "Requests whose signature is not to be believed, by the error that was answered.",
+    )?;
+    for (transport, sums) in &totals {
+        for ((_, error), count) in TSIG_FAILURES.iter().zip(&sums.tsig_failures) {
+            writeln!(
+                to,
+                "dnsd_tsig_failures_total{{transport=\"{transport}\",error=\"{error}\"}} {count}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn write_transfers(shared: &Shared, to: &mut String) -> fmt::Result {
+    let counts = shared.transfers.counts();
+    head(to, "dnsd_transfers_out", "gauge", "Transfers out under way.")?;
+    writeln!(to, "dnsd_transfers_out {}", counts.running)?;
+    head(
+        to,
+        "dnsd_transfers_out_total",
+        "counter",
+        "Transfers out, by how they fared.",
+    )?;
+    for (fate, count) in [
+        ("ended", counts.ended),
+        ("broken-off", counts.broken_off),
+        ("refused", counts.refused),
+    ] {
+        writeln!(to, "dnsd_transfers_out_total{{fate=\"{fate}\"}} {count}")?;
+    }
+    head(
+        to,
+        "dnsd_tsig_key_used_timestamp_seconds",
+        "gauge",
+        "When a request last came that was rightly signed with the key; 0: not yet.",
+    )?;
+    for key in shared.serving.load().keys.iter() {
+        let used_at = key.last_used().unwrap_or(0);
+        writeln!(
+            to,
+            "dnsd_tsig_key_used_timestamp_seconds{{key=\"{}\"}} {used_at}",
+            key.name()
+        )?;
     }
     Ok(())
 }

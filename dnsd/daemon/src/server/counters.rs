@@ -8,6 +8,7 @@ use dnsd_core::answer::Transport;
 use dnsd_core::message::Rcode;
 use dnsd_core::rate_limit::Verdict;
 use dnsd_core::rrtype::Type;
+use dnsd_core::tsig::TsigError;
 
 /// The types that have a counter each; what else is asked for is `other`.
 pub(crate) const COUNTED_TYPES: [Type; 17] = [
@@ -45,6 +46,15 @@ const PLACES: [u8; 256] = {
 /// Response codes up to 31 have a counter each; we send none above BADCOOKIE (23).
 const RCODES: usize = 32;
 
+/// What may be wrong with a signature, as its reply says it, and how it is called in metrics.
+pub(crate) const TSIG_FAILURES: [(Option<TsigError>, &str); 5] = [
+    (None, "FORMERR"),
+    (Some(TsigError::BADKEY), "BADKEY"),
+    (Some(TsigError::BADSIG), "BADSIG"),
+    (Some(TsigError::BADTIME), "BADTIME"),
+    (Some(TsigError::BADTRUNC), "BADTRUNC"),
+];
+
 /// One set of counters: of one thread, for UDP, which alone adds to it, or of all connections of a listener, for TCP. On cache
 /// lines of its own: threads that count don't wait for each other.
 #[derive(Debug)]
@@ -59,6 +69,7 @@ pub(crate) struct Counters {
     unsent: AtomicU64,
     dropped: AtomicU64,
     slipped: AtomicU64,
+    tsig_failures: [AtomicU64; TSIG_FAILURES.len()],
 }
 
 impl Counters {
@@ -73,6 +84,7 @@ impl Counters {
             unsent: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             slipped: AtomicU64::new(0),
+            tsig_failures: Default::default(),
         }
     }
 
@@ -106,6 +118,12 @@ impl Counters {
     /// Replies that the system or the client didn't take.
     pub(crate) fn unsent(&self, replies: usize) {
         self.add(&self.unsent, replies as u64);
+    }
+
+    /// A request whose signature is not to be believed; `None`: it has none that could be read.
+    pub(crate) fn tsig_failed(&self, error: Option<TsigError>) {
+        let place = error.and_then(|error| TSIG_FAILURES.iter().position(|failure| failure.0 == Some(error)));
+        self.add(&self.tsig_failures[place.unwrap_or(0)], 1);
     }
 
     /// What the rate limit found right for a reply.
@@ -160,6 +178,8 @@ pub(crate) struct Totals {
     pub(crate) dropped: u64,
     /// Replies that the rate limit had truncated.
     pub(crate) slipped: u64,
+    /// Requests whose signature is not to be believed, in the order of [`TSIG_FAILURES`].
+    pub(crate) tsig_failures: Vec<u64>,
 }
 
 impl AllCounters {
@@ -211,6 +231,7 @@ impl Totals {
     fn add(&mut self, set: &Counters) {
         add_all(&mut self.by_type, &set.by_type);
         add_all(&mut self.by_rcode, &set.by_rcode);
+        add_all(&mut self.tsig_failures, &set.tsig_failures);
         self.unreadable += set.unreadable.load(Ordering::Relaxed);
         self.truncated += set.truncated.load(Ordering::Relaxed);
         self.ignored += set.ignored.load(Ordering::Relaxed);
@@ -231,6 +252,7 @@ impl Default for Totals {
             unsent: 0,
             dropped: 0,
             slipped: 0,
+            tsig_failures: vec![0; TSIG_FAILURES.len()],
         }
     }
 }

@@ -1,40 +1,103 @@
-//! What takes more to answer than zones in memory.
+//! What is more than a question about zones in memory: signed requests, transfers, NOTIFY and updates.
 //!
-//! Nothing is transferred, updated or forwarded by any configuration yet, and there are no keys: these are the replies of a
-//! server that allows none of it.
+//! All of it is decided here, in the thread that received it, before anything is spent on it: who asks (by the address, and
+//! by the key once the signature is verified), which view that is, and what the zone's rules say. What can be answered at
+//! once is. A transfer goes back to the connection as a [`Transfer`], which makes its messages as the client takes them.
 
-use dnsd_core::answer::{Client, Deferred, Outcome, Settings, answer_code, answer_generally};
-use dnsd_core::message::Rcode;
-use dnsd_core::zones::Zones;
+mod signed;
+mod transfer;
+mod transfers_out;
 
-/// Answers what was deferred.
-pub(super) fn answer(
-    zones: &Zones,
-    settings: &Settings,
-    client: &Client,
-    request: &[u8],
-    deferred: Deferred,
-    out: &mut [u8],
-) -> Outcome {
-    let rcode = match deferred {
-        Deferred::Signed { tsig_at } => return answer_unsigned(zones, settings, client, &request[..tsig_at], out),
-        // No zone of ours has a primary elsewhere.
-        Deferred::Notify => Rcode::NOTAUTH,
-        Deferred::Transfer | Deferred::Update | Deferred::Forward(_) => Rcode::REFUSED,
-    };
-    answer_code(settings, client, request, rcode, out)
+use std::sync::Arc;
+
+use dnsd_core::acl::{Acl, Who};
+use dnsd_core::answer::{Client, Deferred, Outcome, answer_code};
+use dnsd_core::message::{Header, Rcode, Request};
+use dnsd_core::tsig::ResponseSigner;
+use dnsd_core::zones::{ZoneNumber, ZoneState};
+
+use super::Serving;
+use super::responder::{Answer, Peer, Responder, finish, reply_of};
+use super::views::{Kind, View, ZoneInfo};
+
+pub(super) use transfer::Transfer;
+pub(crate) use transfers_out::TransfersOut;
+
+/// A request, and all that its answer depends on.
+pub(super) struct Asked<'a> {
+    pub(super) responder: &'a Responder,
+    pub(super) serving: &'a Arc<Serving>,
+    pub(super) peer: &'a Peer<'a>,
+    pub(super) client: Client,
+    /// Seconds since 1970.
+    pub(super) now: u64,
+    pub(super) view: &'a View,
+    /// Without its signature, once that is verified.
+    pub(super) request: &'a [u8],
+    /// What the reply is signed with.
+    pub(super) signer: Option<ResponseSigner>,
 }
 
-/// Answers a request as if its signature had not been there. `request` ends where it began.
-fn answer_unsigned(zones: &Zones, settings: &Settings, client: &Client, request: &[u8], out: &mut [u8]) -> Outcome {
-    /// Where the header has the number of additional records.
-    const ADDITIONALS_AT: usize = 10;
-    let mut request = request.to_vec();
-    if let Some(additionals) = request[ADDITIONALS_AT..].first_chunk_mut::<2>() {
-        *additionals = u16::from_be_bytes(*additionals).saturating_sub(1).to_be_bytes();
+/// A zone that a request is about, by exactly its name.
+struct OurZone<'a> {
+    number: ZoneNumber,
+    state: &'a ZoneState,
+    info: &'a Arc<ZoneInfo>,
+}
+
+impl<'a> Asked<'a> {
+    /// Answers what was deferred.
+    pub(super) fn answer(self, deferred: Deferred, out: &mut [u8]) -> Answer {
+        match deferred {
+            Deferred::Signed { tsig_at } => signed::answer(&self, tsig_at, out),
+            Deferred::Transfer => transfer::answer(self, out),
+            // No zone of ours has a primary elsewhere.
+            Deferred::Notify => self.code(Rcode::NOTAUTH, out),
+            Deferred::Update | Deferred::Forward(_) => self.code(Rcode::REFUSED, out),
+        }
     }
-    match answer_generally(zones, settings, client, &request, out) {
-        Outcome::Deferred(deferred) => answer(zones, settings, client, &request, deferred, out),
-        outcome => outcome,
+
+    /// The reply that says nothing but a response code.
+    fn code(self, rcode: Rcode, out: &mut [u8]) -> Answer {
+        let outcome = answer_code(&self.serving.settings, &self.client, self.request, rcode, out);
+        self.reply(outcome, out)
+    }
+
+    /// Sends what was written, signed if the request was.
+    fn reply(self, outcome: Outcome, out: &mut [u8]) -> Answer {
+        let counters = self.responder.counters();
+        let Some(length) = finish(self.serving, counters, &self.client, reply_of(outcome), out) else {
+            return Answer::Nothing;
+        };
+        let signed = match self.signer {
+            Some(mut signer) => signer.sign(out, length, self.now),
+            None => Ok(length),
+        };
+        // There is room, as it was held back; a reply without the signature would be worse than none.
+        signed.map_or(Answer::Nothing, Answer::Reply)
+    }
+
+    fn who(&self) -> Who<'_> {
+        let key = self.signer.as_ref().map(|signer| signer.key().name().as_name_ref());
+        Who::new(self.client.address, key)
+    }
+
+    fn is_allowed(&self, list: &Acl) -> bool {
+        list.allows(&self.who(), &self.serving.local)
+    }
+
+    /// The request, which the core has read before.
+    fn parsed(&self) -> Option<Request<'a>> {
+        Request::parse(Header::read(self.request)?, self.request).ok()
+    }
+
+    /// The zone of exactly this name, if the client's view has one that is not only forwarded.
+    fn zone(&self, request: &Request<'_>) -> Option<OurZone<'a>> {
+        let zones = self.view.zones();
+        let number = zones.number(request.question.name)?;
+        let info = self.view.info(number)?;
+        let state = zones.state(number)?;
+        let is_ours = !matches!(state, ZoneState::Forward) && !matches!(info.kind, Kind::Forward(_));
+        is_ours.then_some(OurZone { number, state, info })
     }
 }

@@ -1,31 +1,71 @@
 //! Where sockets meet the core: a request's bytes go in, the reply's come out and are counted.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, Guard};
+use ballast_shared::datagrams::Datagram;
 use dnsd_core::acl::Who;
-use dnsd_core::answer::{Client, Outcome, Transport, answer, answer_code, look_ahead};
+use dnsd_core::answer::{Client, Deferred, Outcome, Reply, Transport, answer, answer_code, look_ahead};
 use dnsd_core::message::{Flags, Rcode, truncate};
 use dnsd_core::rate_limit::Verdict;
 
+use super::Serving;
 use super::counters::Counters;
-use super::{Serving, deferred};
+use super::deferred::{Asked, Transfer, TransfersOut};
+use super::views::View;
 
 /// Answers for one UDP thread, or for all connections of a TCP listener.
 pub(crate) struct Responder {
     serving: Arc<ArcSwap<Serving>>,
     transport: Transport,
     counters: Arc<Counters>,
+    transfers: TransfersOut,
+}
+
+/// Who sent a request.
+#[derive(Clone, Copy)]
+pub(super) enum Peer<'d> {
+    /// Whoever says to be the source of this datagram.
+    Sender(&'d Datagram<'d>),
+    /// Who is at the other end of a connection.
+    Connected(SocketAddr),
+}
+
+/// What becomes of a request.
+pub(super) enum Answer {
+    /// Its reply, of so many octets, is at the front of the buffer.
+    Reply(usize),
+    /// It has none.
+    Nothing,
+    /// Its reply is many messages, which a connection sends beside the other answers.
+    Transfer(Box<Transfer>),
+}
+
+impl Peer<'_> {
+    /// Its address and port. A client of IPv4 is one, whatever the socket that it came in by.
+    pub(super) fn client(&self) -> SocketAddr {
+        let client = match self {
+            Self::Sender(datagram) => datagram.source,
+            Self::Connected(client) => *client,
+        };
+        SocketAddr::new(client.ip().to_canonical(), client.port())
+    }
 }
 
 impl Responder {
-    pub(super) fn new(serving: Arc<ArcSwap<Serving>>, transport: Transport, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(
+        serving: Arc<ArcSwap<Serving>>,
+        transport: Transport,
+        counters: Arc<Counters>,
+        transfers: TransfersOut,
+    ) -> Self {
         Self {
             serving,
             transport,
             counters,
+            transfers,
         }
     }
 
@@ -43,13 +83,21 @@ impl Responder {
     pub(super) fn unsent(&self, replies: usize) {
         self.counters.unsent(replies);
     }
+
+    pub(super) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    pub(super) fn transfers(&self) -> &TransfersOut {
+        &self.transfers
+    }
 }
 
 /// Answers the requests of one batch.
 pub(super) struct Answering<'r> {
     responder: &'r Responder,
     serving: Guard<Arc<Serving>>,
-    now: u32,
+    now: u64,
 }
 
 impl Answering<'_> {
@@ -63,14 +111,13 @@ impl Answering<'_> {
         look_ahead(self.serving.views.outside().zones(), requests);
     }
 
-    /// Writes the reply to the front of `out` and says how long it is; `None` when there is to be none.
-    pub(super) fn answer(&self, address: IpAddr, request: &[u8], out: &mut [u8]) -> Option<usize> {
-        let counters = &self.responder.counters;
+    /// Writes the reply to the front of `out`, if it is one that can be written at once.
+    pub(super) fn answer(&self, peer: &Peer<'_>, request: &[u8], out: &mut [u8]) -> Answer {
         let client = Client {
             transport: self.responder.transport,
-            // A client of IPv4 is one, whatever the socket that it came in by.
-            address: address.to_canonical(),
-            now: self.now,
+            address: peer.client().ip(),
+            // It wraps in 2106, as the serial arithmetic of signatures and cookies expects (RFC 1982).
+            now: self.now as u32,
             held_back: 0,
         };
         let Serving {
@@ -78,44 +125,83 @@ impl Answering<'_> {
         } = &**self.serving;
         let who = || Who::new(client.address, None);
         let view = views.of(who, local);
-        let zones = view.zones();
-        let outcome = match answer(zones, settings, &client, request, out) {
-            Outcome::Reply(reply) if !view.allows_query(reply.zone, who, local) => {
-                answer_code(settings, &client, request, Rcode::REFUSED, out)
-            }
-            Outcome::Deferred(deferred) => deferred::answer(zones, settings, &client, request, deferred, out),
-            outcome => outcome,
+        let reply = match answer(view.zones(), settings, &client, request, out) {
+            Outcome::Reply(reply) if view.allows_query(reply.zone, who, local) => Some(reply),
+            Outcome::Reply(_) => reply_of(answer_code(settings, &client, request, Rcode::REFUSED, out)),
+            Outcome::Deferred(deferred) => return self.answer_deferred(peer, client, view, request, deferred, out),
+            Outcome::Drop(_) => None,
         };
-        match outcome {
-            Outcome::Reply(reply) => {
-                let mut length = reply.len;
-                counters.asked(reply.qtype);
-                let mut truncated = reply.flags.contains(Flags::TC);
-                if let Some(rate_limit) = &self.serving.rate_limit {
-                    let verdict = rate_limit.limiter.check(&client, &reply, &out[..length]);
-                    counters.rate_limited(verdict);
-                    match verdict {
-                        Verdict::Drop if !rate_limit.log_only => return None,
-                        Verdict::Slip if !rate_limit.log_only => {
-                            length = truncate(&mut out[..length])?;
-                            truncated = true;
-                        }
-                        _ => {}
-                    }
-                }
-                counters.replied(reply.rcode, truncated);
-                Some(length)
-            }
-            Outcome::Drop(_) | Outcome::Deferred(_) => {
-                counters.ignored();
-                None
-            }
+        match finish(&self.serving, &self.responder.counters, &client, reply, out) {
+            Some(length) => Answer::Reply(length),
+            None => Answer::Nothing,
         }
+    }
+
+    #[cold]
+    fn answer_deferred(
+        &self,
+        peer: &Peer<'_>,
+        client: Client,
+        view: &View,
+        request: &[u8],
+        deferred: Deferred,
+        out: &mut [u8],
+    ) -> Answer {
+        let asked = Asked {
+            responder: self.responder,
+            serving: &self.serving,
+            peer,
+            client,
+            now: self.now,
+            view,
+            request,
+            signer: None,
+        };
+        asked.answer(deferred, out)
     }
 }
 
-/// The time as signatures and cookies have it: it wraps in 2106, as their serial arithmetic expects (RFC 1982).
-fn unix_seconds() -> u32 {
+/// The reply that was written; `None` for a request that gets none.
+pub(super) fn reply_of(outcome: Outcome) -> Option<Reply> {
+    match outcome {
+        Outcome::Reply(reply) => Some(reply),
+        Outcome::Drop(_) | Outcome::Deferred(_) => None,
+    }
+}
+
+/// Counts a reply, has it limited, and says how long it is then; `None` when nothing is to be sent.
+pub(super) fn finish(
+    serving: &Serving,
+    counters: &Counters,
+    client: &Client,
+    reply: Option<Reply>,
+    out: &mut [u8],
+) -> Option<usize> {
+    let Some(reply) = reply else {
+        counters.ignored();
+        return None;
+    };
+    let mut length = reply.len;
+    counters.asked(reply.qtype);
+    let mut truncated = reply.flags.contains(Flags::TC);
+    if let Some(rate_limit) = &serving.rate_limit {
+        let verdict = rate_limit.limiter.check(client, &reply, &out[..length]);
+        counters.rate_limited(verdict);
+        match verdict {
+            Verdict::Drop if !rate_limit.log_only => return None,
+            Verdict::Slip if !rate_limit.log_only => {
+                length = truncate(&mut out[..length])?;
+                truncated = true;
+            }
+            _ => {}
+        }
+    }
+    counters.replied(reply.rcode, truncated);
+    Some(length)
+}
+
+/// The time as signatures have it (RFC 8945 §4.2).
+pub(super) fn unix_seconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs() as u32
+    since.as_secs()
 }

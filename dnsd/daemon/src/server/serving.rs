@@ -8,11 +8,14 @@ use arc_swap::ArcSwap;
 use dnsd_core::acl::LocalNetworks;
 use dnsd_core::answer::{Chaos, ChaosText, CookieSecret, Cookies, Settings, Transport};
 use dnsd_core::rate_limit::RateLimiter;
+use dnsd_core::tsig::Keys;
 use tracing::warn;
 
 use super::Responder;
 use super::counters::AllCounters;
+use super::deferred::TransfersOut;
 use super::local_networks;
+use super::log_gate::LogGate;
 use super::places::Places;
 use super::secrets::Secrets;
 use super::views::Views;
@@ -31,6 +34,12 @@ pub(crate) struct Serving {
     pub(crate) rate_limit: Option<RateLimit>,
     /// How long a TCP connection may be without a query.
     pub(crate) tcp_idle_max: Duration,
+    /// What requests are verified with.
+    pub(crate) keys: Arc<Keys>,
+    /// Transfers out at a time.
+    pub(crate) transfers_out_max: usize,
+    /// Lines of the log about requests that are refused.
+    pub(crate) refusals: Arc<LogGate>,
 }
 
 /// Response rate limiting, as it is configured.
@@ -51,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<AllCounters>,
     /// The bound on TCP connections.
     pub(crate) places: Places,
+    /// Transfers out, of all listeners.
+    pub(crate) transfers: TransfersOut,
     /// What nobody else knows, kept over reloads.
     secrets: Arc<Secrets>,
 }
@@ -69,9 +80,13 @@ impl Shared {
                 settings: settings(config, &secrets),
                 rate_limit: rate_limit(config, &secrets, None),
                 tcp_idle_max: config.tcp.idle_max,
+                keys: Arc::new(config.keys.clone()),
+                transfers_out_max: config.transfers.out_max,
+                refusals: Arc::default(),
             })),
             counters: Arc::default(),
             places: Places::new(config.tcp.clients_max),
+            transfers: TransfersOut::default(),
             secrets: Arc::new(secrets),
         })
     }
@@ -81,6 +96,7 @@ impl Shared {
     pub(crate) fn apply(&self, config: &Config) -> Arc<Serving> {
         let settings = settings(config, &self.secrets);
         let rate_limit = rate_limit(config, &self.secrets, self.serving.load().rate_limit.as_ref());
+        let keys = Arc::new(self.keys_of(config));
         let local = Arc::new(local_networks());
         self.places.resize(config.tcp.clients_max);
         self.serving.rcu(|serving| Serving {
@@ -89,6 +105,9 @@ impl Shared {
             settings: settings.clone(),
             rate_limit: rate_limit.clone(),
             tcp_idle_max: config.tcp.idle_max,
+            keys: keys.clone(),
+            transfers_out_max: config.transfers.out_max,
+            refusals: serving.refusals.clone(),
         })
     }
 
@@ -112,9 +131,25 @@ impl Shared {
         }
     }
 
+    /// The configured keys, with when they were last used.
+    fn keys_of(&self, config: &Config) -> Keys {
+        let former = &self.serving.load().keys;
+        for key in config.keys.iter() {
+            if let Some(former) = former.find(key.name().as_name_ref()) {
+                key.inherit_use(former);
+            }
+        }
+        config.keys.clone()
+    }
+
     /// A responder for one thread or connection, which counts for itself.
     pub(super) fn responder(&self, transport: Transport) -> Responder {
-        Responder::new(self.serving.clone(), transport, self.counters.add(transport))
+        Responder::new(
+            self.serving.clone(),
+            transport,
+            self.counters.add(transport),
+            self.transfers.clone(),
+        )
     }
 }
 

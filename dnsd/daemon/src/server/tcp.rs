@@ -1,7 +1,7 @@
 //! Queries over TCP: takes connections of one listener, each a task of its own.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, TcpListener as StdListener};
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) async fn run(listener: StdListener, shared: Shared, stop: Cancellatio
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, client)) => take(stream, client.ip(), &shared, &responder, &connections, &stop),
+            Ok((stream, client)) => take(stream, client, &shared, &responder, &connections, &stop),
             // The client was gone before we looked (accept(2)).
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
             Err(error) => {
@@ -46,13 +46,13 @@ pub(super) async fn run(listener: StdListener, shared: Shared, stop: Cancellatio
 
 fn take(
     stream: TcpStream,
-    client: IpAddr,
+    client: SocketAddr,
     shared: &Shared,
     responder: &Arc<Responder>,
     connections: &TaskTracker,
     stop: &CancellationToken,
 ) {
-    let Some(place) = shared.places.take(client) else {
+    let Some(place) = shared.places.take(client.ip()) else {
         return;
     };
     // Batches are whole answers: nothing is won by holding back the last segment of one.

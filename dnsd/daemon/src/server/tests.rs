@@ -16,13 +16,16 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::{ListenError, Sockets};
+use super::responder::{Answer, Peer};
 use super::views::{View, Views};
 use super::*;
 use crate::config;
 use crate::zones::test_zone::zone;
 
 mod access;
+mod signed;
 mod tcp_connections;
+mod transfers;
 mod udp_threads;
 
 /// Enough for any machine: a test that waits for it has failed.
@@ -48,6 +51,12 @@ fn shared(text: &str) -> Shared {
 /// Serves these zones to everybody.
 fn serve_outside(shared: &Shared, zones: Zones) {
     shared.set_views(&Views::new([], View::outside(zones, Arc::new([]))));
+}
+
+/// What a client at this address gets.
+fn answer(responder: &Responder, client: IpAddr, request: &[u8], out: &mut [u8]) -> Answer {
+    let peer = Peer::Connected((client, 5300).into());
+    responder.begin_batch().answer(&peer, request, out)
 }
 
 /// A query for the A records of a name in example.net.
@@ -80,7 +89,7 @@ fn connect(shared: Shared, room_bytes: usize) -> Connection {
     let served = tokio::spawn(async move {
         connection::serve(
             server,
-            Ipv4Addr::LOCALHOST.into(),
+            (Ipv4Addr::LOCALHOST, 5300).into(),
             &responder,
             &place,
             idle_max,
@@ -377,11 +386,10 @@ fn who_is_idle_keeps_no_old_zones_in_memory() {
         Zones::new([("example.org".parse().unwrap(), ZoneState::Loaded(zone))]),
     );
     let idle = shared.responder(Transport::Udp);
-    assert!(
-        idle.begin_batch()
-            .answer(Ipv4Addr::LOCALHOST.into(), &query(1, b'a'), &mut [0; 512])
-            .is_some()
-    );
+    assert!(matches!(
+        answer(&idle, CLIENT, &query(1, b'a'), &mut [0; 512]),
+        Answer::Reply(_)
+    ));
     shared.set_views(&Views::default());
     assert!(held.upgrade().is_none());
 }
@@ -391,8 +399,8 @@ fn a_query_whose_answer_is_held_back_is_counted() {
     let shared = shared("[rate-limit]\nresponses-per-second = 1\nslip = 0\n");
     let responder = shared.responder(Transport::Udp);
     let client = "192.0.2.1".parse().unwrap();
-    let answers = (0..10).filter_map(|id| responder.begin_batch().answer(client, &query(id, b'a'), &mut [0; 512]));
-    assert!(answers.count() < 10);
+    let answers = (0..10).map(|id| answer(&responder, client, &query(id, b'a'), &mut [0; 512]));
+    assert!(answers.filter(|answer| matches!(answer, Answer::Reply(_))).count() < 10);
     let totals = shared.counters.totals(Transport::Udp);
     assert!(totals.dropped > 0);
     assert_eq!(totals.by_type[0], 10);

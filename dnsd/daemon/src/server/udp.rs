@@ -21,7 +21,7 @@ use std::time::Duration;
 use ballast_shared::datagrams::{Datagrams, Sizes};
 use tracing::warn;
 
-use super::responder::Responder;
+use super::responder::{Answer, Peer, Responder};
 use crate::config::UDP_PAYLOAD_BYTES_LIMIT;
 
 pub(super) use listener::UdpListener;
@@ -97,7 +97,11 @@ impl Worker {
             } else {
                 datagram.bytes.len()
             };
-            answering.answer(datagram.source.ip(), &datagram.bytes[..whole], reply)
+            match answering.answer(&Peer::Sender(datagram), &datagram.bytes[..whole], reply) {
+                Answer::Reply(length) => Some(length),
+                // A datagram gets no more than one back.
+                Answer::Nothing | Answer::Transfer(_) => None,
+            }
         });
         drop(answering);
         let unsent = batch.send(&*self.listener);

@@ -122,9 +122,16 @@ async fn rfc7766_6_2_1_1_pipelined_queries_take_one_read_and_one_write() {
     client.shutdown().await.unwrap();
     let place = shared.places.take(CLIENT).unwrap();
     let responder = shared.responder(Transport::Tcp);
-    connection::serve(counted, CLIENT, &responder, &place, PATIENCE, &CancellationToken::new())
-        .await
-        .unwrap();
+    connection::serve(
+        counted,
+        (CLIENT, 5300).into(),
+        &responder,
+        &place,
+        PATIENCE,
+        &CancellationToken::new(),
+    )
+    .await
+    .unwrap();
     // The second read is that of the end.
     assert_eq!((reads.load(Ordering::Relaxed), writes.load(Ordering::Relaxed)), (2, 1));
     let mut answers = Vec::new();

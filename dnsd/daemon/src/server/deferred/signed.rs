@@ -1,0 +1,70 @@
+//! Signed requests (RFC 8945 §5.2): verified, looked at again without the signature, and answered with one.
+
+use dnsd_core::acl::Who;
+use dnsd_core::answer::{Client, Deferred, Outcome, answer_code, answer_generally};
+use dnsd_core::message::Rcode;
+use dnsd_core::tsig::{Rejected, ResponseSigner, strip, verify_request};
+use tracing::debug;
+
+use super::super::responder::{Answer, finish, reply_of};
+use super::Asked;
+
+/// Answers a request whose signature begins at `tsig_at`.
+pub(super) fn answer(asked: &Asked<'_>, tsig_at: usize, out: &mut [u8]) -> Answer {
+    match verify_request(asked.request, tsig_at, &asked.serving.keys, asked.now) {
+        Ok(signer) => answer_verified(asked, signer, tsig_at, out),
+        Err(rejected) => reject(asked, &rejected, out),
+    }
+}
+
+fn answer_verified(asked: &Asked<'_>, signer: ResponseSigner, tsig_at: usize, out: &mut [u8]) -> Answer {
+    let mut unsigned = asked.request.to_vec();
+    strip(&mut unsigned, tsig_at);
+    let client = Client {
+        held_back: room(signer.room()),
+        ..asked.client
+    };
+    let serving = asked.serving;
+    let key = signer.key().clone();
+    let who = || Who::new(client.address, Some(key.name().as_name_ref()));
+    let view = serving.views.of(who, &serving.local);
+    let asked = Asked {
+        client,
+        view,
+        request: &unsigned,
+        signer: Some(signer),
+        ..*asked
+    };
+    match answer_generally(view.zones(), &serving.settings, &client, &unsigned, out) {
+        // A second signature behind the one that was taken off.
+        Outcome::Deferred(Deferred::Signed { .. }) => asked.code(Rcode::FORMERR, out),
+        Outcome::Deferred(deferred) => asked.answer(deferred, out),
+        Outcome::Reply(reply) if !view.allows_query(reply.zone, who, &serving.local) => asked.code(Rcode::REFUSED, out),
+        outcome => asked.reply(outcome, out),
+    }
+}
+
+/// Tells who can't be believed why that is (RFC 8945 §5.3.2).
+fn reject(asked: &Asked<'_>, rejected: &Rejected<'_>, out: &mut [u8]) -> Answer {
+    let counters = asked.responder.counters();
+    counters.tsig_failed(rejected.error());
+    debug!(
+        client = %asked.peer.client(),
+        key = rejected.key_name().map(|name| tracing::field::display(name.as_name_ref().to_name())),
+        reason = ?rejected.reason(),
+        "a request whose signature is not to be believed"
+    );
+    let client = Client {
+        held_back: room(rejected.room()),
+        ..asked.client
+    };
+    let outcome = answer_code(&asked.serving.settings, &client, asked.request, rejected.rcode(), out);
+    let finished = finish(asked.serving, counters, &client, reply_of(outcome), out);
+    let signed = finished.and_then(|length| rejected.sign(out, length, asked.now).ok());
+    signed.map_or(Answer::Nothing, Answer::Reply)
+}
+
+/// A signature has two names and a MAC: less than a kilobyte.
+fn room(octets: usize) -> u16 {
+    u16::try_from(octets).unwrap_or(u16::MAX)
+}

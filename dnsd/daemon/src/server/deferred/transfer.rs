@@ -1,0 +1,307 @@
+//! Transfers out (RFC 5936, RFC 1995): who gets one, and how it goes out.
+//!
+//! A connection asks a [`Transfer`] for the next messages when the client has taken those before, between other answers. So
+//! a transfer takes as much memory as one batch, a client that reads slowly holds up nobody, and with it ends all there is.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dnsd_core::answer::{Outcome, Reply, Transport};
+use dnsd_core::message::{Flags, Opt, Rcode, ReplyOptions, Request};
+use dnsd_core::rrtype::Type;
+use dnsd_core::serial::Serial;
+use dnsd_core::transfer::{Delta, Outgoing, OutgoingError, OutgoingKind, ReplyHead, requested_serial};
+use dnsd_core::tsig::ResponseSigner;
+use dnsd_core::zones::{ZoneNumber, ZoneState};
+use tracing::{info, warn};
+
+use super::super::MESSAGE_BYTES_MAX;
+use super::super::responder::{Answer, unix_seconds};
+use super::transfers_out::Running;
+use super::{Asked, OurZone};
+use crate::config::TransferTimes;
+use crate::zones::key::ZoneKey;
+
+/// Messages are written together up to here: few calls, and what waits beside the transfer waits for so much at most.
+const BATCH_BYTES: usize = 48 << 10;
+
+/// The smallest datagram that every client takes (RFC 1035 §4.2.1).
+const UDP_BYTES_MIN: u16 = 512;
+
+/// Answers a request for a transfer, at once or by a transfer that begins.
+pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
+    let Some(request) = asked.parsed() else {
+        return asked.code(Rcode::FORMERR, out);
+    };
+    let qtype = request.question.qtype;
+    let Some(zone) = asked.zone(&request) else {
+        return refuse(asked, &request, Rcode::NOTAUTH, "not a zone of ours", out);
+    };
+    if !asked.is_allowed(&zone.info.rules.allow_transfer) {
+        return refuse(asked, &request, Rcode::REFUSED, "denied", out);
+    }
+    let have = requested_serial(&request, asked.request);
+    if qtype == Type::IXFR && have.is_none() {
+        return refuse(
+            asked,
+            &request,
+            Rcode::FORMERR,
+            "without the SOA record of a version",
+            out,
+        );
+    }
+    let ZoneState::Loaded(version) = zone.state else {
+        return refuse(asked, &request, Rcode::SERVFAIL, "there is no version to send", out);
+    };
+    let head = ReplyHead::new(&request, opt(&asked, &request));
+    let outgoing = match have.filter(|_| qtype == Type::IXFR) {
+        Some(have) => Outgoing::ixfr(head, version.clone(), have, steps(&zone, have, version.serial())),
+        None => Outgoing::axfr(head, version.clone()),
+    };
+    if asked.client.transport == Transport::Udp {
+        return answer_datagram(asked, &request, zone.number, outgoing, out);
+    }
+    let Some(running) = asked.responder.transfers().begin(asked.serving.transfers_out_max) else {
+        return refuse(asked, &request, Rcode::SERVFAIL, "there are too many already", out);
+    };
+    let counters = asked.responder.counters();
+    counters.asked(Some(qtype));
+    counters.replied(Rcode::NOERROR, false);
+    let transfer = Transfer {
+        title: Title::new(&asked, &request, &zone.info.key, outgoing.kind()),
+        outgoing,
+        signer: asked.signer,
+        times: zone.info.rules.transfer_out,
+        begun_at: Instant::now(),
+        octets: 0,
+        running: Some(running),
+    };
+    info!("{} started{}", transfer.title, transfer.version());
+    Answer::Transfer(Box::new(transfer))
+}
+
+/// The steps from the client's version, if it is to have them.
+fn steps(zone: &OurZone<'_>, have: Serial, newest: Serial) -> Option<Vec<Arc<Delta>>> {
+    if !zone.info.rules.provide_ixfr {
+        return None;
+    }
+    let history = zone.info.history.load();
+    history.since(have, newest).map(<[_]>::to_vec)
+}
+
+fn opt(asked: &Asked<'_>, request: &Request<'_>) -> Option<Opt<'static>> {
+    request.edns.map(|edns| Opt {
+        payload_bytes: asked.serving.settings.udp_payload_bytes_max.max(UDP_BYTES_MIN),
+        dnssec_ok: edns.dnssec_ok,
+        options: ReplyOptions::default(),
+    })
+}
+
+/// The steps in one datagram, or the SOA record that sends the client to TCP (RFC 1995 §4).
+fn answer_datagram(
+    asked: Asked<'_>,
+    request: &Request<'_>,
+    zone: ZoneNumber,
+    mut outgoing: Outgoing,
+    out: &mut [u8],
+) -> Answer {
+    let taken = request.edns.map_or(UDP_BYTES_MIN, |edns| {
+        let most = asked.serving.settings.udp_payload_bytes_max.max(UDP_BYTES_MIN);
+        edns.payload_bytes.clamp(UDP_BYTES_MIN, most)
+    });
+    let limit = usize::from(taken.saturating_sub(asked.client.held_back)).min(out.len());
+    match outgoing.only_message(&mut out[..limit]) {
+        Ok(len) => {
+            let reply = Reply {
+                len,
+                rcode: Rcode::NOERROR,
+                flags: Flags::QR.with(Flags::AA),
+                qtype: Some(request.question.qtype),
+                qname: None,
+                zone: Some(zone),
+                edns: request.edns.is_some(),
+                dnssec_ok: request.edns.is_some_and(|edns| edns.dnssec_ok),
+                cookie_valid: false,
+                free_bytes: 0,
+            };
+            asked.reply(Outcome::Reply(reply), out)
+        }
+        Err(_) => asked.code(Rcode::SERVFAIL, out),
+    }
+}
+
+fn refuse(asked: Asked<'_>, request: &Request<'_>, rcode: Rcode, why: &str, out: &mut [u8]) -> Answer {
+    let transfers = asked.responder.transfers();
+    transfers.refused();
+    if asked.serving.refusals.admit(asked.now) {
+        let name = request.question.name;
+        info!(
+            "{}: zone transfer '{name}/{}' refused: {why}",
+            Sender::new(&asked, request),
+            request.question.qtype
+        );
+    }
+    asked.code(rcode, out)
+}
+
+/// A transfer under way.
+pub(crate) struct Transfer {
+    outgoing: Outgoing,
+    signer: Option<ResponseSigner>,
+    title: Title,
+    times: TransferTimes,
+    begun_at: Instant,
+    /// Of the messages with their signatures.
+    octets: usize,
+    /// Until it has ended.
+    running: Option<Running>,
+}
+
+/// Why a transfer ends before its last record.
+#[derive(Debug)]
+pub(in crate::server) enum BrokenOff {
+    /// A message can't be made.
+    Unsendable(OutgoingError),
+    /// It has taken longer than it may.
+    TooLong(Duration),
+}
+
+impl Transfer {
+    /// How long the client may take to read what it gets at a time.
+    pub(in crate::server) fn idle_max(&self) -> Duration {
+        self.times.idle_max
+    }
+
+    /// Appends the next messages, each with its length in front (RFC 1035 §4.2.2). `message` is room for one.
+    ///
+    /// # Errors
+    /// When there is no way to go on: the client can only be told by the end of the connection.
+    pub(in crate::server) fn next_batch(&mut self, message: &mut [u8], batch: &mut Vec<u8>) -> Result<(), BrokenOff> {
+        if self.begun_at.elapsed() > self.times.total_max {
+            return Err(BrokenOff::TooLong(self.times.total_max));
+        }
+        let room = self.signer.as_ref().map_or(0, ResponseSigner::room);
+        let limit = message.len().min(MESSAGE_BYTES_MAX).saturating_sub(room);
+        let now = unix_seconds();
+        while batch.len() < BATCH_BYTES {
+            let made = self.outgoing.next_message(&mut message[..limit]);
+            let Some(mut length) = made.map_err(BrokenOff::Unsendable)? else {
+                break;
+            };
+            if let Some(signer) = &mut self.signer {
+                let signed = signer.sign(message, length, now);
+                length = signed.map_err(|_| BrokenOff::Unsendable(OutgoingError::NoRoom))?;
+            }
+            // At most 65535: the limit and what was held back of it.
+            batch.extend_from_slice(&(length as u16).to_be_bytes());
+            batch.extend_from_slice(&message[..length]);
+            self.octets += length;
+        }
+        Ok(())
+    }
+
+    /// Whether the last message has been made.
+    pub(in crate::server) fn is_finished(&self) -> bool {
+        self.outgoing.is_finished()
+    }
+
+    /// Everything is written.
+    pub(in crate::server) fn end(mut self) {
+        if let Some(running) = self.running.take() {
+            running.end();
+        }
+        let (totals, took) = (self.outgoing.totals(), self.begun_at.elapsed());
+        let per_second = self.octets as f64 / took.as_secs_f64().max(0.001);
+        info!(
+            "{} ended: {} messages, {} records, {} bytes, {}.{:03} secs ({per_second:.0} bytes/sec){}",
+            self.title,
+            totals.messages,
+            totals.records,
+            self.octets,
+            took.as_secs(),
+            took.subsec_millis(),
+            self.version()
+        );
+    }
+
+    fn version(&self) -> impl fmt::Display {
+        format!(" (serial {})", self.outgoing.zone().serial())
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        if self.running.is_some() {
+            warn!("{} broke off after {} bytes", self.title, self.octets);
+        }
+    }
+}
+
+/// Who asked for what, as BIND's log has it.
+struct Title(String);
+
+impl Title {
+    fn new(asked: &Asked<'_>, request: &Request<'_>, zone: &ZoneKey, kind: OutgoingKind) -> Self {
+        let what = match (request.question.qtype, kind) {
+            (Type::IXFR, OutgoingKind::Zone) => "AXFR-style IXFR",
+            (Type::IXFR, OutgoingKind::Steps) => "IXFR",
+            (Type::IXFR, OutgoingKind::Soa) => "IXFR up-to-date",
+            _ => "AXFR",
+        };
+        let sender = Sender::new(asked, request);
+        Self(format!("{sender}: transfer of '{zone}': {what}"))
+    }
+}
+
+impl fmt::Display for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `client 192.0.2.1#53124/key lan-transfer (example.net)`, as BIND's log names who asks.
+struct Sender<'a> {
+    asked: &'a Asked<'a>,
+    request: &'a Request<'a>,
+}
+
+impl<'a> Sender<'a> {
+    fn new(asked: &'a Asked<'a>, request: &'a Request<'a>) -> Self {
+        Self { asked, request }
+    }
+}
+
+impl fmt::Display for Sender<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let client = self.asked.peer.client();
+        write!(f, "client {}#{}", client.ip(), client.port())?;
+        if let Some(signer) = &self.asked.signer {
+            write!(f, "/key {}", bare(&signer.key().name().to_string()))?;
+        }
+        write!(f, " ({})", bare(&self.request.question.name.to_string()))
+    }
+}
+
+/// Without the dot at the end, which BIND's log leaves out.
+fn bare(name: &str) -> &str {
+    match name.strip_suffix('.') {
+        Some("") | None => name,
+        Some(name) => name,
+    }
+}
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsendable(error) => error.fmt(f),
+            Self::TooLong(most) => write!(
+                f,
+                "it has taken longer than max-transfer-time-out, {} s",
+                most.as_secs()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for BrokenOff {}
