@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config;
 use crate::control::INTERFACE;
+use crate::zones::key::ZoneKey;
 use crate::zones::{LoadOutcome, load};
 
 /// `dnsd check`
@@ -37,22 +38,26 @@ pub(crate) fn check_zone(origin: &Name, file: &Path) -> Exit {
                 warnings: Vec::new(),
                 took: attempt.took,
             };
-            println!("zone {}: {outcome}\nOK", crate::zones::shown(origin));
+            println!("zone {}: {outcome}\nOK", ZoneKey::outside(origin.clone()));
             Exit::Ok
         }
         Err(problems) => {
             for problem in &problems {
                 println!("{problem}");
             }
-            println!("zone {}: not loaded because of errors", crate::zones::shown(origin));
+            println!(
+                "zone {}: not loaded because of errors",
+                ZoneKey::outside(origin.clone())
+            );
             Exit::Config
         }
     }
 }
 
-/// `dnsd status [ZONE]`
-pub(crate) fn status(config: &Path, zone: Option<&Name>) -> Exit {
-    let answer = call(config, "Status", json!({ "zone": zone.map(ToString::to_string) }));
+/// `dnsd status [ZONE] [--view VIEW]`
+pub(crate) fn status(config: &Path, zone: Option<&Name>, view: Option<&str>) -> Exit {
+    let parameters = json!({ "zone": zone.map(ToString::to_string), "view": view });
+    let answer = call(config, "Status", parameters);
     let answer = match answer {
         Ok(answer) => answer,
         Err(exit) => return exit,
@@ -74,8 +79,10 @@ pub(crate) fn status(config: &Path, zone: Option<&Name>) -> Exit {
 fn print_zone(zone: &Value, in_full: bool) {
     let text = |key: &str| zone[key].as_str().unwrap_or_default().to_owned();
     let serial = zone["serial"].as_u64().map_or("-".into(), |serial| serial.to_string());
+    let view = zone["view"].as_str().map(|view| format!(" (view {view})"));
+    let view = view.unwrap_or_default();
     println!(
-        "{}\t{}\tserial {serial}\t{} records\t{}",
+        "{}{view}\t{}\tserial {serial}\t{} records\t{}",
         text("name"),
         text("state"),
         zone["records"],
@@ -86,13 +93,13 @@ fn print_zone(zone: &Value, in_full: bool) {
             "\theld: {} → {} records; `dnsd reload {} --accept` if that is meant",
             held["oldRecords"],
             held["newRecords"],
-            text("name")
+            arguments(zone)
         );
     }
     if zone["fileIsGone"] == json!(true) {
         println!(
             "\tits file is gone; `dnsd reload {} --accept` removes the zone",
-            text("name")
+            arguments(zone)
         );
     }
     for error in zone["errors"].as_array().into_iter().flatten() {
@@ -106,15 +113,25 @@ fn print_zone(zone: &Value, in_full: bool) {
     }
 }
 
-/// `dnsd reload [ZONE] [--accept]`
-pub(crate) fn reload(config: &Path, zone: Option<&Name>, accept: bool) -> Exit {
+/// How a command names a zone of `Status`.
+fn arguments(zone: &Value) -> String {
+    let name = zone["name"].as_str().unwrap_or_default();
+    match zone["view"].as_str() {
+        Some(view) => format!("{name} --view {view}"),
+        None => name.to_owned(),
+    }
+}
+
+/// `dnsd reload [ZONE [--view VIEW]] [--accept]`
+pub(crate) fn reload(config: &Path, zone: Option<&Name>, view: Option<&str>, accept: bool) -> Exit {
     match zone {
         Some(zone) => {
-            let parameters = json!({ "zone": zone.to_string(), "accept": accept });
+            let parameters = json!({ "zone": zone.to_string(), "view": view, "accept": accept });
             match call(config, "ReloadZone", parameters) {
                 Ok(answer) => {
                     let message = answer.get("message").and_then(Value::as_str).unwrap_or_default();
-                    println!("zone {}: {message}", crate::zones::shown(zone));
+                    let zone = ZoneKey::new(view.map(Into::into), zone.clone());
+                    println!("zone {zone}: {message}");
                     Exit::Ok
                 }
                 Err(exit) => exit,
@@ -131,7 +148,7 @@ fn print_report(report: &Map<String, Value>) -> Exit {
     let list = |key: &str| report.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     println!("{} zones loaded", report.get("loaded").unwrap_or(&json!(0)));
     for zone in list("removed") {
-        println!("zone {}: removed", zone.as_str().unwrap_or_default());
+        println!("zone {}: removed", shown(&zone));
     }
     let unlisted = list("unlisted");
     for group in &unlisted {
@@ -139,11 +156,19 @@ fn print_report(report: &Map<String, Value>) -> Exit {
     }
     let refused = list("refused");
     for zone in &refused {
-        let text = |key: &str| zone[key].as_str().unwrap_or_default().to_owned();
-        println!("zone {}: {}", text("zone"), text("message"));
+        println!("zone {}: {}", shown(zone), zone["message"].as_str().unwrap_or_default());
     }
     let all_is_served = refused.is_empty() && unlisted.is_empty();
     if all_is_served { Exit::Ok } else { Exit::Config }
+}
+
+/// A zone of a report.
+fn shown(zone: &Value) -> String {
+    let name = zone["zone"].as_str().unwrap_or_default();
+    match zone["view"].as_str() {
+        Some(view) => format!("{name} (view {view})"),
+        None => name.to_owned(),
+    }
 }
 
 /// Asks the daemon that runs with this configuration; what it refuses is printed.
@@ -167,7 +192,7 @@ fn call(config: &Path, method: &str, parameters: Value) -> Result<Map<String, Va
 /// What a refusal means for the command.
 fn refusal_exit(error: &str) -> Exit {
     match error.rsplit('.').next() {
-        Some("NoSuchZone" | "InvalidParameter") => Exit::Usage,
+        Some("NoSuchZone" | "SeveralZones" | "InvalidParameter") => Exit::Usage,
         Some("ConfigHasErrors" | "ZoneHasErrors" | "ZoneIsHeld") => Exit::Config,
         _ => Exit::Unavailable,
     }

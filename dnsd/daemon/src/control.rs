@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::reload::{AskedReload, ReloadError};
+use crate::zones::key::ZoneKey;
 use crate::zones::{LoadOutcome, Report, Zones};
 
 /// The interface, as its file describes it.
@@ -27,23 +28,44 @@ impl Control {
         Self { zones, reloads }
     }
 
-    fn status(&self, zone: Option<&Name>) -> Result<Map<String, Value>, CallError> {
+    fn status(&self, zone: Option<&Name>, view: Option<&str>) -> Result<Map<String, Value>, CallError> {
         let board = self.zones.board();
-        let zones = match zone {
-            Some(name) => vec![board.zone(name).ok_or_else(|| no_such_zone(name))?.to_json(name)],
-            None => {
-                let mut zones = Vec::new();
-                board.for_each(|name, status| zones.push(status.to_json(name)));
-                zones
+        let mut zones = Vec::new();
+        match zone {
+            Some(name) => {
+                for zone in board.named(name, view) {
+                    zones.extend(board.zone(&zone).map(|status| status.to_json(&zone)));
+                }
+                if zones.is_empty() {
+                    return Err(no_such_zone(name, view));
+                }
             }
-        };
+            None => board.for_each(|zone, status| {
+                if view.is_none() || zone.view.as_deref() == view {
+                    zones.push(status.to_json(zone));
+                }
+            }),
+        }
         Ok(object(json!({ "zones": zones, "unlisted": board.unlisted() })))
     }
 
-    async fn reload_zone(&self, zone: Name, accept: bool) -> Result<Map<String, Value>, CallError> {
+    /// The one zone that is meant.
+    fn zone(&self, name: &Name, view: Option<&str>) -> Result<ZoneKey, CallError> {
+        let mut found = self.zones.board().named(name, view);
+        match (found.pop(), found.is_empty()) {
+            (Some(zone), true) => Ok(zone),
+            (Some(last), false) => {
+                found.push(last);
+                Err(several_zones(name, &found))
+            }
+            (None, _) => Err(no_such_zone(name, view)),
+        }
+    }
+
+    async fn reload_zone(&self, zone: ZoneKey, accept: bool) -> Result<Map<String, Value>, CallError> {
         let outcome = self.zones.reload(zone.clone(), accept).await;
-        let outcome = outcome.ok_or_else(|| no_such_zone(&zone))?;
-        let message = json!({ "zone": zone.to_string(), "message": outcome.to_string() });
+        let outcome = outcome.ok_or_else(|| no_such_zone(&zone.name, zone.view.as_deref()))?;
+        let message = json!({ "zone": zone.name.to_string(), "message": outcome.to_string() });
         match outcome {
             LoadOutcome::Failed(_) => Err(CallError::Failed("ZoneHasErrors", object(message))),
             LoadOutcome::Held { .. } => Err(CallError::Failed("ZoneIsHeld", object(message))),
@@ -75,10 +97,11 @@ impl Control {
 impl Service for Control {
     async fn call(&self, method: &str, parameters: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
         match method {
-            "Status" => self.status(zone_parameter(&parameters)?.as_ref()),
+            "Status" => self.status(zone_parameter(&parameters)?.as_ref(), view_parameter(&parameters)?),
             "Reload" => self.reload(accept_parameter(&parameters)?).await,
             "ReloadZone" => {
                 let zone = zone_parameter(&parameters)?.ok_or(CallError::InvalidParameter("zone"))?;
+                let zone = self.zone(&zone, view_parameter(&parameters)?)?;
                 self.reload_zone(zone, accept_parameter(&parameters)?).await
             }
             _ => Err(CallError::MethodNotFound),
@@ -94,6 +117,14 @@ fn zone_parameter(parameters: &Map<String, Value>) -> Result<Option<Name>, CallE
     }
 }
 
+fn view_parameter(parameters: &Map<String, Value>) -> Result<Option<&str>, CallError> {
+    match parameters.get("view") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(view)) => Ok(Some(view)),
+        Some(_) => Err(CallError::InvalidParameter("view")),
+    }
+}
+
 fn accept_parameter(parameters: &Map<String, Value>) -> Result<bool, CallError> {
     match parameters.get("accept") {
         None | Some(Value::Null) => Ok(false),
@@ -106,9 +137,12 @@ fn report_json(report: &Report) -> Map<String, Value> {
     let refused: Vec<Value> = report
         .refused
         .iter()
-        .map(|(zone, message)| json!({ "zone": zone.to_string(), "message": message }))
+        .map(|(zone, message)| json!({ "zone": zone.name.to_string(), "view": zone.view.as_deref(), "message": message }))
         .collect();
-    let removed: Vec<String> = report.removed.iter().map(ToString::to_string).collect();
+    let removed = report.removed.iter();
+    let removed: Vec<Value> = removed
+        .map(|zone| json!({ "zone": zone.name.to_string(), "view": zone.view.as_deref() }))
+        .collect();
     object(json!({
         "loaded": report.loaded,
         "removed": removed,
@@ -117,11 +151,26 @@ fn report_json(report: &Report) -> Map<String, Value> {
     }))
 }
 
-fn no_such_zone(zone: &Name) -> CallError {
-    let message = format!("there is no zone {zone}");
+fn no_such_zone(zone: &Name, view: Option<&str>) -> CallError {
+    let message = match view {
+        Some(view) => format!("there is no zone {zone} in a view {view}"),
+        None => format!("there is no zone {zone}"),
+    };
     CallError::Failed(
         "NoSuchZone",
         object(json!({ "zone": zone.to_string(), "message": message })),
+    )
+}
+
+fn several_zones(name: &Name, zones: &[ZoneKey]) -> CallError {
+    let views: Vec<&str> = zones.iter().filter_map(|zone| zone.view.as_deref()).collect();
+    let message = format!(
+        "there is a zone {name} in each of the views {}: which one?",
+        views.join(", ")
+    );
+    CallError::Failed(
+        "SeveralZones",
+        object(json!({ "zone": name.to_string(), "message": message })),
     )
 }
 
@@ -148,7 +197,7 @@ mod tests {
     #[test]
     fn a_zone_has_the_fields_that_the_interface_describes() {
         let status = ZoneStatus::new("zones/db".into(), None);
-        let zone = status.to_json(&"example.net".parse().unwrap());
+        let zone = status.to_json(&ZoneKey::outside("example.net".parse().unwrap()));
         let described = INTERFACE.description.split_once("type Zone (").unwrap().1;
         let described: Vec<&str> = described
             .split_once("\n)")
@@ -167,11 +216,15 @@ mod tests {
 
     #[test]
     fn parameters_of_the_wrong_kind_are_refused_by_name() {
-        let parameters = |value: Value| object(json!({ "zone": value, "accept": value }));
+        let parameters = |value: Value| object(json!({ "zone": value, "view": value, "accept": value }));
         for wrong in [json!(7), json!(["x"])] {
             assert!(matches!(
                 zone_parameter(&parameters(wrong.clone())),
                 Err(CallError::InvalidParameter("zone"))
+            ));
+            assert!(matches!(
+                view_parameter(&parameters(wrong.clone())),
+                Err(CallError::InvalidParameter("view"))
             ));
             assert!(matches!(
                 accept_parameter(&parameters(wrong)),

@@ -23,10 +23,10 @@ use tracing::{error, info};
 use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::pages;
-use crate::reload::{self, AskedReload, Running};
+use crate::reload::{AskedReload, Running};
 use crate::server::bind::{self, Bound};
 use crate::server::{self, Listeners, Shared};
-use crate::zones::{Zones, last_good};
+use crate::zones::{Plan, Zones, last_good};
 
 /// How long answers that have begun may take when the daemon ends. A TCP client that reads has ten seconds for each batch of
 /// them; one that makes several last longer than this is cut off.
@@ -223,7 +223,7 @@ impl Daemon {
             listeners,
             ..
         } = &mut self.running;
-        let report = zones.apply(reload::plan(config, false)).await.ok_or(Exit::Os)?;
+        let report = zones.apply(Plan::new(config, false)).await.ok_or(Exit::Os)?;
         let sockets = std::mem::take(&mut self.sockets);
         listeners
             .start(sockets, supervisor)

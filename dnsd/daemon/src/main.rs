@@ -69,11 +69,17 @@ enum Command {
     Status {
         /// Only this zone, in full
         zone: Option<Name>,
+        /// Only zones of this view
+        #[arg(long)]
+        view: Option<String>,
     },
     /// Read the configuration and the changed zone files again, or one zone's file in any case
     Reload {
         /// Only this zone
         zone: Option<Name>,
+        /// The zone is this view's
+        #[arg(long, requires = "zone")]
+        view: Option<String>,
         /// It is meant that most of a zone's records, or a zone's file, are gone
         #[arg(long)]
         accept: bool,
@@ -95,8 +101,8 @@ fn main() -> ExitCode {
         Command::CheckZone { origin, file } => commands::check_zone(&origin, &file),
         Command::Keygen { name, algorithm } => keygen::keygen(&name, algorithm),
         Command::Import { named_conf } => import::run(&named_conf),
-        Command::Status { zone } => commands::status(&config, zone.as_ref()),
-        Command::Reload { zone, accept } => commands::reload(&config, zone.as_ref(), accept),
+        Command::Status { zone, view } => commands::status(&config, zone.as_ref(), view.as_deref()),
+        Command::Reload { zone, view, accept } => commands::reload(&config, zone.as_ref(), view.as_deref(), accept),
     };
     exit.into()
 }

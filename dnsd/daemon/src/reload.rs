@@ -100,23 +100,16 @@ impl Running {
             .start(sockets.bound, supervisor)
             .map_err(|_| ReloadError::Os)?;
         // From here on nothing can go wrong any more that would leave half of the old configuration.
-        let report = self.zones.apply(plan(&config, accept)).await.ok_or(ReloadError::Os)?;
+        let report = self
+            .zones
+            .apply(Plan::new(&config, accept))
+            .await
+            .ok_or(ReloadError::Os)?;
         self.zones.retire(self.shared.apply(&config));
         self.listeners.keep_only(&sockets.wanted);
         warn_of_restart(&self.config, &config);
         self.config = config;
         Ok(report)
-    }
-}
-
-/// What the keeper is to make of a configuration.
-pub(crate) fn plan(config: &Config, accept: bool) -> Plan {
-    Plan {
-        zones: config.zones.files().cloned().collect(),
-        groups: config.zones.folders().cloned().collect(),
-        base_dir: config.base_dir.clone(),
-        threads: config.threads,
-        accept,
     }
 }
 

@@ -7,11 +7,11 @@ pub(crate) mod board;
 mod debounce;
 mod guard;
 mod keeper;
-#[allow(dead_code, reason = "the keeper of the zones has no views to publish yet")]
 pub(crate) mod key;
 pub(crate) mod last_good;
 pub(crate) mod load;
 mod outcome;
+mod plan;
 mod points;
 mod priority;
 mod problem;
@@ -19,7 +19,6 @@ mod source;
 mod stamp;
 mod watcher;
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,17 +26,17 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use ballast_shared::supervise::Supervisor;
-use dnsd_core::name::Name;
 use tokio::sync::oneshot;
 
 use board::Board;
 use keeper::{Input, Keeper};
+use key::ZoneKey;
 use last_good::LastGood;
 
 use crate::server::{Serving, Shared};
 
-pub(crate) use keeper::Plan;
 pub(crate) use outcome::{LoadOutcome, Report};
+pub(crate) use plan::Plan;
 
 /// The keeper, from outside.
 #[derive(Clone)]
@@ -83,7 +82,7 @@ impl Zones {
     }
 
     /// Loads one zone; `None` when there is no such zone.
-    pub(crate) async fn reload(&self, zone: Name, accept: bool) -> Option<LoadOutcome> {
+    pub(crate) async fn reload(&self, zone: ZoneKey, accept: bool) -> Option<LoadOutcome> {
         let (reply, outcome) = oneshot::channel();
         self.inbox.send(Input::Reload { zone, accept, reply }).ok()?;
         outcome.await.ok()?
@@ -98,16 +97,6 @@ impl Zones {
     pub(crate) fn board(&self) -> &Arc<Board> {
         &self.board
     }
-}
-
-/// A zone's name and class as BIND's log has them: `example.net/IN`.
-pub(crate) fn shown(name: &Name) -> impl fmt::Display {
-    let text = name.to_string();
-    let text = match text.strip_suffix('.') {
-        Some("") | None => text,
-        Some(relative) => relative.to_owned(),
-    };
-    format!("{text}/IN")
 }
 
 #[cfg(test)]

@@ -186,8 +186,8 @@ fn what_this_version_does_not_serve_is_said_key_by_key() {
             "4:10: warning: queries are not logged by this version",
         ),
         (
-            "[view.v.zone.\"f\".primary]\nfile = \"f\"",
-            "3:9: warning: views are not served by this version",
+            "[view.v]\nallow-update = [\"any\"]",
+            "4:16: warning: updates are not served by this version",
         ),
     ] {
         let (config, printed) = bench.load(&zone(key));

@@ -25,8 +25,8 @@ pub(super) enum Place {
 
 use Place::{Forward, Listen, Primary, QueryLog, Top, View, Zone};
 
-/// Where the keys stand that zones inherit. In tables that aren't served as a whole nothing is said of each key.
-const RULES: &[Place] = &[Top, Primary];
+/// Where the keys stand that zones inherit. In tables of zones that aren't served nothing is said of each key.
+const RULES: &[Place] = &[Top, View, Primary];
 
 /// A key that is warned of.
 struct Key {
@@ -122,18 +122,6 @@ const UNSERVED: &[Key] = &[
         &[Forward],
         Unless::Never,
         "forwarding is not served by this version: what isn't ours is refused",
-    ),
-    key(
-        "zone",
-        &[View],
-        Unless::Never,
-        "views are not served by this version: nobody sees their zones",
-    ),
-    key(
-        "zones",
-        &[View],
-        Unless::Never,
-        "views are not served by this version: nobody sees their zones",
     ),
     key(
         "file",

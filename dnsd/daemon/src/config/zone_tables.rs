@@ -1,6 +1,7 @@
 //! The `[zone]` and `[zones]` tables of the top level or of a view.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, Key, Span, Table};
 use dnsd_core::name::Name;
@@ -31,7 +32,7 @@ pub(crate) struct ZonesConfig {
     /// How the zones of catalogs are had.
     pub(crate) secondary_groups: Vec<SecondaryGroup>,
     /// Names below which questions are forwarded.
-    pub(crate) forwards: Vec<ForwardZone>,
+    pub(crate) forwards: Vec<Arc<ForwardZone>>,
 }
 
 impl ZonesConfig {
@@ -147,7 +148,7 @@ impl ZonesSpec {
                     made.secondaries
                         .extend(zone.resolve(name, above, &made.secondary_groups, lists));
                 }
-                ZoneSpec::Forward(zone) => made.forwards.extend(zone.resolve(name, lists)),
+                ZoneSpec::Forward(zone) => made.forwards.extend(zone.resolve(name, lists).map(Arc::new)),
             }
         }
         for (zone, span) in listed {

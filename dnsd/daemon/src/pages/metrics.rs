@@ -9,6 +9,7 @@ use dnsd_core::message::Rcode;
 use crate::server::Shared;
 use crate::server::counters::{COUNTED_TYPES, TSIG_FAILURES, Totals};
 use crate::zones::board::{Board, ServedFrom, ZoneStatus};
+use crate::zones::key::ZoneKey;
 
 /// One of a transport's sums.
 type SumOf = fn(&Totals) -> u64;
@@ -200,8 +201,8 @@ fn write_zones(board: &Board, to: &mut String) -> fmt::Result {
         let mut written = Ok(());
         board.for_each(|zone, status| {
             if let Some(value) = value(status) {
-                let zone = Escaped(&zone.to_string()).to_string();
-                written = written.and(writeln!(to, "{name}{{zone=\"{zone}\"}} {value}"));
+                let labels = ZoneLabels(zone);
+                written = written.and(writeln!(to, "{name}{{{labels}}} {value}"));
             }
         });
         written?;
@@ -211,6 +212,20 @@ fn write_zones(board: &Board, to: &mut String) -> fmt::Result {
 
 fn head(to: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(to, "# HELP {name} {help}\n# TYPE {name} {kind}")
+}
+
+/// The labels of a zone's series: its name, and its view if it is in one.
+struct ZoneLabels<'z>(&'z ZoneKey);
+
+impl fmt::Display for ZoneLabels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "zone=\"{}\"", Escaped(&self.0.name.to_string()))?;
+        match &self.0.view {
+            // A view's name has nothing to be escaped.
+            Some(view) => write!(f, ",view=\"{view}\""),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A label's value: backslashes and quotes get a backslash. A name as text has no line ends.
@@ -253,7 +268,9 @@ mod tests {
         status.served_from = ServedFrom::File;
         status.serial = Some(Serial(7));
         status.loaded_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1000));
-        board.set(&"example.net".parse().unwrap(), status);
+        let name: dnsd_core::name::Name = "example.net".parse().unwrap();
+        board.set(&ZoneKey::new(Some("cloud".into()), name.clone()), status.clone());
+        board.set(&ZoneKey::outside(name), status);
         let mut text = String::new();
         write(&shared, &board, &mut text);
         for line in [
@@ -265,7 +282,8 @@ mod tests {
             "dnsd_responses_unsent_total{transport=\"tcp\"} 0",
             "dnsd_rate_limited_total{action=\"slipped\"} 0",
             "dnsd_tcp_connections 0",
-            "dnsd_zones{state=\"loaded\"} 1",
+            "dnsd_zones{state=\"loaded\"} 2",
+            "dnsd_zone_serial{zone=\"example.net.\",view=\"cloud\"} 7",
             "dnsd_zone_serial{zone=\"example.net.\"} 7",
             "dnsd_zone_loaded_timestamp_seconds{zone=\"example.net.\"} 1000",
             "dnsd_zone_held{zone=\"example.net.\"} 0",

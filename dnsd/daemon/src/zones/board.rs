@@ -10,6 +10,7 @@ use dnsd_core::serial::Serial;
 use serde_json::{Value, json};
 
 use super::guard::Loss;
+use super::key::ZoneKey;
 
 /// What is served of a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,10 +102,11 @@ impl ZoneStatus {
     }
 
     /// A zone as `Status` and the page `/zones` show it.
-    pub(crate) fn to_json(&self, name: &Name) -> Value {
+    pub(crate) fn to_json(&self, zone: &ZoneKey) -> Value {
         let loaded_at = self.loaded_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         json!({
-            "name": name.to_string(),
+            "name": zone.name.to_string(),
+            "view": zone.view.as_deref(),
             "state": self.served_from.label(),
             "serial": self.serial.map(|serial| serial.0),
             "records": self.records,
@@ -124,24 +126,36 @@ impl ZoneStatus {
     }
 }
 
-/// All zones, in canonical order of their names.
+/// All zones, those outside the views first, then view by view, in canonical order of their names.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
-    zones: Mutex<BTreeMap<Name, ZoneStatus>>,
+    zones: Mutex<BTreeMap<ZoneKey, ZoneStatus>>,
     /// Groups whose folder can't be listed, and why, a line each.
     unlisted: Mutex<Vec<String>>,
 }
 
 impl Board {
     /// The status of one zone.
-    pub(crate) fn zone(&self, name: &Name) -> Option<ZoneStatus> {
-        self.lock().get(name).cloned()
+    pub(crate) fn zone(&self, zone: &ZoneKey) -> Option<ZoneStatus> {
+        self.lock().get(zone).cloned()
+    }
+
+    /// The zones of this name: that of the view that is asked for, else that outside the views, else those of the views.
+    pub(crate) fn named(&self, name: &Name, view: Option<&str>) -> Vec<ZoneKey> {
+        let zones = self.lock();
+        let of_name = |zone: &&ZoneKey| zone.name == *name && (view.is_none() || zone.view.as_deref() == view);
+        let mut found: Vec<ZoneKey> = zones.keys().filter(of_name).cloned().collect();
+        // Outside the views is first in their order.
+        if found.first().is_some_and(|first| first.view.is_none()) {
+            found.truncate(1);
+        }
+        found
     }
 
     /// Looks at all of them. The keeper waits meanwhile, queries don't.
-    pub(crate) fn for_each(&self, mut look: impl FnMut(&Name, &ZoneStatus)) {
-        for (name, status) in self.lock().iter() {
-            look(name, status);
+    pub(crate) fn for_each(&self, mut look: impl FnMut(&ZoneKey, &ZoneStatus)) {
+        for (zone, status) in self.lock().iter() {
+            look(zone, status);
         }
     }
 
@@ -162,16 +176,16 @@ impl Board {
     }
 
     /// Writes down how a zone is.
-    pub(crate) fn set(&self, name: &Name, status: ZoneStatus) {
-        self.lock().insert(name.clone(), status);
+    pub(crate) fn set(&self, zone: &ZoneKey, status: ZoneStatus) {
+        self.lock().insert(zone.clone(), status);
     }
 
     /// Forgets a zone.
-    pub(crate) fn remove(&self, name: &Name) {
-        self.lock().remove(name);
+    pub(crate) fn remove(&self, zone: &ZoneKey) {
+        self.lock().remove(zone);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, ZoneStatus>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ZoneKey, ZoneStatus>> {
         self.zones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

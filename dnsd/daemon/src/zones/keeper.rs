@@ -8,6 +8,7 @@ mod apply;
 mod edits;
 mod entry;
 mod groups;
+mod publish;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -16,23 +17,21 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
-use dnsd_core::name::Name;
 use dnsd_core::zone::Zone;
-use dnsd_core::zones::Zones;
 use tracing::warn;
 
 use super::board::{Board, ServedFrom};
 use super::debounce::{Change, Debounce};
 use super::guard::{self, Verdict};
+use super::key::ZoneKey;
 use super::last_good::LastGood;
 use super::load::{self, Attempt, Loaded};
 use super::outcome::{LoadOutcome, Report};
+use super::plan::{GroupKey, Plan, PlannedView};
 use super::priority::{self, Beside};
 use super::problem::Problem;
-use super::shown;
 use super::watcher::Watcher;
-use crate::config::{GroupConfig, ZoneConfig};
-use crate::server::views::{View, Views};
+use crate::server::views::ZoneInfo;
 use crate::server::{Serving, Shared};
 use entry::Entry;
 use groups::Groups;
@@ -41,8 +40,6 @@ use groups::Groups;
 const LOADS_IN_A_ROW_MAX: usize = 3;
 /// Inputs taken before the zones that are due are looked for: events come in thousands when a folder is copied.
 const INPUTS_IN_A_ROW_MAX: usize = 1024;
-/// Replacing one zone copies a few hundred pointers; from about here on it is cheaper to list all of them anew.
-const REPLACED_SINGLY_MAX: usize = 64;
 
 /// How long to wait for those who answer from a version that is served no more: longer than any batch of answers takes.
 /// The writer of its copy may have it for longer.
@@ -56,7 +53,7 @@ pub(crate) enum Input {
     Apply(Plan, tokio::sync::oneshot::Sender<Report>),
     /// Load one zone.
     Reload {
-        zone: Name,
+        zone: ZoneKey,
         accept: bool,
         reply: tokio::sync::oneshot::Sender<Option<LoadOutcome>>,
     },
@@ -66,22 +63,11 @@ pub(crate) enum Input {
     Stop,
 }
 
-/// Which zones there are to be.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) zones: Vec<ZoneConfig>,
-    pub(crate) groups: Vec<GroupConfig>,
-    pub(crate) base_dir: PathBuf,
-    pub(crate) threads: usize,
-    /// Lost records and deleted files are meant.
-    pub(crate) accept: bool,
-}
-
 /// Whom a file event is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
-    Zone(Name),
-    Group(String),
+    Zone(ZoneKey),
+    Group(GroupKey),
 }
 
 /// The thread's state.
@@ -90,18 +76,25 @@ pub(crate) struct Keeper {
     shared: Shared,
     board: Arc<Board>,
     last_good: LastGood,
-    entries: BTreeMap<Name, Entry>,
+    /// The views, in the order in which they are tried.
+    views: Vec<PlannedView>,
+    /// Whether what is served lacks zones, has some that are no more, or has them otherwise than the configuration.
+    must_list: bool,
+    /// The primary zones.
+    entries: BTreeMap<ZoneKey, Entry>,
+    /// The forward zones.
+    forwards: BTreeMap<ZoneKey, Arc<ZoneInfo>>,
     groups: Groups,
     base_dir: PathBuf,
     threads: usize,
     /// Whether queries are answered, from the first zones on: that comes before any loading.
     is_serving: bool,
     watcher: Watcher<Key>,
-    debounce: Debounce<Name, PathBuf>,
+    debounce: Debounce<ZoneKey, PathBuf>,
     /// Zones whose files may be others than those that are watched.
-    to_watch: Vec<Name>,
+    to_watch: Vec<ZoneKey>,
     /// Versions that were loaded, which the log doesn't say yet.
-    untold: Vec<(Name, LoadOutcome)>,
+    untold: Vec<(ZoneKey, LoadOutcome)>,
     next_sweep_at: Instant,
     /// What is answered from no more. Whoever answers may still have it in hand, and is not to be the one who frees it: giving
     /// back the memory of a large zone, of ten thousand names or of the rate limit's accounts takes milliseconds.
@@ -124,7 +117,10 @@ impl Keeper {
             shared,
             board,
             last_good,
+            views: Vec::new(),
+            must_list: false,
             entries: BTreeMap::new(),
+            forwards: BTreeMap::new(),
             groups: Groups::default(),
             base_dir: PathBuf::new(),
             threads: 1,
@@ -193,13 +189,13 @@ impl Keeper {
     }
 
     /// `None` for a zone that isn't there.
-    fn reload(&mut self, name: &Name, accept: bool) -> Option<LoadOutcome> {
-        let entry = self.entries.get(name)?;
+    fn reload(&mut self, zone: &ZoneKey, accept: bool) -> Option<LoadOutcome> {
+        let entry = self.entries.get(zone)?;
         if accept && entry.group.is_some() && entry.file_is_gone() {
-            self.remove_all(std::slice::from_ref(name));
+            self.remove_all(std::slice::from_ref(zone));
             return Some(LoadOutcome::Removed);
         }
-        self.load(std::slice::from_ref(name), accept).pop()
+        self.load(std::slice::from_ref(zone), accept).pop()
     }
 
     fn load_due(&mut self, now: Instant) {
@@ -214,37 +210,37 @@ impl Keeper {
             if due.is_still_written {
                 warn!(
                     "zone {}: its file has been written to without a pause for long; it is read as it is",
-                    shown(&due.zone)
+                    due.zone
                 );
             }
             self.enter_new(&due.zone, now);
         }
-        let names = due.into_iter().map(|due| due.zone);
-        let (fleeting, known): (Vec<Name>, Vec<Name>) = names
-            .filter(|name| self.entries.contains_key(name))
-            .partition(|name| self.entries[name].was_fleeting(now));
+        let zones = due.into_iter().map(|due| due.zone);
+        let (fleeting, known): (Vec<ZoneKey>, Vec<ZoneKey>) = zones
+            .filter(|zone| self.entries.contains_key(zone))
+            .partition(|zone| self.entries[zone].was_fleeting(now));
         self.remove_all(&fleeting);
         self.load(&known, false);
         self.tell_loaded();
     }
 
     /// Loads zones, settles what becomes of each, and swaps all that changed in one step.
-    fn load(&mut self, names: &[Name], accept: bool) -> Vec<LoadOutcome> {
-        let mut outcomes: Vec<Option<LoadOutcome>> = names.iter().map(|_| None).collect();
+    fn load(&mut self, zones: &[ZoneKey], accept: bool) -> Vec<LoadOutcome> {
+        let mut outcomes: Vec<Option<LoadOutcome>> = zones.iter().map(|_| None).collect();
         let mut changed = Vec::new();
         for round in 1..=LOADS_IN_A_ROW_MAX {
-            let open: Vec<usize> = (0..names.len()).filter(|n| outcomes[*n].is_none()).collect();
+            let open: Vec<usize> = (0..zones.len()).filter(|n| outcomes[*n].is_none()).collect();
             if open.is_empty() {
                 break;
             }
-            let requests: Vec<load::Request<'_>> = open.iter().map(|n| self.request(&names[*n])).collect();
+            let requests: Vec<load::Request<'_>> = open.iter().map(|n| self.request(&zones[*n])).collect();
             let attempts = load::in_parallel(&requests, self.loading_threads());
             for (n, attempt) in open.into_iter().zip(attempts) {
-                let name = &names[n];
+                let zone = &zones[n];
                 let last_round = round == LOADS_IN_A_ROW_MAX;
                 // A file that changed while it was read may have been read half old and half new.
                 if attempt.is_current || last_round {
-                    outcomes[n] = Some(self.settle(name, attempt, accept, &mut changed));
+                    outcomes[n] = Some(self.settle(zone, attempt, accept, &mut changed));
                 }
             }
         }
@@ -262,10 +258,10 @@ impl Keeper {
         }
     }
 
-    fn request<'k>(&'k self, name: &'k Name) -> load::Request<'k> {
-        let entry = &self.entries[name];
+    fn request<'k>(&'k self, key: &'k ZoneKey) -> load::Request<'k> {
+        let entry = &self.entries[key];
         load::Request {
-            name,
+            key,
             file: &entry.file,
             base_dir: &self.base_dir,
             // Once something is served, that is what a load is measured against.
@@ -273,54 +269,54 @@ impl Keeper {
         }
     }
 
-    /// Decides what a load means for what is served. Names whose zone is to be swapped go to `changed`.
-    fn settle(&mut self, name: &Name, attempt: Attempt, accept: bool, changed: &mut Vec<Name>) -> LoadOutcome {
+    /// Decides what a load means for what is served. Zones that are to be swapped go to `changed`.
+    fn settle(&mut self, key: &ZoneKey, attempt: Attempt, accept: bool, changed: &mut Vec<ZoneKey>) -> LoadOutcome {
         let now = Instant::now();
-        let Some(entry) = self.entries.get_mut(name) else {
+        let Some(entry) = self.entries.get_mut(key) else {
             return LoadOutcome::Removed;
         };
         let mut is_other_state = entry.seen.is_empty();
         entry.seen = attempt.files;
-        self.to_watch.push(name.clone());
+        self.to_watch.push(key.clone());
         // Whatever was noticed before the files were read has been read.
-        self.debounce.read(name);
+        self.debounce.read(key);
         if entry.served.is_none() && attempt.last_good.is_some() {
             entry.served = attempt.last_good;
             entry.status.served_from = ServedFrom::LastGoodCopy;
             is_other_state = true;
         }
         let outcome = if attempt.is_current {
-            outcome_of(name, attempt.result, attempt.took, entry.served.as_deref(), accept)
+            outcome_of(key, attempt.result, attempt.took, entry.served.as_deref(), accept)
         } else {
             self.debounce
-                .changed(name.clone(), entry.file.clone(), Change::Modified, now);
+                .changed(key.clone(), entry.file.clone(), Change::Modified, now);
             LoadOutcome::Changing
         };
         if let LoadOutcome::Loaded { zone, .. } = &outcome {
             // The version before is part of what is answered from until the new one is published.
             entry.served = Some(zone.clone());
-            self.last_good.keep(name, zone.clone(), &entry.seen);
+            self.last_good.keep(key, zone.clone(), &entry.seen);
         }
         if is_other_state || matches!(outcome, LoadOutcome::Loaded { .. }) {
-            changed.push(name.clone());
+            changed.push(key.clone());
         }
         entry.status.file_is_gone =
             entry.group.is_some() && entry.seen.first().is_some_and(|file| file.stamp.is_none());
         outcome.note(&mut entry.status, entry.served.as_deref(), SystemTime::now());
-        self.board.set(name, entry.status.clone());
+        self.board.set(key, entry.status.clone());
         if outcome.is_served() {
-            self.untold.push((name.clone(), outcome.clone()));
+            self.untold.push((key.clone(), outcome.clone()));
         } else {
-            outcome.log(name, &entry.status);
+            outcome.log(key, &entry.status);
         }
         outcome
     }
 
     /// Says in the log which versions were loaded.
     fn tell_loaded(&mut self) {
-        for (name, outcome) in std::mem::take(&mut self.untold) {
-            if let Some(entry) = self.entries.get(&name) {
-                outcome.log(&name, &entry.status);
+        for (zone, outcome) in std::mem::take(&mut self.untold) {
+            if let Some(entry) = self.entries.get(&zone) {
+                outcome.log(&zone, &entry.status);
             }
         }
     }
@@ -329,39 +325,11 @@ impl Keeper {
     fn free_retired(&mut self) {
         self.retired.retain(|serving| Arc::strong_count(serving) > 1);
     }
-
-    /// Swaps the zones of these names in what is served.
-    fn publish(&mut self, names: &[Name]) {
-        if names.is_empty() {
-            return;
-        }
-        if names.len() > REPLACED_SINGLY_MAX {
-            return self.publish_all();
-        }
-        let mut zones = self.shared.serving.load().views.outside().zones().clone();
-        for name in names {
-            let Some(entry) = self.entries.get(name) else { continue };
-            match zones.replaced(name.as_name_ref(), entry.state()) {
-                Some(replaced) => zones = replaced,
-                None => return self.publish_all(),
-            }
-        }
-        self.retired.push(
-            self.shared
-                .set_views(&Views::new([], View::outside(zones, Arc::new([])))),
-        );
-    }
-
-    fn publish_all(&mut self) {
-        let zones = self.entries.iter().map(|(name, entry)| (name.clone(), entry.state()));
-        let views = Views::new([], View::outside(Zones::new(zones), Arc::new([])));
-        self.retired.push(self.shared.set_views(&views));
-    }
 }
 
 /// What a load comes to, measured against what is served.
 fn outcome_of(
-    name: &Name,
+    key: &ZoneKey,
     result: Result<Loaded, Vec<Problem>>,
     took: Duration,
     served: Option<&Zone>,
@@ -375,7 +343,7 @@ fn outcome_of(
     match served.map(|old| guard::judge(old, &loaded.zone, accept)) {
         Some(Verdict::Hold(loss)) => {
             return LoadOutcome::Held {
-                zone: name.clone(),
+                zone: key.clone(),
                 loss,
             };
         }

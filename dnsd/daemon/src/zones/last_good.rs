@@ -1,6 +1,7 @@
 //! The last good copy of every zone: what is served when the daemon starts and a zone's file has an error.
 //!
-//! A copy is a master file in canonical order without directives, `work-dir/zones/NAME.last`, that begins with a comment
+//! A copy is a master file in canonical order without directives, `work-dir/zones/NAME.last`, of a zone in a
+//! view `work-dir/zones/VIEW/NAME.last`, that begins with a comment
 //! about what it was made from and ends with one that says it is whole. It is replaced by rename, by the thread of the
 //! [`writer`], some seconds after its version was first served: nobody waits for it but the end of the daemon.
 
@@ -8,7 +9,6 @@ mod writer;
 
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
-use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
@@ -22,6 +22,7 @@ use dnsd_core::rdata;
 use dnsd_core::zone::Zone;
 use tracing::warn;
 
+use super::key::ZoneKey;
 use super::load::ReadFile;
 use writer::{Job, Writer};
 
@@ -46,9 +47,9 @@ const FIRST_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct LastGood {
     folder: PathBuf,
-    /// The files that were there at the start. A zone that is loaded for the first time has its copy among them or has none:
+    /// The paths, below the folder, of the files that were there at the start. A zone that is loaded for the first time has its copy among them or has none:
     /// ten thousand zones without copies are not looked for one by one.
-    at_start: HashSet<OsString>,
+    at_start: HashSet<PathBuf>,
     writer: Writer,
 }
 
@@ -86,24 +87,23 @@ impl LastGood {
     }
 
     /// Where a zone's copy of an earlier run of the daemon is; `None` when there was none.
-    pub(crate) fn of_earlier_run(&self, name: &Name) -> Option<PathBuf> {
+    pub(crate) fn of_earlier_run(&self, zone: &ZoneKey) -> Option<PathBuf> {
         if self.at_start.is_empty() {
             return None;
         }
-        let file_name = file_name(name);
-        let is_there = self.at_start.contains(OsStr::new(&file_name));
-        is_there.then(|| self.folder.join(file_name))
+        let path = path(zone);
+        self.at_start.contains(&path).then(|| self.folder.join(path))
     }
 
     /// Makes this version the copy, soon.
-    pub(crate) fn keep(&self, name: &Name, zone: Arc<Zone>, files: &[ReadFile]) {
+    pub(crate) fn keep(&self, key: &ZoneKey, zone: Arc<Zone>, files: &[ReadFile]) {
         let made_from = digest(files);
-        self.writer.order(name, Job::Write { zone, made_from });
+        self.writer.order(key, Job::Write { zone, made_from });
     }
 
     /// Removes the copy of a zone that is no more, soon.
-    pub(crate) fn drop_zone(&self, name: &Name) {
-        self.writer.order(name, Job::Remove);
+    pub(crate) fn drop_zone(&self, key: &ZoneKey) {
+        self.writer.order(key, Job::Remove);
     }
 }
 
@@ -114,17 +114,32 @@ pub(crate) fn folder(work_dir: &Path) -> PathBuf {
 
 /// Removes what writes that a crash cut off have left, as the next ones of their zones may be long in coming, and lists the
 /// rest.
-fn clean(folder: &Path) -> HashSet<OsString> {
+fn clean(folder: &Path) -> HashSet<PathBuf> {
     let mut copies = HashSet::new();
     for entry in folder.read_dir().into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            clean_files(folder, Path::new(&entry.file_name()), &mut copies);
+        }
+    }
+    clean_files(folder, Path::new(""), &mut copies);
+    copies
+}
+
+/// The same of the files of one view, or of those outside the views.
+fn clean_files(folder: &Path, view: &Path, copies: &mut HashSet<PathBuf>) {
+    for entry in folder.join(view).read_dir().into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension() != Some(TEMPORARY.as_ref()) {
-            copies.insert(entry.file_name());
+            copies.insert(view.join(entry.file_name()));
         } else if let Err(error) = fs::remove_file(&path) {
             warn!(%error, "{} is left over and could not be removed", path.display());
         }
     }
-    copies
+}
+
+/// Where a zone's copy is below the folder.
+fn path(zone: &ZoneKey) -> PathBuf {
+    zone.path(file_name(&zone.name))
 }
 
 /// What the copy at this path says of itself; `None` when there is none, or it is cut off.

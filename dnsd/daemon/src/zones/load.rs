@@ -17,6 +17,7 @@ use dnsd_core::rrtype::Class;
 use dnsd_core::zone::check::check_on;
 use dnsd_core::zone::{Finding, Position, Severity, Zone, ZoneBuilder};
 
+use super::key::ZoneKey;
 use super::last_good::{self, LastGood};
 use super::problem::Problem;
 use super::source::{Files, LARGE_FILE_BYTES};
@@ -27,7 +28,7 @@ pub(crate) use super::source::ReadFile;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'k> {
     /// The zone.
-    pub(crate) name: &'k Name,
+    pub(crate) key: &'k ZoneKey,
     /// Its file.
     pub(crate) file: &'k Path,
     /// The second place for a relative `$INCLUDE`.
@@ -90,8 +91,9 @@ pub(crate) fn in_parallel(requests: &[Request<'_>], threads: usize) -> Vec<Attem
 }
 
 fn load_or_copy(request: &Request<'_>, threads: usize) -> Attempt {
-    let mut attempt = load(request.name, request.file, request.base_dir, threads);
-    let Some(path) = request.last_good.and_then(|copies| copies.of_earlier_run(request.name)) else {
+    let name = &request.key.name;
+    let mut attempt = load(name, request.file, request.base_dir, threads);
+    let Some(path) = request.last_good.and_then(|copies| copies.of_earlier_run(request.key)) else {
         return attempt;
     };
     // Files that the copy was made from need not be compared with it. Without its end mark a copy is not whole.
@@ -99,7 +101,7 @@ fn load_or_copy(request: &Request<'_>, threads: usize) -> Attempt {
         && (!header.is_of(&attempt.files) || attempt.result.is_err() || !attempt.is_current)
     {
         // An error in a copy has no reader.
-        let copy = load(request.name, &path, request.base_dir, threads);
+        let copy = load(name, &path, request.base_dir, threads);
         attempt.last_good = copy.result.ok().map(|loaded| loaded.zone);
     }
     attempt

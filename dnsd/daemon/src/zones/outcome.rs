@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dnsd_core::name::Name;
 use dnsd_core::zone::Zone;
 use tracing::{error, info, warn};
 
 use super::board::{ServedFrom, ZoneStatus};
 use super::guard::Loss;
-use super::shown;
+use super::key::ZoneKey;
 
 /// The end of one load.
 #[derive(Debug, Clone)]
@@ -28,8 +27,8 @@ pub(crate) enum LoadOutcome {
     Failed(Vec<String>),
     /// The new version has lost most of the zone and waits to be accepted.
     Held {
-        /// Its name.
-        zone: Name,
+        /// Which zone.
+        zone: ZoneKey,
         /// What it would lose.
         loss: Loss,
     },
@@ -66,23 +65,22 @@ impl LoadOutcome {
     }
 
     /// Says it in the log.
-    pub(super) fn log(&self, name: &Name, status: &ZoneStatus) {
-        let name = shown(name);
+    pub(super) fn log(&self, zone: &ZoneKey, status: &ZoneStatus) {
         match self {
             Self::Loaded { warnings, .. } => {
                 for warning in warnings {
-                    warn!("zone {name}: {warning}");
+                    warn!("zone {zone}: {warning}");
                 }
-                info!("zone {name}: {self}");
+                info!("zone {zone}: {self}");
             }
             Self::Failed(errors) => {
                 for line in errors {
-                    error!("zone {name}: {line}");
+                    error!("zone {zone}: {line}");
                 }
-                error!("zone {name}: not loaded; {}", ServedInstead(status));
+                error!("zone {zone}: not loaded; {}", ServedInstead(status));
             }
-            Self::Held { .. } => warn!("zone {name}: {self}; {}", ServedInstead(status)),
-            Self::Changing => info!("zone {name}: {self}"),
+            Self::Held { .. } => warn!("zone {zone}: {self}; {}", ServedInstead(status)),
+            Self::Changing => info!("zone {zone}: {self}"),
             Self::Removed => {}
         }
     }
@@ -106,8 +104,11 @@ impl fmt::Display for LoadOutcome {
             Self::Failed(errors) => f.write_str(&errors.join("\n")),
             Self::Held { zone, loss } => write!(
                 f,
-                "held: {} → {} records, of which {} would be lost; `dnsd reload {zone} --accept` if that is meant",
-                loss.old_records, loss.new_records, loss.removed
+                "held: {} → {} records, of which {} would be lost; `dnsd reload {} --accept` if that is meant",
+                loss.old_records,
+                loss.new_records,
+                loss.removed,
+                zone.as_arguments()
             ),
             Self::Changing => f.write_str("its file is being written; it is loaded once that is over"),
             Self::Removed => f.write_str("removed"),
@@ -145,20 +146,20 @@ pub(crate) struct Report {
     /// How many zones were loaded.
     pub(crate) loaded: usize,
     /// Zones whose file isn't served, and why.
-    pub(crate) refused: Vec<(Name, String)>,
+    pub(crate) refused: Vec<(ZoneKey, String)>,
     /// Zones that are no more.
-    pub(crate) removed: Vec<Name>,
+    pub(crate) removed: Vec<ZoneKey>,
     /// Groups whose folder can't be listed, and why, a line each: their zones stay as they are.
     pub(crate) unlisted: Vec<String>,
 }
 
 impl Report {
-    pub(super) fn new(names: &[Name], outcomes: &[LoadOutcome], removed: Vec<Name>) -> Self {
-        let refused = names
+    pub(super) fn new(zones: &[ZoneKey], outcomes: &[LoadOutcome], removed: Vec<ZoneKey>) -> Self {
+        let refused = zones
             .iter()
             .zip(outcomes)
             .filter(|(_, outcome)| !outcome.is_served())
-            .map(|(name, outcome)| (name.clone(), outcome.to_string()))
+            .map(|(zone, outcome)| (zone.clone(), outcome.to_string()))
             .collect();
         Self {
             loaded: outcomes.iter().filter(|outcome| outcome.is_served()).count(),

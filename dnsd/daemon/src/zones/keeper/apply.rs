@@ -1,29 +1,34 @@
 //! Taking over a configuration: which zones come, stay and go.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
-use dnsd_core::name::Name;
 use tracing::{info, warn};
 
+use super::super::key::ZoneKey;
 use super::super::outcome::{LoadOutcome, Report};
-use super::super::shown;
+use super::super::plan::{Group, Plan, PlannedView, PlannedZone};
 use super::entry::Entry;
-use super::{Keeper, Key, Plan};
-use crate::config::{GroupConfig, ZoneConfig};
+use super::{Keeper, Key};
+use crate::config::{ForwardZone, Rules};
+use crate::server::views::{Kind, ZoneInfo};
 
 impl Keeper {
     pub(super) fn apply(&mut self, plan: Plan) -> Report {
         self.base_dir = plan.base_dir;
         self.threads = plan.threads;
         for group in self.groups.replace(plan.groups) {
-            self.watcher.forget(&Key::Group(group.name));
+            self.watcher.forget(&Key::Group(group.key));
         }
         let wanted = self.wanted(plan.zones);
         let removed = self.remove_unwanted(&wanted, plan.accept);
         let (to_load, being_written) = self.take_over(wanted, plan.accept);
+        self.take_over_forwards(plan.forwards);
+        self.must_list |= !same_views(&self.views, &plan.views);
+        self.views = plan.views;
         let mut outcomes = self.load(&to_load, plan.accept);
-        let groups: Vec<GroupConfig> = self.groups.iter().cloned().collect();
+        let groups: Vec<Group> = self.groups.iter().cloned().collect();
         for group in &groups {
             self.watch_group(group);
         }
@@ -32,9 +37,9 @@ impl Keeper {
         self.next_sweep_at = Instant::now() + self.sweep_period(has_all_events);
         outcomes.extend(being_written.iter().map(|_| LoadOutcome::Changing));
         let mut report = Report::new(&[to_load, being_written].concat(), &outcomes, removed);
-        for (name, entry) in &self.entries {
+        for (zone, entry) in &self.entries {
             let rivals = entry.status.rival_texts().into_iter();
-            report.refused.extend(rivals.map(|text| (name.clone(), text)));
+            report.refused.extend(rivals.map(|text| (zone.clone(), text)));
         }
         report.unlisted = self.groups.unlisted();
         self.board.set_unlisted(report.unlisted.clone());
@@ -42,12 +47,14 @@ impl Keeper {
     }
 
     /// The zones that there are to be: those with a table of their own, and those of the groups' files.
-    fn wanted(&mut self, zones: Vec<ZoneConfig>) -> BTreeMap<Name, Entry> {
-        let mut wanted: BTreeMap<Name, Entry> = zones.into_iter().map(Entry::single).collect();
-        let groups: Vec<GroupConfig> = self.groups.iter().cloned().collect();
+    fn wanted(&mut self, zones: Vec<PlannedZone>) -> BTreeMap<ZoneKey, Entry> {
+        let of_tables = zones.into_iter().map(|zone| (zone.key.clone(), Entry::single(zone)));
+        let mut wanted: BTreeMap<ZoneKey, Entry> = of_tables.collect();
+        let groups: Vec<Group> = self.groups.iter().cloned().collect();
         for group in &groups {
             for (name, file) in self.groups.list(group).unwrap_or_default().zones {
-                self.claim(&mut wanted, name, Entry::of_group(group, file));
+                let zone = group.zone(name);
+                self.claim(&mut wanted, zone.clone(), Entry::of_group(zone, group, file));
             }
         }
         wanted
@@ -55,13 +62,13 @@ impl Keeper {
 
     /// A file claims a zone's name. A table has it before any file, then the file that the zone is read from now: a second
     /// one that turns up changes nothing.
-    fn claim(&self, wanted: &mut BTreeMap<Name, Entry>, name: Name, new: Entry) {
-        let Some(first) = wanted.get_mut(&name) else {
-            wanted.insert(name, new);
+    fn claim(&self, wanted: &mut BTreeMap<ZoneKey, Entry>, zone: ZoneKey, new: Entry) {
+        let Some(first) = wanted.get_mut(&zone) else {
+            wanted.insert(zone, new);
             return;
         };
         let mut rival = new.file.clone();
-        let is_read_now = self.entries.get(&name).is_some_and(|entry| entry.file == rival);
+        let is_read_now = self.entries.get(&zone).is_some_and(|entry| entry.file == rival);
         if first.group.is_some() && is_read_now {
             let before = std::mem::replace(first, new);
             first.status.rivals = before.status.rivals;
@@ -74,24 +81,25 @@ impl Keeper {
 
     /// Enters new zones, brings those that are there up to date, and says which are to be loaded, and which would be but
     /// are being written: those are loaded once that is over.
-    fn take_over(&mut self, wanted: BTreeMap<Name, Entry>, accept: bool) -> (Vec<Name>, Vec<Name>) {
+    fn take_over(&mut self, wanted: BTreeMap<ZoneKey, Entry>, accept: bool) -> (Vec<ZoneKey>, Vec<ZoneKey>) {
         let mut to_load = Vec::new();
         let mut being_written = Vec::new();
-        for (name, mut new) in wanted {
+        for (zone, mut new) in wanted {
             let rivals = std::mem::take(&mut new.status.rivals);
-            let Some(old) = self.entries.get_mut(&name) else {
-                if new.group.is_some() && self.debounce.is_being_written(&name) {
-                    being_written.push(name);
+            let Some(old) = self.entries.get_mut(&zone) else {
+                if new.group.is_some() && self.debounce.is_being_written(&zone) {
+                    being_written.push(zone);
                     continue;
                 }
-                new.set_rivals(&name, rivals);
-                self.entries.insert(name.clone(), new);
-                to_load.push(name);
+                new.set_rivals(rivals);
+                self.entries.insert(zone.clone(), new);
+                self.must_list = true;
+                to_load.push(zone);
                 continue;
             };
             let is_other_file = old.file != new.file;
             if old.watch != new.watch {
-                self.to_watch.push(name.clone());
+                self.to_watch.push(zone.clone());
             }
             old.watch = new.watch;
             old.file = new.file;
@@ -99,63 +107,81 @@ impl Keeper {
             old.group = new.group;
             old.status.group.clone_from(&old.group);
             old.appeared_at = None;
-            old.set_rivals(&name, rivals);
-            self.board.set(&name, old.status.clone());
+            self.must_list |= old.set_info(new.info);
+            old.set_rivals(rivals);
+            self.board.set(&zone, old.status.clone());
             if is_other_file {
-                to_load.push(name);
-            } else if self.debounce.is_being_written(&name) {
-                being_written.push(name);
-            } else if old.needs_load(accept) || self.debounce.is_waiting(&name) {
-                to_load.push(name);
+                to_load.push(zone);
+            } else if self.debounce.is_being_written(&zone) {
+                being_written.push(zone);
+            } else if old.needs_load(accept) || self.debounce.is_waiting(&zone) {
+                to_load.push(zone);
             }
         }
         (to_load, being_written)
     }
 
+    fn take_over_forwards(&mut self, forwards: Vec<(ZoneKey, Arc<ForwardZone>)>) {
+        // What is cached for them stands elsewhere; listing all zones anew is cheap beside a reload.
+        self.must_list |= !forwards.is_empty() || !self.forwards.is_empty();
+        let infos = forwards.into_iter().map(|(key, zone)| {
+            let info = ZoneInfo::new(key.clone(), Arc::new(Rules::default()), Kind::Forward(zone));
+            (key, Arc::new(info))
+        });
+        self.forwards = infos.collect();
+    }
+
     /// Removes zones that the configuration has no more. Those whose file was deleted from a group's folder go only when
     /// that is accepted: a folder that isn't mounted looks the same. Those of a folder that can't be listed never go.
-    fn remove_unwanted(&mut self, wanted: &BTreeMap<Name, Entry>, accept: bool) -> Vec<Name> {
+    fn remove_unwanted(&mut self, wanted: &BTreeMap<ZoneKey, Entry>, accept: bool) -> Vec<ZoneKey> {
         let mut removed = Vec::new();
-        for (name, entry) in &mut self.entries {
-            if wanted.contains_key(name) {
+        for (zone, entry) in &mut self.entries {
+            if wanted.contains_key(zone) {
                 continue;
             }
-            let group = self.groups.of_file(name, &entry.file);
+            let group = self.groups.of_file(zone, &entry.file);
             if group.is_some_and(|group| self.groups.is_unlisted(group)) {
                 // Whether its file is there can't be told.
                 continue;
             }
             if group.is_some() && !accept {
                 warn!(
-                    "zone {}: its file {} is gone; it is served until `dnsd reload --accept`",
-                    shown(name),
+                    "zone {zone}: its file {} is gone; it is served until `dnsd reload --accept`",
                     entry.file.display()
                 );
                 entry.status.file_is_gone = true;
-                self.board.set(name, entry.status.clone());
+                self.board.set(zone, entry.status.clone());
             } else {
-                removed.push(name.clone());
+                removed.push(zone.clone());
             }
         }
-        self.remove_all(&removed);
+        for zone in &removed {
+            self.remove(zone);
+        }
         removed
     }
 
-    pub(super) fn remove_all(&mut self, names: &[Name]) {
-        for name in names {
-            self.remove(name);
+    pub(super) fn remove_all(&mut self, zones: &[ZoneKey]) {
+        for zone in zones {
+            self.remove(zone);
         }
-        if !names.is_empty() {
-            self.publish_all();
-        }
+        self.publish(&[]);
     }
 
-    fn remove(&mut self, name: &Name) {
-        info!("zone {}: removed", shown(name));
-        self.entries.remove(name);
-        self.watcher.forget(&Key::Zone(name.clone()));
-        self.debounce.forget(name);
-        self.board.remove(name);
-        self.last_good.drop_zone(name);
+    fn remove(&mut self, zone: &ZoneKey) {
+        info!("zone {zone}: removed");
+        self.entries.remove(zone);
+        self.must_list = true;
+        self.watcher.forget(&Key::Zone(zone.clone()));
+        self.debounce.forget(zone);
+        self.board.remove(zone);
+        self.last_good.drop_zone(zone);
     }
+}
+
+fn same_views(old: &[PlannedView], new: &[PlannedView]) -> bool {
+    let is_same = |(old, new): (&PlannedView, &PlannedView)| {
+        old.name == new.name && old.strict == new.strict && old.match_clients == new.match_clients
+    };
+    old.len() == new.len() && old.iter().zip(new).all(is_same)
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::super::debounce::Change;
+use super::super::plan::{Group, GroupKey};
 use super::super::points::{DecidingEntries, deciding_entries};
 use super::super::stamp::Stamp;
 use super::{Keeper, Key};
-use crate::config::GroupConfig;
 
 /// Where events come from everywhere, all files are looked at all the same, now and then: remounts and renamed folders give
 /// no event that is worth more than a look.
@@ -37,20 +37,23 @@ impl Keeper {
         }
         for (key, path, change) in concerned {
             match key {
-                Key::Zone(name) => self.debounce.changed(name, path, change, now),
-                Key::Group(name) => self.handle_group_event(&name, &path, change, now),
+                Key::Zone(zone) => self.debounce.changed(zone, path, change, now),
+                Key::Group(group) => self.handle_group_event(&group, &path, change, now),
             }
         }
     }
 
-    fn handle_group_event(&mut self, name: &str, path: &Path, change: Change, now: Instant) {
-        let Some(group) = self.groups.by_name(name).cloned() else {
+    fn handle_group_event(&mut self, key: &GroupKey, path: &Path, change: Change, now: Instant) {
+        let Some(group) = self.groups.by_key(key).cloned() else {
             return;
         };
         if self.handle_group_file(&group, path, change, now) {
             return;
         }
-        if deciding_entries(&group.directory).iter().any(|entry| entry == path) {
+        if deciding_entries(&group.folder.directory)
+            .iter()
+            .any(|entry| entry == path)
+        {
             // A link on the way to the folder was switched: any file may be another.
             self.watch_group(&group);
             self.next_sweep_at = now;
@@ -60,26 +63,26 @@ impl Keeper {
     /// Watches the files of zones that were loaded. What changed between the reading and now had no event.
     pub(super) fn watch_loaded(&mut self, now: Instant) {
         let mut deciding = DecidingEntries::default();
-        for name in std::mem::take(&mut self.to_watch) {
-            let Some(entry) = self.entries.get(&name) else { continue };
+        for zone in std::mem::take(&mut self.to_watch) {
+            let Some(entry) = self.entries.get(&zone) else { continue };
             if !entry.watch {
-                self.watcher.forget(&Key::Zone(name));
+                self.watcher.forget(&Key::Zone(zone));
                 continue;
             }
             let files: Vec<&Path> = entry.seen.iter().map(|file| file.path.as_path()).collect();
             self.watcher
-                .watch_one_of_many(&Key::Zone(name.clone()), &files, &[], &mut deciding);
+                .watch_one_of_many(&Key::Zone(zone.clone()), &files, &[], &mut deciding);
             for file in entry.seen.iter().filter(|file| !file.is_unchanged()) {
                 self.debounce
-                    .changed(name.clone(), file.path.clone(), Change::Modified, now);
+                    .changed(zone.clone(), file.path.clone(), Change::Modified, now);
             }
         }
     }
 
-    pub(super) fn watch_group(&mut self, group: &GroupConfig) {
-        let key = Key::Group(group.name.clone());
-        if group.watch {
-            self.watcher.watch(&key, &[], &[&group.directory]);
+    pub(super) fn watch_group(&mut self, group: &Group) {
+        let key = Key::Group(group.key.clone());
+        if group.folder.watch {
+            self.watcher.watch(&key, &[], &[&group.folder.directory]);
         } else {
             self.watcher.forget(&key);
         }
@@ -89,7 +92,7 @@ impl Keeper {
     pub(super) fn sweep(&mut self, now: Instant) {
         // Before the look: what changes after it has an event.
         let has_all_events = self.watcher.has_all_events();
-        for (name, entry) in &mut self.entries {
+        for (zone, entry) in &mut self.entries {
             if !entry.watch {
                 continue;
             }
@@ -98,7 +101,7 @@ impl Keeper {
                 if stamp != file.stamp {
                     file.stamp = stamp;
                     self.debounce
-                        .changed(name.clone(), file.path.clone(), Change::Modified, now);
+                        .changed(zone.clone(), file.path.clone(), Change::Modified, now);
                 }
             }
         }

@@ -4,23 +4,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dnsd_core::name::Name;
 use dnsd_core::zone::Zone;
 use dnsd_core::zones::ZoneState;
 use tracing::error;
 
 use super::super::board::ZoneStatus;
+use super::super::key::ZoneKey;
 use super::super::load::ReadFile;
-use super::super::shown;
-use crate::config::{GroupConfig, ZoneConfig};
+use super::super::plan::{Group, PlannedZone};
+use crate::config::PrimarySettings;
+use crate::server::views::{Kind, ZoneInfo};
 
 /// A file that was there for less than this was no zone's, but what a program left for a moment on its way to another name.
 const FLEETING_MAX: Duration = Duration::from_secs(60);
 /// More files for one zone than this are not told: who mends that looks into the folder.
 const RIVALS_MAX: usize = 20;
 
-/// What is known of one zone beside its name.
+/// What is known of one zone.
 pub(super) struct Entry {
+    /// What is told of it to who answers.
+    pub(super) info: Arc<ZoneInfo>,
     pub(super) file: PathBuf,
     pub(super) watch: bool,
     pub(super) group: Option<String>,
@@ -34,17 +37,19 @@ pub(super) struct Entry {
 
 impl Entry {
     /// A zone with a table of its own, still to be loaded.
-    pub(super) fn single(zone: ZoneConfig) -> (Name, Self) {
-        (zone.name, Self::new(zone.file, zone.watch, None))
+    pub(super) fn single(zone: PlannedZone) -> Self {
+        Self::new(zone.key, zone.source.file, zone.source.watch, None, &zone.settings)
     }
 
     /// A zone of a group, still to be loaded.
-    pub(super) fn of_group(group: &GroupConfig, file: PathBuf) -> Self {
-        Self::new(file, group.watch, Some(group.name.clone()))
+    pub(super) fn of_group(key: ZoneKey, group: &Group, file: PathBuf) -> Self {
+        let name = Some(group.key.name.clone());
+        Self::new(key, file, group.folder.watch, name, &group.settings)
     }
 
-    fn new(file: PathBuf, watch: bool, group: Option<String>) -> Self {
+    fn new(key: ZoneKey, file: PathBuf, watch: bool, group: Option<String>, settings: &PrimarySettings) -> Self {
         Self {
+            info: Arc::new(ZoneInfo::new(key, settings.rules.clone(), Kind::Primary)),
             status: ZoneStatus::new(file.clone(), group.clone()),
             file,
             watch,
@@ -53,6 +58,16 @@ impl Entry {
             seen: Vec::new(),
             appeared_at: None,
         }
+    }
+
+    /// Takes over how it is served; whether that is another way.
+    pub(super) fn set_info(&mut self, new: Arc<ZoneInfo>) -> bool {
+        if self.info.rules == new.rules {
+            return false;
+        }
+        new.history.store(self.info.history.load_full());
+        self.info = new;
+        true
     }
 
     pub(super) fn state(&self) -> ZoneState {
@@ -69,22 +84,22 @@ impl Entry {
     }
 
     /// Notes the files that would be this zone, too, and no others.
-    pub(super) fn set_rivals(&mut self, name: &Name, files: Vec<PathBuf>) {
+    pub(super) fn set_rivals(&mut self, files: Vec<PathBuf>) {
         self.status.rivals.retain(|rival| files.contains(rival));
         for file in files {
-            self.add_rival(name, file);
+            self.add_rival(file);
         }
     }
 
     /// Notes a file that would be this zone, too; whether it is a new one.
-    pub(super) fn add_rival(&mut self, name: &Name, file: PathBuf) -> bool {
+    pub(super) fn add_rival(&mut self, file: PathBuf) -> bool {
         let rivals = &mut self.status.rivals;
         if rivals.len() >= RIVALS_MAX || rivals.contains(&file) {
             return false;
         }
         rivals.push(file);
         let texts = self.status.rival_texts();
-        error!("zone {}: {}", shown(name), texts.last().map_or("", String::as_str));
+        error!("zone {}: {}", self.info.key, texts.last().map_or("", String::as_str));
         true
     }
 

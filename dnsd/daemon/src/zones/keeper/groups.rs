@@ -8,54 +8,55 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use dnsd_core::name::{Name, NameError};
+use dnsd_core::name::NameError;
 use tracing::{error, info, warn};
 
 use super::super::debounce::Change;
-use super::super::shown;
+use super::super::key::ZoneKey;
+use super::super::plan::{Group, GroupKey};
 use super::Keeper;
 use super::entry::Entry;
-use crate::config::{GroupConfig, Listing};
+use crate::config::Listing;
 
 /// All of them.
 #[derive(Default)]
 pub(super) struct Groups {
-    configs: Vec<GroupConfig>,
-    /// Why a group's folder couldn't be listed the last time, by the group's name.
-    unlisted: BTreeMap<String, String>,
+    configs: Vec<Group>,
+    /// Why a group's folder couldn't be listed the last time.
+    unlisted: BTreeMap<GroupKey, String>,
     /// Files without a zone's name that were warned of.
     nameless: HashSet<PathBuf>,
-    /// New files that wait to be quiet, with their groups' names.
-    newcomers: HashMap<Name, Vec<(String, PathBuf)>>,
+    /// New files that wait to be quiet, with their groups.
+    newcomers: HashMap<ZoneKey, Vec<(GroupKey, PathBuf)>>,
 }
 
 impl Groups {
     /// Takes over other groups, and says which are no more.
-    pub(super) fn replace(&mut self, configs: Vec<GroupConfig>) -> Vec<GroupConfig> {
+    pub(super) fn replace(&mut self, configs: Vec<Group>) -> Vec<Group> {
         let mut gone = std::mem::replace(&mut self.configs, configs);
-        gone.retain(|old| !self.configs.iter().any(|kept| kept.name == old.name));
+        gone.retain(|old| !self.configs.iter().any(|kept| kept.key == old.key));
         for group in &gone {
-            self.unlisted.remove(&group.name);
+            self.unlisted.remove(&group.key);
         }
         gone
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &GroupConfig> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Group> {
         self.configs.iter()
     }
 
-    pub(super) fn by_name(&self, name: &str) -> Option<&GroupConfig> {
-        self.configs.iter().find(|group| group.name == name)
+    pub(super) fn by_key(&self, key: &GroupKey) -> Option<&Group> {
+        self.configs.iter().find(|group| group.key == *key)
     }
 
     /// The group that a zone's file, there or not, is of.
-    pub(super) fn of_file(&self, zone: &Name, file: &Path) -> Option<&GroupConfig> {
+    pub(super) fn of_file(&self, zone: &ZoneKey, file: &Path) -> Option<&Group> {
         self.configs.iter().find(|group| group.is_file_of(zone, file))
     }
 
     /// Whether the last try to list a group's folder failed.
-    pub(super) fn is_unlisted(&self, group: &GroupConfig) -> bool {
-        self.unlisted.contains_key(&group.name)
+    pub(super) fn is_unlisted(&self, group: &Group) -> bool {
+        self.unlisted.contains_key(&group.key)
     }
 
     /// Whether there is a folder to be tried again.
@@ -72,14 +73,14 @@ impl Groups {
     }
 
     /// What a group's folder has; `None` when it can't be listed, which is told once, as are files without a zone's name.
-    pub(super) fn list(&mut self, group: &GroupConfig) -> Option<Listing> {
-        match group.list() {
+    pub(super) fn list(&mut self, group: &Group) -> Option<Listing> {
+        match group.folder.list() {
             Ok(listing) => {
-                if self.unlisted.remove(&group.name).is_some() {
+                if self.unlisted.remove(&group.key).is_some() {
                     info!(
                         "group {}: {} can be listed again",
-                        group.name,
-                        group.directory.display()
+                        group.key,
+                        group.folder.directory.display()
                     );
                 }
                 for (file, cause) in &listing.nameless {
@@ -88,10 +89,10 @@ impl Groups {
                 Some(listing)
             }
             Err(cause) => {
-                let text = format!("{} can't be listed: {cause}", group.directory.display());
-                if self.unlisted.get(&group.name) != Some(&text) {
-                    error!("group {}: {text}; its zones stay as they are", group.name);
-                    self.unlisted.insert(group.name.clone(), text);
+                let text = format!("{} can't be listed: {cause}", group.folder.directory.display());
+                if self.unlisted.get(&group.key) != Some(&text) {
+                    error!("group {}: {text}; its zones stay as they are", group.key);
+                    self.unlisted.insert(group.key.clone(), text);
                 }
                 None
             }
@@ -105,19 +106,19 @@ impl Groups {
     }
 
     /// Lets go of what is known of files that are gone, or are zones by now.
-    pub(super) fn forget_old(&mut self, entries: &BTreeMap<Name, Entry>) {
+    pub(super) fn forget_old(&mut self, entries: &BTreeMap<ZoneKey, Entry>) {
         self.nameless.retain(|file| file.exists());
-        self.newcomers.retain(|name, _| !entries.contains_key(name));
+        self.newcomers.retain(|zone, _| !entries.contains_key(zone));
     }
 
     /// The files that a new zone could be read from, with their groups, the one that has the name first.
-    fn take_newcomers(&mut self, name: &Name) -> Vec<(GroupConfig, PathBuf)> {
-        let found = self.newcomers.remove(name).unwrap_or_default();
+    fn take_newcomers(&mut self, zone: &ZoneKey) -> Vec<(Group, PathBuf)> {
+        let found = self.newcomers.remove(zone).unwrap_or_default();
         let mut files: Vec<(usize, Reverse<PathBuf>)> = found
             .into_iter()
             .filter_map(|(group, file)| {
-                let number = self.configs.iter().position(|config| config.name == group)?;
-                let is_still = self.configs[number].is_file_of(name, &file) && file.is_file();
+                let number = self.configs.iter().position(|config| config.key == group)?;
+                let is_still = self.configs[number].is_file_of(zone, &file) && file.is_file();
                 is_still.then_some((number, Reverse(file)))
             })
             .collect();
@@ -131,12 +132,12 @@ impl Groups {
 
 impl Keeper {
     /// Something happened to a file in a group's folder; whether that was all it can mean.
-    pub(super) fn handle_group_file(&mut self, group: &GroupConfig, path: &Path, change: Change, now: Instant) -> bool {
+    pub(super) fn handle_group_file(&mut self, group: &Group, path: &Path, change: Change, now: Instant) -> bool {
         let Some(file_name) = path.file_name() else {
             return false;
         };
         // Events name the folder as it is behind all links.
-        let file = group.directory.join(file_name);
+        let file = group.folder.directory.join(file_name);
         match group.zone_at(&file) {
             Some(Ok(zone)) if file.is_file() => {
                 self.found(group, zone, file, Some(change), now);
@@ -156,7 +157,7 @@ impl Keeper {
 
     /// Looks into the groups' folders for what gave no event.
     pub(super) fn sweep_groups(&mut self, now: Instant) {
-        let watched: Vec<GroupConfig> = self.groups.iter().filter(|group| group.watch).cloned().collect();
+        let watched: Vec<Group> = self.groups.iter().filter(|group| group.folder.watch).cloned().collect();
         for group in &watched {
             let was_unlisted = self.groups.is_unlisted(group);
             let Some(listing) = self.groups.list(group) else {
@@ -165,36 +166,36 @@ impl Keeper {
             if was_unlisted {
                 self.watch_group(group);
             }
-            for (zone, file) in listing.zones {
-                self.found(group, zone, file, None, now);
+            for (name, file) in listing.zones {
+                self.found(group, group.zone(name), file, None, now);
             }
         }
         self.board.set_unlisted(self.groups.unlisted());
         let with_rivals = self.entries.iter().filter(|(_, entry)| !entry.status.rivals.is_empty());
-        let gone: Vec<(Name, PathBuf)> = with_rivals
-            .flat_map(|(name, entry)| entry.status.rivals.iter().map(|file| (name.clone(), file.clone())))
+        let gone: Vec<(ZoneKey, PathBuf)> = with_rivals
+            .flat_map(|(zone, entry)| entry.status.rivals.iter().map(|file| (zone.clone(), file.clone())))
             .filter(|(_, file)| !file.exists())
             .collect();
-        for (name, file) in gone {
-            self.drop_rival(&name, &file);
+        for (zone, file) in gone {
+            self.drop_rival(&zone, &file);
         }
         self.groups.forget_old(&self.entries);
     }
 
     /// There is a file of a group: a new zone's, the one that a zone is read from, or another for the same zone. Without a
     /// change it was found by looking.
-    fn found(&mut self, group: &GroupConfig, zone: Name, file: PathBuf, change: Option<Change>, now: Instant) {
+    fn found(&mut self, group: &Group, zone: ZoneKey, file: PathBuf, change: Option<Change>, now: Instant) {
         match self.entries.get_mut(&zone) {
             // It hears of its own files.
             Some(entry) if entry.file == file => {}
             Some(entry) => {
-                if entry.add_rival(&zone, file) {
+                if entry.add_rival(file) {
                     self.board.set(&zone, entry.status.clone());
                 }
             }
             None => {
                 let files = self.groups.newcomers.entry(zone.clone()).or_default();
-                let newcomer = (group.name.clone(), file.clone());
+                let newcomer = (group.key.clone(), file.clone());
                 if !files.contains(&newcomer) {
                     files.push(newcomer);
                 }
@@ -208,7 +209,7 @@ impl Keeper {
         }
     }
 
-    fn drop_rival(&mut self, zone: &Name, file: &Path) {
+    fn drop_rival(&mut self, zone: &ZoneKey, file: &Path) {
         if let Some(entry) = self.entries.get_mut(zone)
             && entry.status.rivals.iter().any(|rival| rival == file)
         {
@@ -218,18 +219,18 @@ impl Keeper {
     }
 
     /// A file that is new in a group's folder is a new zone.
-    pub(super) fn enter_new(&mut self, name: &Name, now: Instant) {
-        if self.entries.contains_key(name) {
+    pub(super) fn enter_new(&mut self, zone: &ZoneKey, now: Instant) {
+        if self.entries.contains_key(zone) {
             return;
         }
-        let mut files = self.groups.take_newcomers(name).into_iter();
+        let mut files = self.groups.take_newcomers(zone).into_iter();
         let Some((group, file)) = files.next() else { return };
-        info!("zone {}: new in the group {}", shown(name), group.name);
-        let mut entry = Entry::of_group(&group, file);
+        info!("zone {zone}: new in the group {}", group.key);
+        let mut entry = Entry::of_group(zone.clone(), &group, file);
         entry.appeared_at = Some(now);
         for (_, rival) in files {
-            entry.add_rival(name, rival);
+            entry.add_rival(rival);
         }
-        self.entries.insert(name.clone(), entry);
+        self.entries.insert(zone.clone(), entry);
     }
 }

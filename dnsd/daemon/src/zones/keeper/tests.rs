@@ -15,6 +15,7 @@ use super::*;
 use crate::config;
 
 mod folders;
+mod views;
 
 /// Enough for any machine: a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -57,6 +58,14 @@ impl Bench {
         }
     }
 
+    /// The first zone of a configuration, still to be loaded.
+    fn entry(&self, config: &str) -> Entry {
+        let file = self.dir.path().join("dnsd.toml");
+        fs::write(&file, config).unwrap();
+        let config = config::load(&file, &Diagnostics::new()).unwrap();
+        Entry::single(Plan::new(&config, false).zones.remove(0))
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join("zones").join(name)
     }
@@ -67,11 +76,8 @@ impl Bench {
         fs::write(&file, config).unwrap();
         let config = config::load(&file, &Diagnostics::new()).unwrap();
         let report = self.keeper.apply(Plan {
-            zones: config.zones.files().cloned().collect(),
-            groups: config.zones.folders().cloned().collect(),
-            base_dir: config.base_dir,
             threads: 2,
-            accept,
+            ..Plan::new(&config, accept)
         });
         self.keeper.watch_loaded(Instant::now());
         report
@@ -93,12 +99,12 @@ impl Bench {
 
     /// Waits until so many records of this zone are served; its files are quiet after each event.
     fn wait_for_records(&mut self, zone: &str, records: usize) {
+        self.wait_for_records_of(&name(zone), records);
+    }
+
+    fn wait_for_records_of(&mut self, zone: &ZoneKey, records: usize) {
         let deadline = Instant::now() + PATIENCE;
-        while self
-            .board
-            .zone(&name(zone))
-            .is_none_or(|status| status.records != records)
-        {
+        while self.board.zone(zone).is_none_or(|status| status.records != records) {
             match self.keeper.debounce.next_due_at() {
                 Some(_) => self.quiet(),
                 None => self.handle_next(deadline),
@@ -125,8 +131,11 @@ impl Bench {
 
     /// The serial that queries are answered from; `None` for SERVFAIL. Panics for a zone that isn't there.
     fn served(&self, zone: &str) -> Option<u32> {
-        let zones = self.shared.serving.load().views.outside().zones().clone();
-        let number = zones.number(name(zone).as_name_ref()).expect("there is no such zone");
+        let serving = self.shared.serving.load();
+        let zones = serving.views.outside().zones();
+        let number = zones
+            .number(name(zone).name.as_name_ref())
+            .expect("there is no such zone");
         match zones.state(number).unwrap() {
             ZoneState::Loaded(zone) => Some(zone.serial().0),
             ZoneState::Failed | ZoneState::Forward => None,
@@ -134,8 +143,8 @@ impl Bench {
     }
 }
 
-fn name(text: &str) -> Name {
-    text.parse().unwrap()
+fn name(text: &str) -> ZoneKey {
+    ZoneKey::outside(text.parse().unwrap())
 }
 
 /// `file` moved over `to`, as careful editors save.
@@ -356,11 +365,8 @@ fn other_content_of_the_same_size_written_while_the_daemon_was_down_is_held_too(
 fn a_file_that_is_written_at_the_start_is_measured_against_the_copy() {
     let mut bench = after_a_restart(&text(4, 200), &text(5, 200));
     let file = bench.file("net");
-    let (net, entry) = Entry::single(ZoneConfig {
-        name: name("net"),
-        file: file.clone(),
-        watch: true,
-    });
+    let net = name("net");
+    let entry = bench.entry(NET);
     bench.keeper.entries.insert(net.clone(), entry);
     let request = bench.keeper.request(&net);
     let mut attempt = load::in_parallel(&[request], 1).pop().unwrap();
@@ -398,7 +404,7 @@ fn a_reload_leaves_alone_what_is_being_written() {
     bench.notice("b");
     for accept in [false, true] {
         let report = bench.apply(&config, accept);
-        let refused: Vec<&Name> = report.refused.iter().map(|(zone, _)| zone).collect();
+        let refused: Vec<&ZoneKey> = report.refused.iter().map(|(zone, _)| zone).collect();
         assert_eq!((report.loaded, refused), (0, vec![&name("b"), &name("net")]));
         assert!(
             report.refused.iter().all(|(_, why)| why.contains("being written")),

@@ -11,10 +11,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dnsd_core::name::Name;
 use dnsd_core::zone::Zone;
 use tracing::warn;
 
+use super::super::key::ZoneKey;
 use super::super::priority::{self, Beside};
 
 /// How long an order waits, but for the end of the daemon. A daemon that is killed meanwhile has the copy of a version before,
@@ -47,19 +47,19 @@ struct Desk {
 /// The zones whose copies wait, in the order in which they began to.
 #[derive(Debug, Default)]
 struct Orders {
-    waiting: VecDeque<(Instant, Name)>,
-    jobs: HashMap<Name, Job>,
+    waiting: VecDeque<(Instant, ZoneKey)>,
+    jobs: HashMap<ZoneKey, Job>,
     no_more: bool,
 }
 
 impl Orders {
     /// A zone that is edited faster than it is written keeps one version alive here, not each of them.
-    fn put(&mut self, name: &Name, job: Job, now: Instant) {
-        match self.jobs.get_mut(name) {
+    fn put(&mut self, zone: &ZoneKey, job: Job, now: Instant) {
+        match self.jobs.get_mut(zone) {
             Some(waiting) => *waiting = job,
             None => {
-                self.jobs.insert(name.clone(), job);
-                self.waiting.push_back((now, name.clone()));
+                self.jobs.insert(zone.clone(), job);
+                self.waiting.push_back((now, zone.clone()));
             }
         }
     }
@@ -70,10 +70,10 @@ impl Orders {
         Some(if self.no_more { *since } else { *since + DELAY })
     }
 
-    fn take(&mut self) -> Option<(Name, Job)> {
-        let (_, name) = self.waiting.pop_front()?;
-        let job = self.jobs.remove(&name)?;
-        Some((name, job))
+    fn take(&mut self) -> Option<(ZoneKey, Job)> {
+        let (_, zone) = self.waiting.pop_front()?;
+        let job = self.jobs.remove(&zone)?;
+        Some((zone, job))
     }
 }
 
@@ -100,10 +100,10 @@ impl Writer {
     }
 
     /// Has a copy written or removed, soon.
-    pub(super) fn order(&self, name: &Name, job: Job) {
+    pub(super) fn order(&self, zone: &ZoneKey, job: Job) {
         let is_first = {
             let mut orders = self.desk.orders();
-            orders.put(name, job, Instant::now());
+            orders.put(zone, job, Instant::now());
             orders.waiting.len() == 1
         };
         // The thread knows when the first one is due, and takes the others with it.
@@ -132,13 +132,17 @@ impl Desk {
     }
 
     fn work(&self) {
-        while let Some((name, job)) = self.next() {
-            job.carry_out(&self.folder.join(super::file_name(&name)));
+        while let Some((zone, job)) = self.next() {
+            if zone.view.is_some() {
+                // Without it the copy can't be written, and that is said.
+                let _ = fs::create_dir_all(self.folder.join(super::path(&zone)).parent().unwrap_or(&self.folder));
+            }
+            job.carry_out(&self.folder.join(super::path(&zone)));
         }
     }
 
     /// Waits for what is due; `None` once there is nothing more to come.
-    fn next(&self) -> Option<(Name, Job)> {
+    fn next(&self) -> Option<(ZoneKey, Job)> {
         let mut orders = self.orders();
         loop {
             let left = orders
@@ -179,7 +183,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::super::super::test_zone::zone;
-    use super::super::{file_name, header};
+    use super::super::{header, path};
     use super::*;
 
     fn version(serial: u32) -> Job {
@@ -190,8 +194,8 @@ mod tests {
         }
     }
 
-    fn name(text: &str) -> Name {
-        text.parse().unwrap()
+    fn name(text: &str) -> ZoneKey {
+        ZoneKey::outside(text.parse().unwrap())
     }
 
     #[test]
@@ -227,7 +231,7 @@ mod tests {
     fn who_drops_the_writer_waits_for_the_last_copy() {
         let dir = tempfile::tempdir().unwrap();
         let zone = |number: u32| name(&format!("z{number}"));
-        let copy = |number| dir.path().join(file_name(&zone(number)));
+        let copy = |number| dir.path().join(path(&zone(number)));
         let writer = Writer::start(dir.path().to_owned()).unwrap();
         for number in 0..200 {
             writer.order(&zone(number), version(number));

@@ -136,10 +136,10 @@ fn only_plain_files_are_read() {
 #[test]
 fn many_zones_come_back_in_their_order() {
     let bench = Bench::new(&[("good", HEAD), ("bad", "nonsense")]);
-    let name = "example.net".parse().unwrap();
+    let key = ZoneKey::outside("example.net".parse().unwrap());
     let (good, bad) = (bench.dir.path().join("good"), bench.dir.path().join("bad"));
     let request = |file: &str| Request {
-        name: &name,
+        key: &key,
         file: if file == "good" { &good } else { &bad },
         base_dir: bench.dir.path(),
         last_good: None,

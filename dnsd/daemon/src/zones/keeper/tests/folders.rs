@@ -139,17 +139,9 @@ fn a_zone_whose_file_was_there_for_a_moment_goes_with_it() {
     fs::rename(bench.file("b.part.zone"), bench.file("b.zone")).unwrap();
     bench.after_edit("b.part");
     assert!(bench.board.zone(&name("b.part")).is_none());
-    assert_eq!(
-        bench
-            .shared
-            .serving
-            .load()
-            .views
-            .outside()
-            .zones()
-            .number(name("b.part").as_name_ref()),
-        None
-    );
+    let serving = bench.shared.serving.load();
+    let zones = serving.views.outside().zones();
+    assert_eq!(zones.number(name("b.part").name.as_name_ref()), None);
 }
 
 #[test]
