@@ -69,7 +69,7 @@ impl Control {
         match outcome {
             LoadOutcome::Failed(_) => Err(CallError::Failed("ZoneHasErrors", object(message))),
             LoadOutcome::Held { .. } => Err(CallError::Failed("ZoneIsHeld", object(message))),
-            LoadOutcome::Loaded { .. } | LoadOutcome::Changing | LoadOutcome::Removed => {
+            LoadOutcome::Loaded { .. } | LoadOutcome::Changing | LoadOutcome::NotFromFile | LoadOutcome::Removed => {
                 Ok(object(json!({ "message": outcome.to_string() })))
             }
         }

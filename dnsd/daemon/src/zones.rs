@@ -6,6 +6,7 @@
 pub(crate) mod board;
 mod debounce;
 mod guard;
+mod journal;
 mod keeper;
 pub(crate) mod key;
 pub(crate) mod last_good;
@@ -13,7 +14,7 @@ pub(crate) mod load;
 mod outcome;
 mod plan;
 mod points;
-mod priority;
+pub(crate) mod priority;
 mod problem;
 mod source;
 mod stamp;
@@ -26,6 +27,9 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use ballast_shared::supervise::Supervisor;
+use dnsd_core::transfer::Received;
+use dnsd_core::zone::Zone;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
 use board::Board;
@@ -35,6 +39,7 @@ use last_good::LastGood;
 
 use crate::server::{Serving, Shared};
 
+pub(crate) use keeper::{Changed, NotTaken, Stored};
 pub(crate) use outcome::{LoadOutcome, Report};
 pub(crate) use plan::Plan;
 
@@ -91,6 +96,59 @@ impl Zones {
     /// Has it freed what is answered from no more, once nobody has it. Without a keeper the daemon is ending.
     pub(crate) fn retire(&self, serving: Arc<Serving>) {
         drop(self.inbox.send(Input::Retire(serving)));
+    }
+
+    /// What is there of a secondary zone, expired or not; `None` when nothing is, or there is no such zone.
+    #[allow(dead_code, reason = "called by who follows primaries: config::unserved")]
+    pub(crate) async fn stored(&self, zone: &ZoneKey) -> Option<Stored> {
+        let (reply, stored) = oneshot::channel();
+        let zone = zone.clone();
+        self.inbox.send(Input::Stored { zone, reply }).ok()?;
+        stored.await.ok()?
+    }
+
+    /// Stores and serves what a primary sent. `accept`: the loss of most of its records is meant.
+    ///
+    /// # Errors
+    /// When it isn't served; what was served before is served on.
+    #[allow(dead_code, reason = "called by who follows primaries: config::unserved")]
+    pub(crate) async fn transferred(
+        &self,
+        zone: &ZoneKey,
+        received: Received,
+        accept: bool,
+    ) -> Result<Arc<Zone>, NotTaken> {
+        let (reply, taken) = oneshot::channel();
+        let input = Input::Transferred {
+            zone: zone.clone(),
+            received: Box::new(received),
+            accept,
+            reply,
+        };
+        // Without a keeper the daemon is ending.
+        self.inbox.send(input).map_err(|_| NotTaken::NoSuchZone)?;
+        taken.await.unwrap_or(Err(NotTaken::NoSuchZone))
+    }
+
+    /// A primary said now that what is there is the zone.
+    #[allow(dead_code, reason = "called by who follows primaries: config::unserved")]
+    pub(crate) fn confirmed(&self, zone: &ZoneKey) {
+        drop(self.inbox.send(Input::Confirmed(zone.clone())));
+    }
+
+    /// No primary has said so for too long: the zone is served no more.
+    #[allow(dead_code, reason = "called by who follows primaries: config::unserved")]
+    pub(crate) fn expire(&self, zone: &ZoneKey) {
+        drop(self.inbox.send(Input::Expire(zone.clone())));
+    }
+
+    /// Each version that is served from now on, as soon as it is. Of who doesn't take them they wait in memory, and each keeps
+    /// the version alive that it tells of.
+    #[allow(dead_code, reason = "called by who tells secondaries: config::unserved")]
+    pub(crate) fn changes(&self) -> UnboundedReceiver<Changed> {
+        let (listener, changes) = unbounded_channel();
+        drop(self.inbox.send(Input::Listen(listener)));
+        changes
     }
 
     /// How the zones are.

@@ -19,20 +19,32 @@ pub(crate) enum ServedFrom {
     File,
     /// The copy that was kept of the last version without errors: its file had an error when the daemon started.
     LastGoodCopy,
+    /// A version that a primary sent.
+    Transfer,
     /// Nothing: questions get SERVFAIL.
     Nothing,
+    /// Nothing, as no primary has confirmed the version that is there for too long: questions get SERVFAIL.
+    Expired,
 }
 
 impl ServedFrom {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::File, Self::LastGoodCopy, Self::Nothing];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::File,
+        Self::LastGoodCopy,
+        Self::Transfer,
+        Self::Nothing,
+        Self::Expired,
+    ];
 
     /// As metrics and `status` say it.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::File => "loaded",
             Self::LastGoodCopy => "last-good",
+            Self::Transfer => "transferred",
             Self::Nothing => "failed",
+            Self::Expired => "expired",
         }
     }
 }
@@ -40,7 +52,7 @@ impl ServedFrom {
 /// One zone.
 #[derive(Debug, Clone)]
 pub(crate) struct ZoneStatus {
-    /// Its master file.
+    /// Its master file; of a secondary zone its copy.
     pub(crate) file: PathBuf,
     /// The group it belongs to, if its file made it a zone.
     pub(crate) group: Option<String>,
@@ -160,7 +172,7 @@ impl Board {
     }
 
     /// How many zones there are, by what is served of them, in the order of [`ServedFrom::ALL`].
-    pub(crate) fn counts(&self) -> [usize; 3] {
+    pub(crate) fn counts(&self) -> [usize; 5] {
         let zones = self.lock();
         ServedFrom::ALL.map(|from| zones.values().filter(|status| status.served_from == from).count())
     }

@@ -8,7 +8,9 @@ mod apply;
 mod edits;
 mod entry;
 mod groups;
+mod past;
 mod publish;
+mod secondaries;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
+use dnsd_core::transfer::Received;
 use dnsd_core::zone::Zone;
 use tracing::warn;
 
@@ -35,6 +38,9 @@ use crate::server::views::ZoneInfo;
 use crate::server::{Serving, Shared};
 use entry::Entry;
 use groups::Groups;
+use secondaries::Secondary;
+
+pub(crate) use secondaries::{NotTaken, Stored};
 
 /// Loads of one zone in a row while its file changes under the reader, before the writer is given time.
 const LOADS_IN_A_ROW_MAX: usize = 3;
@@ -59,8 +65,36 @@ pub(crate) enum Input {
     },
     /// Free what is answered from no more, once nobody has it.
     Retire(Arc<Serving>),
+    /// What is there of a secondary zone?
+    Stored {
+        zone: ZoneKey,
+        reply: tokio::sync::oneshot::Sender<Option<Stored>>,
+    },
+    /// Store and serve what a primary sent.
+    Transferred {
+        zone: ZoneKey,
+        received: Box<Received>,
+        accept: bool,
+        reply: tokio::sync::oneshot::Sender<Result<Arc<Zone>, NotTaken>>,
+    },
+    /// A primary said that what is there is the zone.
+    Confirmed(ZoneKey),
+    /// No primary has said so for too long.
+    Expire(ZoneKey),
+    /// Tell what is served from now on.
+    Listen(tokio::sync::mpsc::UnboundedSender<Changed>),
     /// End.
     Stop,
+}
+
+/// A zone is served in another version.
+#[derive(Debug, Clone)]
+#[allow(dead_code, reason = "read by who tells secondaries: config::unserved")]
+pub(crate) struct Changed {
+    /// Which zone.
+    pub(crate) key: ZoneKey,
+    /// The version.
+    pub(crate) zone: Arc<Zone>,
 }
 
 /// Whom a file event is for.
@@ -82,6 +116,7 @@ pub(crate) struct Keeper {
     must_list: bool,
     /// The primary zones.
     entries: BTreeMap<ZoneKey, Entry>,
+    secondaries: BTreeMap<ZoneKey, Secondary>,
     /// The forward zones.
     forwards: BTreeMap<ZoneKey, Arc<ZoneInfo>>,
     groups: Groups,
@@ -96,6 +131,8 @@ pub(crate) struct Keeper {
     /// Versions that were loaded, which the log doesn't say yet.
     untold: Vec<(ZoneKey, LoadOutcome)>,
     next_sweep_at: Instant,
+    /// Who is told what is served.
+    listeners: Vec<tokio::sync::mpsc::UnboundedSender<Changed>>,
     /// What is answered from no more. Whoever answers may still have it in hand, and is not to be the one who frees it: giving
     /// back the memory of a large zone, of ten thousand names or of the rate limit's accounts takes milliseconds.
     retired: Vec<Arc<Serving>>,
@@ -120,7 +157,9 @@ impl Keeper {
             views: Vec::new(),
             must_list: false,
             entries: BTreeMap::new(),
+            secondaries: BTreeMap::new(),
             forwards: BTreeMap::new(),
+            listeners: Vec::new(),
             groups: Groups::default(),
             base_dir: PathBuf::new(),
             threads: 1,
@@ -179,6 +218,16 @@ impl Keeper {
                 self.tell_loaded();
             }
             Input::Retire(serving) => self.retired.push(serving),
+            Input::Stored { zone, reply } => drop(reply.send(self.stored(&zone))),
+            Input::Transferred {
+                zone,
+                received,
+                accept,
+                reply,
+            } => drop(reply.send(self.take_transferred(&zone, *received, accept))),
+            Input::Confirmed(zone) => self.take_confirmed(&zone, SystemTime::now()),
+            Input::Expire(zone) => self.expire(&zone),
+            Input::Listen(listener) => self.listeners.push(listener),
             Input::Reload { zone, accept, reply } => {
                 let outcome = self.reload(&zone, accept);
                 self.tell_loaded();
@@ -190,6 +239,9 @@ impl Keeper {
 
     /// `None` for a zone that isn't there.
     fn reload(&mut self, zone: &ZoneKey, accept: bool) -> Option<LoadOutcome> {
+        if self.secondaries.contains_key(zone) {
+            return self.reload_secondary(zone, accept);
+        }
         let entry = self.entries.get(zone)?;
         if accept && entry.group.is_some() && entry.file_is_gone() {
             self.remove_all(std::slice::from_ref(zone));
@@ -245,6 +297,10 @@ impl Keeper {
             }
         }
         self.publish(&changed);
+        for key in &changed {
+            let served = self.entries.get(key).and_then(|entry| entry.served.clone());
+            self.tell_changed(key, served.as_ref());
+        }
         self.free_retired();
         outcomes.into_iter().flatten().collect()
     }
@@ -294,7 +350,8 @@ impl Keeper {
         };
         if let LoadOutcome::Loaded { zone, .. } = &outcome {
             // The version before is part of what is answered from until the new one is published.
-            entry.served = Some(zone.clone());
+            let old = entry.served.replace(zone.clone());
+            entry.follow(old.as_deref(), zone, &self.last_good);
             self.last_good.keep(key, zone.clone(), &entry.seen);
         }
         if is_other_state || matches!(outcome, LoadOutcome::Loaded { .. }) {
@@ -319,6 +376,18 @@ impl Keeper {
                 outcome.log(&zone, &entry.status);
             }
         }
+    }
+
+    /// Tells who wants to know which version of a zone is served.
+    fn tell_changed(&mut self, key: &ZoneKey, zone: Option<&Arc<Zone>>) {
+        let Some(zone) = zone else { return };
+        self.listeners.retain(|listener| {
+            let changed = Changed {
+                key: key.clone(),
+                zone: zone.clone(),
+            };
+            listener.send(changed).is_ok()
+        });
     }
 
     /// Frees what nobody else has. Nobody can come to it anew, as it was swapped for something else.

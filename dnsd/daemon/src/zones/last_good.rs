@@ -16,6 +16,7 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use dnsd_core::name::Name;
 use dnsd_core::rdata;
@@ -32,6 +33,9 @@ const END: &str = "; end of zone\n";
 
 /// The ending of a copy that is still written.
 const TEMPORARY: &str = "new";
+
+/// The ending of a zone's journal, which lies beside its copy.
+const JOURNAL: &str = "journal";
 
 /// The longest file name of a copy, in bytes. A name has up to 1004 as text; file systems take 255 with the ending and a
 /// temporary file's mark.
@@ -51,6 +55,16 @@ pub(crate) struct LastGood {
     /// ten thousand zones without copies are not looked for one by one.
     at_start: HashSet<PathBuf>,
     writer: Writer,
+}
+
+/// What is to be had of the copy of a zone that was transferred. Its time of modification says when a primary last said that this
+/// is the zone: it is set with one system call, and what is set is the copy's own whatever happens meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Transferred {
+    /// Where it is; `None`: in the folder of the copies.
+    pub(crate) file: Option<PathBuf>,
+    /// When a primary last said that this is the zone.
+    pub(crate) confirmed_at: SystemTime,
 }
 
 /// What a copy says of itself.
@@ -99,6 +113,31 @@ impl LastGood {
     pub(crate) fn keep(&self, key: &ZoneKey, zone: Arc<Zone>, files: &[ReadFile]) {
         let made_from = digest(files);
         self.writer.order(key, Job::Write { zone, made_from });
+    }
+
+    /// Makes a version that was transferred the copy, soon.
+    pub(crate) fn keep_transferred(&self, key: &ZoneKey, zone: Arc<Zone>, copy: Transferred) {
+        self.writer.order(key, Job::WriteTransferred { zone, copy });
+    }
+
+    /// Notes that a primary said that what the copy and the journal have is the zone, soon.
+    pub(crate) fn confirm(&self, key: &ZoneKey, copy: Transferred) {
+        self.writer.order(key, Job::Confirm(copy));
+    }
+
+    /// Where a zone's copy is, there or not.
+    pub(crate) fn path(&self, key: &ZoneKey) -> PathBuf {
+        self.folder.join(path(key))
+    }
+
+    /// Whether an earlier run of the daemon has left a journal of the zone.
+    pub(crate) fn has_journal_of_earlier_run(&self, key: &ZoneKey) -> bool {
+        !self.at_start.is_empty() && self.at_start.contains(&path(key).with_extension(JOURNAL))
+    }
+
+    /// Where a zone's journal is, there or not.
+    pub(crate) fn journal_path(&self, key: &ZoneKey) -> PathBuf {
+        self.folder.join(path(key).with_extension(JOURNAL))
     }
 
     /// Removes the copy of a zone that is no more, soon.
@@ -177,6 +216,41 @@ fn digest(files: &[ReadFile]) -> u64 {
         file.stamp.hash(&mut hasher);
     }
     hasher.finish()
+}
+
+/// When a primary last said that the copy at this path is the zone.
+pub(crate) fn confirmed_at(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
+}
+
+/// Notes when a primary last said that the copy at this path is the zone. Without a copy there is nothing to note.
+fn confirm(path: &Path, at: SystemTime) -> io::Result<()> {
+    match File::options().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(file) => file.set_modified(at),
+    }
+}
+
+/// Replaces the copy of a zone that was transferred. Nothing else on this machine has it, so it is written through.
+fn write_transferred(path: &Path, zone: &Zone, confirmed_at: SystemTime) -> io::Result<()> {
+    // Beside a file of somebody's choice nothing else is to be hit.
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".");
+    temporary.push(TEMPORARY);
+    let temporary = PathBuf::from(temporary);
+    let written = write_whole(&temporary, zone, 0)
+        .and_then(|()| {
+            let file = File::options().write(true).open(&temporary)?;
+            file.set_modified(confirmed_at)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // On a full disk it takes up room that the next try needs.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }
 
 /// Replaces a copy.

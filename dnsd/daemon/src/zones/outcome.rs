@@ -34,6 +34,8 @@ pub(crate) enum LoadOutcome {
     },
     /// The file changes all the time; it is loaded once it is quiet.
     Changing,
+    /// A secondary zone is read from no file, and no version of it waits.
+    NotFromFile,
     /// The zone is no more.
     Removed,
 }
@@ -60,7 +62,7 @@ impl LoadOutcome {
                 status.errors.clear();
                 status.held = Some(*loss);
             }
-            Self::Changing | Self::Removed => {}
+            Self::Changing | Self::NotFromFile | Self::Removed => {}
         }
     }
 
@@ -81,7 +83,7 @@ impl LoadOutcome {
             }
             Self::Held { .. } => warn!("zone {zone}: {self}; {}", ServedInstead(status)),
             Self::Changing => info!("zone {zone}: {self}"),
-            Self::Removed => {}
+            Self::NotFromFile | Self::Removed => {}
         }
     }
 
@@ -111,6 +113,9 @@ impl fmt::Display for LoadOutcome {
                 zone.as_arguments()
             ),
             Self::Changing => f.write_str("its file is being written; it is loaded once that is over"),
+            Self::NotFromFile => {
+                f.write_str("a secondary zone: there is no file to be read, and no version that waits")
+            }
             Self::Removed => f.write_str("removed"),
         }
     }

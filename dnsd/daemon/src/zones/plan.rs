@@ -8,7 +8,7 @@ use dnsd_core::acl::Acl;
 use dnsd_core::name::{Name, NameError};
 
 use super::key::{ViewName, ZoneKey};
-use crate::config::{Config, ForwardZone, GroupConfig, PrimarySettings, ZoneConfig, ZonesConfig};
+use crate::config::{Config, ForwardZone, GroupConfig, PrimarySettings, Rules, ZoneConfig, ZonesConfig};
 
 /// Which zones there are to be.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) zones: Vec<PlannedZone>,
     /// Folders with a primary zone in each file.
     pub(crate) groups: Vec<Group>,
+    /// Zones that are transferred from elsewhere.
+    pub(crate) secondaries: Vec<PlannedSecondary>,
     /// Names below which other servers are asked.
     pub(crate) forwards: Vec<(ZoneKey, Arc<ForwardZone>)>,
     /// The second place for a relative `$INCLUDE`.
@@ -51,6 +53,17 @@ pub(crate) struct PlannedZone {
     pub(crate) settings: Arc<PrimarySettings>,
 }
 
+/// A zone that is transferred from elsewhere.
+#[derive(Debug)]
+pub(crate) struct PlannedSecondary {
+    /// The zone.
+    pub(crate) key: ZoneKey,
+    /// Where a copy is kept that can be read; `None`: in the work directory.
+    pub(crate) file: Option<PathBuf>,
+    /// Who may do what.
+    pub(crate) rules: Arc<Rules>,
+}
+
 /// A folder with a zone in each file.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
@@ -78,6 +91,7 @@ impl Plan {
             views: Vec::new(),
             zones: Vec::new(),
             groups: Vec::new(),
+            secondaries: Vec::new(),
             forwards: Vec::new(),
             base_dir: config.base_dir.clone(),
             threads: config.threads,
@@ -111,6 +125,12 @@ impl Plan {
             folder: group.folder.clone(),
             settings: Arc::new(group.settings.clone()),
         }));
+        self.secondaries
+            .extend(zones.secondaries.iter().map(|zone| PlannedSecondary {
+                key: key(&zone.name),
+                file: zone.file.clone(),
+                rules: zone.rules.clone(),
+            }));
         let forwards = zones.forwards.iter();
         self.forwards
             .extend(forwards.map(|zone| (key(&zone.name), zone.clone())));

@@ -5,10 +5,15 @@ use std::borrow::Cow;
 use dnsd_core::master::{Limits, NoSources, Reader, Source};
 use dnsd_core::name::Name;
 use dnsd_core::rrtype::Class;
-use dnsd_core::zone::{Zone, ZoneBuilder};
+use dnsd_core::zone::{Compiled, Zone, ZoneBuilder};
 
 /// Compiles a zone; the text has no errors.
 pub(crate) fn zone(origin: &str, text: &str) -> Zone {
+    compiled(origin, text).zone
+}
+
+/// The same, as a transfer brings it.
+pub(crate) fn compiled(origin: &str, text: &str) -> Compiled {
     let origin: Name = origin.parse().unwrap();
     let source = Source {
         name: "test".into(),
@@ -21,5 +26,5 @@ pub(crate) fn zone(origin: &str, text: &str) -> Zone {
         let record = record.unwrap();
         builder.add(record.owner, record.class, record.ttl, record.rtype, record.rdata, None);
     }
-    builder.finish().unwrap_or_else(|findings| panic!("{findings:?}")).zone
+    builder.finish().unwrap_or_else(|findings| panic!("{findings:?}"))
 }

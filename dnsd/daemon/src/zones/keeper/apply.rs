@@ -22,7 +22,8 @@ impl Keeper {
             self.watcher.forget(&Key::Group(group.key));
         }
         let wanted = self.wanted(plan.zones);
-        let removed = self.remove_unwanted(&wanted, plan.accept);
+        let mut removed = self.remove_unwanted(&wanted, plan.accept);
+        removed.extend(self.take_over_secondaries(plan.secondaries));
         let (to_load, being_written) = self.take_over(wanted, plan.accept);
         self.take_over_forwards(plan.forwards);
         self.must_list |= !same_views(&self.views, &plan.views);
@@ -170,7 +171,9 @@ impl Keeper {
 
     fn remove(&mut self, zone: &ZoneKey) {
         info!("zone {zone}: removed");
-        self.entries.remove(zone);
+        if let Some(mut past) = self.entries.remove(zone).and_then(|entry| entry.past) {
+            past.forget();
+        }
         self.must_list = true;
         self.watcher.forget(&Key::Zone(zone.clone()));
         self.debounce.forget(zone);

@@ -9,6 +9,7 @@ use dnsd_core::zones::ZoneState;
 use tracing::error;
 
 use super::super::board::ZoneStatus;
+use super::super::journal::Past;
 use super::super::key::ZoneKey;
 use super::super::load::ReadFile;
 use super::super::plan::{Group, PlannedZone};
@@ -31,6 +32,8 @@ pub(super) struct Entry {
     /// The files of the last load, as they were last seen.
     pub(super) seen: Vec<ReadFile>,
     pub(super) status: ZoneStatus,
+    /// What led to the version that is served, where anybody may want to know.
+    pub(super) past: Option<Past>,
     /// When it came by a new file of its group, until a reload has listed that.
     pub(super) appeared_at: Option<Instant>,
 }
@@ -56,6 +59,7 @@ impl Entry {
             group,
             served: None,
             seen: Vec::new(),
+            past: None,
             appeared_at: None,
         }
     }

@@ -7,6 +7,8 @@ use dnsd_core::zones::{ZoneState, Zones};
 
 use super::super::key::{ViewName, ZoneKey};
 use super::Keeper;
+use super::entry::Entry;
+use super::secondaries::Secondary;
 use crate::server::views::{View, Views, ZoneInfo};
 
 /// Replacing one zone copies a few hundred pointers; from about here on it is cheaper to list all of them anew.
@@ -36,7 +38,7 @@ impl Keeper {
         let serving = self.shared.serving.load();
         let mut views: Vec<View> = serving.views.iter().cloned().collect();
         for key in zones {
-            let state = self.entries.get(key)?.state();
+            let state = self.state(key)?;
             for view in &mut views {
                 let number = view.zones().number(key.name.as_name_ref());
                 let seen = number.and_then(|number| view.info(number));
@@ -64,6 +66,11 @@ impl Keeper {
         Views::new(views, View::outside(zones, infos))
     }
 
+    fn state(&self, key: &ZoneKey) -> Option<ZoneState> {
+        let of_primary = || self.entries.get(key).map(Entry::state);
+        self.secondaries.get(key).map(Secondary::state).or_else(of_primary)
+    }
+
     fn zones_of(&self, view: Option<&ViewName>) -> Vec<Seen<'_>> {
         let is_of = |key: &ZoneKey| key.view.as_ref() == view;
         let primaries = self.entries.iter().filter(|(key, _)| is_of(key));
@@ -71,7 +78,9 @@ impl Keeper {
         let forwards = self.forwards.iter().filter(|(key, _)| is_of(key));
         // Last, as of two the later counts: a table has its zone before a file in a folder.
         let forwards = forwards.map(|(key, info)| (&key.name, ZoneState::Forward, info));
-        primaries.chain(forwards).collect()
+        let secondaries = self.secondaries.iter().filter(|(key, _)| is_of(key));
+        let secondaries = secondaries.map(|(key, zone)| (&key.name, zone.state(), &zone.info));
+        primaries.chain(secondaries).chain(forwards).collect()
     }
 }
 

@@ -15,6 +15,8 @@ use super::*;
 use crate::config;
 
 mod folders;
+mod past;
+mod secondaries;
 mod views;
 
 /// Enough for any machine: a test that waits for it has failed.

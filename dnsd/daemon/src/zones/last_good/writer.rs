@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::super::key::ZoneKey;
 use super::super::priority::{self, Beside};
+use super::Transferred;
 
 /// How long an order waits, but for the end of the daemon. A daemon that is killed meanwhile has the copy of a version before,
 /// and the file that this one was read from.
@@ -26,6 +27,10 @@ const DELAY: Duration = Duration::from_secs(5);
 pub(super) enum Job {
     /// It is this version, made from files of this digest.
     Write { zone: Arc<Zone>, made_from: u64 },
+    /// It is this version, which was transferred.
+    WriteTransferred { zone: Arc<Zone>, copy: Transferred },
+    /// A primary said that it is the zone.
+    Confirm(Transferred),
     /// It is no more.
     Remove,
 }
@@ -56,7 +61,7 @@ impl Orders {
     /// A zone that is edited faster than it is written keeps one version alive here, not each of them.
     fn put(&mut self, zone: &ZoneKey, job: Job, now: Instant) {
         match self.jobs.get_mut(zone) {
-            Some(waiting) => *waiting = job,
+            Some(waiting) => waiting.follow_with(job),
             None => {
                 self.jobs.insert(zone.clone(), job);
                 self.waiting.push_back((now, zone.clone()));
@@ -162,12 +167,35 @@ impl Desk {
 }
 
 impl Job {
+    /// Takes what is ordered after it, which comes instead; but a primary's word for a copy leaves it as it is.
+    fn follow_with(&mut self, next: Self) {
+        match (self, next) {
+            (Self::WriteTransferred { copy, .. }, Self::Confirm(confirmed)) => {
+                copy.confirmed_at = confirmed.confirmed_at;
+            }
+            (Self::Write { .. } | Self::Remove, Self::Confirm(_)) => {}
+            (waiting, next) => *waiting = next,
+        }
+    }
+
     fn carry_out(self, path: &Path) {
         match self {
             Self::Write { zone, made_from } => {
                 let is_there = super::header(path).is_some_and(|header| header.made_from == made_from);
                 if !is_there && let Err(error) = super::write(path, &zone, made_from) {
                     warn!(%error, "the last good copy {} could not be written", path.display());
+                }
+            }
+            Self::WriteTransferred { zone, copy } => {
+                let path = copy.file.as_deref().unwrap_or(path);
+                if let Err(error) = super::write_transferred(path, &zone, copy.confirmed_at) {
+                    warn!(%error, "the copy {} of a secondary zone could not be written", path.display());
+                }
+            }
+            Self::Confirm(copy) => {
+                let path = copy.file.as_deref().unwrap_or(path);
+                if let Err(error) = super::confirm(path, copy.confirmed_at) {
+                    warn!(%error, "the time of the copy {} could not be set", path.display());
                 }
             }
             Self::Remove => match fs::remove_file(path) {
@@ -185,6 +213,7 @@ mod tests {
     use super::super::super::test_zone::zone;
     use super::super::{header, path};
     use super::*;
+    use std::time::SystemTime;
 
     fn version(serial: u32) -> Job {
         let text = format!("$TTL 60\n@ SOA ns h {serial} 1 1 1 1\n@ NS ns.other.\n");
@@ -205,7 +234,7 @@ mod tests {
         orders.put(&name("b"), Job::Remove, now);
         let first = match &orders.jobs[&name("a")] {
             Job::Write { zone, .. } => Arc::downgrade(zone),
-            Job::Remove => panic!("it was to be written"),
+            _ => panic!("it was to be written"),
         };
         orders.put(&name("a"), version(2), now);
         assert!(first.upgrade().is_none(), "a version that nobody waits for is let go");
@@ -214,6 +243,25 @@ mod tests {
         assert!(matches!(job, Job::Write { made_from: 2, .. }));
         assert!(matches!(orders.take(), Some((_, Job::Remove))));
         assert!(orders.take().is_none());
+    }
+
+    #[test]
+    fn a_primarys_word_for_a_copy_leaves_what_was_ordered_of_it() {
+        let (mut orders, now) = (Orders::default(), Instant::now());
+        let copy = |secs| Transferred {
+            file: None,
+            confirmed_at: SystemTime::UNIX_EPOCH + Duration::from_secs(secs),
+        };
+        let Job::Write { zone, .. } = version(1) else {
+            unreachable!()
+        };
+        orders.put(&name("a"), Job::WriteTransferred { zone, copy: copy(1) }, now);
+        orders.put(&name("b"), Job::Remove, now);
+        for zone in ["a", "b"] {
+            orders.put(&name(zone), Job::Confirm(copy(2)), now);
+        }
+        assert!(matches!(orders.take(), Some((_, Job::WriteTransferred { copy: written, .. })) if written == copy(2)));
+        assert!(matches!(orders.take(), Some((_, Job::Remove))));
     }
 
     #[test]

@@ -26,7 +26,7 @@ file = "zones/net.strict"
 
 impl Bench {
     /// The serial that this client is answered from; `None`: the zone isn't there for it.
-    fn seen(&self, zone: &str, client: &str) -> Option<u32> {
+    pub(super) fn seen(&self, zone: &str, client: &str) -> Option<u32> {
         let serving = self.shared.serving.load();
         let client: IpAddr = client.parse().unwrap();
         let view = serving.views.of(|| Who::new(client, None), &LocalNetworks::default());

@@ -1,0 +1,436 @@
+//! Secondary zones: versions that other servers have sent, on disk and in what is served.
+//!
+//! Who follows the primaries asks for what is there ([`stored`](Keeper::stored)) and says what came. A whole zone becomes the
+//! zone's copy, steps go into its journal; the copy's time of modification is when a primary last said that this is the zone,
+//! so that a restart doesn't begin the time to expiry anew.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use dnsd_core::transfer::{ApplyError, Delta, Received};
+use dnsd_core::zone::{Compiled, Zone};
+use dnsd_core::zones::ZoneState;
+use tracing::{info, warn};
+
+use super::super::board::{ServedFrom, ZoneStatus};
+use super::super::guard::{self, Loss, Verdict};
+use super::super::journal::{Durability, Past};
+use super::super::key::ZoneKey;
+use super::super::last_good::{self, Transferred};
+use super::super::load;
+use super::super::outcome::LoadOutcome;
+use super::super::plan::PlannedSecondary;
+use super::Keeper;
+use crate::server::views::{Kind, ZoneInfo};
+
+/// What is known of one secondary zone.
+pub(super) struct Secondary {
+    /// What is told of it to who answers.
+    pub(super) info: Arc<ZoneInfo>,
+    pub(super) status: ZoneStatus,
+    /// Where its copy is, if not in the work directory.
+    file: Option<PathBuf>,
+    /// The newest version, served or not.
+    version: Option<Arc<Zone>>,
+    /// When a primary said last that this version is the zone.
+    confirmed_at: SystemTime,
+    is_expired: bool,
+    /// A version that has lost most of the zone and waits to be accepted.
+    held: Option<Arc<Zone>>,
+    past: Past,
+}
+
+/// What is there of a secondary zone.
+#[derive(Debug, Clone)]
+#[allow(dead_code, reason = "read by who follows primaries: config::unserved")]
+pub(crate) struct Stored {
+    /// The version.
+    pub(crate) zone: Arc<Zone>,
+    /// When a primary said last that this version is the zone.
+    pub(crate) confirmed_at: SystemTime,
+}
+
+/// Why what came from a primary isn't served.
+#[derive(Debug)]
+pub(crate) enum NotTaken {
+    /// There is no such secondary zone any more.
+    NoSuchZone,
+    /// It has lost most of the zone and waits to be accepted.
+    Held(ZoneKey, Loss),
+    /// The steps don't fit the version that is there: the whole zone may.
+    Unusable(ApplyError),
+    /// There is no version that steps could start from.
+    NoVersion,
+    /// More than `max-records` or `zone-max-size` allow.
+    TooLarge,
+    /// The journal can't be written.
+    Storage(io::Error),
+}
+
+impl Secondary {
+    pub(super) fn new(planned: PlannedSecondary, past: Past, copy: PathBuf) -> Self {
+        Self {
+            info: Arc::new(ZoneInfo::new(planned.key, planned.rules, Kind::Secondary)),
+            status: ZoneStatus::new(planned.file.clone().unwrap_or(copy), None),
+            file: planned.file,
+            version: None,
+            confirmed_at: SystemTime::UNIX_EPOCH,
+            is_expired: false,
+            held: None,
+            past,
+        }
+    }
+
+    pub(super) fn state(&self) -> ZoneState {
+        match &self.version {
+            Some(zone) if !self.is_expired => ZoneState::Loaded(zone.clone()),
+            _ => ZoneState::Failed,
+        }
+    }
+
+    /// Takes a version; it is served from the next swap on.
+    fn take(&mut self, zone: Arc<Zone>, now: SystemTime) {
+        self.version = Some(zone);
+        self.confirmed_at = now;
+        self.is_expired = false;
+        self.held = None;
+        self.info.history.store(self.past.history());
+        self.note(Some(now));
+    }
+
+    /// Writes down how the zone is.
+    fn note(&mut self, loaded_at: Option<SystemTime>) {
+        let served = self.version.as_deref().filter(|_| !self.is_expired);
+        self.status.serial = served.map(Zone::serial);
+        self.status.records = served.map_or(0, Zone::record_count);
+        self.status.loaded_at = loaded_at.or(self.status.loaded_at);
+        self.status.held = None;
+        self.status.served_from = match &self.version {
+            Some(_) if self.is_expired => ServedFrom::Expired,
+            Some(_) => ServedFrom::Transfer,
+            None => ServedFrom::Nothing,
+        };
+    }
+
+    fn journal_bytes_max(&self, zone: &Zone) -> u64 {
+        // BIND's default for max-journal-size: twice the zone.
+        self.info
+            .rules
+            .journal_bytes_max
+            .unwrap_or(2 * zone.heap_bytes() as u64)
+    }
+
+    fn is_too_large(&self, zone: &Zone) -> bool {
+        let rules = &self.info.rules;
+        let has_too_many = rules.records_max.is_some_and(|max| zone.record_count() as u64 > max);
+        has_too_many || zone.heap_bytes() as u64 > rules.zone_bytes_max
+    }
+}
+
+impl Keeper {
+    /// Takes over the secondary zones of a configuration; says which are no more.
+    pub(super) fn take_over_secondaries(&mut self, planned: Vec<PlannedSecondary>) -> Vec<ZoneKey> {
+        let is_wanted = |key: &ZoneKey| planned.iter().any(|zone| zone.key == *key);
+        let removed: Vec<ZoneKey> = self.secondaries.keys().filter(|key| !is_wanted(key)).cloned().collect();
+        for key in &removed {
+            info!("zone {key}: removed");
+            if let Some(mut gone) = self.secondaries.remove(key) {
+                gone.past.forget();
+            }
+            self.board.remove(key);
+            self.last_good.drop_zone(key);
+            self.must_list = true;
+        }
+        let mut new = Vec::new();
+        for zone in planned {
+            self.must_list = true;
+            let copy = self.last_good.path(&zone.key);
+            match self.secondaries.get_mut(&zone.key) {
+                Some(known) if known.file == zone.file => {
+                    let info = ZoneInfo::new(zone.key, zone.rules, Kind::Secondary);
+                    info.history.store(known.info.history.load_full());
+                    known.info = Arc::new(info);
+                }
+                _ => {
+                    let path = self.last_good.journal_path(&zone.key);
+                    let past = Past::new(zone.key.name.clone(), path);
+                    new.push(zone.key.clone());
+                    self.secondaries
+                        .insert(zone.key.clone(), Secondary::new(zone, past, copy));
+                }
+            }
+        }
+        self.recall(&new);
+        removed
+    }
+
+    /// Takes up what an earlier run has left of these zones.
+    fn recall(&mut self, new: &[ZoneKey]) {
+        let files: Vec<(ZoneKey, PathBuf)> = new
+            .iter()
+            .filter_map(|key| Some((key.clone(), self.secondaries.get(key)?.status.file.clone())))
+            // Without its end mark a copy is not whole.
+            .filter(|(_, file)| last_good::header(file).is_some())
+            .collect();
+        let requests = files.iter().map(|(key, file)| load::Request {
+            key,
+            file,
+            base_dir: &self.base_dir,
+            last_good: None,
+        });
+        let attempts = load::in_parallel(&requests.collect::<Vec<_>>(), self.loading_threads());
+        for ((key, file), attempt) in files.iter().zip(attempts) {
+            let Some(secondary) = self.secondaries.get_mut(key) else {
+                continue;
+            };
+            let copy = match attempt.result {
+                Ok(loaded) => loaded.zone,
+                Err(problems) => {
+                    for problem in problems.iter().take(1) {
+                        warn!("zone {key}: the copy can't be served: {problem}");
+                    }
+                    continue;
+                }
+            };
+            secondary.past.recall();
+            let confirmed_at = last_good::confirmed_at(file).unwrap_or(SystemTime::UNIX_EPOCH);
+            let zone = replayed(copy, &mut secondary.past, key);
+            let expires_at = confirmed_at + Duration::from_secs(zone.soa().expire.into());
+            secondary.take(zone, confirmed_at);
+            secondary.is_expired = SystemTime::now() >= expires_at;
+            secondary.note(None);
+        }
+        for key in new {
+            let Some(secondary) = self.secondaries.get(key) else {
+                continue;
+            };
+            self.board.set(key, secondary.status.clone());
+            let served = secondary.version.clone().filter(|_| !secondary.is_expired);
+            self.tell_changed(key, served.as_ref());
+        }
+    }
+
+    /// What is there of a secondary zone, expired or not.
+    pub(super) fn stored(&self, key: &ZoneKey) -> Option<Stored> {
+        let secondary = self.secondaries.get(key)?;
+        Some(Stored {
+            zone: secondary.version.clone()?,
+            confirmed_at: secondary.confirmed_at,
+        })
+    }
+
+    /// Stores and serves what came from a primary.
+    pub(super) fn take_transferred(
+        &mut self,
+        key: &ZoneKey,
+        received: Received,
+        accept: bool,
+    ) -> Result<Arc<Zone>, NotTaken> {
+        let now = SystemTime::now();
+        let taken = match received {
+            Received::UpToDate(_) => {
+                self.take_confirmed(key, now);
+                let stored = self.stored(key);
+                return stored.map(|stored| stored.zone).ok_or(NotTaken::NoSuchZone);
+            }
+            Received::Zone(compiled) => self.take_zone(key, *compiled, accept, now),
+            Received::Steps(steps) => self.take_steps(key, &steps, accept, now),
+        };
+        if let Some(secondary) = self.secondaries.get_mut(key) {
+            if let Err(NotTaken::Held(_, loss)) = &taken {
+                secondary.status.held = Some(*loss);
+            }
+            self.board.set(key, secondary.status.clone());
+        }
+        let zone = taken?;
+        self.publish(std::slice::from_ref(key));
+        self.tell_changed(key, Some(&zone));
+        Ok(zone)
+    }
+
+    fn take_zone(
+        &mut self,
+        key: &ZoneKey,
+        compiled: Compiled,
+        accept: bool,
+        now: SystemTime,
+    ) -> Result<Arc<Zone>, NotTaken> {
+        let secondary = self.secondaries.get_mut(key).ok_or(NotTaken::NoSuchZone)?;
+        let zone = Arc::new(compiled.zone);
+        if secondary.is_too_large(&zone) {
+            return Err(NotTaken::TooLarge);
+        }
+        judge(key, secondary, &zone, accept)?;
+        self.serve_whole(key, zone.clone(), now);
+        Ok(zone)
+    }
+
+    /// Makes this version the zone, without a step that leads to it.
+    fn serve_whole(&mut self, key: &ZoneKey, zone: Arc<Zone>, now: SystemTime) {
+        let Some(secondary) = self.secondaries.get_mut(key) else {
+            return;
+        };
+        secondary.past.forget();
+        let copy = Transferred {
+            file: secondary.file.clone(),
+            confirmed_at: now,
+        };
+        self.last_good.keep_transferred(key, zone.clone(), copy);
+        secondary.take(zone, now);
+    }
+
+    fn take_steps(
+        &mut self,
+        key: &ZoneKey,
+        steps: &[Delta],
+        accept: bool,
+        now: SystemTime,
+    ) -> Result<Arc<Zone>, NotTaken> {
+        let secondary = self.secondaries.get_mut(key).ok_or(NotTaken::NoSuchZone)?;
+        let mut zone = secondary.version.clone().ok_or(NotTaken::NoVersion)?;
+        let mut exact = Vec::new();
+        for step in steps {
+            let (next, step) = step.apply_received(&zone).map_err(NotTaken::Unusable)?;
+            zone = Arc::new(next);
+            exact.push(Arc::new(step));
+        }
+        if secondary.is_too_large(&zone) {
+            return Err(NotTaken::TooLarge);
+        }
+        judge(key, secondary, &zone, accept)?;
+        secondary
+            .past
+            .add(&exact, Durability::Kept)
+            .map_err(NotTaken::Storage)?;
+        let bytes_max = secondary.journal_bytes_max(&zone);
+        let is_full = secondary.past.is_larger_than(bytes_max);
+        if is_full && let Err(error) = secondary.past.shorten(bytes_max) {
+            warn!(%error, "zone {key}: the journal could not be shortened");
+        }
+        let copy = Transferred {
+            file: secondary.file.clone(),
+            confirmed_at: now,
+        };
+        // A copy that somebody reads is as new as the zone; one of ours has the journal beside it.
+        if is_full || copy.file.is_some() {
+            self.last_good.keep_transferred(key, zone.clone(), copy);
+        } else {
+            self.last_good.confirm(key, copy);
+        }
+        secondary.take(zone.clone(), now);
+        Ok(zone)
+    }
+
+    /// A primary said that the version that is there is the zone.
+    pub(super) fn take_confirmed(&mut self, key: &ZoneKey, now: SystemTime) {
+        let Some(secondary) = self.secondaries.get_mut(key) else {
+            return;
+        };
+        if secondary.version.is_none() {
+            return;
+        }
+        secondary.confirmed_at = now;
+        let copy = Transferred {
+            file: secondary.file.clone(),
+            confirmed_at: now,
+        };
+        self.last_good.confirm(key, copy);
+        if std::mem::take(&mut secondary.is_expired) {
+            secondary.note(None);
+            self.board.set(key, secondary.status.clone());
+            self.publish(std::slice::from_ref(key));
+        }
+    }
+
+    /// No primary has confirmed the zone for as long as it says (RFC 1034 §4.3.5): questions for it get SERVFAIL.
+    pub(super) fn expire(&mut self, key: &ZoneKey) {
+        let Some(secondary) = self.secondaries.get_mut(key) else {
+            return;
+        };
+        if secondary.version.is_none() || secondary.is_expired {
+            return;
+        }
+        warn!("zone {key}: expired; queries for it get SERVFAIL");
+        secondary.is_expired = true;
+        secondary.note(None);
+        self.board.set(key, secondary.status.clone());
+        self.publish(std::slice::from_ref(key));
+    }
+
+    /// What a reload of a secondary zone comes to: a version that waits is served when that is accepted.
+    pub(super) fn reload_secondary(&mut self, key: &ZoneKey, accept: bool) -> Option<LoadOutcome> {
+        let secondary = self.secondaries.get_mut(key)?;
+        let Some(held) = secondary.held.take_if(|_| accept) else {
+            return Some(match secondary.status.held {
+                Some(loss) => LoadOutcome::Held {
+                    zone: key.clone(),
+                    loss,
+                },
+                None => LoadOutcome::NotFromFile,
+            });
+        };
+        self.serve_whole(key, held.clone(), SystemTime::now());
+        if let Some(secondary) = self.secondaries.get(key) {
+            self.board.set(key, secondary.status.clone());
+        }
+        self.publish(std::slice::from_ref(key));
+        self.tell_changed(key, Some(&held));
+        Some(LoadOutcome::Loaded {
+            zone: held,
+            warnings: Vec::new(),
+            took: Duration::ZERO,
+        })
+    }
+}
+
+/// Holds back a version that has lost most of the zone.
+fn judge(key: &ZoneKey, secondary: &mut Secondary, new: &Arc<Zone>, accept: bool) -> Result<(), NotTaken> {
+    let Some(old) = &secondary.version else { return Ok(()) };
+    let Verdict::Hold(loss) = guard::judge(old, new, accept) else {
+        return Ok(());
+    };
+    secondary.held = Some(new.clone());
+    Err(NotTaken::Held(key.clone(), loss))
+}
+
+/// The version that the journal leads to from the copy. A journal that doesn't lead on from it is of no use.
+fn replayed(copy: Arc<Zone>, past: &mut Past, key: &ZoneKey) -> Arc<Zone> {
+    if past.newest().is_none_or(|newest| newest == copy.serial()) {
+        return copy;
+    }
+    let Some(steps) = past.steps_from(copy.serial()) else {
+        past.forget();
+        return copy;
+    };
+    let applied = steps
+        .iter()
+        .try_fold(copy.clone(), |zone, step| step.apply(&zone).map(Arc::new));
+    applied.unwrap_or_else(|error| {
+        warn!("zone {key}: the journal doesn't fit the copy: {error}");
+        past.forget();
+        copy
+    })
+}
+
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchZone => f.write_str("the zone is no secondary any more"),
+            Self::Held(zone, loss) => write!(
+                f,
+                "held: {} → {} records, of which {} would be lost; `dnsd reload {} --accept` if that is meant",
+                loss.old_records,
+                loss.new_records,
+                loss.removed,
+                zone.as_arguments()
+            ),
+            Self::Unusable(error) => write!(f, "the steps don't fit the version here: {error}"),
+            Self::NoVersion => f.write_str("steps, but there is no version here that they could start from"),
+            Self::TooLarge => f.write_str("larger than max-records or zone-max-size allow"),
+            Self::Storage(error) => write!(f, "the journal can't be written: {error}"),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The promises about secondary zones: what is served, what is on disk, and what is there after a restart.
+
+use std::time::Duration;
+
+use dnsd_core::serial::Serial;
+use dnsd_core::transfer::{Delta, Received};
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::super::super::test_zone::compiled;
+use super::*;
+
+const SECONDARY: &str = "[zone.\"net\".secondary]\nprimaries = [\"192.0.2.53\"]\n";
+
+/// A zone that expires after a day.
+fn long_lived(serial: u32, hosts: usize) -> String {
+    text(serial, hosts).replace("1 1 1 1\n", "60 60 86400 60\n")
+}
+
+fn whole(text: &str) -> Received {
+    Received::Zone(Box::new(compiled("net", text)))
+}
+
+fn steps(versions: &[&str]) -> Received {
+    let zones: Vec<_> = versions.iter().map(|text| zone("net", text)).collect();
+    Received::Steps(
+        zones
+            .windows(2)
+            .map(|pair| Delta::between(&pair[0], &pair[1]))
+            .collect(),
+    )
+}
+
+fn bench() -> Bench {
+    let mut bench = Bench::new(&[]);
+    bench.apply(SECONDARY, false);
+    bench
+}
+
+impl Bench {
+    fn transferred(&mut self, received: Received) -> Result<u32, NotTaken> {
+        let taken = self.keeper.take_transferred(&name("net"), received, false);
+        taken.map(|zone| zone.serial().0)
+    }
+
+    /// The daemon ends and starts again, with this configuration.
+    fn restarted(self, config: &str) -> Self {
+        let Self { dir, keeper, .. } = self;
+        drop(keeper);
+        let mut bench = Self::within(dir, &[]);
+        bench.apply(config, false);
+        bench
+    }
+
+    fn copy(&self) -> PathBuf {
+        last_good::folder(self.dir.path()).join("net.last")
+    }
+}
+
+#[test]
+fn a_zone_that_never_came_is_servfail_and_one_that_came_is_served_and_told() {
+    let mut bench = bench();
+    assert_eq!(
+        (bench.served("net"), bench.status("net").served_from),
+        (None, ServedFrom::Nothing)
+    );
+    let (listener, mut changes) = unbounded_channel();
+    assert!(bench.keeper.handle(Input::Listen(listener)).is_continue());
+    assert_eq!(bench.transferred(whole(&long_lived(1, 3))).unwrap(), 1);
+    assert_eq!(
+        (bench.served("net"), bench.status("net").served_from),
+        (Some(1), ServedFrom::Transfer)
+    );
+    let told = changes.try_recv().unwrap();
+    assert_eq!((told.key, told.zone.serial().0), (name("net"), 1));
+}
+
+#[test]
+fn a_zone_is_served_from_its_copy_after_a_restart() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 3))).unwrap();
+    let bench = bench.restarted(SECONDARY);
+    assert_eq!(bench.served("net"), Some(1));
+    assert_eq!(bench.keeper.stored(&name("net")).unwrap().zone.record_count(), 5);
+}
+
+#[test]
+fn steps_are_served_and_there_after_a_restart_without_another_copy() {
+    let mut bench = bench();
+    let versions = [1, 2, 3].map(|serial| long_lived(serial, serial as usize));
+    bench.transferred(whole(&versions[0])).unwrap();
+    bench = bench.restarted(SECONDARY);
+    let copy = fs::read(bench.copy()).unwrap();
+    assert_eq!(
+        bench
+            .transferred(steps(&[&versions[0], &versions[1], &versions[2]]))
+            .unwrap(),
+        3
+    );
+    assert_eq!(bench.served("net"), Some(3));
+    let history = |bench: &Bench| bench.keeper.secondaries[&name("net")].info.history.load_full();
+    assert_eq!(history(&bench).since(Serial(1), Serial(3)).unwrap().len(), 2);
+    let bench = bench.restarted(SECONDARY);
+    assert_eq!(bench.served("net"), Some(3));
+    assert_eq!(history(&bench).since(Serial(1), Serial(3)).unwrap().len(), 2);
+    assert_eq!(fs::read(bench.copy()).unwrap(), copy);
+}
+
+#[test]
+fn a_whole_zone_leaves_no_steps_behind() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    bench
+        .transferred(steps(&[&long_lived(1, 1), &long_lived(2, 2)]))
+        .unwrap();
+    bench.transferred(whole(&long_lived(1, 5))).unwrap();
+    let bench = bench.restarted(SECONDARY);
+    assert_eq!((bench.served("net"), bench.status("net").records), (Some(1), 7));
+}
+
+#[test]
+fn steps_that_do_not_fit_leave_the_zone_as_it_is() {
+    let mut bench = bench();
+    assert!(matches!(
+        bench.transferred(steps(&[&long_lived(1, 1), &long_lived(2, 1)])),
+        Err(NotTaken::NoVersion)
+    ));
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    let misfit = bench.transferred(steps(&[&long_lived(1, 3), &long_lived(2, 1)]));
+    assert!(matches!(misfit, Err(NotTaken::Unusable(_))), "{misfit:?}");
+    assert_eq!(bench.served("net"), Some(1));
+    assert_eq!(bench.restarted(SECONDARY).served("net"), Some(1));
+}
+
+#[test]
+fn a_transfer_that_loses_most_of_the_zone_waits_to_be_accepted() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 200))).unwrap();
+    let held = bench.transferred(whole(&long_lived(2, 2))).unwrap_err();
+    assert!(held.to_string().contains("`dnsd reload net. --accept`"), "{held}");
+    assert_eq!(bench.served("net"), Some(1));
+    assert_eq!(bench.status("net").held.unwrap().new_records, 4);
+    assert!(matches!(
+        bench.keeper.reload(&name("net"), false),
+        Some(LoadOutcome::Held { .. })
+    ));
+    assert!(matches!(
+        bench.keeper.reload(&name("net"), true),
+        Some(LoadOutcome::Loaded { .. })
+    ));
+    assert_eq!((bench.served("net"), bench.status("net").held), (Some(2), None));
+    assert!(matches!(
+        bench.keeper.reload(&name("net"), true),
+        Some(LoadOutcome::NotFromFile)
+    ));
+    assert_eq!(bench.restarted(SECONDARY).served("net"), Some(2));
+}
+
+#[test]
+fn more_than_the_zone_may_have_is_not_taken() {
+    let mut bench = Bench::new(&[]);
+    bench.apply(&format!("{SECONDARY}max-records = 5\n"), false);
+    bench.transferred(whole(&long_lived(1, 3))).unwrap();
+    assert!(matches!(
+        bench.transferred(whole(&long_lived(2, 4))),
+        Err(NotTaken::TooLarge)
+    ));
+    let larger = steps(&[&long_lived(1, 3), &long_lived(2, 4)]);
+    assert!(matches!(bench.transferred(larger), Err(NotTaken::TooLarge)));
+    assert_eq!(bench.served("net"), Some(1));
+}
+
+#[test]
+fn rfc1034_4_3_5_an_expired_zone_is_servfail_until_a_primary_confirms_it() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    bench.keeper.expire(&name("net"));
+    assert_eq!(
+        (bench.served("net"), bench.status("net").served_from),
+        (None, ServedFrom::Expired)
+    );
+    bench.keeper.take_confirmed(&name("net"), SystemTime::now());
+    assert_eq!(bench.served("net"), Some(1));
+}
+
+#[test]
+fn the_time_to_expiry_goes_on_while_the_daemon_is_down() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    let hours_ago = |hours: u64| SystemTime::now() - Duration::from_secs(hours * 3600);
+    let confirmed_at = hours_ago(23);
+    bench.keeper.take_confirmed(&name("net"), confirmed_at);
+    let mut bench = bench.restarted(SECONDARY);
+    assert_eq!(bench.served("net"), Some(1));
+    assert_eq!(bench.keeper.stored(&name("net")).unwrap().confirmed_at, confirmed_at);
+    bench.keeper.take_confirmed(&name("net"), hours_ago(25));
+    let bench = bench.restarted(SECONDARY);
+    assert_eq!(
+        (bench.served("net"), bench.status("net").served_from),
+        (None, ServedFrom::Expired)
+    );
+    assert_eq!(bench.keeper.stored(&name("net")).unwrap().zone.serial().0, 1);
+}
+
+#[test]
+fn a_copy_in_a_file_of_somebodys_choice_is_the_newest_version() {
+    let config = format!("{SECONDARY}file = \"zones/net.copy\"\n");
+    let mut bench = Bench::new(&[]);
+    bench.apply(&config, false);
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    bench
+        .transferred(steps(&[&long_lived(1, 1), &long_lived(2, 2)]))
+        .unwrap();
+    let bench = bench.restarted(&config);
+    assert_eq!(bench.served("net"), Some(2));
+    assert!(
+        fs::read_to_string(bench.file("net.copy"))
+            .unwrap()
+            .contains("h1.net. 60 IN A")
+    );
+    assert!(!bench.copy().exists());
+}
+
+#[test]
+fn a_secondary_zone_that_left_the_configuration_leaves_nothing() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    bench
+        .transferred(steps(&[&long_lived(1, 1), &long_lived(2, 2)]))
+        .unwrap();
+    assert_eq!(bench.apply("", false).removed, [name("net")]);
+    assert!(bench.shared.serving.load().views.outside().zones().is_empty());
+    assert!(matches!(
+        bench.transferred(whole(&long_lived(3, 1))),
+        Err(NotTaken::NoSuchZone)
+    ));
+    let bench = bench.restarted(SECONDARY);
+    assert_eq!(bench.served("net"), None);
+    assert_eq!(fs::read_dir(last_good::folder(bench.dir.path())).unwrap().count(), 0);
+}
+
+#[test]
+fn a_secondary_zone_of_a_view_is_seen_there_only() {
+    let mut bench = Bench::new(&[]);
+    let config = SECONDARY.replace("[zone", "[view.cloud.zone");
+    bench.apply(
+        &format!("[view.cloud]\nmatch-clients = [\"10.0.0.0/24\"]\n{config}"),
+        false,
+    );
+    let key = ZoneKey::new(Some("cloud".into()), name("net").name);
+    bench
+        .keeper
+        .take_transferred(&key, whole(&long_lived(1, 1)), false)
+        .unwrap();
+    assert_eq!(bench.seen("net", "10.0.0.7"), Some(1));
+    assert_eq!(bench.seen("net", "192.0.2.1"), None);
+}
