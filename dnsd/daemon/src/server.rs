@@ -24,6 +24,8 @@ mod udp;
 )]
 pub(crate) mod views;
 
+#[allow(unused_imports, reason = "nobody answers later or acts on NOTIFY yet")]
+pub(crate) use deferred::{Handlers, Later, NotifyReceived};
 pub(crate) use listeners::Listeners;
 pub(crate) use local_networks::follow as follow_local_networks;
 pub(crate) use responder::Responder;

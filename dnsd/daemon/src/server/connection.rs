@@ -3,8 +3,8 @@
 //! All that came is answered before anything is written, and written at once: pipelined queries cost one call to read them
 //! and one to write the answers. Answers are made from memory, so the one to the first query is ready before the second is
 //! looked at, and none waits for another; they leave in the order of the queries because there is nothing to be won by
-//! another (RFC 7766 §6.2.1.1). Transfers do take their time. Each is a source of messages beside what the client sends
-//! ([`Beside`]): after a batch of one it is looked whether there are queries, so that none waits for the end of a zone.
+//! another (RFC 7766 §6.2.1.1). What does take its time, transfers above all, is written beside them when it is there
+//! ([`Beside`]): after a batch of a transfer it is looked whether there are queries, so that none waits for the end of a zone.
 //!
 //! A client can make us hold one message of 64 KiB and one batch of answers, and nothing while it is idle: buffers are of
 //! the thread that works, or there for as long as they hold something. What a client can make us wait is bounded for reading
@@ -28,7 +28,7 @@ use super::MESSAGE_BYTES_MAX;
 use super::deferred::Transfer;
 use super::places::Place;
 use super::responder::{Answer, Peer, Responder};
-use beside::Beside;
+use beside::{Beside, Turn};
 use received::Received;
 
 /// How long a client may take to read a batch of answers. A healthy one takes a few round trips; one that doesn't read at
@@ -53,8 +53,8 @@ const LENGTH_BYTES: usize = 2;
 enum Next {
     /// There are whole messages to answer.
     Answer,
-    /// A transfer has its turn.
-    Transfer(Box<Transfer>),
+    /// Something that was under way has its turn.
+    Beside(Turn),
     /// It is over.
     End,
 }
@@ -85,7 +85,13 @@ where
                 let answers = answer_all(&mut stream, client, responder, place, &mut received, &mut beside);
                 until_evicted(place, timeout(WRITE_ALL_MAX, answers)).await
             }
-            Next::Transfer(transfer) => {
+            Next::Beside(Turn::GivenUp) => Ok(()),
+            Next::Beside(Turn::Answer(answer)) => {
+                let batch = framed(&answer);
+                place.writing_from_now();
+                until_evicted(place, timeout(WRITE_MAX, stream.write_all(&batch))).await
+            }
+            Next::Beside(Turn::Transfer(transfer)) => {
                 let idle_max = transfer.idle_max();
                 let batch = write_batch(&mut stream, transfer, place, &mut beside);
                 tokio::select! {
@@ -116,17 +122,20 @@ async fn wait<S: AsyncRead + Unpin>(
     }
     // From the last whole query on: a byte now and then doesn't keep a connection open.
     let deadline = Instant::now() + wait_max;
-    while !received.has_message() {
+    while beside.is_full() || !received.has_message() {
         received.keep_rest();
         let may_be_idle = beside.is_empty();
-        if received.has_ended() {
-            return Ok(beside.next().await.map_or(Next::End, Next::Transfer));
+        let may_read = !beside.is_full() && !received.has_ended();
+        if may_be_idle && !may_read {
+            return Ok(Next::End);
         }
+        let has_answers = beside.has_answers();
         let read = tokio::select! {
-            read = timeout_at(deadline, received.read_from(stream)) => read,
-            Some(transfer) = beside.next() => return Ok(Next::Transfer(transfer)),
+            read = timeout_at(deadline, received.read_from(stream)), if may_read => read,
+            turn = beside.next(), if !may_be_idle => return Ok(Next::Beside(turn)),
             () = place.evicted().cancelled() => return Ok(Next::End),
-            () = stop.cancelled() => return Ok(Next::End),
+            // What was asked to be done is said to be done.
+            () = stop.cancelled(), if !has_answers => return Ok(Next::End),
         };
         match read {
             Ok(Err(error)) => return Err(error),
@@ -168,7 +177,7 @@ async fn answer_all<S: AsyncWrite + Unpin>(
     let mut batch = BATCH.take();
     // Since the first batch: who is slow with all of them is not new with each.
     let mut writing = false;
-    while received.has_message() {
+    while received.has_message() && !beside.is_full() {
         batch.clear();
         collect_answers(client, responder, received, beside, &mut batch);
         if batch.is_empty() {
@@ -194,7 +203,7 @@ fn collect_answers(
 ) {
     let answering = responder.begin_batch();
     ANSWER.with_borrow_mut(|answer| {
-        while batch.len() < BATCH_BYTES_MAX {
+        while batch.len() < BATCH_BYTES_MAX && !beside.is_full() {
             let Some(request) = received.next_message() else {
                 return;
             };
@@ -204,7 +213,8 @@ fn collect_answers(
                     batch.extend_from_slice(&(length as u16).to_be_bytes());
                     batch.extend_from_slice(&answer[..length]);
                 }
-                Answer::Transfer(transfer) => beside.add(transfer),
+                Answer::Transfer(transfer) => beside.add_transfer(transfer),
+                Answer::Later(begin) => begin(beside.way_back()),
                 Answer::Nothing => {}
             }
         }
@@ -230,9 +240,14 @@ async fn write_batch<S: AsyncWrite + Unpin>(
     if transfer.is_finished() {
         transfer.end();
     } else {
-        beside.add(transfer);
+        beside.add_transfer(transfer);
     }
     Ok(())
+}
+
+/// A message with its length in front; ours have no more than 65535 octets.
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&(message.len() as u16).to_be_bytes(), message].concat()
 }
 
 async fn write<S: AsyncWrite + Unpin>(stream: &mut S, batch: &[u8]) -> io::Result<()> {

@@ -61,6 +61,8 @@ pub(crate) const TSIG_FAILURES: [(Option<TsigError>, &str); 5] = [
 #[repr(align(128))]
 pub(crate) struct Counters {
     transport: Transport,
+    /// Whether several threads count here.
+    is_shared: bool,
     by_type: [AtomicU64; OTHER_TYPE + 1],
     unreadable: AtomicU64,
     by_rcode: [AtomicU64; RCODES],
@@ -73,9 +75,10 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    fn new(transport: Transport) -> Self {
+    fn new(transport: Transport, is_shared: bool) -> Self {
         Self {
             transport,
+            is_shared,
             by_type: Default::default(),
             unreadable: AtomicU64::new(0),
             by_rcode: Default::default(),
@@ -136,12 +139,11 @@ impl Counters {
     }
 
     fn add(&self, counter: &AtomicU64, count: u64) {
-        match self.transport {
+        if self.is_shared {
+            counter.fetch_add(count, Ordering::Relaxed);
+        } else {
             // One thread writes: what it read is what there is, and the bus need not be locked for it.
-            Transport::Udp => counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed),
-            Transport::Tcp => {
-                counter.fetch_add(count, Ordering::Relaxed);
-            }
+            counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed);
         }
     }
 }
@@ -185,7 +187,16 @@ pub(crate) struct Totals {
 impl AllCounters {
     /// A new set for a thread or a listener.
     pub(crate) fn add(&self, transport: Transport) -> Arc<Counters> {
-        let set = Arc::new(Counters::new(transport));
+        self.add_set(transport, transport == Transport::Tcp)
+    }
+
+    /// A new set that several threads may count in.
+    pub(crate) fn add_shared(&self, transport: Transport) -> Arc<Counters> {
+        self.add_set(transport, true)
+    }
+
+    fn add_set(&self, transport: Transport, is_shared: bool) -> Arc<Counters> {
+        let set = Arc::new(Counters::new(transport, is_shared));
         let mut counting = self.lock();
         // A reload may end and start listeners as often as it likes: what has ended takes no room.
         counting.fold_ended();

@@ -2,12 +2,18 @@
 //!
 //! All of it is decided here, in the thread that received it, before anything is spent on it: who asks (by the address, and
 //! by the key once the signature is verified), which view that is, and what the zone's rules say. What can be answered at
-//! once is. A transfer goes back to the connection as a [`Transfer`], which makes its messages as the client takes them.
+//! once is; what takes other servers or the keeper of the zones is sent later ([`Later`]). A transfer goes back to the connection as a [`Transfer`], which makes its messages as the client takes them.
 
+#[allow(dead_code, reason = "nobody makes replies elsewhere yet")]
+mod later;
+mod notify;
+mod sender;
 mod signed;
 mod transfer;
 mod transfers_out;
+mod update;
 
+use std::fmt;
 use std::sync::Arc;
 
 use dnsd_core::acl::{Acl, Who};
@@ -16,12 +22,34 @@ use dnsd_core::message::{Header, Rcode, Request};
 use dnsd_core::tsig::ResponseSigner;
 use dnsd_core::zones::{ZoneNumber, ZoneState};
 
+use tokio::sync::mpsc;
+
 use super::Serving;
 use super::responder::{Answer, Peer, Responder, finish, reply_of};
 use super::views::{Kind, View, ZoneInfo};
+use crate::zones::key::ZoneKey;
 
+pub(crate) use later::Later;
+pub(super) use later::{Begin, WayBack};
+pub(crate) use notify::NotifyReceived;
+use sender::Sender;
 pub(super) use transfer::Transfer;
 pub(crate) use transfers_out::TransfersOut;
+
+/// Who does what requests ask for.
+#[derive(Clone)]
+pub(crate) struct Handlers {
+    /// Takes what is said to have changed. Bounded.
+    pub(crate) notifies: mpsc::Sender<NotifyReceived>,
+    /// Takes updates of those who may send them, and sends their replies. Returns at once.
+    pub(crate) update: Arc<dyn Fn(ZoneKey, Later) + Send + Sync>,
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handlers")
+    }
+}
 
 /// A request, and all that its answer depends on.
 pub(super) struct Asked<'a> {
@@ -51,9 +79,9 @@ impl<'a> Asked<'a> {
         match deferred {
             Deferred::Signed { tsig_at } => signed::answer(&self, tsig_at, out),
             Deferred::Transfer => transfer::answer(self, out),
-            // No zone of ours has a primary elsewhere.
-            Deferred::Notify => self.code(Rcode::NOTAUTH, out),
-            Deferred::Update | Deferred::Forward(_) => self.code(Rcode::REFUSED, out),
+            Deferred::Notify => notify::answer(self, out),
+            Deferred::Update => update::answer(self, out),
+            Deferred::Forward(_) => self.code(Rcode::REFUSED, out),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where sockets meet the core: a request's bytes go in, the reply's come out and are counted.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, Guard};
@@ -11,17 +11,20 @@ use dnsd_core::answer::{Client, Deferred, Outcome, Reply, Transport, answer, ans
 use dnsd_core::message::{Flags, Rcode, truncate};
 use dnsd_core::rate_limit::Verdict;
 
-use super::Serving;
 use super::counters::Counters;
-use super::deferred::{Asked, Transfer, TransfersOut};
+use super::deferred::{Asked, Begin, Handlers, Transfer, TransfersOut};
 use super::views::View;
+use super::{Serving, Shared};
 
 /// Answers for one UDP thread, or for all connections of a TCP listener.
 pub(crate) struct Responder {
     serving: Arc<ArcSwap<Serving>>,
     transport: Transport,
     counters: Arc<Counters>,
+    /// What is counted by others than the one thread that answers over UDP.
+    shared_counters: Arc<Counters>,
     transfers: TransfersOut,
+    handlers: Arc<OnceLock<Handlers>>,
 }
 
 /// Who sent a request.
@@ -41,6 +44,8 @@ pub(super) enum Answer {
     Nothing,
     /// Its reply is many messages, which a connection sends beside the other answers.
     Transfer(Box<Transfer>),
+    /// It is made elsewhere, once it is said how it gets back.
+    Later(Begin),
 }
 
 impl Peer<'_> {
@@ -55,17 +60,19 @@ impl Peer<'_> {
 }
 
 impl Responder {
-    pub(super) fn new(
-        serving: Arc<ArcSwap<Serving>>,
-        transport: Transport,
-        counters: Arc<Counters>,
-        transfers: TransfersOut,
-    ) -> Self {
+    /// For a thread, or all connections of a listener.
+    pub(super) fn new(shared: &Shared, transport: Transport) -> Self {
+        let counters = shared.counters.add(transport);
         Self {
-            serving,
+            serving: shared.serving.clone(),
             transport,
+            shared_counters: match transport {
+                Transport::Udp => shared.later_counters.clone(),
+                Transport::Tcp => counters.clone(),
+            },
             counters,
-            transfers,
+            transfers: shared.transfers.clone(),
+            handlers: shared.handlers.clone(),
         }
     }
 
@@ -86,6 +93,15 @@ impl Responder {
 
     pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    pub(super) fn shared_counters(&self) -> &Arc<Counters> {
+        &self.shared_counters
+    }
+
+    /// `None` at the start.
+    pub(super) fn handlers(&self) -> Option<&Handlers> {
+        self.handlers.get()
     }
 
     pub(super) fn transfers(&self) -> &TransfersOut {

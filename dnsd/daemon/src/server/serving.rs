@@ -1,7 +1,7 @@
 //! What is answered from, and what all listeners share.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -12,8 +12,8 @@ use dnsd_core::tsig::Keys;
 use tracing::warn;
 
 use super::Responder;
-use super::counters::AllCounters;
-use super::deferred::TransfersOut;
+use super::counters::{AllCounters, Counters};
+use super::deferred::{Handlers, TransfersOut};
 use super::local_networks;
 use super::log_gate::LogGate;
 use super::places::Places;
@@ -62,6 +62,10 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     /// Transfers out, of all listeners.
     pub(crate) transfers: TransfersOut,
+    /// What is counted about datagrams that are answered later, by any task.
+    pub(super) later_counters: Arc<Counters>,
+    /// Who does what requests ask for, from when they are there.
+    pub(super) handlers: Arc<OnceLock<Handlers>>,
     /// What nobody else knows, kept over reloads.
     secrets: Arc<Secrets>,
 }
@@ -73,6 +77,7 @@ impl Shared {
     /// When the system has no randomness.
     pub(crate) fn new(config: &Config) -> io::Result<Self> {
         let secrets = Secrets::from_system()?;
+        let counters = Arc::new(AllCounters::default());
         Ok(Self {
             serving: Arc::new(ArcSwap::from_pointee(Serving {
                 views: Views::default(),
@@ -84,7 +89,9 @@ impl Shared {
                 transfers_out_max: config.transfers.out_max,
                 refusals: Arc::default(),
             })),
-            counters: Arc::default(),
+            later_counters: counters.add_shared(Transport::Udp),
+            handlers: Arc::default(),
+            counters,
             places: Places::new(config.tcp.clients_max),
             transfers: TransfersOut::default(),
             secrets: Arc::new(secrets),
@@ -131,6 +138,13 @@ impl Shared {
         }
     }
 
+    /// Says who does what requests ask for. The first ones stay.
+    #[allow(dead_code, reason = "nobody keeps secondary zones or updates yet")]
+    pub(crate) fn connect(&self, handlers: Handlers) {
+        // Nobody connects twice.
+        let _ = self.handlers.set(handlers);
+    }
+
     /// The configured keys, with when they were last used.
     fn keys_of(&self, config: &Config) -> Keys {
         let former = &self.serving.load().keys;
@@ -144,12 +158,7 @@ impl Shared {
 
     /// A responder for one thread or connection, which counts for itself.
     pub(super) fn responder(&self, transport: Transport) -> Responder {
-        Responder::new(
-            self.serving.clone(),
-            transport,
-            self.counters.add(transport),
-            self.transfers.clone(),
-        )
+        Responder::new(self, transport)
     }
 }
 

@@ -23,6 +23,7 @@ use crate::config;
 use crate::zones::test_zone::zone;
 
 mod access;
+mod handed_on;
 mod signed;
 mod tcp_connections;
 mod transfers;

@@ -21,6 +21,7 @@ use std::time::Duration;
 use ballast_shared::datagrams::{Datagrams, Sizes};
 use tracing::warn;
 
+use super::deferred::WayBack;
 use super::responder::{Answer, Peer, Responder};
 use crate::config::UDP_PAYLOAD_BYTES_LIMIT;
 
@@ -99,6 +100,14 @@ impl Worker {
             };
             match answering.answer(&Peer::Sender(datagram), &datagram.bytes[..whole], reply) {
                 Answer::Reply(length) => Some(length),
+                Answer::Later(begin) => {
+                    begin(WayBack::Datagram {
+                        listener: self.listener.clone(),
+                        client: datagram.source,
+                        asked: datagram.destination(),
+                    });
+                    None
+                }
                 // A datagram gets no more than one back.
                 Answer::Nothing | Answer::Transfer(_) => None,
             }

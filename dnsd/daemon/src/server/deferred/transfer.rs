@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use super::super::MESSAGE_BYTES_MAX;
 use super::super::responder::{Answer, unix_seconds};
 use super::transfers_out::Running;
-use super::{Asked, OurZone};
+use super::{Asked, OurZone, Sender};
 use crate::config::TransferTimes;
 use crate::zones::key::ZoneKey;
 
@@ -257,37 +257,6 @@ impl Title {
 impl fmt::Display for Title {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// `client 192.0.2.1#53124/key lan-transfer (example.net)`, as BIND's log names who asks.
-struct Sender<'a> {
-    asked: &'a Asked<'a>,
-    request: &'a Request<'a>,
-}
-
-impl<'a> Sender<'a> {
-    fn new(asked: &'a Asked<'a>, request: &'a Request<'a>) -> Self {
-        Self { asked, request }
-    }
-}
-
-impl fmt::Display for Sender<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let client = self.asked.peer.client();
-        write!(f, "client {}#{}", client.ip(), client.port())?;
-        if let Some(signer) = &self.asked.signer {
-            write!(f, "/key {}", bare(&signer.key().name().to_string()))?;
-        }
-        write!(f, " ({})", bare(&self.request.question.name.to_string()))
-    }
-}
-
-/// Without the dot at the end, which BIND's log leaves out.
-fn bare(name: &str) -> &str {
-    match name.strip_suffix('.') {
-        Some("") | None => name,
-        Some(name) => name,
     }
 }
 

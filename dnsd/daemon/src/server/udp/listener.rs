@@ -1,13 +1,15 @@
 //! The socket of one UDP thread, and how a thread that waits on it is told to end.
 
-use std::io;
-use std::net::{Shutdown, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, Shutdown, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballast_shared::datagrams::{self, Datagrams, Wait};
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 use rustix::event::{PollFd, PollFlags, poll};
 use socket2::SockRef;
 
@@ -107,6 +109,46 @@ impl UdpListener {
             Waking::ShutDown => batch.receive(&self.socket, Wait::No),
             Waking::Event(_) => Ok(0),
         }
+    }
+
+    /// Sends one datagram, from the address that was asked where the socket has several, without waiting for room in the socket.
+    ///
+    /// # Errors
+    /// When the system doesn't take it.
+    #[allow(dead_code, reason = "nobody makes replies elsewhere yet")]
+    pub(in crate::server) fn send(&self, message: &[u8], to: SocketAddr, from: Option<IpAddr>) -> io::Result<()> {
+        let parts = [IoSlice::new(message)];
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let socket = self.socket.as_raw_fd();
+        let to = SockaddrStorage::from(to);
+        match from {
+            None => sendmsg(socket, &parts, &[], flags, Some(&to))?,
+            Some(IpAddr::V4(from)) => {
+                let source = libc::in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: libc::in_addr {
+                        s_addr: u32::from(from).to_be(),
+                    },
+                    ipi_addr: libc::in_addr { s_addr: 0 },
+                };
+                let source = [ControlMessage::Ipv4PacketInfo(&source)];
+                sendmsg(socket, &parts, &source, flags, Some(&to))?
+            }
+            Some(IpAddr::V6(from)) => {
+                // Only a link-local address means nothing without its interface, which is the client's.
+                let interface = match to.as_sockaddr_in6() {
+                    Some(to) if from.is_unicast_link_local() => to.scope_id(),
+                    _ => 0,
+                };
+                let source = libc::in6_pktinfo {
+                    ipi6_addr: libc::in6_addr { s6_addr: from.octets() },
+                    ipi6_ifindex: interface,
+                };
+                let source = [ControlMessage::Ipv6PacketInfo(&source)];
+                sendmsg(socket, &parts, &source, flags, Some(&to))?
+            }
+        };
+        Ok(())
     }
 
     /// How many datagrams the kernel keeps for the socket at most.
