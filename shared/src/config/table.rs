@@ -1,6 +1,7 @@
 //! A table of a file, read key by key. What was not asked for by the time it is let go is an unknown key.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 
 use toml::de::{DeTable, DeValue};
 
@@ -17,6 +18,9 @@ pub struct Key {
     pub span: Span,
 }
 
+/// Keys that a table is asked for, but for a few tables: the list of them grows where there are more.
+const ASKED_MOSTLY: usize = 32;
+
 /// A table that is being read.
 ///
 /// Dropping it reports every key that nobody asked for, with the nearest of those that were asked for: the reading code is
@@ -25,6 +29,7 @@ pub struct Table<'a> {
     diagnostics: &'a Diagnostics,
     span: Span,
     inner: &'a DeTable<'a>,
+    /// Every key that was asked for, as often as it was: a server with ten thousand zones has as many tables.
     asked: RefCell<Vec<&'static str>>,
     all_taken: Cell<bool>,
     is_root: bool,
@@ -36,7 +41,7 @@ impl<'a> Table<'a> {
             diagnostics,
             span,
             inner,
-            asked: RefCell::default(),
+            asked: RefCell::new(Vec::with_capacity(ASKED_MOSTLY)),
             all_taken: Cell::new(false),
             is_root: false,
         }
@@ -67,15 +72,20 @@ impl<'a> Table<'a> {
 
     /// The value of a key, if it is there.
     pub fn value(&self, key: &'static str) -> Option<Value<'a>> {
-        let mut asked = self.asked.borrow_mut();
-        if !asked.contains(&key) {
-            asked.push(key);
-        }
+        self.asked.borrow_mut().push(key);
         if self.is_root {
             self.diagnostics.note_top_level_key(key);
         }
         let (_, value) = self.inner.iter().find(|(k, _)| k.get_ref() == key)?;
         Some(Value::new(self.diagnostics, self.span.source, value))
+    }
+
+    /// Whether it has this key and no other: what a table that has nothing but that need not be asked for. Whoever asks so asks
+    /// for the key itself, too.
+    #[must_use]
+    pub fn has_only(&self, key: &str) -> bool {
+        let mut keys = self.inner.keys();
+        keys.next().is_some_and(|only| only.get_ref() == key) && keys.next().is_none()
     }
 
     /// The value of a key as a `T`; `None` if it is not there, or if it is wrong, which is then reported.
@@ -166,10 +176,15 @@ impl Drop for Table<'_> {
                 continue;
             }
             let message = format!("unknown key `{name}`");
-            match nearest(name, asked.iter().copied()) {
+            match nearest(name, each_once(&asked)) {
                 Some(help) => self.diagnostics.error_with_help(span, message, help),
                 None => self.diagnostics.error(span, message),
             }
         }
     }
+}
+
+fn each_once(keys: &[&'static str]) -> Vec<&'static str> {
+    let mut seen = HashSet::new();
+    keys.iter().copied().filter(|key| seen.insert(*key)).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, diagnostics: &Diagnostics) -
     let keys = KeyRing::new(&spec.keys, diagnostics);
     let remotes = Remotes::new(&spec.remotes, &keys, diagnostics);
     let lists = Lists::new(&spec.acls, &keys, &remotes, diagnostics);
-    let rules = spec.rules.resolve(&Rules::default(), &lists);
+    let rules = spec.rules.resolve(&Arc::new(Rules::default()), &lists);
     let zones = spec.zones.resolve(&rules, &lists);
     let views = view::resolve(&spec.views, spec.view_order.as_ref(), &rules, &lists);
     let forward = spec.forward.resolve(&lists);

@@ -177,8 +177,17 @@ impl RulesSpec {
         self.allow_update.as_ref()
     }
 
-    /// What holds below this level: what it says itself, else what holds above it.
-    pub(super) fn resolve(&self, above: &Rules, lists: &Lists<'_>) -> Rules {
+    /// What holds below this level: what it says itself, else what holds above it. Levels that hold the same share it.
+    pub(super) fn resolve(&self, above: &Arc<Rules>, lists: &Lists<'_>) -> Arc<Rules> {
+        let rules = self.resolve_own(above, lists);
+        if rules == **above {
+            Arc::clone(above)
+        } else {
+            Arc::new(rules)
+        }
+    }
+
+    fn resolve_own(&self, above: &Rules, lists: &Lists<'_>) -> Rules {
         let list = |written: &Option<Spanned<MatchListSpec>>, above: &Arc<Acl>| match written {
             Some(list) => lists.resolve(&list.value),
             None => above.clone(),

@@ -56,7 +56,7 @@ impl ViewSpec {
         views
     }
 
-    fn resolve(&self, above: &Rules, lists: &Lists<'_>) -> ViewConfig {
+    fn resolve(&self, above: &Arc<Rules>, lists: &Lists<'_>) -> ViewConfig {
         let rules = self.rules.resolve(above, lists);
         ViewConfig {
             name: self.name.name.clone(),
@@ -74,7 +74,7 @@ impl ViewSpec {
 pub(super) fn resolve(
     specs: &[ViewSpec],
     order: Option<&Spanned<Vec<Spanned<String>>>>,
-    above: &Rules,
+    above: &Arc<Rules>,
     lists: &Lists<'_>,
 ) -> Vec<ViewConfig> {
     check_names(specs, lists);

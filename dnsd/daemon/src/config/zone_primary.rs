@@ -68,6 +68,18 @@ pub(crate) struct PrimarySettings {
     pub(crate) catalog: Option<Membership>,
 }
 
+impl PrimarySettings {
+    /// What a zone has that says nothing itself.
+    fn inherited(above: &Arc<Rules>) -> Self {
+        Self {
+            rules: Arc::clone(above),
+            serial: SerialPolicy::default(),
+            primaries: Vec::new(),
+            catalog: None,
+        }
+    }
+}
+
 /// `serial`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum SerialPolicy {
@@ -98,7 +110,8 @@ pub(super) struct PrimarySpec {
     table: Span,
     pub(super) file: Option<Spanned<PathBuf>>,
     has_file: bool,
-    settings: SettingsSpec,
+    /// `None`: nothing is said but where its file is.
+    settings: Option<Box<SettingsSpec>>,
 }
 
 /// A group of primary zones as it is written.
@@ -130,17 +143,17 @@ impl SettingsSpec {
         settings
     }
 
-    fn resolve(&self, above: &Rules, lists: &Lists<'_>) -> PrimarySettings {
+    fn resolve(&self, above: &Arc<Rules>, lists: &Lists<'_>) -> PrimarySettings {
         let primaries = self.primaries.as_ref();
         let primaries = primaries.map_or_else(Vec::new, |list| {
             lists.remotes.list(&list.value, lists.keys, lists.diagnostics)
         });
         let mut rules = self.rules.resolve(above, lists);
         if !primaries.is_empty() {
-            rules = rules.with_primaries(&primaries);
+            rules = Arc::new(Arc::unwrap_or_clone(rules).with_primaries(&primaries));
         }
         PrimarySettings {
-            rules: Arc::new(rules),
+            rules,
             serial: self.serial.unwrap_or_default(),
             primaries,
             catalog: self.catalog.membership(lists.diagnostics),
@@ -150,9 +163,12 @@ impl SettingsSpec {
 
 impl PrimarySpec {
     pub(super) fn read(table: &Table<'_>) -> Self {
-        unserved::warn(Place::Primary, table);
-        let mut settings = SettingsSpec::read(table);
-        settings.catalog.read_role(table);
+        let settings = (!table.has_only("file")).then(|| {
+            unserved::warn(Place::Primary, table);
+            let mut settings = Box::new(SettingsSpec::read(table));
+            settings.catalog.read_role(table);
+            settings
+        });
         Self {
             table: table.span(),
             has_file: table.value("file").is_some(),
@@ -161,9 +177,13 @@ impl PrimarySpec {
         }
     }
 
-    pub(super) fn resolve(&self, name: Name, above: &Rules, lists: &Lists<'_>) -> Option<Made> {
-        let settings = self.settings.resolve(above, lists);
-        match self.settings.catalog.role() {
+    pub(super) fn resolve(&self, name: Name, above: &Arc<Rules>, lists: &Lists<'_>) -> Option<Made> {
+        let written = self.settings.as_ref();
+        let settings = match written {
+            Some(written) => written.resolve(above, lists),
+            None => PrimarySettings::inherited(above),
+        };
+        match written.and_then(|written| written.catalog.role()) {
             None => {}
             Some(role) if role.value == CatalogRole::Generate => return self.resolve_catalog(name, settings, lists),
             Some(role) => lists
@@ -176,14 +196,16 @@ impl PrimarySpec {
         let source = ZoneConfig {
             name,
             file: self.file.as_ref()?.value.clone(),
-            watch: self.settings.watch.unwrap_or(true),
+            watch: written.and_then(|written| written.watch).unwrap_or(true),
         };
         Some(Made::Primary(PrimaryConfig { source, settings }))
     }
 
     /// Reports a catalog that isn't generated here.
     pub(super) fn check_catalog(&self, is_generated: impl Fn(&Name) -> bool, diagnostics: &Diagnostics) {
-        self.settings.catalog.check(is_generated, diagnostics);
+        if let Some(settings) = &self.settings {
+            settings.catalog.check(is_generated, diagnostics);
+        }
     }
 
     fn resolve_catalog(&self, name: Name, settings: PrimarySettings, lists: &Lists<'_>) -> Option<Made> {
@@ -218,7 +240,7 @@ impl PrimaryGroupSpec {
         self.settings.catalog.check(is_generated, diagnostics);
     }
 
-    pub(super) fn resolve(&self, name: &Key, above: &Rules, lists: &Lists<'_>) -> Option<PrimaryGroup> {
+    pub(super) fn resolve(&self, name: &Key, above: &Arc<Rules>, lists: &Lists<'_>) -> Option<PrimaryGroup> {
         let settings = self.settings.resolve(above, lists);
         let (directory, affixes) = folder_of(self.files.as_ref()?, lists.diagnostics)?;
         let folder = GroupConfig {

@@ -101,7 +101,7 @@ impl SecondarySpec {
     pub(super) fn resolve(
         &self,
         name: Name,
-        above: &Rules,
+        above: &Arc<Rules>,
         groups: &[SecondaryGroup],
         lists: &Lists<'_>,
     ) -> Option<SecondaryConfig> {
@@ -163,7 +163,7 @@ impl SecondaryGroupSpec {
         }
     }
 
-    pub(super) fn resolve(&self, name: &Key, above: &Rules, lists: &Lists<'_>) -> Option<SecondaryGroup> {
+    pub(super) fn resolve(&self, name: &Key, above: &Arc<Rules>, lists: &Lists<'_>) -> Option<SecondaryGroup> {
         let primaries = primaries(self.primaries.as_ref()?, lists);
         let files = match &self.files {
             Some(files) => Some(folder_of(files, lists.diagnostics)?),
@@ -201,11 +201,12 @@ fn primaries(written: &Spanned<RemoteListSpec>, lists: &Lists<'_>) -> Arc<[Arc<R
     lists.remotes.list(&written.value, lists.keys, lists.diagnostics).into()
 }
 
-fn rules(written: &RulesSpec, above: &Rules, primaries: &[Arc<Remote>], lists: &Lists<'_>) -> Arc<Rules> {
+fn rules(written: &RulesSpec, above: &Arc<Rules>, primaries: &[Arc<Remote>], lists: &Lists<'_>) -> Arc<Rules> {
     if let Some(update) = written.allow_update() {
         lists
             .diagnostics
             .error(update.span, "a secondary zone is changed at its primary");
     }
-    Arc::new(written.resolve(above, lists).with_primaries(primaries).of_secondary())
+    let rules = Arc::unwrap_or_clone(written.resolve(above, lists));
+    Arc::new(rules.with_primaries(primaries).of_secondary())
 }

@@ -58,7 +58,8 @@ pub(super) struct ZonesSpec {
 #[derive(Debug)]
 pub(super) enum ZoneSpec {
     Primary(PrimarySpec),
-    Secondary(SecondarySpec),
+    /// Larger by far than a primary that says nothing but where its file is.
+    Secondary(Box<SecondarySpec>),
     Forward(ForwardZoneSpec),
 }
 
@@ -81,7 +82,7 @@ impl ZonesSpec {
                     .map(|table| ZoneSpec::Primary(PrimarySpec::read(&table))),
                 kinds
                     .table("secondary")
-                    .map(|table| ZoneSpec::Secondary(SecondarySpec::read(&table))),
+                    .map(|table| ZoneSpec::Secondary(Box::new(SecondarySpec::read(&table)))),
                 kinds
                     .table("forward")
                     .map(|table| ZoneSpec::Forward(ForwardZoneSpec::read(&table))),
@@ -114,7 +115,7 @@ impl ZonesSpec {
     }
 
     /// Makes the zones; `above` is what holds where their tables say nothing.
-    pub(super) fn resolve(&self, above: &Rules, lists: &Lists<'_>) -> ZonesConfig {
+    pub(super) fn resolve(&self, above: &Arc<Rules>, lists: &Lists<'_>) -> ZonesConfig {
         let mut made = ZonesConfig::default();
         let mut names = Names::default();
         // Groups first, as catalogs name them; but a zone's own table has its name before a group.
