@@ -9,15 +9,18 @@ mod buffer;
 mod compressed;
 mod order;
 mod text;
+mod words;
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 pub use borrowed::{Labels, NameRef};
 pub use buffer::NameBuf;
 pub(crate) use text::unescape;
+pub(crate) use words::{WORD_BYTES, lowercase};
 
 /// The longest name in octets, length octets and the root included (RFC 1035 §2.3.4).
 pub const NAME_BYTES_MAX: usize = 255;
@@ -72,12 +75,12 @@ impl std::error::Error for NameError {}
 
 /// An owned, absolute domain name: 1 to 255 octets of uncompressed wire form.
 ///
-/// A `Box<[u8]>` and not an inline array of 255 octets: most names are shorter than 30 octets, and owned names live in
-/// configurations, indexes and updates, where they are moved and kept in collections more than they are made. What is
-/// made per record or per query is a [`NameBuf`] or a [`NameRef`].
+/// Not an inline array of 255 octets: most names are shorter than 30 octets, and owned names live in configurations,
+/// indexes and updates, where they are moved and kept in collections more than they are made. A clone shares the octets, as
+/// a zone's name is known in a dozen places. What is made per record or per query is a [`NameBuf`] or a [`NameRef`].
 #[derive(Clone)]
 pub struct Name {
-    wire: Box<[u8]>,
+    wire: Arc<[u8]>,
 }
 
 impl Name {

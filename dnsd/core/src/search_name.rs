@@ -4,10 +4,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
-use crate::name::{LABELS_MAX, NAME_BYTES_MAX, NameRef};
-
-/// Octets that are folded and hashed at a time.
-const WORD_BYTES: usize = size_of::<u64>();
+use crate::name::{LABELS_MAX, NAME_BYTES_MAX, NameRef, WORD_BYTES, lowercase};
 
 /// A name with what hash indexes need of it. It lives on the stack.
 pub struct SearchName {
@@ -151,20 +148,6 @@ fn find_labels(wire: &[u8], starts: &mut [u8; LABELS_MAX + 1]) -> u8 {
     labels
 }
 
-/// Eight octets with their ASCII letters in lower case.
-fn lowercase(word: u64) -> u64 {
-    const EACH: u64 = u64::MAX / 0xFF;
-    const HIGH_BITS: u64 = EACH << 7;
-    // With the high bits gone no octet carries into the next when something below 0x80 is added to each, and the sum's
-    // high bit tells whether the octet was at least so large.
-    let low = word & !HIGH_BITS;
-    let from_a = low + EACH * (0x80 - b'A' as u64);
-    let above_z = low + EACH * (0x7F - b'Z' as u64);
-    let upper = (from_a & !above_z) & !word & HIGH_BITS;
-    // A lower-case letter is its upper-case one plus 0x20.
-    word | upper >> 2
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,17 +164,6 @@ mod tests {
             assert_eq!(search.hash(skipped), SearchName::new(tail).hash(0));
         }
         assert_eq!(search.tail(5), [0]);
-    }
-
-    #[test]
-    fn words_are_folded_as_octets_are() {
-        for octet in 0..=u8::MAX {
-            for neighbour in [0, 0x7F, 0x80, 0xFF] {
-                let octets = [neighbour, octet, neighbour, octet, octet, neighbour, neighbour, octet];
-                let folded = lowercase(u64::from_le_bytes(octets)).to_le_bytes();
-                assert_eq!(folded, octets.map(|octet| octet.to_ascii_lowercase()));
-            }
-        }
     }
 
     /// How many different places of 4096 the hashes of these labels fall into.

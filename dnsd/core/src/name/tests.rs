@@ -168,6 +168,17 @@ pub(crate) fn any_name() -> impl Strategy<Value = Name> {
     })
 }
 
+/// Two names under one parent, of octets that are alike, that differ in case only, and that the end of a label is compared as.
+fn siblings() -> impl Strategy<Value = (Name, Name)> {
+    let octet = || prop_oneof![4 => Just(b'a'), 1 => Just(b'A'), 1 => Just(0), 1 => Just(b'b'), 1 => Just(0xFF)];
+    let label = || prop::collection::vec(octet(), 1..12);
+    let parent = prop_oneof![Just("example."), Just("e."), Just(".")];
+    (label(), label(), parent).prop_map(|(left, right, parent)| {
+        let below = |label: &[u8]| name(parent).prepend(label).unwrap();
+        (below(&left), below(&right))
+    })
+}
+
 proptest! {
     #[test]
     fn printed_names_read_back_octet_for_octet(name in any_name()) {
@@ -185,6 +196,12 @@ proptest! {
         if let Ok(name) = Name::from_wire(&bytes) {
             prop_assert_eq!(name.as_wire(), &bytes[..]);
         }
+    }
+
+    #[test]
+    fn rfc4034_6_1_siblings_are_in_the_order_of_their_labels((a, b) in siblings()) {
+        let label = |name: &Name| name.labels().next().map(<[u8]>::to_ascii_lowercase);
+        prop_assert_eq!(a.cmp(&b), label(&a).cmp(&label(&b)), "{} {}", a, b);
     }
 
     #[test]

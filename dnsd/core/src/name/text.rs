@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::words::{WORD_BYTES, equal};
 use super::{LABEL_BYTES_MAX, NameBuf, NameError, NameRef};
 
 impl NameBuf {
@@ -50,20 +51,29 @@ impl NameBuf {
         let (wire, tail_place) = wire.split_at_mut(1 + labels.len());
         wire[1..].copy_from_slice(labels);
         let mut length_at = 0;
-        for at in 1..=wire.len() {
-            match wire.get(at) {
-                Some(b'\\') => return None,
-                Some(b'.') | None => {
-                    let length = at - length_at - 1;
-                    if length == 0 || length > LABEL_BYTES_MAX {
-                        return None;
-                    }
-                    wire[length_at] = length as u8;
-                    length_at = at;
-                }
-                Some(_) => {}
+        let mut end_label = |at: usize| {
+            let length = at - length_at - 1;
+            wire[length_at] = length as u8;
+            length_at = at;
+            (1..=LABEL_BYTES_MAX).contains(&length).then_some(())
+        };
+        let (words, rest) = labels.as_chunks::<WORD_BYTES>();
+        let mut last = [0; WORD_BYTES];
+        last[..rest.len()].copy_from_slice(rest);
+        let mut at = 1;
+        for word in words.iter().chain([&last]) {
+            let word = u64::from_le_bytes(*word);
+            if equal(word, b'\\') != 0 {
+                return None;
             }
+            let mut dots = equal(word, b'.');
+            while dots != 0 {
+                end_label(at + dots.trailing_zeros() as usize / 8)?;
+                dots &= dots - 1;
+            }
+            at += WORD_BYTES;
         }
+        end_label(1 + labels.len())?;
         tail_place.copy_from_slice(tail.as_wire());
         self.len = end + tail.as_wire().len();
         Some(())
