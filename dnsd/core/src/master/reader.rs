@@ -25,6 +25,8 @@ pub use part::{Part, PartRead};
 
 /// How much of a wrong word an error shows.
 const SHOWN_BYTES_MAX: usize = 64;
+/// The data of most records fits into this: a buffer that doesn't grow is allocated once for a file.
+const RDATA_BYTES_MOSTLY: usize = 256;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One of the files that a reader has opened, in the order of opening: see [`Reader::files`].
@@ -140,7 +142,7 @@ impl<'s, 'o> Reader<'s, 'o> {
             open: Vec::new(),
             ttls: Ttls::default(),
             owner: Owner::unknown(),
-            rdata: Vec::new(),
+            rdata: Vec::with_capacity(RDATA_BYTES_MOSTLY),
             generating: None,
             generated: 0,
             errors: 0,

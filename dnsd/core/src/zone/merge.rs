@@ -31,7 +31,10 @@ pub(super) fn merge(
     group: &[Run],
     mut find: impl FnMut(FindingKind, Type, Position),
 ) -> (Run, usize) {
-    let mut pieces: Vec<Piece<'_>> = Vec::new();
+    let stored_runs = || group.iter().map(|run| runs.at(run.place));
+    let sets_max = stored_runs().map(|run| run.sets().len()).sum();
+    let bytes_max = stored_runs().map(|run| run.stored_sets().len()).sum();
+    let mut pieces: Vec<Piece<'_>> = Vec::with_capacity(sets_max);
     for (number, run) in group.iter().enumerate() {
         let number = match pieces.last() {
             Some(last) if runs.continuing.contains(&run.place) => last.run,
@@ -47,7 +50,7 @@ pub(super) fn merge(
     }
     // Stable: the order in which the pieces came decides about TTLs.
     pieces.sort_by_key(Piece::key);
-    let (mut stored, mut positions) = (Vec::new(), Vec::new());
+    let (mut stored, mut positions) = (Vec::with_capacity(bytes_max), Vec::with_capacity(sets_max));
     let (mut sets, mut flags, mut duplicates) = (0, 0, 0);
     for pieces in pieces.chunk_by(|left, right| left.key() == right.key()) {
         let (rtype, covers) = pieces[0].key();

@@ -10,6 +10,10 @@ use super::{FindingKind, Position};
 use crate::name::{NameBuf, NameRef};
 use crate::rrtype::Type;
 
+/// What the records of most owners fit into: it is allocated once for a zone then.
+const RECORDS_MOSTLY: usize = 8;
+const RDATA_BYTES_MOSTLY: usize = 256;
+
 /// Records of one owner, in the order they came.
 pub(super) struct OpenRun {
     name: NameBuf,
@@ -37,8 +41,8 @@ impl OpenRun {
     pub(super) fn new() -> Self {
         Self {
             name: NameBuf::root(),
-            records: Vec::new(),
-            rdata: Vec::new(),
+            records: Vec::with_capacity(RECORDS_MOSTLY),
+            rdata: Vec::with_capacity(RDATA_BYTES_MOSTLY),
         }
     }
 
