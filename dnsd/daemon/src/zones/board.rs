@@ -192,6 +192,18 @@ impl Board {
         self.lock().insert(zone.clone(), status);
     }
 
+    /// Writes down how many zones are. It makes the list anew where that is less than to look for each place in it.
+    pub(crate) fn set_all(&self, statuses: Vec<(ZoneKey, ZoneStatus)>) {
+        /// About the comparisons that looking for a place takes among ten thousand zones.
+        const COMPARISONS: usize = 16;
+        let mut zones = self.lock();
+        if statuses.len() * COMPARISONS < zones.len() {
+            zones.extend(statuses);
+        } else {
+            zones.append(&mut statuses.into_iter().collect());
+        }
+    }
+
     /// Forgets a zone.
     pub(crate) fn remove(&self, zone: &ZoneKey) {
         self.lock().remove(zone);

@@ -296,6 +296,7 @@ impl Keeper {
                 }
             }
         }
+        self.show(zones);
         self.publish(&changed);
         for key in &changed {
             let served = self.entries.get(key).and_then(|entry| entry.served.clone());
@@ -325,7 +326,8 @@ impl Keeper {
         }
     }
 
-    /// Decides what a load means for what is served. Zones that are to be swapped go to `changed`.
+    /// Decides what a load means for what is served; the caller [shows](Self::show) it. Zones that are to be swapped go to
+    /// `changed`.
     fn settle(&mut self, key: &ZoneKey, attempt: Attempt, accept: bool, changed: &mut Vec<ZoneKey>) -> LoadOutcome {
         let now = Instant::now();
         let Some(entry) = self.entries.get_mut(key) else {
@@ -360,13 +362,18 @@ impl Keeper {
         entry.status.file_is_gone =
             entry.group.is_some() && entry.seen.first().is_some_and(|file| file.stamp.is_none());
         outcome.note(&mut entry.status, entry.served.as_deref(), SystemTime::now());
-        self.board.set(key, entry.status.clone());
         if outcome.is_served() {
             self.untold.push((key.clone(), outcome.clone()));
         } else {
             outcome.log(key, &entry.status);
         }
         outcome
+    }
+
+    /// Writes on the board how these zones are.
+    fn show(&self, zones: &[ZoneKey]) {
+        let status = |zone: &ZoneKey| Some((zone.clone(), self.entries.get(zone)?.status.clone()));
+        self.board.set_all(zones.iter().filter_map(status).collect());
     }
 
     /// Says in the log which versions were loaded.

@@ -85,6 +85,7 @@ impl Keeper {
     fn take_over(&mut self, wanted: BTreeMap<ZoneKey, Entry>, accept: bool) -> (Vec<ZoneKey>, Vec<ZoneKey>) {
         let mut to_load = Vec::new();
         let mut being_written = Vec::new();
+        let mut entered = Vec::new();
         for (zone, mut new) in wanted {
             let rivals = std::mem::take(&mut new.status.rivals);
             let Some(old) = self.entries.get_mut(&zone) else {
@@ -93,8 +94,7 @@ impl Keeper {
                     continue;
                 }
                 new.set_rivals(rivals);
-                self.entries.insert(zone.clone(), new);
-                self.must_list = true;
+                entered.push((zone.clone(), new));
                 to_load.push(zone);
                 continue;
             };
@@ -118,6 +118,11 @@ impl Keeper {
             } else if old.needs_load(accept) || self.debounce.is_waiting(&zone) {
                 to_load.push(zone);
             }
+        }
+        if !entered.is_empty() {
+            self.must_list = true;
+            // At the start it is all of them, in order: looking for the place of each takes longer than making the list anew.
+            self.entries.append(&mut entered.into_iter().collect());
         }
         (to_load, being_written)
     }

@@ -377,6 +377,7 @@ fn a_file_that_is_written_at_the_start_is_measured_against_the_copy() {
     let mut changed = Vec::new();
     let outcome = bench.keeper.settle(&net, attempt, false, &mut changed);
     assert!(matches!(outcome, LoadOutcome::Changing));
+    bench.keeper.show(std::slice::from_ref(&net));
     bench.keeper.publish(&changed);
     assert_eq!(bench.served("net"), Some(4));
     assert_eq!(bench.status("net").served_from, ServedFrom::LastGoodCopy);
