@@ -42,7 +42,7 @@ pub(crate) use cookies::CookieConfig;
 pub(crate) use encrypted::EncryptedConfig;
 pub(crate) use group::{GroupConfig, Listing};
 pub(crate) use listen::ListenAddress;
-pub(crate) use query_log::QueryLogConfig;
+pub(crate) use query_log::{QueryLogConfig, QueryLogTarget};
 pub(crate) use rate_limit::RateLimitConfig;
 pub(crate) use transfers::TransfersConfig;
 pub(crate) use view::ViewConfig;
@@ -53,7 +53,6 @@ pub(crate) use zone_tables::ZonesConfig;
 pub(crate) use {
     catalog::Membership,
     encrypted::EncryptedListener,
-    query_log::QueryLogTarget,
     remote::{Remote, RemoteTls, TlsAuthority},
     rules::{NotifyMode, NotifyRules, Rules, TransferTimes},
     zone_forward::{ForwardPolicy, ForwardZone},

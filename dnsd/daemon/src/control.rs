@@ -89,6 +89,7 @@ impl Control {
                 let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 Err(listen_failed(&lines.join("\n")))
             }
+            Err(ReloadError::QueryLog(target, cause)) => Err(config_has_errors(&format!("{target}: {cause}"))),
             Err(ReloadError::Os) => Err(CallError::Failed("ReloadFailed", Map::new())),
         }
     }

@@ -23,6 +23,7 @@ use tracing::{error, info};
 use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::pages;
+use crate::query_log::Target;
 use crate::reload::{AskedReload, Running};
 use crate::server::bind::{self, Bound};
 use crate::server::{self, Listeners, Shared};
@@ -50,6 +51,7 @@ struct Prepared {
     sockets: Vec<Bound>,
     control: UnixListener,
     http: Option<TcpListener>,
+    query_log: Option<Target>,
     /// Held until the end.
     _work_dir: WorkDir,
 }
@@ -76,6 +78,7 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
         Exit::Unavailable
     })?;
     inherited.report_unclaimed();
+    let query_log = open_query_log(&config)?;
     hand_over_work_dir(&config).map_err(|cause| fail(Exit::Io, &cause))?;
     drop_privileges(&config).map_err(|cause| fail(Exit::Os, &cause))?;
     Ok(Prepared {
@@ -84,7 +87,20 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
         sockets: sockets.bound,
         control,
         http,
+        query_log,
         _work_dir: work_dir,
+    })
+}
+
+/// While whoever starts the daemon may make a file where the daemon's user may not.
+fn open_query_log(config: &Config) -> Result<Option<Target>, Exit> {
+    let Some(log) = &config.query_log else {
+        return Ok(None);
+    };
+    let opened = Target::open(log, &config.process);
+    opened.map(Some).map_err(|cause| {
+        error!("{}: {cause}", log.target);
+        Exit::Io
     })
 }
 
@@ -161,6 +177,7 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     };
     systemd::stopping();
     supervisor.stop(DRAIN_MAX).await;
+    daemon.running.shared.query_log.finish();
     exit
 }
 
@@ -191,6 +208,9 @@ impl Daemon {
     /// Starts everything but the listeners: status and metrics can be had while the zones are loaded.
     fn start(prepared: Prepared, supervisor: &Supervisor, reloads: mpsc::Sender<AskedReload>) -> std::io::Result<Self> {
         let shared = Shared::new(&prepared.config)?;
+        if let (Some(target), Some(config)) = (prepared.query_log, &prepared.config.query_log) {
+            shared.query_log.turn_on(target, config)?;
+        }
         let zones = Zones::start(&prepared.config.work_dir, shared.clone(), supervisor)?;
         let service = Arc::new(Control::new(zones.clone(), reloads));
         let stop = supervisor.stopping();

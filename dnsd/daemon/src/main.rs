@@ -7,6 +7,7 @@ mod daemon;
 mod import;
 mod keygen;
 mod pages;
+mod query_log;
 mod reload;
 mod server;
 mod zones;

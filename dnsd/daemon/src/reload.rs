@@ -1,5 +1,6 @@
 //! A reload: the configuration, the sockets and the zones as they are now, or all as it was.
 
+use std::io;
 use std::path::PathBuf;
 
 use ballast_shared::config::Diagnostics;
@@ -8,7 +9,8 @@ use ballast_shared::systemd::{self, Inherited};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, QueryLogTarget};
+use crate::query_log::Target;
 use crate::server::bind::{self, ListenError};
 use crate::server::{Listeners, Shared};
 use crate::zones::{Plan, Report, Zones};
@@ -36,6 +38,8 @@ pub(crate) enum ReloadError {
     Config(String),
     /// Addresses that can't be listened on.
     Listen(Vec<ListenError>),
+    /// Where queries are to be logged can't be written to.
+    QueryLog(QueryLogTarget, io::Error),
     /// There is no thread or descriptor left, or the daemon is ending.
     Os,
 }
@@ -74,6 +78,7 @@ impl Running {
                     error!("nothing changed: {cause}");
                 }
             }
+            Err(ReloadError::QueryLog(target, cause)) => error!("nothing changed: {target}: {cause}"),
             Err(ReloadError::Os) => error!("the reload could not be finished"),
         }
         systemd::ready();
@@ -92,6 +97,7 @@ impl Running {
         if !diagnostics.is_empty() {
             warn!("{diagnostics}");
         }
+        let query_log = self.open_query_log(&config)?;
         let listening = self.listeners.addresses();
         let sockets = bind::bind(&config.listen, config.threads, &listening, &mut Inherited::default())
             .map_err(ReloadError::Listen)?;
@@ -106,10 +112,35 @@ impl Running {
             .await
             .ok_or(ReloadError::Os)?;
         self.zones.retire(self.shared.apply(&config));
+        match (query_log, &config.query_log) {
+            // Without a thread for it queries aren't logged.
+            (Some(target), Some(log)) => self
+                .shared
+                .query_log
+                .turn_on(target, log)
+                .map_err(|_| ReloadError::Os)?,
+            (None, Some(_)) => {}
+            (_, None) => self.shared.query_log.turn_off(),
+        }
         self.listeners.keep_only(&sockets.wanted);
         warn_of_restart(&self.config, &config);
         self.config = config;
         Ok(report)
+    }
+}
+
+impl Running {
+    /// Where queries are logged from now on, if that is to be another place or another form. A file that was only rotated is
+    /// followed without this.
+    fn open_query_log(&self, config: &Config) -> Result<Option<Target>, ReloadError> {
+        match &config.query_log {
+            Some(log) if self.config.query_log.as_ref() != Some(log) => {
+                let opened = Target::open(log, &config.process);
+                let opened = opened.map_err(|cause| ReloadError::QueryLog(log.target.clone(), cause))?;
+                Ok(Some(opened))
+            }
+            _ => Ok(None),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What `dnsd check` says of the files that a configuration names: those that aren't there, and those that would be a zone
 //! which another one is already.
 //!
-//! Warnings only: the daemon starts all the same, and serves the file once it is there.
+//! Of zones these are warnings only: the daemon starts all the same, and serves the file once it is there. Without a place for
+//! the query log it doesn't start.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,15 +14,29 @@ use dnsd_core::name::Name;
 
 use super::spec::Spec;
 use super::zone_tables::{GroupSpec, ZoneSpec, ZonesSpec};
-use super::{Config, GroupConfig, ZonesConfig};
+use super::{Config, GroupConfig, QueryLogTarget, ZonesConfig};
 
 /// Looks at every file that is named, and into every folder.
 pub(super) fn check(spec: &Spec, config: &Config, diagnostics: &Diagnostics) {
+    check_query_log(spec, config, diagnostics);
     check_zones(&spec.zones, &config.zones, diagnostics);
     for view in &config.views {
         if let Some(spec) = spec.views.iter().find(|spec| spec.name.name == view.name) {
             check_zones(&spec.zones, &view.zones, diagnostics);
         }
+    }
+}
+
+fn check_query_log(spec: &Spec, config: &Config, diagnostics: &Diagnostics) {
+    let Some(QueryLogTarget::File(path)) = config.query_log.as_ref().map(|log| &log.target) else {
+        return;
+    };
+    let Some(span) = spec.query_log.file_span() else { return };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.is_dir() {
+        diagnostics.error(span, format!("{}: a folder", path.display()));
+    } else if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        diagnostics.error(span, format!("{}: no such folder", folder.display()));
     }
 }
 

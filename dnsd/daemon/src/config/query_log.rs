@@ -1,14 +1,12 @@
 //! `[query-log]`: a line for each query, as BIND's category `queries` has it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use ballast_shared::config::{Diagnostics, FromValue, Span, Spanned, Table, Value, nearest};
 
-use super::unserved::{self, Place};
-
 /// Where the lines go, and what stands before them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct QueryLogConfig {
     /// Where to.
     pub(crate) target: QueryLogTarget,
@@ -22,12 +20,20 @@ pub(crate) struct QueryLogConfig {
 
 /// Where query lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) enum QueryLogTarget {
     /// A file, which is opened anew when it was renamed.
     File(PathBuf),
     /// The system's log, by the number of the facility (RFC 5424 §6.2.1).
     Syslog(u8),
+}
+
+impl fmt::Display for QueryLogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Syslog(_) => f.write_str("the system's log"),
+        }
+    }
 }
 
 /// The names of the facilities, by their numbers; the gaps have none in syslog.h.
@@ -66,13 +72,17 @@ pub(super) struct QueryLogSpec {
 impl QueryLogSpec {
     /// Reads the table of one file.
     pub(super) fn read(&mut self, table: &Table<'_>) {
-        unserved::warn(Place::QueryLog, table);
         self.table.get_or_insert(table.span());
         table.once("file", &mut self.file);
         table.once("syslog", &mut self.syslog);
         table.once("print-time", &mut self.print_time);
         table.once("print-category", &mut self.print_category);
         table.once("print-severity", &mut self.print_severity);
+    }
+
+    /// Where the file is named.
+    pub(super) fn file_span(&self) -> Option<Span> {
+        self.file.as_ref().map(|file| file.span)
     }
 
     /// `None`: queries are not logged.

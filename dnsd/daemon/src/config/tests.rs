@@ -182,11 +182,8 @@ fn what_this_version_does_not_serve_is_said_key_by_key() {
             "4:14: warning: forwarding is not served by this version",
         ),
         (
-            "[query-log]\nsyslog = \"daemon\"",
-            "4:10: warning: queries are not logged by this version",
-        ),
-        (
-            "[view.v]\nallow-update = [\"any\"]",
+            "[view.v]
+allow-update = [\"any\"]",
             "4:16: warning: updates are not served by this version",
         ),
     ] {

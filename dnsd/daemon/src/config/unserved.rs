@@ -19,11 +19,9 @@ pub(super) enum Place {
     Primary,
     /// `[forward]`
     Forward,
-    /// `[query-log]`
-    QueryLog,
 }
 
-use Place::{Forward, Listen, Primary, QueryLog, Top, View, Zone};
+use Place::{Forward, Listen, Primary, Top, View, Zone};
 
 /// Where the keys stand that zones inherit. In tables of zones that aren't served nothing is said of each key.
 const RULES: &[Place] = &[Top, View, Primary];
@@ -122,18 +120,6 @@ const UNSERVED: &[Key] = &[
         &[Forward],
         Unless::Never,
         "forwarding is not served by this version: what isn't ours is refused",
-    ),
-    key(
-        "file",
-        &[QueryLog],
-        Unless::Never,
-        "queries are not logged by this version",
-    ),
-    key(
-        "syslog",
-        &[QueryLog],
-        Unless::Never,
-        "queries are not logged by this version",
     ),
     key(
         "tls",

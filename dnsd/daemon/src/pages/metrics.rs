@@ -22,6 +22,7 @@ pub(super) fn write(shared: &Shared, board: &Board, to: &mut String) {
     // Writing to a String can't fail.
     let _ = write_queries(shared, to);
     let _ = write_connections(shared, to);
+    let _ = write_query_log(shared, to);
     let _ = write_transfers(shared, to);
     let _ = write_zones(board, to);
 }
@@ -161,6 +162,20 @@ fn write_connections(shared: &Shared, to: &mut String) -> fmt::Result {
         ("refused", usage.refused),
     ] {
         writeln!(to, "dnsd_tcp_connections_total{{fate=\"{fate}\"}} {count}")?;
+    }
+    Ok(())
+}
+
+fn write_query_log(shared: &Shared, to: &mut String) -> fmt::Result {
+    let counts = shared.query_log.counts();
+    head(
+        to,
+        "dnsd_query_log_total",
+        "counter",
+        "Queries that were to be logged, by what became of them.",
+    )?;
+    for (fate, count) in [("written", counts.written), ("dropped", counts.dropped)] {
+        writeln!(to, "dnsd_query_log_total{{fate=\"{fate}\"}} {count}")?;
     }
     Ok(())
 }

@@ -17,7 +17,6 @@ mod received;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -63,7 +62,7 @@ enum Next {
 /// is the connection's end, for a debug line.
 pub(super) async fn serve<S>(
     mut stream: S,
-    client: SocketAddr,
+    peer: Peer<'static>,
     responder: &Responder,
     place: &Place,
     idle_max: Duration,
@@ -82,7 +81,7 @@ where
         let written = match next {
             Next::End => return Ok(()),
             Next::Answer => {
-                let answers = answer_all(&mut stream, client, responder, place, &mut received, &mut beside);
+                let answers = answer_all(&mut stream, peer, responder, place, &mut received, &mut beside);
                 until_evicted(place, timeout(WRITE_ALL_MAX, answers)).await
             }
             Next::Beside(Turn::GivenUp) => Ok(()),
@@ -168,7 +167,7 @@ thread_local! {
 /// Answers every whole message that came.
 async fn answer_all<S: AsyncWrite + Unpin>(
     stream: &mut S,
-    client: SocketAddr,
+    peer: Peer<'static>,
     responder: &Responder,
     place: &Place,
     received: &mut Received,
@@ -179,7 +178,7 @@ async fn answer_all<S: AsyncWrite + Unpin>(
     let mut writing = false;
     while received.has_message() && !beside.is_full() {
         batch.clear();
-        collect_answers(client, responder, received, beside, &mut batch);
+        collect_answers(peer, responder, received, beside, &mut batch);
         if batch.is_empty() {
             continue;
         }
@@ -195,7 +194,7 @@ async fn answer_all<S: AsyncWrite + Unpin>(
 
 /// Answers messages until there is a batch, or no whole message more.
 fn collect_answers(
-    client: SocketAddr,
+    peer: Peer<'static>,
     responder: &Responder,
     received: &mut Received,
     beside: &mut Beside,
@@ -207,7 +206,7 @@ fn collect_answers(
             let Some(request) = received.next_message() else {
                 return;
             };
-            match answering.answer(&Peer::Connected(client), request, answer) {
+            match answering.answer(&peer, request, answer) {
                 Answer::Reply(length) => {
                     // At most 65535: the length of the buffer.
                     batch.extend_from_slice(&(length as u16).to_be_bytes());

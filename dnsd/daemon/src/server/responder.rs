@@ -1,20 +1,22 @@
 //! Where sockets meet the core: a request's bytes go in, the reply's come out and are counted.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, Guard};
 use ballast_shared::datagrams::Datagram;
 use dnsd_core::acl::Who;
-use dnsd_core::answer::{Client, Deferred, Outcome, Reply, Transport, answer, answer_code, look_ahead};
+use dnsd_core::answer::{Client, Deferred, Outcome, Reply, Settings, Transport, answer, answer_code, look_ahead};
 use dnsd_core::message::{Flags, Rcode, truncate};
+use dnsd_core::name::NameRef;
 use dnsd_core::rate_limit::Verdict;
 
 use super::counters::Counters;
 use super::deferred::{Asked, Begin, Handlers, Transfer, TransfersOut};
 use super::views::View;
 use super::{Serving, Shared};
+use crate::query_log::{CookieState, Query, Recorder};
 
 /// Answers for one UDP thread, or for all connections of a TCP listener.
 pub(crate) struct Responder {
@@ -25,15 +27,26 @@ pub(crate) struct Responder {
     shared_counters: Arc<Counters>,
     transfers: TransfersOut,
     handlers: Arc<OnceLock<Handlers>>,
+    recorder: Recorder,
 }
 
 /// Who sent a request.
 #[derive(Clone, Copy)]
 pub(super) enum Peer<'d> {
-    /// Whoever says to be the source of this datagram.
-    Sender(&'d Datagram<'d>),
+    /// Whoever says to be the source of a datagram.
+    Sender {
+        /// The datagram.
+        datagram: &'d Datagram<'d>,
+        /// What the socket is bound to that it came in by.
+        bound: IpAddr,
+    },
     /// Who is at the other end of a connection.
-    Connected(SocketAddr),
+    Connected {
+        /// The other end.
+        client: SocketAddr,
+        /// This end.
+        local: IpAddr,
+    },
 }
 
 /// What becomes of a request.
@@ -52,10 +65,18 @@ impl Peer<'_> {
     /// Its address and port. A client of IPv4 is one, whatever the socket that it came in by.
     pub(super) fn client(&self) -> SocketAddr {
         let client = match self {
-            Self::Sender(datagram) => datagram.source,
-            Self::Connected(client) => *client,
+            Self::Sender { datagram, .. } => datagram.source,
+            Self::Connected { client, .. } => *client,
         };
         SocketAddr::new(client.ip().to_canonical(), client.port())
+    }
+
+    /// Which of our addresses it has asked.
+    fn asked_address(&self) -> IpAddr {
+        match self {
+            Self::Sender { datagram, bound } => datagram.destination().unwrap_or(*bound),
+            Self::Connected { local, .. } => *local,
+        }
     }
 }
 
@@ -73,6 +94,7 @@ impl Responder {
             counters,
             transfers: shared.transfers.clone(),
             handlers: shared.handlers.clone(),
+            recorder: shared.query_log.recorder(),
         }
     }
 
@@ -83,6 +105,7 @@ impl Responder {
             responder: self,
             serving: self.serving.load(),
             now: unix_seconds(),
+            log: self.log(),
         }
     }
 
@@ -104,6 +127,11 @@ impl Responder {
         self.handlers.get()
     }
 
+    /// Where queries are noted, if they are.
+    pub(super) fn log(&self) -> Option<&Recorder> {
+        self.recorder.is_on().then_some(&self.recorder)
+    }
+
     pub(super) fn transfers(&self) -> &TransfersOut {
         &self.transfers
     }
@@ -114,6 +142,8 @@ pub(super) struct Answering<'r> {
     responder: &'r Responder,
     serving: Guard<Arc<Serving>>,
     now: u64,
+    /// Where queries are noted, if they are.
+    log: Option<&'r Recorder>,
 }
 
 impl Answering<'_> {
@@ -141,7 +171,11 @@ impl Answering<'_> {
         } = &**self.serving;
         let who = || Who::new(client.address, None);
         let view = views.of(who, local);
-        let reply = match answer(view.zones(), settings, &client, request, out) {
+        let outcome = answer(view.zones(), settings, &client, request, out);
+        if let Some(log) = self.log {
+            self.note(log, peer, view, request, &outcome);
+        }
+        let reply = match outcome {
             Outcome::Reply(reply) if view.allows_query(reply.zone, who, local) => Some(reply),
             Outcome::Reply(_) => reply_of(answer_code(settings, &client, request, Rcode::REFUSED, out)),
             Outcome::Deferred(deferred) => return self.answer_deferred(peer, client, view, request, deferred, out),
@@ -150,6 +184,14 @@ impl Answering<'_> {
         match finish(&self.serving, &self.responder.counters, &client, reply, out) {
             Some(length) => Answer::Reply(length),
             None => Answer::Nothing,
+        }
+    }
+
+    /// Notes a query for the log; a signed one is noted when it is known whose signature that is.
+    #[cold]
+    fn note(&self, log: &Recorder, peer: &Peer<'_>, view: &View, request: &[u8], outcome: &Outcome) {
+        if !matches!(outcome, Outcome::Deferred(Deferred::Signed { .. })) {
+            note(log, peer, &self.serving.settings, view, None, request, outcome);
         }
     }
 
@@ -175,6 +217,34 @@ impl Answering<'_> {
         };
         asked.answer(deferred, out)
     }
+}
+
+/// Notes a query for the log, with the key that it was signed with.
+pub(super) fn note(
+    log: &Recorder,
+    peer: &Peer<'_>,
+    settings: &Settings,
+    view: &View,
+    key: Option<NameRef<'_>>,
+    request: &[u8],
+    outcome: &Outcome,
+) {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let Some(query) = Query::of_message(request, time.as_millis() as u64, peer.client(), peer.asked_address()) else {
+        return;
+    };
+    let cookie = match outcome {
+        _ if settings.cookies.is_none() => CookieState::Absent,
+        Outcome::Reply(reply) if reply.cookie_valid => CookieState::Good,
+        _ => query.cookie,
+    };
+    log.record(&Query {
+        is_tcp: matches!(peer, Peer::Connected { .. }),
+        cookie,
+        key,
+        view: view.name().map(|name| &**name),
+        ..query
+    });
 }
 
 /// The reply that was written; `None` for a request that gets none.

@@ -20,6 +20,7 @@ use super::places::Places;
 use super::secrets::Secrets;
 use super::views::Views;
 use crate::config::{Config, CookieConfig, RateLimitConfig};
+use crate::query_log::QueryLog;
 
 /// What queries are answered from: one immutable value, swapped in one step.
 #[derive(Debug, Clone)]
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     pub(super) later_counters: Arc<Counters>,
     /// Who does what requests ask for, from when they are there.
     pub(super) handlers: Arc<OnceLock<Handlers>>,
+    /// Where queries are put to be logged.
+    pub(crate) query_log: QueryLog,
     /// What nobody else knows, kept over reloads.
     secrets: Arc<Secrets>,
 }
@@ -94,6 +97,7 @@ impl Shared {
             counters,
             places: Places::new(config.tcp.clients_max),
             transfers: TransfersOut::default(),
+            query_log: QueryLog::default(),
             secrets: Arc::new(secrets),
         })
     }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
 use super::connection;
+use super::responder::Peer;
 use super::{Responder, Shared};
 
 /// When there is no descriptor for another connection, looking again at once would only burn the core.
@@ -55,13 +56,21 @@ fn take(
     let Some(place) = shared.places.take(client.ip()) else {
         return;
     };
+    let Ok(local) = stream.local_addr() else {
+        // It has been reset.
+        return;
+    };
+    let peer = Peer::Connected {
+        client,
+        local: local.ip(),
+    };
     // Batches are whole answers: nothing is won by holding back the last segment of one.
     let _ = stream.set_nodelay(true);
     let responder = responder.clone();
     let idle_max = shared.serving.load().tcp_idle_max;
     let stop = stop.clone();
     connections.spawn(async move {
-        let ended = connection::serve(stream, client, &responder, &place, idle_max, &stop).await;
+        let ended = connection::serve(stream, peer, &responder, &place, idle_max, &stop).await;
         if let Err(error) = ended {
             debug!(%error, "a TCP connection broke off");
         }

@@ -54,9 +54,17 @@ fn serve_outside(shared: &Shared, zones: Zones) {
     shared.set_views(&Views::new([], View::outside(zones, Arc::new([]))));
 }
 
+/// A client at this address, connected.
+fn connected(client: IpAddr) -> Peer<'static> {
+    Peer::Connected {
+        client: (client, 5300).into(),
+        local: Ipv4Addr::LOCALHOST.into(),
+    }
+}
+
 /// What a client at this address gets.
 fn answer(responder: &Responder, client: IpAddr, request: &[u8], out: &mut [u8]) -> Answer {
-    let peer = Peer::Connected((client, 5300).into());
+    let peer = connected(client);
     responder.begin_batch().answer(&peer, request, out)
 }
 
@@ -90,7 +98,7 @@ fn connect(shared: Shared, room_bytes: usize) -> Connection {
     let served = tokio::spawn(async move {
         connection::serve(
             server,
-            (Ipv4Addr::LOCALHOST, 5300).into(),
+            connected(Ipv4Addr::LOCALHOST.into()),
             &responder,
             &place,
             idle_max,

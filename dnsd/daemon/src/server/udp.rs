@@ -98,7 +98,8 @@ impl Worker {
             } else {
                 datagram.bytes.len()
             };
-            match answering.answer(&Peer::Sender(datagram), &datagram.bytes[..whole], reply) {
+            let bound = self.listener.address();
+            match answering.answer(&Peer::Sender { datagram, bound }, &datagram.bytes[..whole], reply) {
                 Answer::Reply(length) => Some(length),
                 Answer::Later(begin) => {
                     begin(WayBack::Datagram {

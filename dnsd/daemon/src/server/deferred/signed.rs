@@ -6,7 +6,7 @@ use dnsd_core::message::Rcode;
 use dnsd_core::tsig::{Rejected, ResponseSigner, strip, verify_request};
 use tracing::debug;
 
-use super::super::responder::{Answer, finish, reply_of};
+use super::super::responder::{Answer, finish, note, reply_of};
 use super::Asked;
 
 /// Answers a request whose signature begins at `tsig_at`.
@@ -35,7 +35,12 @@ fn answer_verified(asked: &Asked<'_>, signer: ResponseSigner, tsig_at: usize, ou
         signer: Some(signer),
         ..*asked
     };
-    match answer_generally(view.zones(), &serving.settings, &client, &unsigned, out) {
+    let outcome = answer_generally(view.zones(), &serving.settings, &client, &unsigned, out);
+    if let Some(log) = asked.responder.log() {
+        let key = Some(key.name().as_name_ref());
+        note(log, asked.peer, &serving.settings, view, key, &unsigned, &outcome);
+    }
+    match outcome {
         // A second signature behind the one that was taken off.
         Outcome::Deferred(Deferred::Signed { .. }) => asked.code(Rcode::FORMERR, out),
         Outcome::Deferred(deferred) => asked.answer(deferred, out),

@@ -124,7 +124,7 @@ async fn rfc7766_6_2_1_1_pipelined_queries_take_one_read_and_one_write() {
     let responder = shared.responder(Transport::Tcp);
     connection::serve(
         counted,
-        (CLIENT, 5300).into(),
+        connected(CLIENT),
         &responder,
         &place,
         PATIENCE,

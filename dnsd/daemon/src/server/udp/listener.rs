@@ -20,6 +20,7 @@ const QUEUED_BYTES_MIN: usize = 256;
 #[derive(Debug)]
 pub(in crate::server) struct UdpListener {
     socket: UdpSocket,
+    address: IpAddr,
     stopped: AtomicBool,
     waking: Waking,
 }
@@ -57,6 +58,7 @@ impl UdpListener {
     fn new(socket: UdpSocket, waking: Waking) -> io::Result<Self> {
         datagrams::report_destinations(&socket)?;
         Ok(Self {
+            address: socket.local_addr()?.ip(),
             socket,
             stopped: AtomicBool::new(false),
             waking,
@@ -77,6 +79,11 @@ impl UdpListener {
             },
             Waking::Event(event) => event.write(1).map(drop).map_err(io::Error::from),
         }
+    }
+
+    /// What the socket is bound to; it may be all addresses.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
     }
 
     pub(super) fn is_stopped(&self) -> bool {
