@@ -113,6 +113,20 @@ fn print_zone(zone: &Value, in_full: bool) {
     }
 }
 
+/// `dnsd sync ZONE`, `dnsd freeze ZONE` and `dnsd thaw ZONE`, by the name of their method
+pub(crate) fn steer(config: &Path, method: &str, zone: &Name, view: Option<&str>) -> Exit {
+    match call(config, method, json!({ "zone": zone.to_string(), "view": view })) {
+        Ok(answer) => {
+            if let Some(message) = answer.get("message").and_then(Value::as_str) {
+                let zone = ZoneKey::new(view.map(Into::into), zone.clone());
+                println!("zone {zone}: {message}");
+            }
+            Exit::Ok
+        }
+        Err(exit) => exit,
+    }
+}
+
 /// How a command names a zone of `Status`.
 fn arguments(zone: &Value) -> String {
     let name = zone["name"].as_str().unwrap_or_default();
@@ -193,7 +207,7 @@ fn call(config: &Path, method: &str, parameters: Value) -> Result<Map<String, Va
 fn refusal_exit(error: &str) -> Exit {
     match error.rsplit('.').next() {
         Some("NoSuchZone" | "SeveralZones" | "InvalidParameter") => Exit::Usage,
-        Some("ConfigHasErrors" | "ZoneHasErrors" | "ZoneIsHeld") => Exit::Config,
+        Some("ConfigHasErrors" | "ZoneHasErrors" | "ZoneIsHeld" | "SyncFailed") => Exit::Config,
         _ => Exit::Unavailable,
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::reload::{AskedReload, ReloadError};
 use crate::zones::key::ZoneKey;
-use crate::zones::{LoadOutcome, Report, Zones};
+use crate::zones::{LoadOutcome, Report, Steer, SyncError, Zones};
 
 /// The interface, as its file describes it.
 pub(crate) const INTERFACE: Interface = Interface {
@@ -62,6 +62,23 @@ impl Control {
         }
     }
 
+    /// The one zone that the parameters name.
+    fn zone_of(&self, parameters: &Map<String, Value>) -> Result<ZoneKey, CallError> {
+        let name = zone_parameter(parameters)?.ok_or(CallError::InvalidParameter("zone"))?;
+        self.zone(&name, view_parameter(parameters)?)
+    }
+
+    async fn steer(&self, parameters: &Map<String, Value>, what: Steer) -> Result<Map<String, Value>, CallError> {
+        let zone = self.zone_of(parameters)?;
+        let message =
+            |error: &SyncError| object(json!({ "zone": zone.name.to_string(), "message": error.to_string() }));
+        match self.zones.steer(&zone, what).await {
+            Ok(()) => Ok(Map::new()),
+            Err(error @ SyncError::NoSuchZone) => Err(CallError::Failed("NoSuchZone", message(&error))),
+            Err(error) => Err(CallError::Failed("SyncFailed", message(&error))),
+        }
+    }
+
     async fn reload_zone(&self, zone: ZoneKey, accept: bool) -> Result<Map<String, Value>, CallError> {
         let outcome = self.zones.reload(zone.clone(), accept).await;
         let outcome = outcome.ok_or_else(|| no_such_zone(&zone.name, zone.view.as_deref()))?;
@@ -101,9 +118,14 @@ impl Service for Control {
             "Status" => self.status(zone_parameter(&parameters)?.as_ref(), view_parameter(&parameters)?),
             "Reload" => self.reload(accept_parameter(&parameters)?).await,
             "ReloadZone" => {
-                let zone = zone_parameter(&parameters)?.ok_or(CallError::InvalidParameter("zone"))?;
-                let zone = self.zone(&zone, view_parameter(&parameters)?)?;
+                let zone = self.zone_of(&parameters)?;
                 self.reload_zone(zone, accept_parameter(&parameters)?).await
+            }
+            "Sync" => self.steer(&parameters, Steer::Sync).await,
+            "Freeze" => self.steer(&parameters, Steer::Freeze).await,
+            "Thaw" => {
+                self.steer(&parameters, Steer::Thaw).await?;
+                self.reload_zone(self.zone_of(&parameters)?, false).await
             }
             _ => Err(CallError::MethodNotFound),
         }

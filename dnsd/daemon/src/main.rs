@@ -12,12 +12,13 @@ mod reload;
 mod server;
 mod zones;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ballast_shared::cli::{self, LogFormat};
+use ballast_shared::exit::Exit;
 use ballast_shared::logging;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use dnsd_core::name::Name;
 use dnsd_core::tsig::Algorithm;
 
@@ -85,6 +86,22 @@ enum Command {
         #[arg(long)]
         accept: bool,
     },
+    /// Write the updates of a zone into its file
+    Sync(ZoneArguments),
+    /// Write the updates of a zone into its file, and refuse further ones while it is edited
+    Freeze(ZoneArguments),
+    /// Read a zone's file, and take updates again
+    Thaw(ZoneArguments),
+}
+
+/// One of the running daemon's zones.
+#[derive(Debug, Args)]
+struct ZoneArguments {
+    /// The zone
+    zone: Name,
+    /// It is this view's
+    #[arg(long)]
+    view: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -104,6 +121,13 @@ fn main() -> ExitCode {
         Command::Import { named_conf } => import::run(&named_conf),
         Command::Status { zone, view } => commands::status(&config, zone.as_ref(), view.as_deref()),
         Command::Reload { zone, view, accept } => commands::reload(&config, zone.as_ref(), view.as_deref(), accept),
+        Command::Sync(zone) => steer(&config, "Sync", &zone),
+        Command::Freeze(zone) => steer(&config, "Freeze", &zone),
+        Command::Thaw(zone) => steer(&config, "Thaw", &zone),
     };
     exit.into()
+}
+
+fn steer(config: &Path, method: &str, zone: &ZoneArguments) -> Exit {
+    commands::steer(config, method, &zone.zone, zone.view.as_deref())
 }

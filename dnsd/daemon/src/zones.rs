@@ -23,10 +23,12 @@ mod watcher;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use ballast_shared::supervise::Supervisor;
+use dnsd_core::message::Rcode;
 use dnsd_core::transfer::Received;
 use dnsd_core::zone::Zone;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -39,7 +41,7 @@ use last_good::LastGood;
 
 use crate::server::{Serving, Shared};
 
-pub(crate) use keeper::{Changed, NotTaken, Stored};
+pub(crate) use keeper::{Changed, NotTaken, Steer, Stored, SyncError, UpdateReply};
 pub(crate) use outcome::{LoadOutcome, Report};
 pub(crate) use plan::Plan;
 
@@ -48,7 +50,11 @@ pub(crate) use plan::Plan;
 pub(crate) struct Zones {
     inbox: Sender<Input>,
     board: Arc<Board>,
+    updates_waiting: Arc<AtomicUsize>,
 }
+
+/// Updates that wait for the keeper: at 64 KiB each, 64 MiB. Who is told SERVFAIL tries again.
+const UPDATES_WAITING_MAX: usize = 1024;
 
 impl Zones {
     /// Starts the keeper. Last good copies are below `work_dir`.
@@ -76,7 +82,11 @@ impl Zones {
             let _ = stop.send(Input::Stop);
             let _ = ended.await;
         });
-        Ok(Self { inbox, board })
+        Ok(Self {
+            inbox,
+            board,
+            updates_waiting: Arc::default(),
+        })
     }
 
     /// Takes over the zones of a configuration; done when all of them are loaded. `None` when the keeper is gone.
@@ -140,6 +150,36 @@ impl Zones {
     #[allow(dead_code, reason = "called by who follows primaries: config::unserved")]
     pub(crate) fn expire(&self, zone: &ZoneKey) {
         drop(self.inbox.send(Input::Expire(zone.clone())));
+    }
+
+    /// Applies an update (RFC 2136) to a zone that its sender may change; `request` is the message without its signature. The
+    /// reply's code comes when the update is on disk and served.
+    #[allow(dead_code, reason = "called by who takes updates: config::unserved")]
+    pub(crate) fn update(&self, zone: ZoneKey, request: Box<[u8]>, reply: UpdateReply) {
+        if self.updates_waiting.fetch_add(1, Ordering::Relaxed) >= UPDATES_WAITING_MAX {
+            self.updates_waiting.fetch_sub(1, Ordering::Relaxed);
+            return reply(Rcode::SERVFAIL);
+        }
+        let waiting = self.updates_waiting.clone();
+        let reply = Box::new(move |rcode| {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            reply(rcode);
+        });
+        // Without a keeper the daemon is ending, and nobody answers.
+        drop(self.inbox.send(Input::Update { zone, request, reply }));
+    }
+
+    /// Writes a zone's updates into its file, holds them up, or takes them again.
+    ///
+    /// # Errors
+    /// When that can't be done; nothing has changed.
+    pub(crate) async fn steer(&self, zone: &ZoneKey, what: Steer) -> Result<(), SyncError> {
+        let (reply, done) = oneshot::channel();
+        let zone = zone.clone();
+        // Without a keeper the daemon is ending.
+        let sent = self.inbox.send(Input::Steer { zone, what, reply });
+        sent.map_err(|_| SyncError::NoSuchZone)?;
+        done.await.unwrap_or(Err(SyncError::NoSuchZone))
     }
 
     /// Each version that is served from now on, as soon as it is. Of who doesn't take them they wait in memory, and each keeps

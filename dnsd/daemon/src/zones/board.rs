@@ -74,6 +74,8 @@ pub(crate) struct ZoneStatus {
     pub(crate) held: Option<Loss>,
     /// Its file is gone: `reload --accept` removes the zone.
     pub(crate) file_is_gone: bool,
+    /// Its updates are refused until it is thawed.
+    pub(crate) is_frozen: bool,
     /// Files that would be this zone, too, and are not read.
     pub(crate) rivals: Vec<PathBuf>,
 }
@@ -93,6 +95,7 @@ impl ZoneStatus {
             warnings: Vec::new(),
             held: None,
             file_is_gone: false,
+            is_frozen: false,
             rivals: Vec::new(),
         }
     }
@@ -134,6 +137,7 @@ impl ZoneStatus {
                 "removed": loss.removed,
             })),
             "fileIsGone": self.file_is_gone,
+            "isFrozen": self.is_frozen,
         })
     }
 }

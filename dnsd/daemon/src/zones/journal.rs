@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use dnsd_core::name::Name;
 use dnsd_core::serial::Serial;
-use dnsd_core::transfer::{Appender, Delta, Journal};
+use dnsd_core::transfer::{Appender, Delta, Entry, FileState, Journal};
 use tracing::warn;
 
 use crate::server::views::History;
@@ -31,6 +31,8 @@ pub(super) struct Past {
     file: Option<Tail>,
     /// The oldest first.
     steps: VecDeque<Arc<Delta>>,
+    /// Which version the zone's own file held in which state, of a zone that takes updates.
+    file_state: Option<(Serial, FileState)>,
 }
 
 /// The end of a journal's file.
@@ -57,6 +59,7 @@ impl Past {
             path,
             file: None,
             steps: VecDeque::new(),
+            file_state: None,
         }
     }
 
@@ -80,6 +83,10 @@ impl Past {
             );
         }
         self.steps = journal.steps().cloned().map(Arc::new).collect();
+        self.file_state = journal.entries().rev().find_map(|entry| match entry {
+            Entry::File { serial, state } => Some((*serial, *state)),
+            Entry::Step(_) => None,
+        });
         self.file = Some(Tail {
             bytes: journal.intact_bytes() as u64,
             appender: journal.appender(),
@@ -111,17 +118,58 @@ impl Past {
         if self.newest().is_some_and(|newest| newest != first.from()) {
             self.forget();
         }
-        let written = self.append(steps, durability);
+        let written = self.append(None, steps, durability);
         self.steps.extend(steps.iter().cloned());
         written
     }
 
-    fn append(&mut self, steps: &[Arc<Delta>], durability: Durability) -> io::Result<()> {
+    /// Which version the zone's own file held in which state.
+    pub(super) fn file_state(&self) -> Option<(Serial, FileState)> {
+        self.file_state
+    }
+
+    /// Notes which version the zone's own file holds in the state that it has now: the steps from there on are not in it.
+    ///
+    /// # Errors
+    /// When the journal can't be written: it is as it was.
+    pub(super) fn note_file(&mut self, file: (Serial, FileState)) -> io::Result<()> {
+        self.append(Some(file), &[], Durability::Kept)?;
+        self.file_state = Some(file);
+        Ok(())
+    }
+
+    /// Begins anew with a version that the zone's own file holds in this state, and the steps from there on. What was there
+    /// before is replaced in one step.
+    ///
+    /// # Errors
+    /// When the journal can't be written: it is as it was.
+    pub(super) fn restart(&mut self, file: (Serial, FileState), steps: Vec<Arc<Delta>>) -> io::Result<()> {
+        let mut octets = Vec::new();
+        let mut appender = Appender::create(self.origin.as_name_ref(), &mut octets);
+        appender.file(file.0, file.1, &mut octets);
+        for step in &steps {
+            appender.step(step, &mut octets);
+        }
+        self.replace(&octets, appender)?;
+        self.file_state = Some(file);
+        self.steps = steps.into();
+        Ok(())
+    }
+
+    fn append(
+        &mut self,
+        file_state: Option<(Serial, FileState)>,
+        steps: &[Arc<Delta>],
+        durability: Durability,
+    ) -> io::Result<()> {
         let mut octets = Vec::new();
         let (start, mut appender) = match &self.file {
             Some(tail) => (tail.bytes, tail.appender.clone()),
             None => (0, Appender::create(self.origin.as_name_ref(), &mut octets)),
         };
+        if let Some((serial, state)) = file_state {
+            appender.file(serial, state, &mut octets);
+        }
         for step in steps {
             appender.step(step, &mut octets);
         }
@@ -158,8 +206,16 @@ impl Past {
         };
         let half = usize::try_from(bytes_max.max(BYTES_MAX_LEAST) / 2).unwrap_or(usize::MAX);
         let (shorter, appender) = journal.shortened(half);
+        self.replace(&shorter, appender)?;
+        let kept = Journal::scan(&shorter, self.origin.as_name_ref()).map_or(0, |journal| journal.steps().count());
+        self.steps.drain(..self.steps.len().saturating_sub(kept));
+        Ok(())
+    }
+
+    fn replace(&mut self, octets: &[u8], appender: Appender) -> io::Result<()> {
+        fs::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
         let temporary = self.path.with_extension(TEMPORARY);
-        let written = fs::write(&temporary, &shorter).and_then(|()| {
+        let written = fs::write(&temporary, octets).and_then(|()| {
             File::open(&temporary)?.sync_data()?;
             fs::rename(&temporary, &self.path)
         });
@@ -167,10 +223,8 @@ impl Past {
             let _ = fs::remove_file(&temporary);
             return Err(error);
         }
-        let kept = Journal::scan(&shorter, self.origin.as_name_ref()).map_or(0, |journal| journal.steps().count());
-        self.steps.drain(..self.steps.len().saturating_sub(kept));
         self.file = Some(Tail {
-            bytes: shorter.len() as u64,
+            bytes: octets.len() as u64,
             appender,
         });
         Ok(())
@@ -179,6 +233,7 @@ impl Past {
     /// Lets go of all of it: no step leads to the version that is served now.
     pub(super) fn forget(&mut self) {
         self.steps.clear();
+        self.file_state = None;
         self.file = None;
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

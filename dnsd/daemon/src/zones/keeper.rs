@@ -11,6 +11,7 @@ mod groups;
 mod past;
 mod publish;
 mod secondaries;
+mod updates;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -39,8 +40,10 @@ use crate::server::{Serving, Shared};
 use entry::Entry;
 use groups::Groups;
 use secondaries::Secondary;
+use updates::Uncommitted;
 
 pub(crate) use secondaries::{NotTaken, Stored};
+pub(crate) use updates::{SyncError, UpdateReply};
 
 /// Loads of one zone in a row while its file changes under the reader, before the writer is given time.
 const LOADS_IN_A_ROW_MAX: usize = 3;
@@ -81,10 +84,33 @@ pub(crate) enum Input {
     Confirmed(ZoneKey),
     /// No primary has said so for too long.
     Expire(ZoneKey),
+    /// Apply an update.
+    Update {
+        zone: ZoneKey,
+        request: Box<[u8]>,
+        reply: UpdateReply,
+    },
+    /// Write updates into the file, hold them up, or take them again.
+    Steer {
+        zone: ZoneKey,
+        what: Steer,
+        reply: tokio::sync::oneshot::Sender<Result<(), SyncError>>,
+    },
     /// Tell what is served from now on.
     Listen(tokio::sync::mpsc::UnboundedSender<Changed>),
     /// End.
     Stop,
+}
+
+/// What is asked of a zone that takes updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steer {
+    /// Write them into the file.
+    Sync,
+    /// The same, and refuse further ones.
+    Freeze,
+    /// Take them again.
+    Thaw,
 }
 
 /// A zone is served in another version.
@@ -131,6 +157,8 @@ pub(crate) struct Keeper {
     /// Versions that were loaded, which the log doesn't say yet.
     untold: Vec<(ZoneKey, LoadOutcome)>,
     next_sweep_at: Instant,
+    /// Updates that are applied and not written yet.
+    uncommitted: BTreeMap<ZoneKey, Uncommitted>,
     /// Who is told what is served.
     listeners: Vec<tokio::sync::mpsc::UnboundedSender<Changed>>,
     /// What is answered from no more. Whoever answers may still have it in hand, and is not to be the one who frees it: giving
@@ -159,6 +187,7 @@ impl Keeper {
             entries: BTreeMap::new(),
             secondaries: BTreeMap::new(),
             forwards: BTreeMap::new(),
+            uncommitted: BTreeMap::new(),
             listeners: Vec::new(),
             groups: Groups::default(),
             base_dir: PathBuf::new(),
@@ -194,6 +223,7 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.commit_updates();
             self.free_retired();
             self.load_due(Instant::now());
             // After the replies: who waits for the zones doesn't wait for this.
@@ -202,6 +232,10 @@ impl Keeper {
     }
 
     fn handle(&mut self, input: Input) -> ControlFlow<()> {
+        if !matches!(input, Input::Update { .. }) {
+            // Everything else starts from versions that are on disk.
+            self.commit_updates();
+        }
         match input {
             Input::Stop => return ControlFlow::Break(()),
             Input::Files(event) => self.handle_event(event, Instant::now()),
@@ -227,6 +261,12 @@ impl Keeper {
             } => drop(reply.send(self.take_transferred(&zone, *received, accept))),
             Input::Confirmed(zone) => self.take_confirmed(&zone, SystemTime::now()),
             Input::Expire(zone) => self.expire(&zone),
+            Input::Update { zone, request, reply } => self.take_update(zone, &request, reply),
+            Input::Steer { zone, what, reply } => drop(reply.send(match what {
+                Steer::Sync => self.sync(&zone),
+                Steer::Freeze => self.freeze(&zone),
+                Steer::Thaw => self.thaw(&zone),
+            })),
             Input::Listen(listener) => self.listeners.push(listener),
             Input::Reload { zone, accept, reply } => {
                 let outcome = self.reload(&zone, accept);
@@ -334,6 +374,10 @@ impl Keeper {
             return LoadOutcome::Removed;
         };
         let mut is_other_state = entry.seen.is_empty();
+        if entry.served.is_none() {
+            entry.recall_updates(&attempt, &self.last_good);
+            is_other_state |= entry.served.is_some();
+        }
         entry.seen = attempt.files;
         self.to_watch.push(key.clone());
         // Whatever was noticed before the files were read has been read.
@@ -343,8 +387,10 @@ impl Keeper {
             entry.status.served_from = ServedFrom::LastGoodCopy;
             is_other_state = true;
         }
+        let of_file = attempt.result.as_ref().ok().map(|loaded| loaded.zone.clone());
+        let result = attempt.result.and_then(|loaded| entry.with_updates(loaded));
         let outcome = if attempt.is_current {
-            outcome_of(key, attempt.result, attempt.took, entry.served.as_deref(), accept)
+            outcome_of(key, result, attempt.took, entry.served.as_deref(), accept)
         } else {
             self.debounce
                 .changed(key.clone(), entry.file.clone(), Change::Modified, now);
@@ -353,8 +399,9 @@ impl Keeper {
         if let LoadOutcome::Loaded { zone, .. } = &outcome {
             // The version before is part of what is answered from until the new one is published.
             let old = entry.served.replace(zone.clone());
-            entry.follow(old.as_deref(), zone, &self.last_good);
-            self.last_good.keep(key, zone.clone(), &entry.seen);
+            let of_file = of_file.unwrap_or_else(|| zone.clone());
+            entry.follow_file(old.as_deref(), &of_file, zone, &self.last_good);
+            self.last_good.keep(key, of_file, &entry.seen);
         }
         if is_other_state || matches!(outcome, LoadOutcome::Loaded { .. }) {
             changed.push(key.clone());

@@ -20,6 +20,7 @@ use std::time::SystemTime;
 
 use dnsd_core::name::Name;
 use dnsd_core::rdata;
+use dnsd_core::transfer::FileState;
 use dnsd_core::zone::Zone;
 use tracing::warn;
 
@@ -230,6 +231,32 @@ fn confirm(path: &Path, at: SystemTime) -> io::Result<()> {
         Err(error) => Err(error),
         Ok(file) => file.set_modified(at),
     }
+}
+
+/// What tells one state of a zone's files from another, as a journal has it.
+pub(crate) fn state(files: &[ReadFile]) -> FileState {
+    let mut state = FileState::default();
+    state[..8].copy_from_slice(&digest(files).to_be_bytes());
+    state
+}
+
+/// Replaces a zone's own file with what is served, written through. Links to it stay, and so do its permissions.
+pub(crate) fn write_file(path: &Path, zone: &Zone) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let mut temporary = path.as_os_str().to_owned();
+    // A group's folder takes no file of this ending for a zone.
+    temporary.push(".dpkg-new");
+    let temporary = PathBuf::from(temporary);
+    let written = write_whole(&temporary, zone, 0)
+        .and_then(|()| {
+            fs::set_permissions(&temporary, fs::metadata(&path)?.permissions())?;
+            File::open(&temporary)?.sync_all()
+        })
+        .and_then(|()| fs::rename(&temporary, &path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }
 
 /// Replaces the copy of a zone that was transferred. Nothing else on this machine has it, so it is written through.

@@ -6,7 +6,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dnsd_core::master::{MasterError, MasterWarning};
+use dnsd_core::transfer::ApplyError;
 use dnsd_core::zone::Finding;
+
+/// Why an edit of the file of a zone with updates isn't served.
+#[derive(Debug)]
+pub(crate) enum Conflict {
+    /// Nobody knows what the edit has changed: the copy of the file as it was before is gone.
+    NoCopy,
+    /// The edit and updates have changed the same records.
+    Records(ApplyError),
+}
 
 /// One thing. Prints as `file:line:column: message`, as far as the place is known.
 #[derive(Debug)]
@@ -22,6 +32,8 @@ pub(crate) enum Problem {
     Text(MasterError),
     /// The text is odd.
     OddText(MasterWarning),
+    /// The file is good, but updates don't go with it.
+    Updates(Conflict),
     /// The records are no right zone, or an odd one.
     Zone {
         /// The file that the records stand in, if it is known.
@@ -37,12 +49,29 @@ impl fmt::Display for Problem {
             Self::Read { path, cause } => write!(f, "{}: {cause}", path.display()),
             Self::Text(error) => error.fmt(f),
             Self::OddText(warning) => warning.fmt(f),
+            Self::Updates(conflict) => conflict.fmt(f),
             Self::Zone { file, finding } => {
                 if let (Some(file), Some(position)) = (file, finding.position) {
                     write!(f, "{file}:{}: ", position.line)?;
                 }
                 finding.fmt(f)
             }
+        }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCopy => f.write_str(
+                "the file was edited while the daemon was down, and updates in the journal are not in it: restore the file, \
+                 or remove the journal to let go of them",
+            ),
+            Self::Records(error) => write!(
+                f,
+                "the file was edited where updates have changed the zone, too: {error}; `dnsd freeze` before an edit, or \
+                 `dnsd sync` to see the zone as it is"
+            ),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::super::journal::Past;
 use super::super::key::ZoneKey;
 use super::super::load::ReadFile;
 use super::super::plan::{Group, PlannedZone};
+use super::updates::Dynamic;
 use crate::config::PrimarySettings;
 use crate::server::views::{Kind, ZoneInfo};
 
@@ -34,6 +35,10 @@ pub(super) struct Entry {
     pub(super) status: ZoneStatus,
     /// What led to the version that is served, where anybody may want to know.
     pub(super) past: Option<Past>,
+    /// What it has as a zone that was updated.
+    pub(super) dynamic: Option<Dynamic>,
+    /// Whether there are updates that nobody knows how to put together with the file.
+    pub(super) is_in_conflict: bool,
     /// When it came by a new file of its group, until a reload has listed that.
     pub(super) appeared_at: Option<Instant>,
 }
@@ -60,6 +65,8 @@ impl Entry {
             served: None,
             seen: Vec::new(),
             past: None,
+            dynamic: None,
+            is_in_conflict: false,
             appeared_at: None,
         }
     }

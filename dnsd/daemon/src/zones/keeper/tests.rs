@@ -17,6 +17,7 @@ use crate::config;
 mod folders;
 mod past;
 mod secondaries;
+mod updates;
 mod views;
 
 /// Enough for any machine: a test that waits for it has failed.
