@@ -87,7 +87,9 @@ fn an_edit_of_one_zone_of_ten_thousand_concerns_no_other() {
     });
 
     assert_eq!(www(&client, broken), (Rcode::NOERROR, vec![vec![192, 0, 2, 80]]));
-    wait::until("the edited zone to be logged", || (loads(&dnsd) == ZONES + 1).then_some(()));
+    wait::until("the edited zone to be logged", || {
+        (loads(&dnsd) == ZONES + 1).then_some(())
+    });
     let changed: Vec<(String, Value)> = statuses()
         .into_iter()
         .filter(|(name, status)| before[name] != *status)

@@ -40,8 +40,6 @@ enum Unless {
     Never,
     /// A list that lets nobody in.
     Nobody,
-    /// A list that lets everybody in.
-    Everybody,
 }
 
 const fn key(name: &'static str, places: &'static [Place], unless: Unless, instead: &'static str) -> Key {
@@ -55,18 +53,6 @@ const fn key(name: &'static str, places: &'static [Place], unless: Unless, inste
 
 /// The keys.
 const UNSERVED: &[Key] = &[
-    key(
-        "allow-query",
-        RULES,
-        Unless::Everybody,
-        "allow-query is not served by this version: everybody is answered",
-    ),
-    key(
-        "allow-transfer",
-        RULES,
-        Unless::Nobody,
-        "transfers are not served by this version: every one is refused",
-    ),
     key(
         "allow-update",
         RULES,
@@ -158,7 +144,6 @@ impl Unless {
         match self {
             Self::Never => false,
             Self::Nobody => texts.iter().all(|text| text.starts_with('!') || *text == "none"),
-            Self::Everybody => texts.first() == Some(&"any"),
         }
     }
 }
