@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use super::words::WORD_BYTES;
 use super::{LABELS_MAX, NameRef};
 
 impl PartialOrd for NameRef<'_> {
@@ -18,7 +17,7 @@ impl Ord for NameRef<'_> {
             // Nearly always both are written in the same case, which is seen many octets at a time.
             && (left_parent == right_parent || left_parent.eq_ignore_ascii_case(right_parent))
         {
-            return compare_first_words(*self, *other).unwrap_or_else(|| compare_labels(left, right));
+            return compare_labels(left, right);
         }
         let (mut left_starts, mut right_starts) = ([0; LABELS_MAX], [0; LABELS_MAX]);
         let left_count = label_starts(*self, &mut left_starts);
@@ -39,27 +38,6 @@ impl Ord for NameRef<'_> {
 fn split_first(name: NameRef<'_>) -> Option<(&[u8], &[u8])> {
     let (&length, rest) = name.as_wire().split_first()?;
     (length != 0).then(|| rest.split_at(usize::from(length)))
-}
-
-/// The order of two names' first labels, if their first octets say it: nearly always.
-fn compare_first_words(left: NameRef<'_>, right: NameRef<'_>) -> Option<Ordering> {
-    let (left, right) = (first_word(left)?, first_word(right)?);
-    let high_bits_equal = (left ^ right).leading_zeros();
-    if high_bits_equal == u64::BITS {
-        return None;
-    }
-    let first_other = |word: u64| word.to_be_bytes()[high_bits_equal as usize / 8].to_ascii_lowercase();
-    // A label that ends is before one that goes on, as the zero behind it is before what is there.
-    Some(first_other(left).cmp(&first_other(right))).filter(|order| order.is_ne())
-}
-
-/// The start of the first label as a number that orders as its octets do, with zeros behind a label that ends. `None` where
-/// the name has fewer octets than that.
-fn first_word(name: NameRef<'_>) -> Option<u64> {
-    let (&length, rest) = name.as_wire().split_first()?;
-    let word = u64::from_be_bytes(*rest.first_chunk::<WORD_BYTES>()?);
-    let behind = u64::MAX.checked_shr(8 * u32::from(length)).unwrap_or(0);
-    Some(word & !behind)
 }
 
 fn label_starts(name: NameRef<'_>, starts: &mut [u8; LABELS_MAX]) -> usize {
