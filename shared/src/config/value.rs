@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use toml::de::DeValue;
@@ -190,7 +190,10 @@ impl FromValue for PathBuf {
             value.error("a path cannot hold a NUL");
             return None;
         }
-        Some(value.diagnostics.directory(value.span.source).join(text))
+        match Path::new(text) {
+            path if path.is_absolute() => Some(path.to_owned()),
+            path => Some(value.diagnostics.directory(value.span.source).join(path)),
+        }
     }
 }
 

@@ -8,11 +8,13 @@ use super::reverse::{ReverseError, reverse_zone};
 
 /// The zone that `written`, which stands at `span`, means; what is wrong with it is reported.
 pub(super) fn zone_name(written: &str, span: Span, diagnostics: &Diagnostics) -> Option<Name> {
-    if let Ok(network) = written.parse() {
+    let prefix_length = written.rsplit_once('/').map(|(_, length)| length);
+    if prefix_length.is_some()
+        && let Ok(network) = written.parse()
+    {
         return network_zone_name(network, span, diagnostics);
     }
     // The labels of RFC 2317 have a slash too, but never as the last of a name.
-    let prefix_length = written.rsplit_once('/').map(|(_, length)| length);
     if prefix_length.is_some_and(|length| length.bytes().all(|byte| byte.is_ascii_digit())) {
         diagnostics.error_with_help(
             span,

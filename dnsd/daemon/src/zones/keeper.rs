@@ -419,8 +419,15 @@ impl Keeper {
 
     /// Writes on the board how these zones are.
     fn show(&self, zones: &[ZoneKey]) {
-        let status = |zone: &ZoneKey| Some((zone.clone(), self.entries.get(zone)?.status.clone()));
-        self.board.set_all(zones.iter().filter_map(status).collect());
+        let copy = |(zone, entry): (&ZoneKey, &Entry)| (zone.clone(), entry.status.clone());
+        let statuses = if zones.len() == self.entries.len() {
+            // All of them, as at the start: none is looked for.
+            self.entries.iter().map(copy).collect()
+        } else {
+            let entries = zones.iter().filter_map(|zone| self.entries.get_key_value(zone));
+            entries.map(copy).collect()
+        };
+        self.board.set_all(statuses);
     }
 
     /// Says in the log which versions were loaded.
