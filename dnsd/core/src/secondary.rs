@@ -104,6 +104,8 @@ pub enum Action {
         primary: usize,
         /// The version to ask for the changes since (RFC 1995); `None` for the whole zone.
         from: Option<Serial>,
+        /// Somebody asked for it: what comes is taken whatever its serial is.
+        forced: bool,
     },
     /// Nobody waits for this request any longer: what is under way for it can be ended.
     Abandon(Attempt),

@@ -80,7 +80,12 @@ impl Round {
         match self.step {
             Step::Udp { .. } => ask(Transport::Udp),
             Step::Tcp => ask(Transport::Tcp),
-            Step::Transfer { from } => Action::Transfer { attempt, primary, from },
+            Step::Transfer { from } => Action::Transfer {
+                attempt,
+                primary,
+                from,
+                forced: self.forced,
+            },
         }
     }
 

@@ -55,7 +55,9 @@ fn ask(secondary: &mut Secondary, now: Duration) -> (Attempt, usize, Transport) 
 
 fn transfer(secondary: &mut Secondary, now: Duration) -> (Attempt, usize, Option<Serial>) {
     match secondary.next(now) {
-        Action::Transfer { attempt, primary, from } => (attempt, primary, from),
+        Action::Transfer {
+            attempt, primary, from, ..
+        } => (attempt, primary, from),
         other => panic!("{other:?}"),
     }
 }
@@ -299,8 +301,15 @@ fn a_peers_zone_does_not_expire() {
 fn a_retransfer_takes_the_zone_whatever_its_serial_is() {
     let mut secondary = with_version_1(2);
     secondary.handle_retransfer();
-    let (attempt, primary, from) = transfer(&mut secondary, SECOND);
-    assert_eq!((primary, from), (0, None));
+    let Action::Transfer {
+        attempt,
+        primary: 0,
+        from: None,
+        forced: true,
+    } = secondary.next(SECOND)
+    else {
+        panic!()
+    };
     secondary.handle_transfer(SECOND, attempt, TransferEnd::Failed);
     let (attempt, primary, from) = transfer(&mut secondary, SECOND);
     assert_eq!((primary, from), (1, None));

@@ -174,7 +174,9 @@ impl World {
                         self.send(attempt, Reply::Answer(answer), SECOND * 8);
                     }
                 }
-                Action::Transfer { attempt, primary, from } => {
+                Action::Transfer {
+                    attempt, primary, from, ..
+                } => {
                     self.note_request(attempt, primary)?;
                     prop_assert_eq!(from.is_some_and(|from| Some(from) != self.secondary.serial()), false);
                     if let Some(end) = self.transfer(era.moods[primary], from) {
@@ -333,7 +335,9 @@ impl World {
                             self.replies.insert(at, (attempt, Reply::Answer(answer)));
                         }
                     }
-                    Action::Transfer { attempt, primary, from } => {
+                    Action::Transfer {
+                        attempt, primary, from, ..
+                    } => {
                         if let Some(end) = self.transfer(era.moods[primary], from) {
                             self.sent += 1;
                             let at = (self.now + SECOND / 20, self.sent);
