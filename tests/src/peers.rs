@@ -56,6 +56,14 @@ impl Peer {
         );
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("the peer runs");
+    }
+
     /// Ends it in an orderly way, so that it writes out what it holds.
     pub fn stop(mut self) {
         // It may have ended by itself.
@@ -144,6 +152,53 @@ pub fn named(directory: &Path, options: &str, zones: &[(&str, &Path)]) -> (Peer,
     // It takes connections before it has its zones.
     named.wait_for_log("all zones loaded");
     (named, serves)
+}
+
+/// named with statements of the test's own, `zone` among them, on 127.0.0.1 and a port of the test's. Its options are those of
+/// [`named`] as far as a test can't do without them.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn named_with(directory: &Path, options: &str, statements: &str) -> (Peer, SocketAddr) {
+    let here = directory.display();
+    let serves = SocketAddr::from((Ipv4Addr::LOCALHOST, port()));
+    let config = format!(
+        "options {{ directory \"{here}\"; pid-file \"{here}/named.pid\"; session-keyfile \"{here}/session.key\";\n\
+         managed-keys-directory \"{here}\"; listen-on port {} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
+         recursion no; dnssec-validation no; {options} }};\ncontrols {{ }};\n{statements}\n",
+        serves.port()
+    );
+    let file = directory.join("named.conf");
+    fs::write(&file, config).expect("a file");
+    let mut command = Command::new(unconfined("/usr/sbin/named"));
+    command.arg("-g").arg("-c").arg(&file);
+    let named = Peer::start("named", command, directory, serves);
+    named.wait_for_log("all zones loaded");
+    (named, serves)
+}
+
+/// knotd at an address with sections of the test's own behind those for the server, its log and its databases. It has no
+/// zones yet when this returns.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn knotd_with(directory: &Path, serves: SocketAddr, sections: &str) -> Peer {
+    let here = directory.display();
+    fs::create_dir_all(directory.join("knot")).expect("a folder for its journals");
+    let config = format!(
+        "server:\n    rundir: {here}\n    listen: {}@{}\n    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 2\n\
+         log:\n  - target: stderr\n    any: info\n\
+         database:\n    storage: {here}/knot\n    journal-db-max-size: 16M\n{sections}",
+        serves.ip(),
+        serves.port()
+    );
+    let file = directory.join("knot.conf");
+    fs::write(&file, config).expect("a file");
+    let mut command = Command::new(unconfined("/usr/sbin/knotd"));
+    command.arg("-c").arg(&file);
+    Peer::start("knotd", command, directory, serves)
 }
 
 /// named as a resolver that asks one server for everything and validates what it says, from a zone's key on: the DNSKEY

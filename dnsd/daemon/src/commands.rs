@@ -1,6 +1,7 @@
 //! The commands that don't run the daemon.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::control::{self, ClientError};
@@ -102,6 +103,9 @@ fn print_zone(zone: &Value, in_full: bool) {
             arguments(zone)
         );
     }
+    if let Some(secondary) = zone["secondary"].as_object() {
+        print_secondary(secondary, in_full);
+    }
     for error in zone["errors"].as_array().into_iter().flatten() {
         println!("\terror: {}", error.as_str().unwrap_or_default());
     }
@@ -113,7 +117,7 @@ fn print_zone(zone: &Value, in_full: bool) {
     }
 }
 
-/// `dnsd sync ZONE`, `dnsd freeze ZONE` and `dnsd thaw ZONE`, by the name of their method
+/// `dnsd sync`, `freeze`, `thaw`, `retransfer`, `refresh` and `notify ZONE`, by the name of their method
 pub(crate) fn steer(config: &Path, method: &str, zone: &Name, view: Option<&str>) -> Exit {
     match call(config, method, json!({ "zone": zone.to_string(), "view": view })) {
         Ok(answer) => {
@@ -125,6 +129,34 @@ pub(crate) fn steer(config: &Path, method: &str, zone: &Name, view: Option<&str>
         }
         Err(exit) => exit,
     }
+}
+
+/// Where a zone stands that comes from other servers.
+fn print_secondary(secondary: &Map<String, Value>, in_full: bool) {
+    if let Some(problem) = secondary["problem"].as_str() {
+        println!("\t{problem}");
+    }
+    if !in_full {
+        return;
+    }
+    let primaries = secondary["primaries"].as_array().into_iter().flatten();
+    let primaries: Vec<&str> = primaries.filter_map(Value::as_str).collect();
+    println!("\tprimaries: {}", primaries.join(", "));
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    let seconds = |key: &str| secondary[key].as_u64();
+    if let Some(confirmed) = seconds("confirmedAt") {
+        println!("\tconfirmed by one of them {} s ago", now.saturating_sub(confirmed));
+    }
+    if let Some(refresh) = seconds("refreshAt") {
+        println!("\tasked again in {} s", refresh.saturating_sub(now));
+    }
+    if let Some(expires) = seconds("expiresAt") {
+        println!("\texpires in {} s", expires.saturating_sub(now));
+    }
+    println!("\trefreshes that failed in a row: {}", secondary["failures"]);
 }
 
 /// How a command names a zone of `Status`.
@@ -206,7 +238,7 @@ fn call(config: &Path, method: &str, parameters: Value) -> Result<Map<String, Va
 /// What a refusal means for the command.
 fn refusal_exit(error: &str) -> Exit {
     match error.rsplit('.').next() {
-        Some("NoSuchZone" | "SeveralZones" | "InvalidParameter") => Exit::Usage,
+        Some("NoSuchZone" | "SeveralZones" | "NotSecondary" | "InvalidParameter") => Exit::Usage,
         Some("ConfigHasErrors" | "ZoneHasErrors" | "ZoneIsHeld" | "SyncFailed") => Exit::Config,
         _ => Exit::Unavailable,
     }

@@ -5,7 +5,10 @@ use dnsd_core::name::Name;
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::notify::Notify;
 use crate::reload::{AskedReload, ReloadError};
+use crate::secondaries::{Secondaries, SecondaryStatus};
+use crate::zones::board::ZoneStatus;
 use crate::zones::key::ZoneKey;
 use crate::zones::{LoadOutcome, Report, Steer, SyncError, Zones};
 
@@ -19,13 +22,25 @@ pub(crate) const INTERFACE: Interface = Interface {
 /// Answers the calls.
 pub(crate) struct Control {
     zones: Zones,
+    secondaries: Secondaries,
+    notify: Notify,
     reloads: mpsc::Sender<AskedReload>,
 }
 
 impl Control {
     /// `reloads` is where the daemon takes requests for a reload of everything.
-    pub(crate) fn new(zones: Zones, reloads: mpsc::Sender<AskedReload>) -> Self {
-        Self { zones, reloads }
+    pub(crate) fn new(
+        zones: Zones,
+        secondaries: Secondaries,
+        notify: Notify,
+        reloads: mpsc::Sender<AskedReload>,
+    ) -> Self {
+        Self {
+            zones,
+            secondaries,
+            notify,
+            reloads,
+        }
     }
 
     fn status(&self, zone: Option<&Name>, view: Option<&str>) -> Result<Map<String, Value>, CallError> {
@@ -34,7 +49,7 @@ impl Control {
         match zone {
             Some(name) => {
                 for zone in board.named(name, view) {
-                    zones.extend(board.zone(&zone).map(|status| status.to_json(&zone)));
+                    zones.extend(board.zone(&zone).map(|status| self.zone_json(&zone, &status)));
                 }
                 if zones.is_empty() {
                     return Err(no_such_zone(name, view));
@@ -42,11 +57,38 @@ impl Control {
             }
             None => board.for_each(|zone, status| {
                 if view.is_none() || zone.view.as_deref() == view {
-                    zones.push(status.to_json(zone));
+                    zones.push(self.zone_json(zone, status));
                 }
             }),
         }
         Ok(object(json!({ "zones": zones, "unlisted": board.unlisted() })))
+    }
+
+    fn zone_json(&self, zone: &ZoneKey, status: &ZoneStatus) -> Value {
+        zone_json(zone, status, self.secondaries.board().zone(zone).as_ref())
+    }
+
+    async fn retransfer(&self, zone: ZoneKey) -> Result<Map<String, Value>, CallError> {
+        match self.secondaries.retransfer(zone.clone()).await {
+            true => Ok(Map::new()),
+            false => Err(not_secondary(&zone)),
+        }
+    }
+
+    async fn refresh(&self, zone: ZoneKey) -> Result<Map<String, Value>, CallError> {
+        match self.secondaries.refresh(zone.clone()).await {
+            true => Ok(Map::new()),
+            false => Err(not_secondary(&zone)),
+        }
+    }
+
+    async fn notify(&self, zone: ZoneKey) -> Result<Map<String, Value>, CallError> {
+        if self.notify.notify(zone.clone()).await {
+            return Ok(Map::new());
+        }
+        let message = format!("there is no version of zone {zone} to tell of");
+        let parameters = json!({ "zone": zone.name.to_string(), "message": message });
+        Err(CallError::Failed("ZoneNotServed", object(parameters)))
     }
 
     /// The one zone that is meant.
@@ -127,6 +169,9 @@ impl Service for Control {
                 self.steer(&parameters, Steer::Thaw).await?;
                 self.reload_zone(self.zone_of(&parameters)?, false).await
             }
+            "Retransfer" => self.retransfer(self.zone_of(&parameters)?).await,
+            "Refresh" => self.refresh(self.zone_of(&parameters)?).await,
+            "Notify" => self.notify(self.zone_of(&parameters)?).await,
             _ => Err(CallError::MethodNotFound),
         }
     }
@@ -197,6 +242,19 @@ fn several_zones(name: &Name, zones: &[ZoneKey]) -> CallError {
     )
 }
 
+fn not_secondary(zone: &ZoneKey) -> CallError {
+    let message = format!("zone {zone} doesn't come from another server");
+    let parameters = json!({ "zone": zone.name.to_string(), "message": message });
+    CallError::Failed("NotSecondary", object(parameters))
+}
+
+/// A zone as `Status` shows it.
+fn zone_json(zone: &ZoneKey, status: &ZoneStatus, secondary: Option<&SecondaryStatus>) -> Value {
+    let mut shown = status.to_json(zone);
+    shown["secondary"] = secondary.map_or(Value::Null, SecondaryStatus::to_json);
+    shown
+}
+
 fn config_has_errors(message: &str) -> CallError {
     CallError::Failed("ConfigHasErrors", object(json!({ "message": message })))
 }
@@ -215,13 +273,22 @@ fn object(value: Value) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zones::board::ZoneStatus;
 
     #[test]
     fn a_zone_has_the_fields_that_the_interface_describes() {
         let status = ZoneStatus::new("zones/db".into(), None);
-        let zone = status.to_json(&ZoneKey::outside("example.net".parse().unwrap()));
-        let described = INTERFACE.description.split_once("type Zone (").unwrap().1;
+        let secondary = SecondaryStatus::default();
+        let zone = zone_json(
+            &ZoneKey::outside("example.net".parse().unwrap()),
+            &status,
+            Some(&secondary),
+        );
+        assert_described("Zone", &zone);
+        assert_described("Secondary", &zone["secondary"]);
+    }
+
+    fn assert_described(name: &str, value: &Value) {
+        let described = INTERFACE.description.split_once(&format!("type {name} (")).unwrap().1;
         let described: Vec<&str> = described
             .split_once("\n)")
             .unwrap()
@@ -230,7 +297,7 @@ mod tests {
             .filter(|line| !line.trim_start().starts_with('#'))
             .filter_map(|line| Some(line.split_once(':')?.0.trim()))
             .collect();
-        let mut fields: Vec<&String> = zone.as_object().unwrap().keys().collect();
+        let mut fields: Vec<&String> = value.as_object().unwrap().keys().collect();
         fields.sort();
         let mut sorted = described.clone();
         sorted.sort_unstable();

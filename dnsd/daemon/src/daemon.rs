@@ -17,16 +17,19 @@ use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
 use ballast_shared::work_dir::WorkDir;
 use caps::Capability;
+use dnsd_core::message::Rcode;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use crate::config::{self, Config};
 use crate::control::{self, Control};
+use crate::notify::Notify;
 use crate::pages;
 use crate::query_log::Target;
 use crate::reload::{AskedReload, Running};
+use crate::secondaries::{Inputs, Secondaries};
 use crate::server::bind::{self, Bound};
-use crate::server::{self, Listeners, Shared};
+use crate::server::{self, Handlers, Listeners, Shared};
 use crate::zones::{Plan, Zones, last_good};
 
 /// How long answers that have begun may take when the daemon ends. A TCP client that reads has ten seconds for each batch of
@@ -35,6 +38,12 @@ const DRAIN_MAX: Duration = Duration::from_secs(15);
 
 /// Reloads that wait for their turn; who asks for one more waits in the socket.
 const RELOADS_WAITING_MAX: usize = 16;
+
+/// Octets of a reply without records.
+const CODE_BYTES_MAX: usize = 1232;
+
+/// NOTIFYs that wait for their zones to be looked at; of more the senders hear nothing, and tell again.
+const NOTIFIES_WAITING_MAX: usize = 1024;
 
 /// Runs until SIGTERM.
 pub(crate) fn run(config_path: &Path) -> Exit {
@@ -212,12 +221,28 @@ impl Daemon {
             shared.query_log.turn_on(target, config)?;
         }
         let zones = Zones::start(&prepared.config.work_dir, shared.clone(), supervisor)?;
-        let service = Arc::new(Control::new(zones.clone(), reloads));
+        let (notifies, notified) = mpsc::channel(NOTIFIES_WAITING_MAX);
+        shared.connect(Handlers {
+            notifies,
+            update: Arc::new(|_, later| later.send_code(Rcode::REFUSED, &mut [0; CODE_BYTES_MAX])),
+        });
+        let inputs = Inputs {
+            notifies: notified,
+            changes: zones.changes(),
+        };
+        let secondaries = Secondaries::start(zones.clone(), inputs, prepared.config.transfers, supervisor);
+        let notify = Notify::start(shared.clone(), zones.changes(), &prepared.config, supervisor);
+        let service = Arc::new(Control::new(
+            zones.clone(),
+            secondaries.clone(),
+            notify.clone(),
+            reloads,
+        ));
         let stop = supervisor.stopping();
         let control = ballast_shared::control::serve(prepared.control, control::INTERFACE, service, stop.clone());
         supervisor.start("control", control);
         if let Some(listener) = prepared.http {
-            let pages = pages::pages(&shared, zones.board());
+            let pages = pages::pages(&shared, zones.board(), secondaries.board());
             supervisor.start("http", ballast_shared::http::serve(listener, pages, stop.clone()));
         }
         supervisor.start("watchdog", systemd::feed_watchdog(stop.clone()));
@@ -229,6 +254,8 @@ impl Daemon {
                 listeners: Listeners::new(shared.clone()),
                 shared,
                 zones,
+                secondaries,
+                notify,
             },
             sockets: prepared.sockets,
             _work_dir: prepared._work_dir,
@@ -241,6 +268,7 @@ impl Daemon {
             config,
             zones,
             listeners,
+            secondaries,
             ..
         } = &mut self.running;
         let report = zones.apply(Plan::new(config, false)).await.ok_or(Exit::Os)?;
@@ -248,6 +276,7 @@ impl Daemon {
         listeners
             .start(sockets, supervisor)
             .map_err(|cause| fail(Exit::Os, &cause))?;
+        secondaries.apply(config).await;
         info!(
             "serving; zones as their files say: {}, not so: {}",
             report.loaded,

@@ -6,9 +6,12 @@ mod control;
 mod daemon;
 mod import;
 mod keygen;
+mod notify;
 mod pages;
 mod query_log;
 mod reload;
+mod remotes;
+mod secondaries;
 mod server;
 mod zones;
 
@@ -92,6 +95,12 @@ enum Command {
     Freeze(ZoneArguments),
     /// Read a zone's file, and take updates again
     Thaw(ZoneArguments),
+    /// Transfer a zone from its primaries, whatever its serial is
+    Retransfer(ZoneArguments),
+    /// Ask a zone's primaries now whether they have a newer version
+    Refresh(ZoneArguments),
+    /// Tell a zone's secondaries of its version now
+    Notify(ZoneArguments),
 }
 
 /// One of the running daemon's zones.
@@ -124,6 +133,9 @@ fn main() -> ExitCode {
         Command::Sync(zone) => steer(&config, "Sync", &zone),
         Command::Freeze(zone) => steer(&config, "Freeze", &zone),
         Command::Thaw(zone) => steer(&config, "Thaw", &zone),
+        Command::Retransfer(zone) => steer(&config, "Retransfer", &zone),
+        Command::Refresh(zone) => steer(&config, "Refresh", &zone),
+        Command::Notify(zone) => steer(&config, "Notify", &zone),
     };
     exit.into()
 }

@@ -12,16 +12,17 @@ use ballast_shared::http;
 use ballast_shared::metrics::Metrics;
 use serde_json::Value;
 
+use crate::secondaries::SecondaryBoard;
 use crate::server::Shared;
 use crate::zones::board::Board;
 
 /// The pages.
-pub(crate) fn pages(shared: &Shared, board: &Arc<Board>) -> Router {
+pub(crate) fn pages(shared: &Shared, board: &Arc<Board>, secondaries: &Arc<SecondaryBoard>) -> Router {
     let zones = board.clone();
     let zones_page = move || async move { zones_as_json(&zones) };
     let common = Metrics::install().map(|metrics| {
-        let (shared, board) = (shared.clone(), board.clone());
-        let metrics = metrics.with(move |text| metrics::write(&shared, &board, text));
+        let (shared, board, secondaries) = (shared.clone(), board.clone(), secondaries.clone());
+        let metrics = metrics.with(move |text| metrics::write(&shared, &board, &secondaries, text));
         // A zone that can't be loaded is no reason to take the others away from their clients.
         http::pages(metrics, || Ok(()))
     });

@@ -10,7 +10,9 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Config, QueryLogTarget};
+use crate::notify::Notify;
 use crate::query_log::Target;
+use crate::secondaries::Secondaries;
 use crate::server::bind::{self, ListenError};
 use crate::server::{Listeners, Shared};
 use crate::zones::{Plan, Report, Zones};
@@ -54,6 +56,10 @@ pub(crate) struct Running {
     pub(crate) shared: Shared,
     /// Who keeps the zones.
     pub(crate) zones: Zones,
+    /// Who follows the zones that come from elsewhere.
+    pub(crate) secondaries: Secondaries,
+    /// Who tells others of changes.
+    pub(crate) notify: Notify,
     /// What is listened on.
     pub(crate) listeners: Listeners,
 }
@@ -123,6 +129,8 @@ impl Running {
             (_, None) => self.shared.query_log.turn_off(),
         }
         self.listeners.keep_only(&sockets.wanted);
+        self.secondaries.apply(&config).await;
+        self.notify.apply(&config).await;
         warn_of_restart(&self.config, &config);
         self.config = config;
         Ok(report)

@@ -109,7 +109,6 @@ impl Zones {
     }
 
     /// What is there of a secondary zone, expired or not; `None` when nothing is, or there is no such zone.
-    #[allow(dead_code, reason = "called by who follows primaries: config::unserved")]
     pub(crate) async fn stored(&self, zone: &ZoneKey) -> Option<Stored> {
         let (reply, stored) = oneshot::channel();
         let zone = zone.clone();
@@ -121,7 +120,6 @@ impl Zones {
     ///
     /// # Errors
     /// When it isn't served; what was served before is served on.
-    #[allow(dead_code, reason = "called by who follows primaries: config::unserved")]
     pub(crate) async fn transferred(
         &self,
         zone: &ZoneKey,
@@ -141,13 +139,11 @@ impl Zones {
     }
 
     /// A primary said now that what is there is the zone.
-    #[allow(dead_code, reason = "called by who follows primaries: config::unserved")]
     pub(crate) fn confirmed(&self, zone: &ZoneKey) {
         drop(self.inbox.send(Input::Confirmed(zone.clone())));
     }
 
     /// No primary has said so for too long: the zone is served no more.
-    #[allow(dead_code, reason = "called by who follows primaries: config::unserved")]
     pub(crate) fn expire(&self, zone: &ZoneKey) {
         drop(self.inbox.send(Input::Expire(zone.clone())));
     }
@@ -184,7 +180,6 @@ impl Zones {
 
     /// Each version that is served from now on, as soon as it is. Of who doesn't take them they wait in memory, and each keeps
     /// the version alive that it tells of.
-    #[allow(dead_code, reason = "called by who tells secondaries: config::unserved")]
     pub(crate) fn changes(&self) -> UnboundedReceiver<Changed> {
         let (listener, changes) = unbounded_channel();
         drop(self.inbox.send(Input::Listen(listener)));

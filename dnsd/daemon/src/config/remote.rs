@@ -13,6 +13,7 @@ use dnsd_core::tsig::Key;
 
 use super::key::KeyRing;
 use super::match_list::{BUILT_IN, is_list_name};
+use super::unserved::{self, Place};
 
 /// DNS over UDP and TCP.
 const PORT: u16 = 53;
@@ -21,7 +22,6 @@ const TLS_PORT: u16 = 853;
 
 /// Another server.
 #[derive(Debug)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct Remote {
     /// How the configuration calls it, or its address.
     pub(crate) name: String,
@@ -128,6 +128,7 @@ struct TlsSpec {
 
 impl RemoteSpec {
     fn read(table: &Table<'_>) -> Self {
+        unserved::warn(Place::Remote, table);
         Self {
             address: table.required("address"),
             keys: table.optional::<OneOrMany<KeyName>>("key").map(KeyName::names),

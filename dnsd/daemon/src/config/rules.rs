@@ -21,7 +21,6 @@ const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 /// What the three levels say, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct Rules {
     /// Who is answered.
     pub(crate) allow_query: Arc<Acl>,
@@ -55,7 +54,6 @@ pub(crate) struct Rules {
 
 /// How long a transfer may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct TransferTimes {
     /// As a whole.
     pub(crate) total_max: Duration,
@@ -65,7 +63,6 @@ pub(crate) struct TransferTimes {
 
 /// Who is told of a change (RFC 1996).
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct NotifyRules {
     /// Whether at all, and whether the name servers of the zone are.
     pub(crate) mode: NotifyMode,

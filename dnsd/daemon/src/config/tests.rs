@@ -150,16 +150,12 @@ fn what_this_version_does_not_serve_is_said_key_by_key() {
             "3:16: warning: updates are not served by this version: every one is refused",
         ),
         (
-            "also-notify = [\"10.0.0.1\"]",
-            "3:15: warning: NOTIFY is not sent by this version",
+            "also-notify = [{ address = \"10.0.0.1\", tls = {} }]",
+            "3:46: warning: zones are not transferred over TLS by this version",
         ),
         (
             "serial = \"auto\"",
             "3:10: warning: serial is not served by this version",
-        ),
-        (
-            "[zone.\"f\".secondary]\nprimaries = [\"10.0.0.1\"]",
-            "3:1: warning: secondary zones are not served",
         ),
         (
             "[zone.\"f\".forward]\nforwarders = [\"10.0.0.1\"]",

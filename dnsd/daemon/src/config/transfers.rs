@@ -4,7 +4,6 @@ use ballast_shared::config::{Diagnostics, Spanned, Table};
 
 /// Bounds on what zones do with other servers at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct TransfersConfig {
     /// Zones that are transferred in at a time.
     pub(crate) in_max: usize,

@@ -19,9 +19,11 @@ pub(super) enum Place {
     Primary,
     /// `[forward]`
     Forward,
+    /// `[remote.NAME]`, and the same in a list
+    Remote,
 }
 
-use Place::{Forward, Listen, Primary, Top, View, Zone};
+use Place::{Forward, Listen, Primary, Remote, Top, View, Zone};
 
 /// Where the keys stand that zones inherit. In tables of zones that aren't served nothing is said of each key.
 const RULES: &[Place] = &[Top, View, Primary];
@@ -60,12 +62,6 @@ const UNSERVED: &[Key] = &[
         "updates are not served by this version: every one is refused",
     ),
     key(
-        "also-notify",
-        RULES,
-        Unless::Nobody,
-        "NOTIFY is not sent by this version",
-    ),
-    key(
         "serial",
         &[Primary],
         Unless::Never,
@@ -90,10 +86,10 @@ const UNSERVED: &[Key] = &[
         "catalogs are not served by this version: questions for it are refused",
     ),
     key(
-        "secondary",
-        &[Zone],
+        "tls",
+        &[Remote],
         Unless::Never,
-        "secondary zones are not served by this version: questions for them are refused",
+        "zones are not transferred over TLS by this version: this server is neither asked for them nor told of changes",
     ),
     key(
         "forward",

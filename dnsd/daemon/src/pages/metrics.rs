@@ -1,11 +1,12 @@
 //! What is summed up when `/metrics` is read: the threads' counters, and the zones as they are.
 
 use std::fmt::{self, Write};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use dnsd_core::answer::Transport;
 use dnsd_core::message::Rcode;
 
+use crate::secondaries::{SecondaryBoard, SecondaryStatus, unix_seconds};
 use crate::server::Shared;
 use crate::server::counters::{COUNTED_TYPES, TSIG_FAILURES, Totals};
 use crate::zones::board::{Board, ServedFrom, ZoneStatus};
@@ -17,14 +18,18 @@ type SumOf = fn(&Totals) -> u64;
 /// One of a zone's numbers, as far as it has it.
 type ValueOf = fn(&ZoneStatus) -> Option<u64>;
 
+/// One of the numbers of a zone that comes from other servers.
+type SecondaryValueOf = fn(&SecondaryStatus) -> Option<u64>;
+
 /// Appends all series, in Prometheus' text format.
-pub(super) fn write(shared: &Shared, board: &Board, to: &mut String) {
+pub(super) fn write(shared: &Shared, board: &Board, secondaries: &SecondaryBoard, to: &mut String) {
     // Writing to a String can't fail.
     let _ = write_queries(shared, to);
     let _ = write_connections(shared, to);
     let _ = write_query_log(shared, to);
     let _ = write_transfers(shared, to);
     let _ = write_zones(board, to);
+    let _ = write_secondaries(secondaries, to);
 }
 
 fn write_queries(shared: &Shared, to: &mut String) -> fmt::Result {
@@ -225,6 +230,46 @@ fn write_zones(board: &Board, to: &mut String) -> fmt::Result {
     Ok(())
 }
 
+fn write_secondaries(board: &SecondaryBoard, to: &mut String) -> fmt::Result {
+    let series: [(&str, &str, SecondaryValueOf); 4] = [
+        (
+            "dnsd_zone_confirmed_timestamp_seconds",
+            "When a primary last said that what is served is the zone.",
+            |zone| unix_seconds(zone.confirmed_at),
+        ),
+        (
+            "dnsd_zone_expires_timestamp_seconds",
+            "When the zone is served no more unless a primary confirms it.",
+            |zone| unix_seconds(zone.expires_at),
+        ),
+        ("dnsd_zone_expires_in_seconds", "How long that is from now.", |zone| {
+            Some(
+                zone.expires_at?
+                    .duration_since(SystemTime::now())
+                    .unwrap_or_default()
+                    .as_secs(),
+            )
+        }),
+        (
+            "dnsd_zone_refresh_failures",
+            "How often in a row no primary had the zone.",
+            |zone| Some(zone.failures.into()),
+        ),
+    ];
+    for (name, help, value) in series {
+        head(to, name, "gauge", help)?;
+        let mut written = Ok(());
+        board.for_each(|zone, status| {
+            if let Some(value) = value(status) {
+                let labels = ZoneLabels(zone);
+                written = written.and(writeln!(to, "{name}{{{labels}}} {value}"));
+            }
+        });
+        written?;
+    }
+    Ok(())
+}
+
 fn head(to: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(to, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
@@ -260,7 +305,7 @@ impl fmt::Display for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     use ballast_shared::config::Diagnostics;
     use dnsd_core::serial::Serial;
@@ -287,7 +332,15 @@ mod tests {
         board.set(&ZoneKey::new(Some("cloud".into()), name.clone()), status.clone());
         board.set(&ZoneKey::outside(name), status);
         let mut text = String::new();
-        write(&shared, &board, &mut text);
+        let secondaries = SecondaryBoard::default();
+        let secondary = SecondaryStatus {
+            confirmed_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(2000)),
+            expires_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3000)),
+            failures: 3,
+            ..SecondaryStatus::default()
+        };
+        secondaries.set(&ZoneKey::outside("example.org".parse().unwrap()), secondary);
+        write(&shared, &board, &secondaries, &mut text);
         for line in [
             "# TYPE dnsd_queries_total counter",
             "dnsd_queries_total{transport=\"udp\",type=\"MX\"} 1",
@@ -302,6 +355,10 @@ mod tests {
             "dnsd_zone_serial{zone=\"example.net.\"} 7",
             "dnsd_zone_loaded_timestamp_seconds{zone=\"example.net.\"} 1000",
             "dnsd_zone_held{zone=\"example.net.\"} 0",
+            "dnsd_zone_confirmed_timestamp_seconds{zone=\"example.org.\"} 2000",
+            "dnsd_zone_expires_timestamp_seconds{zone=\"example.org.\"} 3000",
+            "dnsd_zone_expires_in_seconds{zone=\"example.org.\"} 0",
+            "dnsd_zone_refresh_failures{zone=\"example.org.\"} 3",
         ] {
             assert!(
                 text.lines().any(|written| written == line),

@@ -143,7 +143,6 @@ impl Shared {
     }
 
     /// Says who does what requests ask for. The first ones stay.
-    #[allow(dead_code, reason = "nobody keeps secondary zones or updates yet")]
     pub(crate) fn connect(&self, handlers: Handlers) {
         // Nobody connects twice.
         let _ = self.handlers.set(handlers);

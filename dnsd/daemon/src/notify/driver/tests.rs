@@ -1,0 +1,130 @@
+use ballast_shared::config::Diagnostics;
+use ballast_shared::supervise::Supervisor;
+use dnsd_core::message::Opcode;
+use dnsd_core::zones::Zones;
+
+use super::*;
+use crate::config::{self, NotifyMode, Rules};
+use crate::notify::Notify;
+use crate::remotes::scripted::{Script, Scripted, key};
+use crate::server::views::{Kind, Views};
+use crate::zones::test_zone::zone;
+
+struct Bench {
+    supervisor: Supervisor,
+    shared: Shared,
+    changes: mpsc::UnboundedSender<Changed>,
+    notify: Notify,
+}
+
+fn zone_key() -> ZoneKey {
+    ZoneKey::outside("zone.test".parse().unwrap())
+}
+
+fn version(serial: u32) -> Arc<Zone> {
+    let text = format!("@ SOA ns h {serial} 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n");
+    Arc::new(zone("zone.test", &text))
+}
+
+impl Bench {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("dnsd.toml");
+        std::fs::write(&file, "").unwrap();
+        let config = config::load(&file, &Diagnostics::new()).unwrap();
+        let shared = Shared::new(&config).unwrap();
+        let supervisor = Supervisor::new();
+        let (changes, changed) = mpsc::unbounded_channel();
+        let notify = Notify::start(shared.clone(), changed, &config, &supervisor);
+        Self {
+            supervisor,
+            shared,
+            changes,
+            notify,
+        }
+    }
+
+    /// Serves a version of the zone, with these told of changes.
+    fn serve(&self, zone: &Arc<Zone>, also: &[&Scripted], keys: &[Arc<dnsd_core::tsig::Key>], delay: Duration) {
+        let mut rules = Rules::default();
+        rules.notify.mode = NotifyMode::Explicit;
+        rules.notify.also = also.iter().map(|server| server.remote(keys)).collect();
+        rules.notify.delay = delay;
+        let info = ZoneInfo::new(zone_key(), Arc::new(rules), Kind::Primary);
+        let zones = Zones::new([(zone.origin().to_name(), ZoneState::Loaded(zone.clone()))]);
+        let views = Views::new([], View::outside(zones, Arc::new([Arc::new(info)])));
+        drop(self.shared.set_views(&views));
+        let changed = Changed {
+            key: zone_key(),
+            zone: zone.clone(),
+        };
+        self.changes.send(changed).unwrap();
+    }
+
+    async fn stop(self) {
+        assert!(self.supervisor.stop(Duration::from_secs(20)).await);
+    }
+}
+
+async fn notified(server: &mut Scripted) {
+    let asked = tokio::time::timeout(Duration::from_secs(20), server.asked.recv());
+    let (_, opcode, _) = asked.await.expect("a message").unwrap();
+    assert_eq!(opcode, Opcode::NOTIFY);
+}
+
+#[tokio::test]
+async fn rfc1996_3_who_is_to_be_told_is_told_of_every_version() {
+    let keys = [key("ours")];
+    let mut servers = [&keys[..], &keys[..]]
+        .map(|keys| Scripted::start(zone("other.test", "@ SOA ns h 1 2 3 4 5\n@ NS ns.\n"), keys));
+    let bench = Bench::start();
+    for serial in 1..3 {
+        bench.serve(&version(serial), &servers.each_ref(), &keys, Duration::ZERO);
+        for server in &mut servers {
+            notified(server).await;
+        }
+    }
+    assert!(bench.notify.notify(zone_key()).await);
+    for server in &mut servers {
+        notified(server).await;
+    }
+    assert!(
+        !bench
+            .notify
+            .notify(ZoneKey::outside("other.test".parse().unwrap()))
+            .await
+    );
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn changes_that_come_together_are_told_together() {
+    let mut server = Scripted::start(zone("other.test", "@ SOA ns h 1 2 3 4 5\n@ NS ns.\n"), &[]);
+    let bench = Bench::start();
+    let hour = Duration::from_secs(3600);
+    for serial in 1..3 {
+        bench.serve(&version(serial), &[&server], &[], hour);
+        notified(&mut server).await;
+    }
+    for serial in 3..20 {
+        bench.serve(&version(serial), &[&server], &[], hour);
+    }
+    // Somebody's wish doesn't wait, and is all that follows.
+    assert!(bench.notify.notify(zone_key()).await);
+    notified(&mut server).await;
+    assert!(server.asked.try_recv().is_err());
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc1996_3_6_who_doesnt_answer_is_told_again_and_given_up() {
+    let mut server = Scripted::start(zone("other.test", "@ SOA ns h 1 2 3 4 5\n@ NS ns.\n"), &[]);
+    server.set_script(Script::Silent);
+    let bench = Bench::start();
+    bench.serve(&version(1), &[&server], &[], Duration::ZERO);
+    for _ in 0..4 {
+        let (_, opcode, _) = server.asked.recv().await.unwrap();
+        assert_eq!(opcode, Opcode::NOTIFY);
+    }
+    bench.stop().await;
+}

@@ -1,0 +1,314 @@
+//! The task that has the state machines of all zones that come from elsewhere.
+//!
+//! A zone is looked at when its time has come, when a primary says that it has changed, and when something that is under way
+//! for it has ended. Of those whose time has come only so many a second are looked at (`serial-query-rate`): the rest wait
+//! in their order, so that ten thousand zones neither ask at once nor find their questions too old when they are sent.
+
+mod acting;
+mod results;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use dnsd_core::secondary::{Attempt, first_refresh_within};
+use dnsd_core::zone::Zone;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use super::asking::Asked;
+use super::follower::Follower;
+use super::transfer::{Brought, TransferError};
+use super::turns::Turns;
+use super::{Command, Followed, Inputs, Keeping, SecondaryBoard, SecondaryStatus};
+use crate::config::TransfersConfig;
+use crate::remotes::{AskError, Pace};
+use crate::server::NotifyReceived;
+use crate::zones::Changed;
+use crate::zones::key::ZoneKey;
+
+/// With nothing to wait for it wakes up all the same: a sleep without end is none that a timer has.
+const SLEEP_MAX: Duration = Duration::from_secs(3600);
+
+/// What ended that was under way. `E`: why the keeper didn't take a zone.
+pub(super) struct Event<E> {
+    zone: Tag,
+    attempt: Attempt,
+    what: Ended<E>,
+}
+
+/// Which zone, of which configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Tag {
+    key: ZoneKey,
+    id: u64,
+}
+
+enum Ended<E> {
+    /// A primary was asked for its SOA record.
+    Asked(Result<Asked, AskError>),
+    /// A transfer.
+    Transferred(Result<Box<Brought>, TransferError>),
+    /// What was transferred was given to the keeper.
+    Stored(Result<Arc<Zone>, E>),
+}
+
+/// All zones.
+pub(super) struct Driver<K: Keeping> {
+    keeper: K,
+    board: Arc<SecondaryBoard>,
+    events: mpsc::UnboundedSender<Event<K::NotTaken>>,
+    followers: HashMap<ZoneKey, Follower>,
+    /// When which zone is to be looked at.
+    timers: BTreeSet<(Duration, ZoneKey)>,
+    /// Whose time has come, in their order.
+    ready: VecDeque<ZoneKey>,
+    pace: Pace,
+    turns: Turns<Tag>,
+    clock: Clock,
+    /// Threads that a large zone is compiled on.
+    threads: usize,
+    followers_made: u64,
+}
+
+/// The time since the start.
+struct Clock {
+    start: Instant,
+    wall: SystemTime,
+}
+
+impl Clock {
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+impl<K: Keeping> Driver<K> {
+    /// Without zones yet; with it comes what tells it how things ended.
+    pub(super) fn new(
+        keeper: K,
+        board: Arc<SecondaryBoard>,
+        limits: TransfersConfig,
+    ) -> (Self, mpsc::UnboundedReceiver<Event<K::NotTaken>>) {
+        // One for each thing that is under way, of which each zone has one.
+        let (events, ended) = mpsc::unbounded_channel();
+        let driver = Self {
+            keeper,
+            board,
+            events,
+            followers: HashMap::new(),
+            timers: BTreeSet::new(),
+            ready: VecDeque::new(),
+            pace: Pace::per_second(limits.serial_queries_per_second),
+            turns: Turns::new(limits),
+            clock: Clock {
+                start: Instant::now(),
+                wall: SystemTime::now(),
+            },
+            threads: 1,
+            followers_made: 0,
+        };
+        (driver, ended)
+    }
+
+    /// Runs until it is to stop.
+    pub(super) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut events: mpsc::UnboundedReceiver<Event<K::NotTaken>>,
+        mut inputs: Inputs,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let wakes_at = self.clock.start + self.wakes_at();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(command) = commands.recv() => self.handle_command(command).await,
+                Some(event) = events.recv() => self.handle_event(event),
+                Some(notify) = inputs.notifies.recv() => self.handle_notify(&notify),
+                Some(changed) = inputs.changes.recv() => self.handle_changed(changed),
+                () = tokio::time::sleep_until(wakes_at) => {}
+            }
+            self.look_at_due();
+            self.start_transfers();
+        }
+        for follower in self.followers.values_mut() {
+            acting::end(follower, &mut self.turns);
+        }
+    }
+
+    fn wakes_at(&self) -> Duration {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        let ready = (!self.ready.is_empty()).then(|| self.pace.ready_at());
+        let first = timer.into_iter().chain(ready).min();
+        let latest = self.clock.now() + SLEEP_MAX;
+        first.map_or(latest, |at| at.min(latest))
+    }
+
+    fn look_at_due(&mut self) {
+        let now = self.clock.now();
+        while self.timers.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, key)) = self.timers.pop_first() else { break };
+            let Some(follower) = self.followers.get_mut(&key) else {
+                continue;
+            };
+            follower.wakes_at = None;
+            // It asks nobody to serve a zone no more.
+            if follower.machine.status().expires_at.is_some_and(|at| at <= now) {
+                self.look_at(&key, now);
+            } else {
+                self.make_ready(&key);
+            }
+        }
+        while self.pace.ready_at() <= now {
+            let Some(key) = self.ready.pop_front() else { break };
+            if let Some(follower) = self.followers.get_mut(&key) {
+                follower.is_ready = false;
+                self.look_at(&key, now);
+            }
+        }
+    }
+
+    /// Has a zone looked at in its turn.
+    fn make_ready(&mut self, key: &ZoneKey) {
+        if let Some(follower) = self.followers.get_mut(key)
+            && !follower.is_ready
+        {
+            follower.is_ready = true;
+            self.ready.push_back(key.clone());
+        }
+    }
+
+    async fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Apply {
+                followed,
+                limits,
+                threads,
+                done,
+            } => {
+                self.pace.set_per_second(limits.serial_queries_per_second);
+                self.turns.set_limits(limits);
+                self.threads = threads;
+                self.apply(followed).await;
+                // Who asked may be gone.
+                let _ = done.send(());
+            }
+            Command::Retransfer(key, reply) => {
+                let _ = reply.send(self.ask_now(&key, |follower| follower.machine.handle_retransfer()));
+            }
+            Command::Refresh(key, reply) => {
+                let refresh = |follower: &mut Follower| {
+                    // Without a serial it is never known already.
+                    let _ = follower.machine.handle_notify(0, None);
+                };
+                let _ = reply.send(self.ask_now(&key, refresh));
+            }
+        }
+    }
+
+    /// What an administrator wants doesn't wait for its turn.
+    fn ask_now(&mut self, key: &ZoneKey, ask: impl FnOnce(&mut Follower)) -> bool {
+        let now = self.clock.now();
+        let Some(follower) = self.followers.get_mut(key) else {
+            return false;
+        };
+        ask(follower);
+        self.look_at(key, now);
+        true
+    }
+
+    async fn apply(&mut self, followed: Vec<Followed>) {
+        let mut former = std::mem::take(&mut self.followers);
+        let mut new = Vec::new();
+        for followed in followed {
+            match former.remove(&followed.key) {
+                Some(mut follower) => {
+                    if follower.adopt(&followed) {
+                        self.followers.insert(followed.key, follower);
+                    } else {
+                        acting::end(&mut follower, &mut self.turns);
+                        new.push(followed);
+                    }
+                }
+                None => new.push(followed),
+            }
+        }
+        for (key, mut follower) in former {
+            acting::end(&mut follower, &mut self.turns);
+            self.board.remove(&key);
+        }
+        self.timers.retain(|(_, key)| self.followers.contains_key(key));
+        self.ready.retain(|key| self.followers.contains_key(key));
+        let first_within = first_refresh_within(new.len());
+        for followed in new {
+            self.follow(followed, first_within).await;
+        }
+    }
+
+    async fn follow(&mut self, followed: Followed, first_within: Duration) {
+        let key = followed.key.clone();
+        let stored = self.keeper.stored(&key).await;
+        let now = self.clock.now();
+        self.followers_made += 1;
+        // Zones that start together differ in this at least.
+        let seed = getrandom::u64().unwrap_or(self.followers_made);
+        if let Some(follower) = Follower::new(self.followers_made, followed, stored, first_within, seed, now) {
+            self.followers.insert(key.clone(), follower);
+            self.make_ready(&key);
+        }
+    }
+
+    fn handle_notify(&mut self, notify: &NotifyReceived) {
+        let NotifyReceived { key, from, serial } = notify;
+        let Some(follower) = self.followers.get_mut(key) else {
+            return;
+        };
+        let says = serial.map_or_else(|| "no serial".to_owned(), |serial| format!("serial {serial}"));
+        if follower.machine.handle_notify(follower.primary_at(*from), *serial) {
+            info!("zone {key}: notify from {from}: {says}");
+            self.make_ready(key);
+        } else {
+            info!("zone {key}: notify from {from}: {says}: zone is up to date");
+        }
+    }
+
+    /// A version that didn't come by a transfer of ours starts the zone's times anew.
+    fn handle_changed(&mut self, changed: Changed) {
+        let now = self.clock.now();
+        let Some(follower) = self.followers.get_mut(&changed.key) else {
+            return;
+        };
+        if follower.machine.serial() != Some(changed.zone.serial()) {
+            debug!("zone {}: serial {} is served", changed.key, changed.zone.serial());
+            follower.machine.handle_change(now, changed.zone.soa());
+        }
+        follower.zone = Some(changed.zone);
+        self.look_at(&changed.key, now);
+    }
+
+    fn tell_board(&self, key: &ZoneKey) {
+        let Some(follower) = self.followers.get(key) else {
+            return;
+        };
+        let status = follower.machine.status();
+        let wall = |at: Duration| self.clock.wall.checked_add(at);
+        self.board.set(
+            key,
+            SecondaryStatus {
+                primaries: follower.places.iter().map(ToString::to_string).collect(),
+                confirmed_at: status.confirmed_at.and_then(wall),
+                expires_at: status.expires_at.and_then(wall),
+                refresh_at: wall(status.refresh_at),
+                refreshing: status.refreshing,
+                failures: status.failures,
+                problem: follower.problem.clone(),
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

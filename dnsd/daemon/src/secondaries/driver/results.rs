@@ -1,0 +1,206 @@
+//! What answers and transfers mean for a zone.
+
+use std::sync::Arc;
+
+use dnsd_core::message::Rcode;
+use dnsd_core::secondary::{Attempt, SoaAnswer, TransferEnd, Verdict};
+use dnsd_core::serial::Serial;
+use dnsd_core::transfer::Received;
+use dnsd_core::zone::Zone;
+use tracing::{info, warn};
+
+use super::{Driver, Ended, Event, Tag};
+use crate::remotes::{AskError, Place};
+use crate::secondaries::asking::Asked;
+use crate::secondaries::follower::{Follower, Transfer, UnderWay};
+use crate::secondaries::keeping::Keeping;
+use crate::secondaries::transfer::{Brought, TransferError};
+use crate::zones::key::ZoneKey;
+
+impl<K: Keeping> Driver<K> {
+    /// Something that was under way for a zone has ended. What nobody waits for any longer is dropped.
+    pub(super) fn handle_event(&mut self, event: Event<K::NotTaken>) {
+        let Event { zone, attempt, what } = event;
+        let follower = self.followers.get_mut(&zone.key);
+        let Some(follower) = follower.filter(|follower| follower.id == zone.id) else {
+            return;
+        };
+        if follower.under_way.attempt() != Some(attempt) {
+            return;
+        }
+        match (what, std::mem::replace(&mut follower.under_way, UnderWay::Nothing)) {
+            (Ended::Asked(asked), UnderWay::Asking { primary, .. }) => {
+                let place = follower.places[primary].clone();
+                self.handle_asked(&zone.key, attempt, &place, asked);
+            }
+            (Ended::Transferred(Ok(brought)), UnderWay::Transferring { transfer, .. }) => {
+                return self.handle_brought(zone, transfer, *brought);
+            }
+            (Ended::Transferred(Err(error)), UnderWay::Transferring { transfer, .. }) => {
+                self.handle_transfer_failed(&zone.key, &transfer, &error);
+            }
+            (Ended::Stored(stored), UnderWay::Storing(transfer)) => self.handle_stored(&zone.key, &transfer, stored),
+            (_, other) => {
+                follower.under_way = other;
+                return;
+            }
+        }
+        self.look_at(&zone.key, self.clock.now());
+    }
+
+    fn handle_asked(&mut self, key: &ZoneKey, attempt: Attempt, place: &Place, asked: Result<Asked, AskError>) {
+        let now = self.clock.now();
+        let Some(follower) = self.followers.get_mut(key) else {
+            return;
+        };
+        let (answer, mut problem) = match asked {
+            Ok(asked) => (asked.answer, problem_of(&asked, place)),
+            Err(error) => {
+                let problem = format!("refresh: failure trying primary {place}: {error}");
+                (SoaAnswer::Failed, Some(problem))
+            }
+        };
+        match follower.machine.handle_answer(now, attempt, answer) {
+            Verdict::Confirmed => {
+                follower.problem = None;
+                self.keeper.confirmed(key);
+            }
+            Verdict::Older(serial) => problem = Some(older(follower, place, serial)),
+            Verdict::Newer(_) | Verdict::Replaced | Verdict::Again | Verdict::Failed | Verdict::Late => {}
+        }
+        tell(key, follower, problem);
+    }
+
+    /// What came is stored before it is served.
+    fn handle_brought(&mut self, zone: Tag, transfer: Transfer, brought: Brought) {
+        let Some(follower) = self.followers.get_mut(&zone.key) else {
+            return;
+        };
+        let (key, place) = (&zone.key, &transfer.place);
+        let totals = brought.totals;
+        let secs = brought.took.as_secs_f64();
+        let serial = brought.serial;
+        info!(
+            "transfer of '{key}' from {place}: Transfer completed: {} messages, {} records, {} bytes, {secs:.3} secs \
+             ({:.0} bytes/sec) (serial {serial})",
+            totals.messages,
+            totals.records,
+            totals.octets,
+            totals.octets as f64 / secs.max(0.001),
+        );
+        let is_news = !matches!(brought.received, Received::UpToDate(_)) && follower.wants(&transfer, serial);
+        if !is_news {
+            self.turns.ended(transfer.server());
+            self.finish(key, &transfer, TransferEnd::UpToDate(serial));
+            return self.look_at(&zone.key, self.clock.now());
+        }
+        let signed = brought.key.map(|key| key.name().to_string());
+        match signed.as_deref().map(|name| name.trim_end_matches('.')) {
+            Some(name) => info!("zone {key}: transferred serial {serial}: TSIG '{name}'"),
+            None => info!("zone {key}: transferred serial {serial}"),
+        }
+        let (keeper, events, attempt, forced) = (
+            self.keeper.clone(),
+            self.events.clone(),
+            transfer.attempt,
+            transfer.forced,
+        );
+        follower.under_way = UnderWay::Storing(transfer);
+        // It is stored to its end even if nobody waits for that any more.
+        tokio::spawn(async move {
+            let stored = keeper.transferred(&zone.key, brought.received, forced).await;
+            let what = Ended::Stored(stored);
+            let _ = events.send(Event { zone, attempt, what });
+        });
+    }
+
+    fn handle_transfer_failed(&mut self, key: &ZoneKey, transfer: &Transfer, error: &TransferError) {
+        self.turns.ended(transfer.server());
+        let Some(follower) = self.followers.get_mut(key) else {
+            return;
+        };
+        if let Some(offered) = error.offered_no_newer() {
+            return self.finish(key, transfer, TransferEnd::UpToDate(offered));
+        }
+        let place = &transfer.place;
+        let are_steps = transfer.from.is_some() && follower.followed.rules.request_ixfr;
+        if are_steps && error.is_of_steps() {
+            info!("transfer of '{key}' from {place}: {error}: retrying with AXFR");
+            return self.finish(key, transfer, TransferEnd::IncrementUnusable);
+        }
+        let problem = format!("failed while receiving responses: {error}");
+        warn!("transfer of '{key}' from {place}: {problem}");
+        follower.problem = Some(problem);
+        self.finish(key, transfer, TransferEnd::Failed);
+    }
+
+    fn handle_stored(&mut self, key: &ZoneKey, transfer: &Transfer, stored: Result<Arc<Zone>, K::NotTaken>) {
+        self.turns.ended(transfer.server());
+        let Some(follower) = self.followers.get_mut(key) else {
+            return;
+        };
+        let end = match stored {
+            Ok(zone) => {
+                let soa = zone.soa();
+                follower.zone = Some(zone);
+                TransferEnd::Complete(soa)
+            }
+            Err(error) if K::is_misfit(&error) => {
+                info!("zone {key}: the changes from {} don't fit: {error}", transfer.place);
+                TransferEnd::IncrementUnusable
+            }
+            Err(error) => {
+                let problem = format!("what was transferred from {} is not served: {error}", transfer.place);
+                tell(key, follower, Some(problem));
+                TransferEnd::Failed
+            }
+        };
+        self.finish(key, transfer, end);
+    }
+
+    /// Tells the zone's state machine how a transfer ended.
+    fn finish(&mut self, key: &ZoneKey, transfer: &Transfer, end: TransferEnd) {
+        let now = self.clock.now();
+        let Some(follower) = self.followers.get_mut(key) else {
+            return;
+        };
+        match follower.machine.handle_transfer(now, transfer.attempt, end) {
+            Verdict::Replaced => follower.problem = None,
+            Verdict::Confirmed => {
+                follower.problem = None;
+                self.keeper.confirmed(key);
+            }
+            Verdict::Older(serial) => {
+                let problem = older(follower, &transfer.place, serial);
+                tell(key, follower, Some(problem));
+            }
+            Verdict::Newer(_) | Verdict::Again | Verdict::Failed | Verdict::Late => {}
+        }
+    }
+}
+
+fn tell(key: &ZoneKey, follower: &mut Follower, problem: Option<String>) {
+    if let Some(problem) = problem {
+        warn!("zone {key}: {problem}");
+        follower.problem = Some(problem);
+    }
+}
+
+fn older(follower: &Follower, place: &Place, serial: Serial) -> String {
+    match follower.machine.serial() {
+        Some(ours) => format!("serial number ({serial}) received from primary {place} < ours ({ours})"),
+        None => format!("serial number ({serial}) received from primary {place} is not the one asked for"),
+    }
+}
+
+/// What is wrong with an answer, in BIND's words.
+fn problem_of(asked: &Asked, place: &Place) -> Option<String> {
+    if asked.answer != SoaAnswer::Failed {
+        return None;
+    }
+    Some(match asked.rcode {
+        Rcode::NOERROR if !asked.is_authoritative => format!("refresh: non-authoritative answer from primary {place}"),
+        Rcode::NOERROR => format!("refresh: no SOA record in the answer from primary {place}"),
+        rcode => format!("refresh: unexpected rcode ({rcode}) from primary {place}"),
+    })
+}

@@ -1,0 +1,36 @@
+//! The zones that come from elsewhere, as the configuration has them.
+
+use std::sync::Arc;
+
+use crate::config::{Config, Remote, Rules, ZonesConfig};
+use crate::zones::key::{ViewName, ZoneKey};
+
+/// A zone that is transferred from other servers.
+#[derive(Debug, Clone)]
+pub(crate) struct Followed {
+    /// The zone.
+    pub(crate) key: ZoneKey,
+    /// Where it is transferred from, tried in this order.
+    pub(crate) primaries: Arc<[Arc<Remote>]>,
+    /// How far that may go.
+    pub(crate) rules: Arc<Rules>,
+}
+
+/// All of a configuration's.
+pub(crate) fn followed(config: &Config) -> Vec<Followed> {
+    let mut all = of(None, &config.zones);
+    for view in &config.views {
+        let name = ViewName::from(view.name.as_str());
+        all.extend(of(Some(&name), &view.zones));
+    }
+    all
+}
+
+fn of(view: Option<&ViewName>, zones: &ZonesConfig) -> Vec<Followed> {
+    let secondaries = zones.secondaries.iter().map(|secondary| Followed {
+        key: ZoneKey::new(view.cloned(), secondary.name.clone()),
+        primaries: secondary.primaries.clone(),
+        rules: secondary.rules.clone(),
+    });
+    secondaries.collect()
+}
