@@ -18,6 +18,7 @@ mod options;
 mod outcome;
 mod plain;
 mod prepared;
+mod relay;
 mod resolve;
 mod signed_set;
 
@@ -40,6 +41,7 @@ pub use minimal::MinimalResponses;
 use options::Options;
 pub use outcome::{Deferred, DropReason, Outcome, Reply};
 pub(crate) use prepared::Prepared;
+pub use relay::relay;
 use resolve::{Resolution, Resolver};
 
 /// The smallest UDP message that every client takes (RFC 1035 §4.2.1).
@@ -322,6 +324,8 @@ struct PendingReply<'r, 'b> {
     question: Option<Question<'r>>,
     opt: Option<Opt<'r>>,
     cookie_valid: bool,
+    /// Whether the client may have other servers asked.
+    recursion_available: bool,
     /// Whether a signature is to follow.
     is_signed: bool,
     /// Behind the question.
@@ -365,6 +369,7 @@ impl<'r, 'b> PendingReply<'r, 'b> {
             question: None,
             opt: None,
             cookie_valid: false,
+            recursion_available: false,
             is_signed,
             sections_at: writer.mark(),
             writer,
@@ -405,6 +410,9 @@ impl<'r, 'b> PendingReply<'r, 'b> {
         }
         if resolution.truncated {
             flags = flags.with(Flags::TC);
+        }
+        if self.recursion_available {
+            flags = flags.with(Flags::RA);
         }
         let len = self
             .writer

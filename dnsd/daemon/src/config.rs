@@ -46,7 +46,7 @@ pub(crate) use query_log::{QueryLogConfig, QueryLogTarget};
 pub(crate) use rate_limit::RateLimitConfig;
 pub(crate) use transfers::TransfersConfig;
 pub(crate) use view::ViewConfig;
-pub(crate) use zone_forward::ForwardConfig;
+pub(crate) use zone_forward::{CacheLimits, ForwardConfig, ForwardPolicy, ForwardZone};
 pub(crate) use zone_primary::ZoneConfig;
 pub(crate) use zone_tables::ZonesConfig;
 #[allow(unused_imports, reason = "named by who serves what unserved lists")]
@@ -55,7 +55,6 @@ pub(crate) use {
     encrypted::EncryptedListener,
     remote::{Remote, RemoteTls, TlsAuthority},
     rules::{NotifyMode, NotifyRules, Rules, TransferTimes},
-    zone_forward::{ForwardPolicy, ForwardZone},
     zone_primary::{GeneratedCatalog, PrimaryConfig, PrimaryGroup, PrimarySettings, SerialPolicy},
     zone_secondary::{SecondaryConfig, SecondaryGroup},
 };

@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod control;
 mod daemon;
+mod forward;
 mod import;
 mod keygen;
 mod notify;

@@ -9,6 +9,7 @@ mod options;
 mod properties;
 mod protocol;
 mod referrals;
+mod relay;
 mod rfc1034;
 mod rfc4592;
 mod signed;

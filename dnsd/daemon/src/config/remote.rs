@@ -354,6 +354,25 @@ impl Remotes {
         remotes
     }
 
+    /// The same of servers that questions are forwarded to.
+    pub(super) fn forwarders(
+        &self,
+        list: &RemoteListSpec,
+        keys: &KeyRing,
+        diagnostics: &Diagnostics,
+    ) -> Vec<Arc<Remote>> {
+        let remotes = self.list(list, keys, diagnostics);
+        if let Some(first) = list.remotes.first()
+            && remotes.iter().any(|remote| remote.tls.is_some())
+        {
+            diagnostics.error(
+                first.span,
+                "forwarders are asked over UDP and TCP by this version, not over TLS",
+            );
+        }
+        remotes
+    }
+
     fn report_unknown(&self, name: &str, span: Span, diagnostics: &Diagnostics) {
         let help = nearest(name, self.names())
             .unwrap_or_else(|| "write an address, or make a table of its own: [remote.NAME]".into());

@@ -158,16 +158,7 @@ fn what_this_version_does_not_serve_is_said_key_by_key() {
             "3:10: warning: serial is not served by this version",
         ),
         (
-            "[zone.\"f\".forward]\nforwarders = [\"10.0.0.1\"]",
-            "3:1: warning: forward zones are not served",
-        ),
-        (
-            "[forward]\nforwarders = [\"10.0.0.1\"]",
-            "4:14: warning: forwarding is not served by this version",
-        ),
-        (
-            "[view.v]
-allow-update = [\"any\"]",
+            "[view.v]\nallow-update = [\"any\"]",
             "4:16: warning: updates are not served by this version",
         ),
     ] {

@@ -13,17 +13,13 @@ pub(super) enum Place {
     Listen,
     /// `[view.NAME]`
     View,
-    /// `[zone."NAME"]` and `[zones.NAME]`, whose keys are kinds of zones
-    Zone,
     /// `[zone."NAME".primary]` and `[zones.NAME.primary]`
     Primary,
-    /// `[forward]`
-    Forward,
     /// `[remote.NAME]`, and the same in a list
     Remote,
 }
 
-use Place::{Forward, Listen, Primary, Remote, Top, View, Zone};
+use Place::{Listen, Primary, Remote, Top, View};
 
 /// Where the keys stand that zones inherit. In tables of zones that aren't served nothing is said of each key.
 const RULES: &[Place] = &[Top, View, Primary];
@@ -90,18 +86,6 @@ const UNSERVED: &[Key] = &[
         &[Remote],
         Unless::Never,
         "zones are not transferred over TLS by this version: this server is neither asked for them nor told of changes",
-    ),
-    key(
-        "forward",
-        &[Zone],
-        Unless::Never,
-        "forward zones are not served by this version: questions for them are not forwarded",
-    ),
-    key(
-        "forwarders",
-        &[Forward],
-        Unless::Never,
-        "forwarding is not served by this version: what isn't ours is refused",
     ),
     key(
         "tls",

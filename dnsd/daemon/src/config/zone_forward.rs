@@ -10,7 +10,6 @@ use dnsd_core::name::Name;
 use super::lists::Lists;
 use super::match_list::MatchListSpec;
 use super::remote::{Remote, RemoteListSpec};
-use super::unserved::{self, Place};
 
 /// Answers that are kept: a few MiB of them.
 const CACHE_ENTRIES: usize = 10_000;
@@ -23,7 +22,6 @@ const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(3 * 3_600);
 
 /// A name below which questions are forwarded.
 #[derive(Debug)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct ForwardZone {
     /// The name.
     pub(crate) name: Name,
@@ -37,18 +35,34 @@ pub(crate) struct ForwardZone {
 
 /// Where questions about names of no zone of ours go.
 #[derive(Debug)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct ForwardConfig {
     /// Who is asked; at least one.
     pub(crate) forwarders: Vec<Arc<Remote>>,
     /// Whose questions are forwarded.
     pub(crate) allow: Arc<Acl>,
-    /// Answers that are kept, those of forward zones too.
-    pub(crate) cache_entries_max: usize,
-    /// How long an answer is kept at most.
+    /// How answers are kept, those of forward zones too.
+    pub(crate) cache: CacheLimits,
+}
+
+/// What is kept of forwarders' answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CacheLimits {
+    /// Answers of one list of forwarders.
+    pub(crate) entries_max: usize,
+    /// How long one is kept at most.
     pub(crate) ttl_max: Duration,
     /// How long it is at most that something isn't there.
     pub(crate) negative_ttl_max: Duration,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self {
+            entries_max: CACHE_ENTRIES,
+            ttl_max: TTL_MAX,
+            negative_ttl_max: NEGATIVE_TTL_MAX,
+        }
+    }
 }
 
 /// `policy`
@@ -96,7 +110,7 @@ impl ForwardZoneSpec {
             name,
             forwarders: lists
                 .remotes
-                .list(self.forwarders.as_ref()?, lists.keys, lists.diagnostics),
+                .forwarders(self.forwarders.as_ref()?, lists.keys, lists.diagnostics),
             // BIND's default.
             policy: self.policy.unwrap_or(ForwardPolicy::First),
             allow: allow(self.allow.as_ref(), lists),
@@ -118,7 +132,6 @@ pub(super) struct ForwardSpec {
 impl ForwardSpec {
     /// Reads the table of one file.
     pub(super) fn read(&mut self, table: &Table<'_>) {
-        unserved::warn(Place::Forward, table);
         self.table.get_or_insert(table.span());
         table.once("forwarders", &mut self.forwarders);
         table.once("allow", &mut self.allow);
@@ -146,11 +159,15 @@ impl ForwardSpec {
                 .error(size.span, format!("out of range: it takes 0 to {CACHE_ENTRIES_MAX}"));
         }
         Some(ForwardConfig {
-            forwarders: lists.remotes.list(&forwarders.value, lists.keys, lists.diagnostics),
+            forwarders: lists
+                .remotes
+                .forwarders(&forwarders.value, lists.keys, lists.diagnostics),
             allow: allow(self.allow.as_ref().map(|allow| &allow.value), lists),
-            cache_entries_max: self.cache_size.map_or(CACHE_ENTRIES, |size| size.value),
-            ttl_max: self.max_cache_ttl.map_or(TTL_MAX, |ttl| ttl.value),
-            negative_ttl_max: self.max_ncache_ttl.map_or(NEGATIVE_TTL_MAX, |ttl| ttl.value),
+            cache: CacheLimits {
+                entries_max: self.cache_size.map_or(CACHE_ENTRIES, |size| size.value),
+                ttl_max: self.max_cache_ttl.map_or(TTL_MAX, |ttl| ttl.value),
+                negative_ttl_max: self.max_ncache_ttl.map_or(NEGATIVE_TTL_MAX, |ttl| ttl.value),
+            },
         })
     }
 }

@@ -9,7 +9,6 @@ use dnsd_core::name::Name;
 use super::group::GroupConfig;
 use super::lists::Lists;
 use super::rules::Rules;
-use super::unserved::{self, Place};
 use super::zone_forward::{ForwardZone, ForwardZoneSpec};
 use super::zone_name::zone_name;
 use super::zone_primary::{
@@ -75,7 +74,6 @@ impl ZonesSpec {
     pub(super) fn read(&mut self, table: &Table<'_>) {
         for (name, value) in table.table("zone").iter().flat_map(Table::entries) {
             let Some(kinds) = value.table() else { continue };
-            unserved::warn(Place::Zone, &kinds);
             let found: Vec<ZoneSpec> = [
                 kinds
                     .table("primary")
@@ -96,7 +94,6 @@ impl ZonesSpec {
         }
         for (name, value) in table.table("zones").iter().flat_map(Table::entries) {
             let Some(kinds) = value.table() else { continue };
-            unserved::warn(Place::Zone, &kinds);
             let found: Vec<GroupSpec> = [
                 kinds
                     .table("primary")

@@ -1,10 +1,11 @@
-//! What is more than a question about zones in memory: signed requests, transfers, NOTIFY and updates.
+//! What is more than a question about zones in memory: signed requests, transfers, NOTIFY, updates, and questions that others
+//! are asked.
 //!
 //! All of it is decided here, in the thread that received it, before anything is spent on it: who asks (by the address, and
 //! by the key once the signature is verified), which view that is, and what the zone's rules say. What can be answered at
 //! once is; what takes other servers or the keeper of the zones is sent later ([`Later`]). A transfer goes back to the connection as a [`Transfer`], which makes its messages as the client takes them.
 
-#[allow(dead_code, reason = "nobody makes replies elsewhere yet")]
+mod forward;
 mod later;
 mod notify;
 mod sender;
@@ -81,7 +82,7 @@ impl<'a> Asked<'a> {
             Deferred::Transfer => transfer::answer(self, out),
             Deferred::Notify => notify::answer(self, out),
             Deferred::Update => update::answer(self, out),
-            Deferred::Forward(_) => self.code(Rcode::REFUSED, out),
+            Deferred::Forward(zone) => forward::answer(self, zone, out),
         }
     }
 

@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use ballast_shared::datagrams::Datagram;
 use dnsd_core::acl::Who;
 use dnsd_core::answer::{Client, Deferred, Outcome, Reply, Settings, Transport, answer, answer_code, look_ahead};
-use dnsd_core::message::{Flags, Rcode, truncate};
+use dnsd_core::message::{Flags, Opcode, Rcode, truncate};
 use dnsd_core::name::NameRef;
 use dnsd_core::rate_limit::Verdict;
 
@@ -268,6 +268,12 @@ pub(super) fn finish(
         return None;
     };
     let mut length = reply.len;
+    if serving
+        .forwarder
+        .is_open_to(|| Who::new(client.address, None), &serving.local)
+    {
+        offer_recursion(out);
+    }
     counters.asked(reply.qtype);
     let mut truncated = reply.flags.contains(Flags::TC);
     if let Some(rate_limit) = &serving.rate_limit {
@@ -284,6 +290,16 @@ pub(super) fn finish(
     }
     counters.replied(reply.rcode, truncated);
     Some(length)
+}
+
+/// Sets the RA bit of a reply to a query (RFC 1035 §4.1.1), which says that there are others who may be asked, not that they were.
+fn offer_recursion(reply: &mut [u8]) {
+    if let [_, _, high, low, ..] = reply
+        && Flags(u16::from_be_bytes([*high, *low])).opcode() == Opcode::QUERY
+    {
+        let flags = Flags(u16::from_be_bytes([*high, *low])).with(Flags::RA);
+        [*high, *low] = flags.0.to_be_bytes();
+    }
 }
 
 /// The time as signatures have it (RFC 8945 §4.2).

@@ -20,6 +20,7 @@ use super::places::Places;
 use super::secrets::Secrets;
 use super::views::Views;
 use crate::config::{Config, CookieConfig, RateLimitConfig};
+use crate::forward::Forwarder;
 use crate::query_log::QueryLog;
 
 /// What queries are answered from: one immutable value, swapped in one step.
@@ -39,6 +40,8 @@ pub(crate) struct Serving {
     pub(crate) keys: Arc<Keys>,
     /// Transfers out at a time.
     pub(crate) transfers_out_max: usize,
+    /// Who is asked what isn't here.
+    pub(crate) forwarder: Arc<Forwarder>,
     /// Lines of the log about requests that are refused.
     pub(crate) refusals: Arc<LogGate>,
 }
@@ -90,6 +93,7 @@ impl Shared {
                 tcp_idle_max: config.tcp.idle_max,
                 keys: Arc::new(config.keys.clone()),
                 transfers_out_max: config.transfers.out_max,
+                forwarder: Arc::new(Forwarder::new(config, None)),
                 refusals: Arc::default(),
             })),
             later_counters: counters.add_shared(Transport::Udp),
@@ -108,6 +112,7 @@ impl Shared {
         let settings = settings(config, &self.secrets);
         let rate_limit = rate_limit(config, &self.secrets, self.serving.load().rate_limit.as_ref());
         let keys = Arc::new(self.keys_of(config));
+        let forwarder = Arc::new(Forwarder::new(config, Some(&self.serving.load().forwarder)));
         let local = Arc::new(local_networks());
         self.places.resize(config.tcp.clients_max);
         self.serving.rcu(|serving| Serving {
@@ -118,6 +123,7 @@ impl Shared {
             tcp_idle_max: config.tcp.idle_max,
             keys: keys.clone(),
             transfers_out_max: config.transfers.out_max,
+            forwarder: forwarder.clone(),
             refusals: serving.refusals.clone(),
         })
     }
@@ -186,7 +192,7 @@ fn settings(config: &Config, secrets: &Secrets) -> Settings {
         },
         cookies: config.cookies.as_ref().map(|cookies| self::cookies(cookies, secrets)),
         tcp_keepalive: Some(deciseconds(config.tcp.idle_max)),
-        forwards: false,
+        forwards: config.forward.is_some(),
     }
 }
 

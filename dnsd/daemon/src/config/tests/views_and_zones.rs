@@ -250,7 +250,7 @@ fn forwarding_is_for_the_machine_and_its_networks_unless_others_are_let_in() {
     let forward = config.forward.unwrap();
     assert_eq!(entries(&forward.allow), ["localhost", "localnets"]);
     assert_eq!(
-        (forward.forwarders[0].name.as_str(), forward.cache_entries_max),
+        (forward.forwarders[0].name.as_str(), forward.cache.entries_max),
         ("8.8.8.8:53", 5)
     );
     let zones = &config.zones.forwards;
