@@ -52,15 +52,15 @@ pub(super) enum Durability {
 }
 
 impl Past {
-    /// Of a zone that has none; its journal's file would be this one.
-    pub(super) fn new(origin: Name, path: PathBuf) -> Self {
-        Self {
+    /// Of a zone that has none; its journal's file would be this one. In a box, as most of many zones have no past at all.
+    pub(super) fn new(origin: Name, path: PathBuf) -> Box<Self> {
+        Box::new(Self {
             origin,
             path,
             file: None,
             steps: VecDeque::new(),
             file_state: None,
-        }
+        })
     }
 
     /// Takes up the file that an earlier run has left. One that can't be read, or is none, is left alone until there is a
@@ -288,7 +288,7 @@ mod tests {
         Arc::new(Delta::between(&version(from), &version(to)))
     }
 
-    fn past(dir: &tempfile::TempDir) -> Past {
+    fn past(dir: &tempfile::TempDir) -> Box<Past> {
         let mut past = Past::new("net".parse().unwrap(), dir.path().join("view/net.journal"));
         past.recall();
         past

@@ -34,7 +34,7 @@ pub(super) struct Entry {
     pub(super) seen: Vec<ReadFile>,
     pub(super) status: ZoneStatus,
     /// What led to the version that is served, where anybody may want to know.
-    pub(super) past: Option<Past>,
+    pub(super) past: Option<Box<Past>>,
     /// What it has as a zone that was updated.
     pub(super) dynamic: Option<Dynamic>,
     /// Whether there are updates that nobody knows how to put together with the file.

@@ -40,7 +40,7 @@ pub(super) struct Secondary {
     is_expired: bool,
     /// A version that has lost most of the zone and waits to be accepted.
     held: Option<Arc<Zone>>,
-    past: Past,
+    past: Box<Past>,
 }
 
 /// What is there of a secondary zone.
@@ -71,7 +71,7 @@ pub(crate) enum NotTaken {
 }
 
 impl Secondary {
-    pub(super) fn new(planned: PlannedSecondary, past: Past, copy: PathBuf) -> Self {
+    pub(super) fn new(planned: PlannedSecondary, past: Box<Past>, copy: PathBuf) -> Self {
         Self {
             info: Arc::new(ZoneInfo::new(planned.key, planned.rules, Kind::Secondary)),
             status: ZoneStatus::new(planned.file.clone().unwrap_or(copy), None),
