@@ -234,6 +234,9 @@ impl Secondary {
         let expires_at = self.held.and_then(|held| held.expires_at);
         if expires_at.is_some_and(|at| at <= now) {
             self.held = None;
+            // Its retry time was that of a zone that is served; without it the zone is asked for as one that never came.
+            let soon = now + self.jitter.shorten(first_retry(self.failures));
+            self.refresh_at = self.refresh_at.min(soon);
             return Action::Expire;
         }
         let expires_at = expires_at.unwrap_or(Duration::MAX);

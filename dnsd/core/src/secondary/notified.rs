@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use crate::serial::Serial;
 
-/// The last notification of each primary. A serial that it names makes it void once that version is here.
+/// What each primary has notified of, the newest of it. A serial that it names makes it void once that version is here.
 #[derive(Debug)]
 pub(super) struct Notified {
     by_primary: Box<[Option<Option<Serial>>]>,
@@ -20,9 +20,11 @@ impl Notified {
     /// Notes a notification; one of nobody's is left alone.
     pub(super) fn note(&mut self, primary: usize, serial: Option<Serial>) {
         if let Some(noted) = self.by_primary.get_mut(primary) {
-            // A serial-less notification can't be void, so it is not replaced by one that can.
-            *noted = match *noted {
-                Some(None) => Some(None),
+            *noted = match (*noted, serial) {
+                // A serial-less notification can't be void, so it is not replaced by one that can.
+                (Some(None), _) => Some(None),
+                // Datagrams overtake each other and are sent again: one of before says nothing of what came since.
+                (Some(Some(newest)), Some(late)) if newest.is_after(late) => Some(Some(newest)),
                 _ => Some(serial),
             };
         }

@@ -216,6 +216,53 @@ fn rfc1996_4_3_a_notify_during_a_transfer_starts_a_refresh_behind_it() {
 }
 
 #[test]
+fn a_notify_that_was_overtaken_doesnt_hide_the_newer_one() {
+    let mut secondary = with_version_1(1);
+    secondary.handle_notify(0, Some(Serial(2)));
+    let (attempt, ..) = ask(&mut secondary, SECOND);
+    secondary.handle_answer(SECOND, attempt, SoaAnswer::Soa(soa(2)));
+    let (attempt, ..) = transfer(&mut secondary, SECOND);
+    secondary.handle_notify(0, Some(Serial(3)));
+    secondary.handle_notify(0, Some(Serial(2)));
+    secondary.handle_transfer(SECOND * 2, attempt, TransferEnd::Complete(soa(2)));
+    let (attempt, ..) = ask(&mut secondary, SECOND * 2);
+    assert_eq!(
+        secondary.handle_answer(SECOND * 2, attempt, SoaAnswer::Soa(soa(3))),
+        Verdict::Newer(Serial(3))
+    );
+}
+
+#[test]
+fn an_expired_zone_is_asked_for_as_one_that_never_came() {
+    let lasting = Soa {
+        retry: 1_209_600,
+        expire: 90_000,
+        ..soa(1)
+    };
+    let copy = SavedCopy {
+        soa: lasting,
+        confirmed_ago: Duration::ZERO,
+    };
+    let mut secondary = Secondary::new(Duration::ZERO, settings(1), Some(copy));
+    let mut now = Duration::ZERO;
+    let expired_at = loop {
+        match secondary.next(now) {
+            Action::Wait(until) => now = until,
+            Action::Expire => break now,
+            _ => {}
+        }
+    };
+    loop {
+        match secondary.next(now) {
+            Action::Wait(until) => now = until,
+            Action::Ask { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(now - expired_at <= SECOND * 3600, "{:?}", now - expired_at);
+}
+
+#[test]
 fn notifications_without_end_ask_five_times_a_second() {
     let mut secondary = with_version_1(1);
     let (mut now, mut asked) = (SECOND, 0);

@@ -297,6 +297,7 @@ proptest! {
         seed in any::<u64>(),
         notifier in 0..2_usize,
         hinted in any::<bool>(),
+        late in prop::option::of(1..3_u32),
     ) {
         let mut world = World::new(seed);
         for era in &eras {
@@ -307,6 +308,10 @@ proptest! {
         let mut moods = [Mood::Dead; 2];
         moods[notifier] = Mood::Well;
         world.secondary.handle_notify(notifier, hinted.then_some(Serial(world.version)));
+        if let Some(before) = late {
+            // One of an older version was overtaken.
+            world.secondary.handle_notify(notifier, Some(Serial(world.version.wrapping_sub(before))));
+        }
         let was_refreshing = world.secondary.status().refreshing;
         let well = Era { hours: if was_refreshing { 13 } else { 1 }, moods, change_secs: None, notifies: false, lost_percent: 0 };
         // The timers are out of the play.
