@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, FromValue, Key as Written, OneOrMany, Span, Spanned, Table, Value, nearest};
-use dnsd_core::acl::{RemoteSubject, Subject};
+use dnsd_core::acl::RemoteSubject;
 use dnsd_core::name::Name;
 use dnsd_core::tsig::Key;
 
@@ -63,11 +63,6 @@ impl Remote {
             addresses: self.addresses.iter().map(SocketAddr::ip).collect(),
             keys: self.keys.iter().map(|key| key.name().clone()).collect(),
         }
-    }
-
-    /// The same as an entry.
-    pub(super) fn subject(&self) -> Subject {
-        Subject::Remote(self.as_subject())
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, FromValue, Size, Spanned, Table, Value, nearest};
-use dnsd_core::acl::{Acl, Entry, Subject};
+use dnsd_core::acl::{Acl, Entry, RemoteSubject, Subject};
 
 use super::lists::Lists;
 use super::match_list::MatchListSpec;
 use super::remote::{Remote, RemoteListSpec};
 
-/// Changes that come within this are told by one NOTIFY: BIND's default for `notify-delay`.
+/// After one NOTIFY of a change the next waits so long, and tells of all that came meanwhile: BIND's default for `notify-delay`.
 const NOTIFY_DELAY: Duration = Duration::from_secs(5);
 /// A transfer that never ends is to end before it has all the memory of a small machine, and this is more than nearly every zone
 /// has: 25 million records.
@@ -68,7 +68,7 @@ pub(crate) struct NotifyRules {
     pub(crate) mode: NotifyMode,
     /// Who is beside them.
     pub(crate) also: Arc<[Arc<Remote>]>,
-    /// How long after a change, so that changes that come together are told together.
+    /// How long after one change was told the next is, so that changes that come together are told together.
     pub(crate) delay: Duration,
 }
 
@@ -303,13 +303,17 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The same for a zone with these primaries: they may always send NOTIFY, as with BIND.
+    /// The same for a zone with these primaries: they may always send NOTIFY, as with BIND by their addresses alone. Many sign
+    /// transfers and not this, and all that it brings about is a question for the serial.
     pub(super) fn with_primaries(mut self, primaries: &[Arc<Remote>]) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         for primary in primaries {
             entries.push(Entry {
                 excludes: false,
-                subject: primary.subject(),
+                subject: Subject::Remote(RemoteSubject {
+                    keys: [].into(),
+                    ..primary.as_subject()
+                }),
             });
         }
         entries.push(Entry {

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use dnsd_core::acl::{LocalNetworks, Who};
+
 use super::super::Config;
 use super::super::query_log::QueryLogTarget;
 use super::super::rules::NotifyMode;
@@ -154,6 +156,15 @@ fn a_secondary_zone_comes_from_its_primaries_who_may_notify() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(entries, ["10.0.0.1:53", "allow-notify"]);
+    // A primary whose transfers are signed may tell of a change without a signature.
+    let signed = "[key.k]\nalgorithm = \"hmac-sha256\"\nsecret = \"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=\"\n\
+                  [zone.\"e\".secondary]\nprimaries = [{ address = \"10.0.0.1\", key = \"k\" }]\n";
+    let rules = read(signed).0.zones.secondaries[0].rules.clone();
+    let decides = |address: &str| {
+        let who = Who::new(address.parse().unwrap(), None);
+        rules.allow_notify.allows(&who, &LocalNetworks::default())
+    };
+    assert_eq!([decides("10.0.0.1"), decides("10.0.0.2")], [true, false]);
     assert_eq!(zone.rules.notify.mode, NotifyMode::No);
     let printed = errors("[zone.\"e\".secondary]\nprimaries = []\nallow-update = [\"any\"]\n");
     assert!(
