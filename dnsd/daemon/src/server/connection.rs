@@ -81,20 +81,23 @@ where
         let written = match next {
             Next::End => return Ok(()),
             Next::Answer => {
+                // What a transfer has written stands before them on the way to the client.
+                let all_max = beside.write_max().unwrap_or_default().max(WRITE_ALL_MAX);
                 let answers = answer_all(&mut stream, peer, responder, place, &mut received, &mut beside);
-                until_evicted(place, timeout(WRITE_ALL_MAX, answers)).await
+                until_evicted(place, timeout(all_max, answers)).await
             }
             Next::Beside(Turn::GivenUp) => Ok(()),
             Next::Beside(Turn::Answer(answer)) => {
                 let batch = framed(&answer);
                 place.writing_from_now();
-                until_evicted(place, timeout(WRITE_MAX, stream.write_all(&batch))).await
+                let write_max = beside.write_max().unwrap_or_default().max(WRITE_MAX);
+                until_evicted(place, timeout(write_max, stream.write_all(&batch))).await
             }
             Next::Beside(Turn::Transfer(transfer)) => {
-                let idle_max = transfer.idle_max();
+                let write_max = transfer.write_max();
                 let batch = write_batch(&mut stream, transfer, place, &mut beside);
                 tokio::select! {
-                    written = until_evicted(place, timeout(idle_max, batch)) => written,
+                    written = until_evicted(place, timeout(write_max, batch)) => written,
                     // The client may take as long as that; it comes again.
                     () = stop.cancelled() => return Ok(()),
                 }
@@ -130,19 +133,28 @@ async fn wait<S: AsyncRead + Unpin>(
         }
         let has_answers = beside.has_answers();
         let read = tokio::select! {
-            read = timeout_at(deadline, received.read_from(stream)), if may_read => read,
+            read = in_time(may_be_idle.then_some(deadline), received.read_from(stream)), if may_read => read,
             turn = beside.next(), if !may_be_idle => return Ok(Next::Beside(turn)),
             () = place.evicted().cancelled() => return Ok(Next::End),
             // What was asked to be done is said to be done.
             () = stop.cancelled(), if !has_answers => return Ok(Next::End),
         };
         match read {
-            Ok(Err(error)) => return Err(error),
-            Ok(Ok(0)) | Err(_) if may_be_idle => return Ok(Next::End),
-            Ok(Ok(_)) | Err(_) => {}
+            Some(Err(error)) => return Err(error),
+            Some(Ok(0)) if !may_be_idle => {}
+            Some(Ok(0)) | None => return Ok(Next::End),
+            Some(Ok(_)) => {}
         }
     }
     Ok(Next::Answer)
+}
+
+/// What is read, or `None` when that takes too long.
+async fn in_time<T>(deadline: Option<Instant>, read: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, read).await.ok(),
+        None => Some(read.await),
+    }
 }
 
 /// Writes until that is done, too slow, or the place goes to another client.
@@ -186,7 +198,8 @@ async fn answer_all<S: AsyncWrite + Unpin>(
             place.writing_from_now();
             writing = true;
         }
-        write(stream, &batch).await?;
+        let write_max = beside.write_max().unwrap_or_default().max(WRITE_MAX);
+        write(stream, &batch, write_max).await?;
     }
     BATCH.set(batch);
     Ok(())
@@ -249,8 +262,8 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&(message.len() as u16).to_be_bytes(), message].concat()
 }
 
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, batch: &[u8]) -> io::Result<()> {
-    let written = timeout(WRITE_MAX, stream.write_all(batch)).await;
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, batch: &[u8], write_max: Duration) -> io::Result<()> {
+    let written = timeout(write_max, stream.write_all(batch)).await;
     written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 

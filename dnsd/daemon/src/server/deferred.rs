@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use dnsd_core::acl::{Acl, Who};
 use dnsd_core::answer::{Client, Deferred, Outcome, answer_code};
-use dnsd_core::message::{Header, Rcode, Request};
+use dnsd_core::message::{Flags, HEADER_BYTES, Header, Rcode, Request};
 use dnsd_core::tsig::ResponseSigner;
 use dnsd_core::zones::{ZoneNumber, ZoneState};
 
@@ -90,6 +90,20 @@ impl<'a> Asked<'a> {
     fn code(self, rcode: Rcode, out: &mut [u8]) -> Answer {
         let outcome = answer_code(&self.serving.settings, &self.client, self.request, rcode, out);
         self.reply(outcome, out)
+    }
+
+    /// The reply that sends the client to TCP.
+    fn truncated(self, out: &mut [u8]) -> Answer {
+        let outcome = answer_code(&self.serving.settings, &self.client, self.request, Rcode::NOERROR, out);
+        let Outcome::Reply(mut reply) = outcome else {
+            return Answer::Nothing;
+        };
+        reply.flags = reply.flags.with(Flags::TC);
+        if let Some(mut header) = Header::read(out) {
+            header.flags = header.flags.with(Flags::TC);
+            out[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+        }
+        self.reply(Outcome::Reply(reply), out)
     }
 
     /// Sends what was written, signed if the request was.

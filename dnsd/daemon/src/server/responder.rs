@@ -255,6 +255,16 @@ pub(super) fn reply_of(outcome: Outcome) -> Option<Reply> {
     }
 }
 
+/// Whether there may be too many such replies. What was done is said, as from BIND: whoever hears nothing of an update that was
+/// done sends it again, and is told that its prerequisites don't hold.
+fn is_limited(reply: &Reply) -> bool {
+    reply.flags.opcode() == Opcode::QUERY
+        || matches!(
+            reply.rcode,
+            Rcode::FORMERR | Rcode::NOTIMP | Rcode::REFUSED | Rcode::NOTAUTH
+        )
+}
+
 /// Counts a reply, has it limited, and says how long it is then; `None` when nothing is to be sent.
 pub(super) fn finish(
     serving: &Serving,
@@ -276,7 +286,7 @@ pub(super) fn finish(
     }
     counters.asked(reply.qtype);
     let mut truncated = reply.flags.contains(Flags::TC);
-    if let Some(rate_limit) = &serving.rate_limit {
+    if let Some(rate_limit) = serving.rate_limit.as_ref().filter(|_| is_limited(&reply)) {
         let verdict = rate_limit.limiter.check(client, &reply, &out[..length]);
         counters.rate_limited(verdict);
         match verdict {

@@ -182,13 +182,29 @@ impl History {
         }
     }
 
-    /// The steps from one version to another, which need not be the newest; `None` when there are none that lead there.
+    /// The steps from one version to another, which need not be the newest; `None` when there are none that lead there. A serial
+    /// that was used twice counts from its last use on.
     pub(crate) fn since(&self, from: Serial, to: Serial) -> Option<&[Arc<Delta>]> {
-        // A serial that was used twice counts from its last use on.
-        let first = self.steps.iter().rposition(|step| step.from() == from)?;
-        let steps = &self.steps[first..];
-        let last = steps.iter().position(|step| step.to() == to)?;
-        Some(&steps[..=last])
+        self.since_within(from, to, usize::MAX)
+    }
+
+    /// The same if it is so many octets at most from there to the newest version: what it costs to look doesn't grow with the history.
+    pub(crate) fn since_within(&self, from: Serial, to: Serial, octets_max: usize) -> Option<&[Arc<Delta>]> {
+        let mut octets = 0;
+        let mut last = None;
+        for (place, step) in self.steps.iter().enumerate().rev() {
+            octets += step.encoded_bytes();
+            if octets > octets_max {
+                return None;
+            }
+            if step.to() == to {
+                last = last.or(Some(place));
+            }
+            if let Some(last) = last.filter(|_| step.from() == from) {
+                return Some(&self.steps[place..=last]);
+            }
+        }
+        None
     }
 }
 
@@ -233,6 +249,9 @@ mod tests {
         };
         assert_eq!(serials(1, 5), Some(vec![2, 3, 5]));
         assert_eq!(serials(2, 3), Some(vec![3]));
+        let octets = history.steps[1].encoded_bytes() + history.steps[2].encoded_bytes();
+        assert!(history.since_within(Serial(2), Serial(5), octets).is_some());
+        assert!(history.since_within(Serial(2), Serial(5), octets - 1).is_none());
         assert_eq!((serials(4, 5), serials(1, 4), serials(5, 1)), (None, None, None));
     }
 }

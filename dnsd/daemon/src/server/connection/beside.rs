@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -45,6 +46,11 @@ impl Beside {
 
     pub(super) fn is_empty(&self) -> bool {
         self.answers.is_empty() && self.transfers.is_empty()
+    }
+
+    /// How long the client may take to read what transfers have written; `None` without them.
+    pub(super) fn write_max(&self) -> Option<Duration> {
+        self.transfers.iter().map(|transfer| transfer.write_max()).max()
     }
 
     /// Whether there is no room for one more answer that takes its time.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dnsd_core::answer::{Outcome, Reply, Transport};
-use dnsd_core::message::{Flags, Opt, Rcode, ReplyOptions, Request};
+use dnsd_core::message::{Flags, HEADER_BYTES, Opt, Rcode, ReplyOptions, Request};
 use dnsd_core::rrtype::Type;
 use dnsd_core::serial::Serial;
 use dnsd_core::transfer::{Delta, Outgoing, OutgoingError, OutgoingKind, ReplyHead, requested_serial};
 use dnsd_core::tsig::ResponseSigner;
 use dnsd_core::zones::{ZoneNumber, ZoneState};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::super::MESSAGE_BYTES_MAX;
 use super::super::responder::{Answer, unix_seconds};
@@ -25,6 +25,10 @@ use crate::zones::key::ZoneKey;
 
 /// Messages are written together up to here: few calls, and what waits beside the transfer waits for so much at most.
 const BATCH_BYTES: usize = 48 << 10;
+
+/// Steps of more octets than this, with their names written out, are not looked for when the answer is one datagram of a tenth of
+/// that: what a datagram costs doesn't grow with the history.
+const UDP_STEPS_OCTETS_MAX: usize = 16 << 10;
 
 /// The smallest datagram that every client takes (RFC 1035 §4.2.1).
 const UDP_BYTES_MIN: u16 = 512;
@@ -55,14 +59,25 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
         return refuse(asked, &request, Rcode::SERVFAIL, "there is no version to send", out);
     };
     let head = ReplyHead::new(&request, opt(&asked, &request));
+    let octets_max = match asked.client.transport {
+        Transport::Udp => UDP_STEPS_OCTETS_MAX,
+        Transport::Tcp => usize::MAX,
+    };
     let outgoing = match have.filter(|_| qtype == Type::IXFR) {
-        Some(have) => Outgoing::ixfr(head, version.clone(), have, steps(&zone, have, version.serial())),
+        Some(have) => {
+            let steps = steps(&zone, have, version.serial(), octets_max);
+            Outgoing::ixfr(head, version.clone(), have, steps)
+        }
         None => Outgoing::axfr(head, version.clone()),
     };
     if asked.client.transport == Transport::Udp {
         return answer_datagram(asked, &request, zone.number, outgoing, out);
     }
-    let Some(running) = asked.responder.transfers().begin(asked.serving.transfers_out_max) else {
+    let Some(running) = asked
+        .responder
+        .transfers()
+        .begin(asked.client.address, asked.serving.transfers_out_max)
+    else {
         return refuse(asked, &request, Rcode::SERVFAIL, "there are too many already", out);
     };
     let counters = asked.responder.counters();
@@ -76,18 +91,19 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
         begun_at: Instant::now(),
         octets: 0,
         running: Some(running),
+        broken_off: None,
     };
-    info!("{} started{}", transfer.title, transfer.version());
+    transfer.log(&format!("started{}", transfer.version()));
     Answer::Transfer(Box::new(transfer))
 }
 
 /// The steps from the client's version, if it is to have them.
-fn steps(zone: &OurZone<'_>, have: Serial, newest: Serial) -> Option<Vec<Arc<Delta>>> {
+fn steps(zone: &OurZone<'_>, have: Serial, newest: Serial, octets_max: usize) -> Option<Vec<Arc<Delta>>> {
     if !zone.info.rules.provide_ixfr {
         return None;
     }
     let history = zone.info.history.load();
-    history.since(have, newest).map(<[_]>::to_vec)
+    history.since_within(have, newest, octets_max).map(<[_]>::to_vec)
 }
 
 fn opt(asked: &Asked<'_>, request: &Request<'_>) -> Option<Opt<'static>> {
@@ -118,7 +134,7 @@ fn answer_datagram(
                 rcode: Rcode::NOERROR,
                 flags: Flags::QR.with(Flags::AA),
                 qtype: Some(request.question.qtype),
-                qname: None,
+                qname: Some(HEADER_BYTES..HEADER_BYTES + request.question.name.as_wire().len()),
                 zone: Some(zone),
                 edns: request.edns.is_some(),
                 dnssec_ok: request.edns.is_some_and(|edns| edns.dnssec_ok),
@@ -127,7 +143,7 @@ fn answer_datagram(
             };
             asked.reply(Outcome::Reply(reply), out)
         }
-        Err(_) => asked.code(Rcode::SERVFAIL, out),
+        Err(_) => asked.truncated(out),
     }
 }
 
@@ -156,10 +172,12 @@ pub(crate) struct Transfer {
     octets: usize,
     /// Until it has ended.
     running: Option<Running>,
+    /// Why it doesn't, if that is not the client.
+    broken_off: Option<BrokenOff>,
 }
 
 /// Why a transfer ends before its last record.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::server) enum BrokenOff {
     /// A message can't be made.
     Unsendable(OutgoingError),
@@ -168,9 +186,10 @@ pub(in crate::server) enum BrokenOff {
 }
 
 impl Transfer {
-    /// How long the client may take to read what it gets at a time.
-    pub(in crate::server) fn idle_max(&self) -> Duration {
-        self.times.idle_max
+    /// How long the client may take to read what it gets now.
+    pub(in crate::server) fn write_max(&self) -> Duration {
+        let left = self.times.total_max.saturating_sub(self.begun_at.elapsed());
+        self.times.idle_max.min(left)
     }
 
     /// Appends the next messages, each with its length in front (RFC 1035 §4.2.2). `message` is room for one.
@@ -178,6 +197,12 @@ impl Transfer {
     /// # Errors
     /// When there is no way to go on: the client can only be told by the end of the connection.
     pub(in crate::server) fn next_batch(&mut self, message: &mut [u8], batch: &mut Vec<u8>) -> Result<(), BrokenOff> {
+        let made = self.make_batch(message, batch);
+        self.broken_off = made.as_ref().err().cloned();
+        made
+    }
+
+    fn make_batch(&mut self, message: &mut [u8], batch: &mut Vec<u8>) -> Result<(), BrokenOff> {
         if self.begun_at.elapsed() > self.times.total_max {
             return Err(BrokenOff::TooLong(self.times.total_max));
         }
@@ -213,16 +238,23 @@ impl Transfer {
         }
         let (totals, took) = (self.outgoing.totals(), self.begun_at.elapsed());
         let per_second = self.octets as f64 / took.as_secs_f64().max(0.001);
-        info!(
-            "{} ended: {} messages, {} records, {} bytes, {}.{:03} secs ({per_second:.0} bytes/sec){}",
-            self.title,
+        self.log(&format!(
+            "ended: {} messages, {} records, {} bytes, {}.{:03} secs ({per_second:.0} bytes/sec){}",
             totals.messages,
             totals.records,
             self.octets,
             took.as_secs(),
             took.subsec_millis(),
             self.version()
-        );
+        ));
+    }
+
+    /// A secondary that has the newest version asks as often as it likes.
+    fn log(&self, what: &str) {
+        match self.outgoing.kind() {
+            OutgoingKind::Soa => debug!("{} {what}", self.title),
+            _ => info!("{} {what}", self.title),
+        }
     }
 
     fn version(&self) -> impl fmt::Display {
@@ -232,8 +264,13 @@ impl Transfer {
 
 impl Drop for Transfer {
     fn drop(&mut self) {
-        if self.running.is_some() {
-            warn!("{} broke off after {} bytes", self.title, self.octets);
+        if self.running.is_none() {
+            return;
+        }
+        let (title, octets) = (&self.title, self.octets);
+        match &self.broken_off {
+            Some(why) => warn!("{title} broke off after {octets} bytes: {why}"),
+            None => warn!("{title} broke off after {octets} bytes: the connection has ended"),
         }
     }
 }

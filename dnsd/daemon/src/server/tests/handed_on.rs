@@ -193,3 +193,37 @@ async fn a_late_reply_leaves_from_the_address_that_was_asked() {
     assert!(running.supervisor.stop(PATIENCE).await);
     assert_eq!(shared.counters.totals(Transport::Udp).by_rcode[9], 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_waits_for_a_reply_is_not_idle_and_is_afterwards() {
+    let (shared, _, updates) = noting("tcp-idle-timeout = \"1s\"", allowing_update(Arc::new(Acl::any())), 1);
+    let mut connection = connect(shared, 1 << 20);
+    connection
+        .client
+        .write_all(&framed(&[update(1, ORIGIN)]))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let (_, later) = updates.lock().unwrap().pop().unwrap();
+    later.send_code(Rcode::NOERROR, &mut [0; 512]);
+    assert_eq!(connection.answer().await[..2], [0, 1]);
+    let replied = tokio::time::Instant::now();
+    assert_eq!(connection.client.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(replied.elapsed().as_secs(), 1);
+    connection.served.await.unwrap().unwrap();
+}
+
+#[test]
+fn what_was_done_is_said_however_often_and_refusals_are_limited() {
+    let limits = "[rate-limit]\nresponses-per-second = 1\nreferrals-per-second = 1\nerrors-per-second = 1\nslip = 0\n";
+    let (shared, _noted, _) = noting(limits, allowing_notify(networks(&["192.0.2.0/28"])), 1000);
+    let responder = shared.responder(Transport::Udp);
+    let replies = |client: &str| {
+        let mut out = [0; 512];
+        let client = client.parse().unwrap();
+        let answers = (0..50).map(|id| answer(&responder, client, &notify(id, 1), &mut out));
+        answers.filter(|answer| matches!(answer, Answer::Reply(_))).count()
+    };
+    assert_eq!(replies("192.0.2.1"), 50);
+    assert!(replies("203.0.113.1") < 10);
+}

@@ -250,3 +250,14 @@ async fn a_client_that_has_closed_its_side_gets_its_transfer() {
     assert!(matches!(receive(&mut connection, incoming).await, Received::Zone(_)));
     connection.served.await.unwrap().unwrap();
 }
+
+#[test]
+fn a_datagram_of_steps_that_is_over_the_rate_is_truncated() {
+    let shared = shared("[rate-limit]\nresponses-per-second = 1\nslip = 1\n");
+    let old = version(1, 100);
+    serve(&shared, &old, version(2, 101), everybody());
+    let answers: Vec<Vec<u8>> = (0..20).map(|id| asked(&shared, "192.0.2.9", &ixfr(id, &old))).collect();
+    assert!(answers[0][7] > 0);
+    let truncated = answers.iter().filter(|answer| answer[2] & 2 > 0 && answer[7] == 0);
+    assert!(truncated.count() > 10);
+}
