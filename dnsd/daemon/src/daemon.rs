@@ -17,7 +17,6 @@ use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
 use ballast_shared::work_dir::WorkDir;
 use caps::Capability;
-use dnsd_core::message::Rcode;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
@@ -29,7 +28,8 @@ use crate::query_log::Target;
 use crate::reload::{AskedReload, Running};
 use crate::secondaries::{Inputs, Secondaries};
 use crate::server::bind::{self, Bound};
-use crate::server::{self, Handlers, Listeners, Shared};
+use crate::server::{self, Handlers, Later, Listeners, Shared};
+use crate::zones::key::ZoneKey;
 use crate::zones::{Plan, Zones, last_good};
 
 /// How long answers that have begun may take when the daemon ends. A TCP client that reads has ten seconds for each batch of
@@ -39,7 +39,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(15);
 /// Reloads that wait for their turn; who asks for one more waits in the socket.
 const RELOADS_WAITING_MAX: usize = 16;
 
-/// Octets of a reply without records.
+/// Octets of a reply without records: its question, EDNS and a signature.
 const CODE_BYTES_MAX: usize = 1232;
 
 /// NOTIFYs that wait for their zones to be looked at; of more the senders hear nothing, and tell again.
@@ -205,6 +205,15 @@ async fn stop_signal(signals: &mut Signals, hung_up: &mut bool) {
     }
 }
 
+/// Hands updates to the keeper of the zones, whose verdict is the reply.
+fn updates_to(zones: Zones) -> Arc<dyn Fn(ZoneKey, Later) + Send + Sync> {
+    Arc::new(move |zone, later| {
+        let request = later.request().into();
+        let reply = move |rcode| later.send_code(rcode, &mut [0; CODE_BYTES_MAX]);
+        zones.update(zone, request, Box::new(reply));
+    })
+}
+
 /// What runs.
 struct Daemon {
     running: Running,
@@ -224,7 +233,7 @@ impl Daemon {
         let (notifies, notified) = mpsc::channel(NOTIFIES_WAITING_MAX);
         shared.connect(Handlers {
             notifies,
-            update: Arc::new(|_, later| later.send_code(Rcode::REFUSED, &mut [0; CODE_BYTES_MAX])),
+            update: updates_to(zones.clone()),
         });
         let inputs = Inputs {
             notifies: notified,

@@ -150,7 +150,6 @@ impl Zones {
 
     /// Applies an update (RFC 2136) to a zone that its sender may change; `request` is the message without its signature. The
     /// reply's code comes when the update is on disk and served.
-    #[allow(dead_code, reason = "called by who takes updates: config::unserved")]
     pub(crate) fn update(&self, zone: ZoneKey, request: Box<[u8]>, reply: UpdateReply) {
         if self.updates_waiting.fetch_add(1, Ordering::Relaxed) >= UPDATES_WAITING_MAX {
             self.updates_waiting.fetch_sub(1, Ordering::Relaxed);
