@@ -64,7 +64,9 @@ fn named_checkconf_takes_what_goes_in_and_check_what_comes_out() {
     fs::copy(data("named/ns-lan.conf"), folder.path().join("ns-lan.conf")).unwrap();
     for (name, code) in CONFIGURATIONS {
         let text = fs::read_to_string(data(&format!("named/named.conf.{name}"))).unwrap();
-        let text = text.replace("/etc/bind", &here).replace("/var/cache/bind", &here);
+        let text = ["/etc/bind", "/var/cache/bind", "/var/log/bind"]
+            .iter()
+            .fold(text, |text, folder| text.replace(folder, &here));
         let file = folder.path().join(name);
         fs::write(&file, text).unwrap();
         let checked = Command::new("named-checkconf").arg(&file).output().unwrap();
