@@ -15,6 +15,7 @@
 //! |---|---|
 //! | 1 | a step: a [`Delta`] in octets |
 //! | 2 | 4 octets serial, 16 octets state: the zone's file in this state held the version of this serial |
+//! | 3 | 4 octets serial: serials up to this one have been used for different contents |
 
 mod error;
 
@@ -34,6 +35,7 @@ const CHECKSUM_BYTES: usize = 8;
 const LENGTH_BYTES: usize = 4;
 const STEP: u8 = 1;
 const FILE: u8 = 2;
+const REUSED: u8 = 3;
 /// What is chained in front of a journal.
 const NO_CHECKSUM: u64 = 0;
 
@@ -52,6 +54,9 @@ pub enum Entry {
         /// The state.
         state: FileState,
     },
+    /// Serials up to this one have been used for different contents: nobody who has one of these versions may be given the
+    /// steps from there on.
+    Reused(Serial),
 }
 
 /// What is intact of a journal.
@@ -96,6 +101,7 @@ impl Appender {
         match entry {
             Entry::Step(delta) => self.step(delta, out),
             Entry::File { serial, state } => self.file(*serial, *state, out),
+            Entry::Reused(serial) => self.reused(*serial, out),
         }
     }
 
@@ -112,6 +118,11 @@ impl Appender {
         });
     }
 
+    /// The same for serials that have been used for different contents.
+    pub fn reused(&mut self, serial: Serial, out: &mut Vec<u8>) {
+        self.entry(REUSED, out, |out| out.extend_from_slice(&serial.0.to_be_bytes()));
+    }
+
     fn entry(&mut self, kind: u8, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
         let start = out.len();
         out.extend_from_slice(&[0; LENGTH_BYTES]);
@@ -126,7 +137,7 @@ impl Appender {
 
 impl<'j> Journal<'j> {
     /// Reads a journal of the zone: all of it that is intact. An error says that it is none of this zone and this format,
-    /// so that nothing of it may be used or written over unasked.
+    /// so that nothing of it may be used or written over unasked. So is one with an entry that is intact and not understood.
     pub fn scan(octets: &'j [u8], zone: NameRef<'_>) -> Result<Self, JournalError> {
         let (origin, end, checksum) = read_header(octets)?;
         if origin != zone {
@@ -139,7 +150,7 @@ impl<'j> Journal<'j> {
             end,
             checksum,
         };
-        while let Some((placed, checksum)) = journal.read_entry() {
+        while let Some((placed, checksum)) = journal.read_entry()? {
             journal.end += placed.bytes;
             journal.checksum = checksum;
             journal.entries.push(placed);
@@ -148,7 +159,21 @@ impl<'j> Journal<'j> {
     }
 
     /// The entry behind the last one, if it is intact.
-    fn read_entry(&self) -> Option<(Placed, u64)> {
+    fn read_entry(&self) -> Result<Option<(Placed, u64)>, JournalError> {
+        let Some((content, bytes, checksum)) = self.intact_content() else {
+            return Ok(None);
+        };
+        let entry = read_content(content).filter(|entry| match entry {
+            Entry::Step(step) => step.origin() == self.origin,
+            Entry::File { .. } | Entry::Reused(_) => true,
+        });
+        let entry = entry.ok_or(JournalError::UnknownEntry { at: self.end })?;
+        Ok(Some((Placed { entry, bytes }, checksum)))
+    }
+
+    /// What stands between the length and the checksum of the entry behind the last one, how many octets that takes, and its
+    /// checksum.
+    fn intact_content(&self) -> Option<(&'j [u8], usize, u64)> {
         let rest = &self.octets[self.end..];
         let (length, content) = rest.split_first_chunk::<LENGTH_BYTES>()?;
         let length = u32::from_be_bytes(*length) as usize;
@@ -158,24 +183,7 @@ impl<'j> Journal<'j> {
         if u64::from_be_bytes(*stored) != checksum {
             return None;
         }
-        let (&kind, content) = content.split_first()?;
-        let entry = match kind {
-            STEP => Entry::Step(
-                Delta::decode(content)
-                    .ok()
-                    .filter(|step| step.origin() == self.origin)?,
-            ),
-            FILE => {
-                let (serial, state) = content.split_first_chunk::<4>()?;
-                Entry::File {
-                    serial: Serial(u32::from_be_bytes(*serial)),
-                    state: state.try_into().ok()?,
-                }
-            }
-            _ => return None,
-        };
-        let bytes = LENGTH_BYTES + length + CHECKSUM_BYTES;
-        Some((Placed { entry, bytes }, checksum))
+        Some((content, LENGTH_BYTES + length + CHECKSUM_BYTES, checksum))
     }
 
     /// How many octets are intact. The file is to be cut there before an entry is appended.
@@ -204,7 +212,23 @@ impl<'j> Journal<'j> {
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Delta> {
         self.entries().filter_map(|entry| match entry {
             Entry::Step(delta) => Some(delta),
-            Entry::File { .. } => None,
+            Entry::File { .. } | Entry::Reused(_) => None,
+        })
+    }
+
+    /// Which version the zone's file held in the state that was noted last.
+    pub fn file_state(&self) -> Option<(Serial, FileState)> {
+        self.entries().rev().find_map(|entry| match entry {
+            Entry::File { serial, state } => Some((*serial, *state)),
+            Entry::Step(_) | Entry::Reused(_) => None,
+        })
+    }
+
+    /// Up to which serial they have been used for different contents.
+    pub fn reused(&self) -> Option<Serial> {
+        self.entries().rev().find_map(|entry| match entry {
+            Entry::Reused(serial) => Some(*serial),
+            Entry::Step(_) | Entry::File { .. } => None,
         })
     }
 
@@ -241,35 +265,53 @@ impl<'j> Journal<'j> {
         })
     }
 
-    /// A journal with the newest of these entries that take no more than so many octets, and the last state of the zone's
-    /// file, which is needed however old it is; and what appends to it. Steps are dropped whole, the oldest first.
-    pub fn shortened(&self, bytes_max: usize) -> (Vec<u8>, Appender) {
+    /// A journal with the newest of these entries that take no more than so many octets; and what appends to it. Steps are
+    /// dropped whole, the oldest first. Kept however much they take are the steps from `needed` on, the newest version that
+    /// something else on disk has, and the last notes about the zone's file and about serials.
+    pub fn shortened(&self, bytes_max: usize, needed: Option<Serial>) -> (Vec<u8>, Appender) {
         let mut out = Vec::new();
         let mut appender = Appender::create(self.origin, &mut out);
-        let is_file = |placed: &Placed| matches!(placed.entry, Entry::File { .. });
-        let last_file = self.entries.iter().rposition(is_file);
-        let mut left = bytes_max.saturating_sub(out.len() + last_file.map_or(0, |at| self.entries[at].bytes));
+        let last_of = |is_such: fn(&Entry) -> bool| self.entries.iter().rposition(|placed| is_such(&placed.entry));
+        let notes = [
+            last_of(|entry| matches!(entry, Entry::File { .. })),
+            last_of(|entry| matches!(entry, Entry::Reused(_))),
+        ];
+        let is_note = |at: usize| notes.contains(&Some(at));
+        let notes_bytes: usize = notes.iter().flatten().map(|&at| self.entries[at].bytes).sum();
+        let mut left = bytes_max.saturating_sub(out.len() + notes_bytes);
         let fits = |&at: &usize| {
-            let bytes = if Some(at) == last_file {
-                0
-            } else {
-                self.entries[at].bytes
-            };
+            let bytes = if is_note(at) { 0 } else { self.entries[at].bytes };
             let fits = bytes <= left;
             left = left.saturating_sub(bytes);
             fits
         };
         let kept = (0..self.entries.len()).rev().take_while(fits).count();
-        let first = self.entries.len() - kept;
-        let old_file = last_file.filter(|&at| at < first);
-        for placed in old_file
-            .map(|at| &self.entries[at])
-            .into_iter()
-            .chain(&self.entries[first..])
-        {
-            appender.append(&placed.entry, &mut out);
+        let is_needed = |placed: &Placed| matches!(&placed.entry, Entry::Step(step) if Some(step.from()) == needed);
+        let first_needed = self.entries.iter().rposition(is_needed).unwrap_or(self.entries.len());
+        let first = (self.entries.len() - kept).min(first_needed);
+        for (at, placed) in self.entries.iter().enumerate() {
+            if at >= first || is_note(at) {
+                appender.append(&placed.entry, &mut out);
+            }
         }
         (out, appender)
+    }
+}
+
+/// The entry that these octets are, its kind first; `None` when they are none that is known here.
+fn read_content(content: &[u8]) -> Option<Entry> {
+    let (&kind, content) = content.split_first()?;
+    match kind {
+        STEP => Delta::decode(content).ok().map(Entry::Step),
+        FILE => {
+            let (serial, state) = content.split_first_chunk::<4>()?;
+            Some(Entry::File {
+                serial: Serial(u32::from_be_bytes(*serial)),
+                state: state.try_into().ok()?,
+            })
+        }
+        REUSED => Some(Entry::Reused(Serial(u32::from_be_bytes(content.try_into().ok()?)))),
+        _ => None,
     }
 }
 

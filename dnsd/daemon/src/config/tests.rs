@@ -150,8 +150,8 @@ fn what_this_version_does_not_serve_is_said_key_by_key() {
             "3:46: warning: zones are not transferred over TLS by this version",
         ),
         (
-            "serial = \"auto\"",
-            "3:10: warning: serial is not served by this version",
+            "primaries = [\"10.0.0.1\"]",
+            "3:13: warning: other primaries are not asked by this version",
         ),
     ] {
         let (config, printed) = bench.load(&zone(key));

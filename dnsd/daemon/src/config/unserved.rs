@@ -35,11 +35,6 @@ const fn key(name: &'static str, places: &'static [Place], instead: &'static str
 /// The keys.
 const UNSERVED: &[Key] = &[
     key(
-        "serial",
-        &[Primary],
-        "serial is not served by this version: every zone has the one of its file",
-    ),
-    key(
         "primaries",
         &[Primary],
         "other primaries are not asked by this version: the zone is what its file says",

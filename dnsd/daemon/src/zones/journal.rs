@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use dnsd_core::name::Name;
 use dnsd_core::serial::Serial;
-use dnsd_core::transfer::{Appender, Delta, Entry, FileState, Journal};
+use dnsd_core::transfer::{Appender, Delta, FileState, Journal};
 use tracing::warn;
 
 use crate::server::views::History;
@@ -33,6 +33,10 @@ pub(super) struct Past {
     steps: VecDeque<Arc<Delta>>,
     /// Which version the zone's own file held in which state, of a zone that takes updates.
     file_state: Option<(Serial, FileState)>,
+    /// Serials up to this one have been used for different contents: the steps from them on are for nobody else.
+    reused: Option<Serial>,
+    /// Whether the file is another's, or can't be read: it is left alone.
+    is_foreign: bool,
 }
 
 /// The end of a journal's file.
@@ -60,20 +64,34 @@ impl Past {
             file: None,
             steps: VecDeque::new(),
             file_state: None,
+            reused: None,
+            is_foreign: false,
         })
     }
 
-    /// Takes up the file that an earlier run has left. One that can't be read, or is none, is left alone until there is a
-    /// step to be written.
+    /// Takes up the file that an earlier run has left. One that can't be read, or is none that this version knows, is left
+    /// alone: what it has may be nowhere else.
     pub(super) fn recall(&mut self) {
         let octets = match fs::read(&self.path) {
             Ok(octets) => octets,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return warn!(%error, "the journal {} can't be read", self.path.display()),
+            Err(error) => {
+                self.is_foreign = true;
+                return warn!(%error, "the journal {} can't be read", self.path.display());
+            }
         };
+        let mut front = Vec::new();
+        Appender::create(self.origin.as_name_ref(), &mut front);
+        if front.starts_with(&octets) && octets.len() < front.len() {
+            // Its first write was interrupted: nothing was in it.
+            return;
+        }
         let journal = match Journal::scan(&octets, self.origin.as_name_ref()) {
             Ok(journal) => journal,
-            Err(error) => return warn!("{}: {error}", self.path.display()),
+            Err(error) => {
+                self.is_foreign = true;
+                return warn!("{} is left alone: {error}", self.path.display());
+            }
         };
         if journal.is_torn() {
             warn!(
@@ -83,23 +101,34 @@ impl Past {
             );
         }
         self.steps = journal.steps().cloned().map(Arc::new).collect();
-        self.file_state = journal.entries().rev().find_map(|entry| match entry {
-            Entry::File { serial, state } => Some((*serial, *state)),
-            Entry::Step(_) => None,
-        });
+        self.file_state = journal.file_state();
+        self.reused = journal.reused();
         self.file = Some(Tail {
             bytes: journal.intact_bytes() as u64,
             appender: journal.appender(),
         });
     }
 
-    /// The steps that lead from a version to the newest, the oldest first; `None` when they don't reach back to it.
-    pub(super) fn steps_from(&self, serial: Serial) -> Option<Vec<Arc<Delta>>> {
+    /// The steps that lead on from a version, the oldest first, as far as they do; none when there are none.
+    pub(super) fn steps_from(&self, serial: Serial) -> Vec<Arc<Delta>> {
+        let mut steps: Vec<Arc<Delta>> = Vec::new();
         // A serial that was used twice counts from its last use on.
-        let first = self.steps.iter().rposition(|step| step.from() == serial)?;
-        let steps: Vec<Arc<Delta>> = self.steps.range(first..).cloned().collect();
-        let is_chain = steps.windows(2).all(|pair| pair[0].to() == pair[1].from());
-        is_chain.then_some(steps)
+        let Some(first) = self.steps.iter().rposition(|step| step.from() == serial) else {
+            return steps;
+        };
+        for step in self.steps.range(first..) {
+            if steps.last().is_some_and(|last| last.to() != step.from()) {
+                // A version that came as a whole follows.
+                break;
+            }
+            steps.push(step.clone());
+        }
+        steps
+    }
+
+    /// Up to which serial they have been used for different contents.
+    pub(super) fn reused(&self) -> Option<Serial> {
+        self.reused
     }
 
     /// The version that the last step leads to.
@@ -107,20 +136,37 @@ impl Past {
         self.steps.back().map(|step| step.to())
     }
 
-    /// Adds the steps that follow, in the file first. They are added in memory even if the file can't be written.
+    /// Adds the steps that follow, in the file first. Those that don't follow are behind a version that came as a whole; with
+    /// [`Durability::Spare`] what is before them is dropped, as is everything when they can't be written.
     ///
     /// # Errors
-    /// When the file can't be written: it is as it was.
+    /// When the file can't be written. What was [`Durability::Kept`] is as it was.
     pub(super) fn add(&mut self, steps: &[Arc<Delta>], durability: Durability) -> io::Result<()> {
-        let (Some(first), Some(_)) = (steps.first(), steps.last()) else {
-            return Ok(());
-        };
-        if self.newest().is_some_and(|newest| newest != first.from()) {
+        let Some(first) = steps.first() else { return Ok(()) };
+        let is_spare = durability == Durability::Spare;
+        if is_spare && self.newest().is_some_and(|newest| newest != first.from()) {
             self.forget();
         }
-        let written = self.append(None, steps, durability);
+        if let Err(error) = self.append(&Notes::default(), steps, durability) {
+            if is_spare {
+                self.forget();
+            }
+            return Err(error);
+        }
         self.steps.extend(steps.iter().cloned());
-        written
+        Ok(())
+    }
+
+    /// Notes that serials up to this one have been used for different contents: no step from there on is told to others.
+    pub(super) fn note_reused(&mut self, serial: Serial) {
+        self.reused = Some(serial);
+        let notes = Notes {
+            reused: Some(serial),
+            ..Notes::default()
+        };
+        if let Err(error) = self.append(&notes, &[], Durability::Kept) {
+            warn!(%error, "the journal {} can't be written: a serial was used twice", self.path.display());
+        }
     }
 
     /// Which version the zone's own file held in which state.
@@ -133,7 +179,11 @@ impl Past {
     /// # Errors
     /// When the journal can't be written: it is as it was.
     pub(super) fn note_file(&mut self, file: (Serial, FileState)) -> io::Result<()> {
-        self.append(Some(file), &[], Durability::Kept)?;
+        let notes = Notes {
+            file: Some(file),
+            ..Notes::default()
+        };
+        self.append(&notes, &[], Durability::Kept)?;
         self.file_state = Some(file);
         Ok(())
     }
@@ -147,6 +197,9 @@ impl Past {
         let mut octets = Vec::new();
         let mut appender = Appender::create(self.origin.as_name_ref(), &mut octets);
         appender.file(file.0, file.1, &mut octets);
+        if let Some(serial) = self.reused {
+            appender.reused(serial, &mut octets);
+        }
         for step in &steps {
             appender.step(step, &mut octets);
         }
@@ -156,27 +209,29 @@ impl Past {
         Ok(())
     }
 
-    fn append(
-        &mut self,
-        file_state: Option<(Serial, FileState)>,
-        steps: &[Arc<Delta>],
-        durability: Durability,
-    ) -> io::Result<()> {
+    fn append(&mut self, notes: &Notes, steps: &[Arc<Delta>], durability: Durability) -> io::Result<()> {
+        self.check_ours()?;
         let mut octets = Vec::new();
         let (start, mut appender) = match &self.file {
             Some(tail) => (tail.bytes, tail.appender.clone()),
             None => (0, Appender::create(self.origin.as_name_ref(), &mut octets)),
         };
-        if let Some((serial, state)) = file_state {
+        if let Some((serial, state)) = notes.file {
             appender.file(serial, state, &mut octets);
+        }
+        if let Some(serial) = notes.reused {
+            appender.reused(serial, &mut octets);
         }
         for step in steps {
             appender.step(step, &mut octets);
         }
-        let mut file = open(&self.path)?;
+        let file = open(&self.path)?;
         // What is behind the last whole entry was left by a write that was interrupted.
         file.set_len(start)?;
-        let written = write_behind(&mut file, start, &octets, durability);
+        let written = write_behind(&file, start, &octets, durability).and_then(|()| match durability {
+            Durability::Kept if start == 0 => self.sync_folder(),
+            _ => Ok(()),
+        });
         if let Err(error) = written {
             let _ = file.set_len(start);
             return Err(error);
@@ -194,18 +249,17 @@ impl Past {
         bytes > bytes_max.max(BYTES_MAX_LEAST)
     }
 
-    /// Drops the oldest steps until the file has half of so many octets: the next steps have room.
+    /// Drops the oldest steps until the file has half of so many octets: the next steps have room. Those from `needed` on
+    /// stay, the newest version that something else on disk has.
     ///
     /// # Errors
     /// When the file can't be written anew: it is as it was.
-    pub(super) fn shorten(&mut self, bytes_max: u64) -> io::Result<()> {
+    pub(super) fn shorten(&mut self, bytes_max: u64, needed: Option<Serial>) -> io::Result<()> {
         let octets = fs::read(&self.path)?;
-        let Ok(journal) = Journal::scan(&octets, self.origin.as_name_ref()) else {
-            self.forget();
-            return Ok(());
-        };
+        let journal = Journal::scan(&octets, self.origin.as_name_ref());
+        let journal = journal.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let half = usize::try_from(bytes_max.max(BYTES_MAX_LEAST) / 2).unwrap_or(usize::MAX);
-        let (shorter, appender) = journal.shortened(half);
+        let (shorter, appender) = journal.shortened(half, needed);
         self.replace(&shorter, appender)?;
         let kept = Journal::scan(&shorter, self.origin.as_name_ref()).map_or(0, |journal| journal.steps().count());
         self.steps.drain(..self.steps.len().saturating_sub(kept));
@@ -213,11 +267,13 @@ impl Past {
     }
 
     fn replace(&mut self, octets: &[u8], appender: Appender) -> io::Result<()> {
-        fs::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
+        self.check_ours()?;
+        fs::create_dir_all(self.folder())?;
         let temporary = self.path.with_extension(TEMPORARY);
         let written = fs::write(&temporary, octets).and_then(|()| {
             File::open(&temporary)?.sync_data()?;
-            fs::rename(&temporary, &self.path)
+            fs::rename(&temporary, &self.path)?;
+            self.sync_folder()
         });
         if let Err(error) = written {
             let _ = fs::remove_file(&temporary);
@@ -230,11 +286,24 @@ impl Past {
         Ok(())
     }
 
-    /// Lets go of all of it: no step leads to the version that is served now.
+    /// Lets go of all steps: none leads to the version that is served now.
     pub(super) fn forget(&mut self) {
+        let reused = self.reused;
+        self.remove();
+        if let Some(serial) = reused {
+            self.note_reused(serial);
+        }
+    }
+
+    /// Lets go of all of it.
+    pub(super) fn remove(&mut self) {
         self.steps.clear();
         self.file_state = None;
+        self.reused = None;
         self.file = None;
+        if self.is_foreign {
+            return;
+        }
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 warn!(%error, "the journal {} could not be removed", self.path.display());
@@ -243,10 +312,42 @@ impl Past {
         }
     }
 
-    /// For who answers transfers.
-    pub(super) fn history(&self) -> Arc<History> {
-        Arc::new(History::new(self.steps.iter().cloned()))
+    fn check_ours(&self) -> io::Result<()> {
+        if self.is_foreign {
+            let cause = "the file there is no journal that this version knows";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, cause));
+        }
+        Ok(())
     }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// A file that is new, or new under its name, is there after a power cut only then.
+    fn sync_folder(&self) -> io::Result<()> {
+        File::open(self.folder())?.sync_all()
+    }
+
+    /// For who answers transfers: what leads to the newest version without a gap, from versions of which there was one only.
+    pub(super) fn history(&self) -> Arc<History> {
+        let is_told = |step: &Arc<Delta>| self.reused.is_none_or(|reused| step.from().is_after(reused));
+        let mut told: VecDeque<Arc<Delta>> = VecDeque::new();
+        for step in self.steps.iter().rev().take_while(|step| is_told(step)) {
+            if told.front().is_some_and(|next| next.from() != step.to()) {
+                break;
+            }
+            told.push_front(step.clone());
+        }
+        Arc::new(History::new(told))
+    }
+}
+
+/// What a journal has beside steps.
+#[derive(Debug, Default)]
+struct Notes {
+    file: Option<(Serial, FileState)>,
+    reused: Option<Serial>,
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -263,7 +364,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-fn write_behind(file: &mut File, start: u64, octets: &[u8], durability: Durability) -> io::Result<()> {
+fn write_behind(file: &File, start: u64, octets: &[u8], durability: Durability) -> io::Result<()> {
     use std::os::unix::fs::FileExt as _;
     file.write_all_at(octets, start)?;
     match durability {
@@ -295,8 +396,8 @@ mod tests {
     }
 
     fn serials(past: &Past, from: u32) -> Option<Vec<u32>> {
-        let steps = past.steps_from(Serial(from))?;
-        Some(steps.iter().map(|step| step.to().0).collect())
+        let steps = past.steps_from(Serial(from));
+        (!steps.is_empty()).then(|| steps.iter().map(|step| step.to().0).collect())
     }
 
     #[test]
@@ -326,16 +427,51 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_does_not_follow_makes_a_new_journal() {
+    fn a_step_that_does_not_follow_drops_spare_ones_and_leaves_kept_ones() {
         let dir = tempfile::tempdir().unwrap();
         let mut past_of_net = past(&dir);
         past_of_net.add(&[step(1, 2)], Durability::Kept).unwrap();
         past_of_net.add(&[step(7, 8)], Durability::Kept).unwrap();
+        for past in [&past_of_net, &past(&dir)] {
+            assert_eq!((serials(past, 1), serials(past, 7)), (Some(vec![2]), Some(vec![8])));
+            assert!(past.history().since(Serial(1), Serial(2)).is_none());
+            assert!(past.history().since(Serial(7), Serial(8)).is_some());
+        }
+        past_of_net.add(&[step(3, 4)], Durability::Spare).unwrap();
         assert_eq!(
-            (serials(&past_of_net, 1), serials(&past_of_net, 7)),
-            (None, Some(vec![8]))
+            (serials(&past(&dir), 1), serials(&past(&dir), 3)),
+            (None, Some(vec![4]))
         );
-        assert_eq!(serials(&past(&dir), 7), Some(vec![8]));
+    }
+
+    #[test]
+    fn steps_that_cannot_be_written_leave_what_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut past_of_net = past(&dir);
+        past_of_net.add(&[step(1, 2)], Durability::Kept).unwrap();
+        let (path, aside) = (dir.path().join("view/net.journal"), dir.path().join("aside"));
+        fs::rename(&path, &aside).unwrap();
+        fs::create_dir(&path).unwrap();
+        past_of_net.add(&[step(2, 3)], Durability::Kept).unwrap_err();
+        assert_eq!(past_of_net.newest(), Some(Serial(2)));
+        fs::remove_dir(&path).unwrap();
+        fs::rename(&aside, &path).unwrap();
+        past_of_net.add(&[step(2, 3)], Durability::Kept).unwrap();
+        assert_eq!(serials(&past(&dir), 1), Some(vec![2, 3]));
+    }
+
+    #[test]
+    fn steps_from_serials_that_were_used_twice_are_told_to_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut past_of_net = past(&dir);
+        past_of_net.add(&[step(4, 5)], Durability::Spare).unwrap();
+        past_of_net.forget();
+        past_of_net.note_reused(Serial(5));
+        past_of_net.add(&[step(5, 6), step(6, 7)], Durability::Spare).unwrap();
+        for past in [past_of_net, past(&dir)] {
+            assert!(past.history().since(Serial(5), Serial(7)).is_none());
+            assert!(past.history().since(Serial(6), Serial(7)).is_some());
+        }
     }
 
     #[test]
@@ -345,7 +481,7 @@ mod tests {
         let steps: Vec<Arc<Delta>> = (1..1000).map(|serial| step(serial, serial + 1)).collect();
         past_of_net.add(&steps, Durability::Spare).unwrap();
         assert!(past_of_net.is_larger_than(0));
-        past_of_net.shorten(0).unwrap();
+        past_of_net.shorten(0, None).unwrap();
         assert!(!past_of_net.is_larger_than(0));
         assert_eq!(
             (serials(&past_of_net, 1), serials(&past_of_net, 999)),
@@ -358,13 +494,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_journal_of_the_zone_is_left_alone_until_there_is_a_step() {
+    fn a_journal_whose_first_write_was_interrupted_is_written_anew() {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("view")).unwrap();
-        fs::write(dir.path().join("view/net.journal"), "something else").unwrap();
+        past(&dir).add(&[step(1, 2)], Durability::Kept).unwrap();
+        let path = dir.path().join("view/net.journal");
+        let whole = fs::read(&path).unwrap();
+        for cut in [0, 5, 20] {
+            fs::write(&path, &whole[..cut]).unwrap();
+            past(&dir).add(&[step(1, 2)], Durability::Kept).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), whole, "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_journal_of_the_zone_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("view/net.journal");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        fs::write(&path, "something else").unwrap();
         let mut past_of_net = past(&dir);
         assert_eq!(past_of_net.newest(), None);
-        past_of_net.add(&[step(1, 2)], Durability::Kept).unwrap();
-        assert_eq!(serials(&past(&dir), 1), Some(vec![2]));
+        for durability in [Durability::Kept, Durability::Spare] {
+            past_of_net.add(&[step(1, 2)], durability).unwrap_err();
+        }
+        past_of_net.remove();
+        assert_eq!(fs::read(&path).unwrap(), b"something else");
     }
 }

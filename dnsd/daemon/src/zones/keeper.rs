@@ -11,6 +11,7 @@ mod groups;
 mod past;
 mod publish;
 mod secondaries;
+mod serials;
 mod updates;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use super::plan::{GroupKey, Plan, PlannedView};
 use super::priority::{self, Beside};
 use super::problem::Problem;
 use super::watcher::Watcher;
+use crate::config::SerialPolicy;
 use crate::server::views::ZoneInfo;
 use crate::server::{Serving, Shared};
 use entry::Entry;
@@ -363,6 +365,7 @@ impl Keeper {
             base_dir: &self.base_dir,
             // Once something is served, that is what a load is measured against.
             last_good: entry.served.is_none().then_some(&self.last_good),
+            has_other_serial: entry.serial == SerialPolicy::Auto,
         }
     }
 
@@ -388,7 +391,8 @@ impl Keeper {
             is_other_state = true;
         }
         let of_file = attempt.result.as_ref().ok().map(|loaded| loaded.zone.clone());
-        let result = attempt.result.and_then(|loaded| entry.with_updates(loaded));
+        let result = attempt.result.map(|loaded| entry.with_serial(loaded));
+        let result = result.and_then(|loaded| entry.with_updates(loaded));
         let outcome = if attempt.is_current {
             outcome_of(key, result, attempt.took, entry.served.as_deref(), accept)
         } else {
@@ -401,7 +405,10 @@ impl Keeper {
             let old = entry.served.replace(zone.clone());
             let of_file = of_file.unwrap_or_else(|| zone.clone());
             entry.follow_file(old.as_deref(), &of_file, zone, &self.last_good);
-            self.last_good.keep(key, of_file, &entry.seen);
+            // The updates of a version are in the journal, and lead on from the file's.
+            let is_dynamic = entry.dynamic.is_some();
+            let copied = if is_dynamic { of_file } else { zone.clone() };
+            self.last_good.keep(key, copied, &entry.seen);
         }
         if is_other_state || matches!(outcome, LoadOutcome::Loaded { .. }) {
             changed.push(key.clone());

@@ -20,6 +20,7 @@ use std::time::SystemTime;
 
 use dnsd_core::name::Name;
 use dnsd_core::rdata;
+use dnsd_core::serial::Serial;
 use dnsd_core::transfer::FileState;
 use dnsd_core::zone::Zone;
 use tracing::warn;
@@ -73,11 +74,16 @@ pub(crate) struct Transferred {
 pub(crate) struct Header {
     /// How many records it has.
     pub(crate) records: usize,
-    /// A digest of the files it was made from: paths, sizes, times.
+    /// A digest of the files it was made from: paths, sizes, times; of a zone that was transferred its serial.
     made_from: u64,
 }
 
 impl Header {
+    /// The version that the copy of a zone is that was transferred.
+    pub(crate) fn serial(&self) -> Serial {
+        Serial(self.made_from as u32)
+    }
+
     /// Whether the copy was made from these files, as they were when they were read.
     pub(crate) fn is_of(&self, files: &[ReadFile]) -> bool {
         self.made_from == digest(files)
@@ -266,7 +272,7 @@ fn write_transferred(path: &Path, zone: &Zone, confirmed_at: SystemTime) -> io::
     temporary.push(".");
     temporary.push(TEMPORARY);
     let temporary = PathBuf::from(temporary);
-    let written = write_whole(&temporary, zone, 0)
+    let written = write_whole(&temporary, zone, zone.serial().0.into())
         .and_then(|()| {
             let file = File::options().write(true).open(&temporary)?;
             file.set_modified(confirmed_at)?;

@@ -35,6 +35,8 @@ pub(crate) struct Request<'k> {
     pub(crate) base_dir: &'k Path,
     /// Where its last good copy is, when nothing is served yet that the file can be measured against.
     pub(crate) last_good: Option<&'k LastGood>,
+    /// Whether what was served may have had another serial than the files say, so that the copy is always of interest.
+    pub(crate) has_other_serial: bool,
 }
 
 /// What came of it.
@@ -98,7 +100,7 @@ fn load_or_copy(request: &Request<'_>, threads: usize) -> Attempt {
     };
     // Files that the copy was made from need not be compared with it. Without its end mark a copy is not whole.
     if let Some(header) = last_good::header(&path)
-        && (!header.is_of(&attempt.files) || attempt.result.is_err() || !attempt.is_current)
+        && (request.has_other_serial || !header.is_of(&attempt.files) || attempt.result.is_err() || !attempt.is_current)
     {
         // An error in a copy has no reader.
         let copy = load(name, &path, request.base_dir, threads);

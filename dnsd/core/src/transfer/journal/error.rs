@@ -11,6 +11,11 @@ pub enum JournalError {
     NotAJournal,
     /// A format that another version of the program writes.
     OtherVersion(u16),
+    /// An entry that was written whole, of a kind or with content that another version of the program knows.
+    UnknownEntry {
+        /// Where it starts.
+        at: usize,
+    },
     /// The journal of this zone.
     OtherZone(Name),
 }
@@ -20,6 +25,7 @@ impl fmt::Display for JournalError {
         match self {
             Self::NotAJournal => f.write_str("not a journal"),
             Self::OtherVersion(version) => write!(f, "a journal of version {version}, which is not known here"),
+            Self::UnknownEntry { at } => write!(f, "the entry at octet {at} is not known here"),
             Self::OtherZone(name) => write!(f, "the journal of another zone, {name}"),
         }
     }

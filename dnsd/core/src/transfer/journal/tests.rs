@@ -88,12 +88,13 @@ fn a_journal_of_another_zone_or_version_or_none_is_told() {
     for cut in 0..octets.len() {
         assert_eq!(error(&octets[..cut]), Some(JournalError::NotAJournal), "{cut}");
     }
-    // A step of another zone ends the journal too.
+    // A step of another zone is written whole, and none of ours.
     let mut octets = octets;
+    let at = octets.len();
     let version = |serial| zone("other.test", &format!("@ SOA ns h {serial} 2 3 4 5"));
     let foreign = Delta::between(&version(1), &version(2));
     scan(&octets.clone()).appender().step(&foreign, &mut octets);
-    assert!(scan(&octets).is_torn());
+    assert_eq!(error(&octets), Some(JournalError::UnknownEntry { at }));
 }
 
 #[test]
@@ -124,13 +125,41 @@ fn a_journal_is_shortened_by_its_oldest_entries() {
         (1, header + file_bytes + step_bytes),
         (0, 0),
     ] {
-        let (short, mut appender) = scan(&octets).shortened(bytes);
+        let (short, mut appender) = scan(&octets).shortened(bytes, None);
         let expected = [&all[..1], &all[4 - steps..]].concat();
         assert_eq!(entries(&scan(&short)), expected, "{bytes}");
         let mut more = short;
         appender.append(&file(5, 5), &mut more);
         assert_eq!(scan(&more).entries().next_back(), Some(&file(5, 5)));
     }
+}
+
+#[test]
+fn what_nothing_else_on_disk_has_is_not_dropped() {
+    let all = [
+        Entry::Step(step(1, 2)),
+        file(2, 2),
+        Entry::Reused(Serial(1)),
+        Entry::Step(step(2, 3)),
+        Entry::Step(step(3, 4)),
+    ];
+    let octets = octets_of(&all);
+    let kept = |needed: u32| entries(&scan(&scan(&octets).shortened(0, Some(Serial(needed))).0));
+    assert_eq!(kept(2), all[1..]);
+    assert_eq!(kept(3), [&all[1..3], &all[4..]].concat());
+    assert_eq!(kept(4), all[1..3]);
+    assert_eq!(scan(&octets).reused(), Some(Serial(1)));
+}
+
+#[test]
+fn an_entry_of_another_kind_is_not_cut_off() {
+    let mut octets = Vec::new();
+    let mut appender = Appender::create(origin().as_name_ref(), &mut octets);
+    appender.step(&step(1, 2), &mut octets);
+    let at = octets.len();
+    appender.entry(99, &mut octets, |out| out.push(7));
+    let error = Journal::scan(&octets, origin().as_name_ref()).unwrap_err();
+    assert_eq!(error, JournalError::UnknownEntry { at });
 }
 
 fn any_entries() -> impl Strategy<Value = Vec<Entry>> {

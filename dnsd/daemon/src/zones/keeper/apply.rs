@@ -103,6 +103,7 @@ impl Keeper {
                 self.to_watch.push(zone.clone());
             }
             old.watch = new.watch;
+            old.serial = new.serial;
             old.file = new.file;
             old.status.file.clone_from(&old.file);
             old.group = new.group;
@@ -176,8 +177,14 @@ impl Keeper {
 
     fn remove(&mut self, zone: &ZoneKey) {
         info!("zone {zone}: removed");
+        if let Err(error) = self.sync(zone) {
+            warn!("zone {zone}: {error}; its updates stay in its journal");
+            if let Some(entry) = self.entries.get_mut(zone) {
+                entry.past = None;
+            }
+        }
         if let Some(mut past) = self.entries.remove(zone).and_then(|entry| entry.past) {
-            past.forget();
+            past.remove();
         }
         self.must_list = true;
         self.watcher.forget(&Key::Zone(zone.clone()));

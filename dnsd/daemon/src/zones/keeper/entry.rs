@@ -14,7 +14,7 @@ use super::super::key::ZoneKey;
 use super::super::load::ReadFile;
 use super::super::plan::{Group, PlannedZone};
 use super::updates::Dynamic;
-use crate::config::PrimarySettings;
+use crate::config::{PrimarySettings, SerialPolicy};
 use crate::server::views::{Kind, ZoneInfo};
 
 /// A file that was there for less than this was no zone's, but what a program left for a moment on its way to another name.
@@ -28,6 +28,8 @@ pub(super) struct Entry {
     pub(super) info: Arc<ZoneInfo>,
     pub(super) file: PathBuf,
     pub(super) watch: bool,
+    /// What becomes of the serial when the file changes.
+    pub(super) serial: SerialPolicy,
     pub(super) group: Option<String>,
     pub(super) served: Option<Arc<Zone>>,
     /// The files of the last load, as they were last seen.
@@ -61,6 +63,7 @@ impl Entry {
             status: ZoneStatus::new(file.clone(), group.clone()),
             file,
             watch,
+            serial: settings.serial,
             group,
             served: None,
             seen: Vec::new(),

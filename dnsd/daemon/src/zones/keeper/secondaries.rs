@@ -4,6 +4,7 @@
 //! zone's copy, steps go into its journal; the copy's time of modification is when a primary last said that this is the zone,
 //! so that a restart doesn't begin the time to expiry anew.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use super::super::load;
 use super::super::outcome::LoadOutcome;
 use super::super::plan::PlannedSecondary;
 use super::Keeper;
+use super::past::newer;
 use crate::server::views::{Kind, ZoneInfo};
 
 /// What is known of one secondary zone.
@@ -34,7 +36,7 @@ pub(super) struct Secondary {
     /// Where its copy is, if not in the work directory.
     file: Option<PathBuf>,
     /// The newest version, served or not.
-    version: Option<Arc<Zone>>,
+    pub(super) version: Option<Arc<Zone>>,
     /// When a primary said last that this version is the zone.
     confirmed_at: SystemTime,
     is_expired: bool,
@@ -115,6 +117,14 @@ impl Secondary {
         };
     }
 
+    /// What is to be had of its copy.
+    fn copy(&self) -> Transferred {
+        Transferred {
+            file: self.file.clone(),
+            confirmed_at: self.confirmed_at,
+        }
+    }
+
     fn journal_bytes_max(&self, zone: &Zone) -> u64 {
         // BIND's default for max-journal-size: twice the zone.
         self.info
@@ -133,12 +143,13 @@ impl Secondary {
 impl Keeper {
     /// Takes over the secondary zones of a configuration; says which are no more.
     pub(super) fn take_over_secondaries(&mut self, planned: Vec<PlannedSecondary>) -> Vec<ZoneKey> {
-        let is_wanted = |key: &ZoneKey| planned.iter().any(|zone| zone.key == *key);
-        let removed: Vec<ZoneKey> = self.secondaries.keys().filter(|key| !is_wanted(key)).cloned().collect();
+        let wanted: BTreeSet<&ZoneKey> = planned.iter().map(|zone| &zone.key).collect();
+        let known = self.secondaries.keys();
+        let removed: Vec<ZoneKey> = known.filter(|key| !wanted.contains(key)).cloned().collect();
         for key in &removed {
             info!("zone {key}: removed");
             if let Some(mut gone) = self.secondaries.remove(key) {
-                gone.past.forget();
+                gone.past.remove();
             }
             self.board.remove(key);
             self.last_good.drop_zone(key);
@@ -149,12 +160,19 @@ impl Keeper {
             self.must_list = true;
             let copy = self.last_good.path(&zone.key);
             match self.secondaries.get_mut(&zone.key) {
-                Some(known) if known.file == zone.file => {
-                    let info = ZoneInfo::new(zone.key, zone.rules, Kind::Secondary);
+                Some(known) => {
+                    let is_elsewhere = known.file != zone.file;
+                    known.status.file = zone.file.clone().unwrap_or(copy);
+                    known.file = zone.file;
+                    let info = ZoneInfo::new(zone.key.clone(), zone.rules, Kind::Secondary);
                     info.history.store(known.info.history.load_full());
                     known.info = Arc::new(info);
+                    if is_elsewhere && let Some(version) = known.version.clone() {
+                        let copy = known.copy();
+                        self.last_good.keep_transferred(&zone.key, version, copy);
+                    }
                 }
-                _ => {
+                None => {
                     let path = self.last_good.journal_path(&zone.key);
                     let past = Past::new(zone.key.name.clone(), path);
                     new.push(zone.key.clone());
@@ -180,6 +198,7 @@ impl Keeper {
             file,
             base_dir: &self.base_dir,
             last_good: None,
+            has_other_serial: false,
         });
         let attempts = load::in_parallel(&requests.collect::<Vec<_>>(), self.loading_threads());
         for ((key, file), attempt) in files.iter().zip(attempts) {
@@ -198,7 +217,10 @@ impl Keeper {
             secondary.past.recall();
             let confirmed_at = last_good::confirmed_at(file).unwrap_or(SystemTime::UNIX_EPOCH);
             let zone = replayed(copy, &mut secondary.past, key);
-            let expires_at = confirmed_at + Duration::from_secs(zone.soa().expire.into());
+            let soa = zone.soa();
+            // As who follows the primaries has it: a zone is kept until they can have been asked twice.
+            let expire = soa.expire.max(soa.refresh.saturating_add(soa.retry));
+            let expires_at = confirmed_at + Duration::from_secs(expire.into());
             secondary.take(zone, confirmed_at);
             secondary.is_expired = SystemTime::now() >= expires_at;
             secondary.note(None);
@@ -231,10 +253,13 @@ impl Keeper {
     ) -> Result<Arc<Zone>, NotTaken> {
         let now = SystemTime::now();
         let taken = match received {
-            Received::UpToDate(_) => {
-                self.take_confirmed(key, now);
-                let stored = self.stored(key);
-                return stored.map(|stored| stored.zone).ok_or(NotTaken::NoSuchZone);
+            Received::UpToDate(serial) => {
+                let stored = self.stored(key).ok_or(NotTaken::NoSuchZone)?;
+                // A primary that has an older version says nothing about ours.
+                if stored.zone.serial() == serial {
+                    self.take_confirmed(key, now);
+                }
+                return Ok(stored.zone);
             }
             Received::Zone(compiled) => self.take_zone(key, *compiled, accept, now),
             Received::Steps(steps) => self.take_steps(key, &steps, accept, now),
@@ -273,13 +298,19 @@ impl Keeper {
         let Some(secondary) = self.secondaries.get_mut(key) else {
             return;
         };
-        secondary.past.forget();
-        let copy = Transferred {
-            file: secondary.file.clone(),
-            confirmed_at: now,
-        };
-        self.last_good.keep_transferred(key, zone.clone(), copy);
-        secondary.take(zone, now);
+        // The journal stays as it is: until the copy of this version is there, it leads from the one that is. The next step
+        // doesn't follow its last one, unless a serial came twice.
+        if let Some(old) = secondary
+            .version
+            .as_ref()
+            .filter(|old| !zone.serial().is_after(old.serial()))
+        {
+            let reused = newer(secondary.past.reused(), old.serial());
+            secondary.past.forget();
+            secondary.past.note_reused(reused);
+        }
+        secondary.take(zone.clone(), now);
+        self.last_good.keep_transferred(key, zone, secondary.copy());
     }
 
     fn take_steps(
@@ -306,21 +337,21 @@ impl Keeper {
             .add(&exact, Durability::Kept)
             .map_err(NotTaken::Storage)?;
         let bytes_max = secondary.journal_bytes_max(&zone);
-        let is_full = secondary.past.is_larger_than(bytes_max);
-        if is_full && let Err(error) = secondary.past.shorten(bytes_max) {
-            warn!(%error, "zone {key}: the journal could not be shortened");
+        let mut is_full = secondary.past.is_larger_than(bytes_max);
+        if is_full && let Some(header) = last_good::header(&secondary.status.file) {
+            if let Err(error) = secondary.past.shorten(bytes_max, Some(header.serial())) {
+                warn!(%error, "zone {key}: the journal could not be shortened");
+            }
+            is_full = secondary.past.is_larger_than(bytes_max);
         }
-        let copy = Transferred {
-            file: secondary.file.clone(),
-            confirmed_at: now,
-        };
+        secondary.take(zone.clone(), now);
+        let copy = secondary.copy();
         // A copy that somebody reads is as new as the zone; one of ours has the journal beside it.
         if is_full || copy.file.is_some() {
             self.last_good.keep_transferred(key, zone.clone(), copy);
         } else {
             self.last_good.confirm(key, copy);
         }
-        secondary.take(zone.clone(), now);
         Ok(zone)
     }
 
@@ -333,11 +364,7 @@ impl Keeper {
             return;
         }
         secondary.confirmed_at = now;
-        let copy = Transferred {
-            file: secondary.file.clone(),
-            confirmed_at: now,
-        };
-        self.last_good.confirm(key, copy);
+        self.last_good.confirm(key, secondary.copy());
         if std::mem::take(&mut secondary.is_expired) {
             secondary.note(None);
             self.board.set(key, secondary.status.clone());
@@ -398,13 +425,11 @@ fn judge(key: &ZoneKey, secondary: &mut Secondary, new: &Arc<Zone>, accept: bool
 
 /// The version that the journal leads to from the copy. A journal that doesn't lead on from it is of no use.
 fn replayed(copy: Arc<Zone>, past: &mut Past, key: &ZoneKey) -> Arc<Zone> {
-    if past.newest().is_none_or(|newest| newest == copy.serial()) {
+    // Of a serial that came twice the journal may go on from the other version.
+    if past.reused().is_some_and(|reused| !copy.serial().is_after(reused)) {
         return copy;
     }
-    let Some(steps) = past.steps_from(copy.serial()) else {
-        past.forget();
-        return copy;
-    };
+    let steps = past.steps_from(copy.serial());
     let applied = steps
         .iter()
         .try_fold(copy.clone(), |zone, step| step.apply(&zone).map(Arc::new));

@@ -17,6 +17,7 @@ use crate::config;
 mod folders;
 mod past;
 mod secondaries;
+mod serials;
 mod updates;
 mod views;
 

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use dnsd_core::message::{Header, Rcode, Request};
 use dnsd_core::rrtype::Type;
-use dnsd_core::serial::Serial;
 use dnsd_core::transfer::{Delta, Records};
 use dnsd_core::update::Update;
 use dnsd_core::zone::Zone;
@@ -27,9 +26,8 @@ use super::super::load::{Attempt, Loaded, ReadFile};
 use super::super::problem::{Conflict, Problem};
 use super::Keeper;
 use super::entry::Entry;
-
-/// Octets of the five numbers at the end of SOA data, of which the serial is the first (RFC 1035 §3.3.13).
-const SOA_NUMBERS_BYTES: usize = 20;
+use super::past::newer;
+use super::serials::soa_with_serial;
 
 /// Who waits for the answer to an update.
 pub(crate) type UpdateReply = Box<dyn FnOnce(Rcode) + Send>;
@@ -83,11 +81,11 @@ impl Entry {
         };
         let Some(of_file) = of_file.filter(|zone| zone.serial() == serial) else {
             // Without steps no update is missing in the file, whatever it holds.
-            self.is_in_conflict = past.steps_from(serial).is_some_and(|steps| !steps.is_empty());
+            self.is_in_conflict = !past.steps_from(serial).is_empty();
             self.past = Some(past);
             return;
         };
-        let steps = past.steps_from(serial).unwrap_or_default();
+        let steps = past.steps_from(serial);
         let replayed = steps
             .iter()
             .try_fold(of_file.clone(), |zone, step| step.apply(&zone).map(Arc::new));
@@ -174,7 +172,10 @@ impl Entry {
                 past.note_file(file)?;
             } else if is_same(&of_file, new) {
                 past.restart(file, Vec::new())?;
+                past.note_reused(newer(past.reused(), old.serial()));
             } else {
+                // The file's version was never served, whatever its serial is.
+                past.note_reused(newer(Some(newer(past.reused(), old.serial())), of_file.serial()));
                 past.restart(file, vec![Arc::new(Delta::between(&of_file, new))])?;
             }
         }
@@ -224,10 +225,10 @@ impl Entry {
         let past = self
             .past
             .get_or_insert_with(|| Past::new(key.name.clone(), copies.journal_path(key)));
-        if past.newest().is_some_and(|newest| newest != before.serial()) {
-            past.forget();
-        }
         if past.file_state().is_none() {
+            if past.newest().is_some_and(|newest| newest != before.serial()) {
+                past.forget();
+            }
             past.note_file((before.serial(), last_good::state(&self.seen)))?;
         }
         self.dynamic.get_or_insert_with(|| Dynamic {
@@ -318,7 +319,7 @@ impl Keeper {
         }
         let synced = self.sync(key).and_then(|()| {
             let past = self.entries.get_mut(key).and_then(|entry| entry.past.as_mut());
-            past.map_or(Ok(()), |past| past.shorten(bytes_max).map_err(SyncError::Journal))
+            past.map_or(Ok(()), |past| past.shorten(bytes_max, None).map_err(SyncError::Journal))
         });
         if let Err(error) = synced {
             warn!("zone {key}: the journal is full and can't be shortened: {error}");
@@ -386,7 +387,7 @@ fn edit_of(before: &Zone, edited: &Zone, served: &Zone) -> Delta {
     } else {
         served.serial()
     };
-    let soa = with_serial(edit.soa().rdata, newest.next());
+    let soa = soa_with_serial(edit.soa().rdata, newest.next());
     let origin = served.origin();
     let mut removed = Records::new();
     let served_soa = served.soa_set();
@@ -402,16 +403,6 @@ fn edit_of(before: &Zone, edited: &Zone, served: &Zone) -> Delta {
     }
     Delta::new(removed, added)
         .expect("a step between versions of the zone has their SOA records and no names of others")
-}
-
-/// SOA data with another serial.
-fn with_serial(rdata: &[u8], serial: Serial) -> Vec<u8> {
-    let mut rdata = rdata.to_vec();
-    let at = rdata.len().saturating_sub(SOA_NUMBERS_BYTES);
-    if let Some(place) = rdata.get_mut(at..at + 4) {
-        place.copy_from_slice(&serial.0.to_be_bytes());
-    }
-    rdata
 }
 
 impl fmt::Display for SyncError {

@@ -143,6 +143,7 @@ fn many_zones_come_back_in_their_order() {
         file: if file == "good" { &good } else { &bad },
         base_dir: bench.dir.path(),
         last_good: None,
+        has_other_serial: false,
     };
     let files = ["good", "bad", "good", "good", "bad"];
     let attempts = in_parallel(&files.map(request), 3);

@@ -72,8 +72,23 @@ fn content_that_changed_under_its_serial_drops_the_steps() {
     bench.edit(&text(5, 9));
     assert_eq!((bench.steps_since(1), bench.steps_since(2)), (None, None));
     bench.edit(&text(6, 10));
-    assert_eq!((bench.steps_since(5), bench.steps_since(2)), (Some(vec![6]), None));
-    assert_eq!(bench.start_anew(OPEN).steps_since(2), None);
+    // Who has the first content of serial 5 is not told what leads on from the second.
+    assert_eq!((bench.steps_since(5), bench.steps_since(2)), (None, None));
+    let mut bench = bench.start_anew(OPEN);
+    assert_eq!((bench.steps_since(5), bench.steps_since(2)), (None, None));
+    bench.edit(&text(7, 11));
+    assert_eq!((bench.steps_since(5), bench.steps_since(6)), (None, Some(vec![7])));
+}
+
+#[test]
+fn a_serial_that_went_back_is_told_to_nobody_until_it_is_past_all_that_were_used() {
+    let mut bench = edited_twice();
+    for (serial, hosts) in [(3, 4), (5, 5), (6, 6)] {
+        bench.edit(&text(serial, hosts));
+        assert!((1..serial).all(|old| bench.steps_since(old).is_none()), "{serial}");
+    }
+    bench.edit(&text(7, 7));
+    assert_eq!((bench.steps_since(5), bench.steps_since(6)), (None, Some(vec![7])));
 }
 
 #[test]

@@ -106,6 +106,45 @@ fn steps_are_served_and_there_after_a_restart_without_another_copy() {
 }
 
 #[test]
+fn a_kill_before_the_copy_of_a_whole_zone_is_there_leaves_the_version_before_it() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    bench = bench.restarted(SECONDARY);
+    bench
+        .transferred(steps(&[&long_lived(1, 1), &long_lived(2, 2)]))
+        .unwrap();
+    bench.transferred(whole(&long_lived(6, 3))).unwrap();
+    bench
+        .transferred(steps(&[&long_lived(6, 3), &long_lived(7, 4)]))
+        .unwrap();
+    let left = tempfile::tempdir().unwrap();
+    updates::copy_all(bench.dir.path(), left.path());
+    // As long as the copy isn't there, what leads on from it is of no use.
+    let mut killed = Bench::within(left, &[]);
+    killed.apply(SECONDARY, false);
+    assert_eq!(
+        killed.keeper.secondaries[&name("net")]
+            .version
+            .as_ref()
+            .unwrap()
+            .serial(),
+        Serial(2)
+    );
+    assert_eq!(bench.restarted(SECONDARY).served("net"), Some(7));
+}
+
+#[test]
+fn a_primary_with_an_older_version_confirms_nothing() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(9, 1))).unwrap();
+    bench.keeper.expire(&name("net"));
+    bench.transferred(Received::UpToDate(Serial(5))).unwrap();
+    assert_eq!(bench.served("net"), None);
+    bench.transferred(Received::UpToDate(Serial(9))).unwrap();
+    assert_eq!(bench.served("net"), Some(9));
+}
+
+#[test]
 fn a_whole_zone_leaves_no_steps_behind() {
     let mut bench = bench();
     bench.transferred(whole(&long_lived(1, 1))).unwrap();
@@ -253,4 +292,16 @@ fn a_secondary_zone_of_a_view_is_seen_there_only() {
         .unwrap();
     assert_eq!(bench.seen("net", "10.0.0.7"), Some(1));
     assert_eq!(bench.seen("net", "192.0.2.1"), None);
+}
+
+#[test]
+fn a_copy_that_is_to_be_elsewhere_is_written_there_and_the_zone_served_on() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    let config = format!("{SECONDARY}file = \"zones/net.copy\"\n");
+    bench.apply(&config, false);
+    assert_eq!(bench.served("net"), Some(1));
+    let bench = bench.restarted(&config);
+    assert_eq!(bench.served("net"), Some(1));
+    assert!(bench.file("net.copy").exists());
 }

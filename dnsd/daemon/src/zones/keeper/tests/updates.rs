@@ -89,7 +89,7 @@ impl Bench {
 }
 
 /// Copies files as they are, with their times, which tell their versions apart.
-fn copy_all(from: &Path, to: &Path) {
+pub(super) fn copy_all(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap().flatten() {
         let to = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
@@ -276,4 +276,14 @@ fn a_journal_that_is_full_goes_into_the_file() {
         (bench.served("net"), bench.has("n0"), bench.has("n699")),
         (Some(701), true, true)
     );
+}
+
+#[test]
+fn a_zone_that_leaves_the_configuration_leaves_its_updates_in_its_file() {
+    let mut bench = bench();
+    bench.add("new");
+    assert_eq!(bench.apply("", false).removed, [name("net")]);
+    assert!(fs::read_to_string(bench.file("net")).unwrap().contains("new.net."));
+    bench.apply(NET, false);
+    assert!(bench.has("new"));
 }
