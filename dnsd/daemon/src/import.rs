@@ -100,6 +100,10 @@ struct Import<'b> {
     scope: Scope<'b>,
     /// The view that is being read.
     view: Option<View>,
+    /// The zone of another view that is being written out in this one.
+    shared: Option<zones::Shared<'b>>,
+    /// Whether nobody may have the views that follow.
+    views_are_shut: bool,
     /// All statements outside of blocks: what is referred to by name is found here.
     whole: &'b Block,
     /// The names and views of the zones so far.
@@ -122,6 +126,8 @@ impl<'b> Import<'b> {
             listen: Listen::default(),
             scope: Scope::new(whole),
             view: None,
+            shared: None,
+            views_are_shut: false,
             whole,
             zones_seen: Vec::new(),
         }

@@ -141,8 +141,14 @@ const LOST: &[(&str, &str)] = &[
         "inline-signing",
         "dnsd doesn't sign: sign the zone before it, or leave it where it is",
     ),
-    ("match-destinations", "views are chosen by clients only"),
-    ("match-recursive-only", "views are chosen by clients only"),
+    (
+        "match-destinations",
+        "views are chosen by clients only: nobody has this one, until you say in match-clients who",
+    ),
+    (
+        "match-recursive-only",
+        "views are chosen by clients only: nobody has this one, until you say in match-clients who",
+    ),
     ("plugin", "BIND's plugins can't be loaded"),
     ("response-policy", "there are no response policies"),
     ("rrset-order", "records are answered in the order of the zone"),

@@ -1,12 +1,12 @@
 //! `listen-on` and `listen-on-v6`: where questions are taken.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use dnsd_core::named_conf::{Block, Part, Statement};
 
 use super::Import;
 use super::targets::port;
-use super::toml::{Element, Rank, Value};
+use super::toml::{Rank, Value};
 
 /// RFC 1035 §4.2.
 const PORT: u16 = 53;
@@ -41,11 +41,35 @@ impl OfPort {
     fn add(&mut self, is_v6: bool, more: Addresses) {
         let known = if is_v6 { &mut self.v6 } else { &mut self.v4 };
         match (known, more) {
-            (_, Addresses::None) => {}
+            (_, Addresses::None) | (Addresses::All, _) => {}
+            (Addresses::Interfaces, Addresses::Some(_)) => {}
             (Addresses::Some(known), Addresses::Some(more)) => known.extend(more),
             (known, more) => *known = more,
         }
     }
+
+    /// With all addresses in place of each by itself, which listeners with TLS can't have.
+    fn without_interfaces(self) -> Self {
+        let wide = |addresses| match addresses {
+            Addresses::Interfaces => Addresses::All,
+            addresses => addresses,
+        };
+        Self {
+            port: self.port,
+            v4: wide(self.v4),
+            v6: wide(self.v6),
+        }
+    }
+}
+
+/// A listener with TLS.
+struct Encrypted<'b> {
+    /// The first of its statements.
+    statement: &'b Statement,
+    /// The name of its certificate.
+    tls: String,
+    is_https: bool,
+    of_port: OfPort,
 }
 
 /// The entry of a port; it is made if it isn't there.
@@ -72,6 +96,7 @@ impl<'b> Import<'b> {
             .unwrap_or(PORT);
         let mut above = Vec::new();
         let mut dns: Vec<OfPort> = Vec::new();
+        let mut encrypted: Vec<Encrypted<'b>> = Vec::new();
         // A family that no statement is about is listened on everywhere.
         for is_v6 in [false, true] {
             if !statements.iter().any(|(_, about_v6)| *about_v6 == is_v6) {
@@ -81,7 +106,7 @@ impl<'b> Import<'b> {
         for (statement, is_v6) in statements {
             above.extend(self.comments(statement));
             let Some(block) = statement.block() else { continue };
-            let Some(addresses) = self.addresses(block) else {
+            let Some(addresses) = self.addresses(block, is_v6) else {
                 above.extend(self.lost(
                     statement,
                     "write the addresses into [listen], or \"interfaces:53\" for each of the machine's",
@@ -90,7 +115,8 @@ impl<'b> Import<'b> {
             };
             if let Some(tls) = statement.after("tls").filter(|tls| !tls.is("none")) {
                 let name = tls.text.clone();
-                self.encrypted(statement, &name, addresses);
+                let of_port = self.encrypted_port(&mut encrypted, statement, &name);
+                of_port.add(is_v6, addresses);
                 continue;
             }
             if statement.after("http").is_some() || statement.after("proxy").is_some() {
@@ -100,9 +126,16 @@ impl<'b> Import<'b> {
             let port = port(statement).unwrap_or(default_port);
             of_port(&mut dns, port).add(is_v6, addresses);
         }
-        let entries = self.entries_of_ports(dns);
-        let is_default = entries == [format!("[::]:{PORT}")] || entries.is_empty();
-        if is_default {
+        let mut entries = self.entries_of_ports(dns);
+        if entries.is_empty() {
+            let why = "nothing of named's is left for DNS over UDP and TCP, which dnsd always serves: on a loopback address only";
+            above.extend(self.lost_of_listen(why));
+            entries.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), default_port).to_string());
+        }
+        for listener in encrypted {
+            self.encrypted(listener);
+        }
+        if entries == [all(PORT)] {
             self.document.top().comment(above);
         } else {
             let section = self.document.section(Rank::Listen, "listen");
@@ -115,8 +148,9 @@ impl<'b> Import<'b> {
         for OfPort { port, v4, v6 } in ports {
             match (v4, v6) {
                 (Addresses::All, Addresses::All) => entries.push(all(port)),
-                (Addresses::All, Addresses::None) => entries.push(format!("0.0.0.0:{port}")),
-                (Addresses::Interfaces, _) | (_, Addresses::Interfaces) => entries.push(format!("interfaces:{port}")),
+                (Addresses::All | Addresses::Interfaces, Addresses::All | Addresses::Interfaces) => {
+                    entries.push(format!("interfaces:{port}"));
+                }
                 (v4, v6) => {
                     entries.extend(self.of_family(v4, port, "0.0.0.0"));
                     entries.extend(self.of_family(v6, port, "[::]"));
@@ -137,17 +171,23 @@ impl<'b> Import<'b> {
             }
             // All of IPv6 is all of IPv4 too, which the other statement restricts.
             Addresses::All | Addresses::Interfaces if any == "[::]" => {
-                self.is_whole = false;
-                let why = "named listens on all IPv6 addresses beside single IPv4 ones; here the IPv6 addresses have to be named";
-                let above = vec![format!("NOT CARRIED OVER: {why}")];
+                let why = "named listens on all IPv6 addresses beside single IPv4 ones, or none; here the IPv6 addresses have to be \
+                           named";
+                let above = self.lost_of_listen(why);
                 self.document.section(Rank::Listen, "listen").comment(above);
-                if let Some(place) = self.listen_place() {
-                    self.lost_part(place, why);
-                }
                 Vec::new()
             }
             Addresses::All | Addresses::Interfaces => vec![format!("{any}:{port}")],
         }
+    }
+
+    /// What is lost of all the statements together; returns the comment for it.
+    fn lost_of_listen(&mut self, why: &str) -> Vec<String> {
+        self.is_whole = false;
+        if let Some(place) = self.listen_place() {
+            self.lost_part(place, why);
+        }
+        vec![format!("NOT CARRIED OVER: {why}")]
     }
 
     fn listen_place(&self) -> Option<dnsd_core::named_conf::Place> {
@@ -159,7 +199,7 @@ impl<'b> Import<'b> {
     }
 
     /// What a list comes to; `None` when that depends on the addresses that the machine has.
-    fn addresses(&self, block: &Block) -> Option<Addresses> {
+    fn addresses(&self, block: &Block, is_v6: bool) -> Option<Addresses> {
         let mut some = Vec::new();
         for statement in &block.statements {
             let [Part::Word(word)] = &statement.parts[..] else {
@@ -175,6 +215,8 @@ impl<'b> Import<'b> {
                 },
             }
         }
+        // `listen-on` is about addresses of IPv4 only, whatever its list names.
+        some.retain(|address: &IpAddr| address.is_ipv6() == is_v6);
         Some(if some.is_empty() {
             Addresses::None
         } else {
@@ -184,7 +226,7 @@ impl<'b> Import<'b> {
 
     fn addresses_of_acl(&self, name: &str) -> Option<Vec<IpAddr>> {
         let mut acls = self.whole.all("acl");
-        let acl = acls.find(|acl| acl.word(1).is_some_and(|word| word.text == name))?;
+        let acl = acls.find(|acl| acl.word(1).is_some_and(|word| word.is(name)))?;
         let address = |statement: &Statement| match &statement.parts[..] {
             [Part::Word(word)] => word.text.parse().ok(),
             _ => None,
@@ -192,13 +234,39 @@ impl<'b> Import<'b> {
         acl.block()?.statements.iter().map(address).collect()
     }
 
-    /// `listen-on port 853 tls NAME { … };`, with `http NAME` for DoH.
-    fn encrypted(&mut self, statement: &'b Statement, tls: &str, addresses: Addresses) {
-        let named = |statement: &&Statement, name: &str| statement.word(1).is_some_and(|word| word.text == name);
+    /// The entry of `listen-on port 853 tls NAME { … };`, with `http NAME` for DoH: one for both families.
+    fn encrypted_port<'e>(
+        &self,
+        listeners: &'e mut Vec<Encrypted<'b>>,
+        statement: &'b Statement,
+        tls: &str,
+    ) -> &'e mut OfPort {
+        let is_https = statement.after("http").is_some();
+        let port = port(statement).unwrap_or(if is_https { HTTPS_PORT } else { TLS_PORT });
+        let is_same =
+            |known: &Encrypted<'_>| known.tls == tls && known.is_https == is_https && known.of_port.port == port;
+        let at = listeners.iter().position(is_same).unwrap_or_else(|| {
+            listeners.push(Encrypted {
+                statement,
+                tls: tls.to_owned(),
+                is_https,
+                of_port: OfPort {
+                    port,
+                    v4: Addresses::None,
+                    v6: Addresses::None,
+                },
+            });
+            listeners.len() - 1
+        });
+        &mut listeners[at].of_port
+    }
+
+    fn encrypted(&mut self, listener: Encrypted<'b>) {
+        let statement = listener.statement;
         let block = self
             .whole
             .all("tls")
-            .find(|statement| named(statement, tls))
+            .find(|tls| tls.word(1).is_some_and(|word| word.text == listener.tls))
             .and_then(Statement::block);
         let file = |name: &'b str| Some(block?.last(name)?.word(1)?.text.clone());
         let (Some(certificate), Some(key)) = (file("cert-file"), file("key-file")) else {
@@ -206,29 +274,17 @@ impl<'b> Import<'b> {
             self.document.section(Rank::Listen, "listen").comment(above);
             return;
         };
-        let is_https = statement.after("http").is_some();
-        let (name, default) = if is_https {
-            ("https", HTTPS_PORT)
-        } else {
-            ("tls", TLS_PORT)
-        };
-        let port = port(statement).unwrap_or(default);
-        let address: Vec<Element> = match addresses {
-            Addresses::None => return,
-            Addresses::All | Addresses::Interfaces => vec![Element::new(all(port))],
-            Addresses::Some(some) => {
-                let written = some
-                    .into_iter()
-                    .map(|address| SocketAddr::new(address, port).to_string());
-                written.map(Element::new).collect()
-            }
-        };
+        let addresses = self.entries_of_ports(vec![listener.of_port.without_interfaces()]);
+        if addresses.is_empty() {
+            return;
+        }
         let path = |file: String| Value::Text(self.directory.join(file).to_string_lossy().into_owned());
         let table = Value::Inline(vec![
-            ("address", Value::List(address)),
+            ("address", Value::texts(addresses)),
             ("certificate", path(certificate)),
             ("key", path(key)),
         ]);
+        let name = if listener.is_https { "https" } else { "tls" };
         let section = self.document.section(Rank::Listen, "listen");
         if section.has(name) {
             let above = self.lost(

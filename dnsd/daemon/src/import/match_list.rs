@@ -3,8 +3,11 @@
 //! Both servers go through a list and take the first entry that matches. A nested list is one entry in BIND: its exclusions
 //! end that list only, and an excluded one excludes whom it lets in. So a nested list gets a name of its own here, unless it
 //! only names whom it lets in: then its entries can stand in the outer one.
+//!
+//! An entry that dnsd doesn't have makes its list narrower: it lets in fewer than in BIND. Excluding such a list would exclude
+//! fewer, too, so everybody is excluded in its place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use dnsd_core::named_conf::{Block, Part, Statement, Word};
@@ -18,8 +21,10 @@ const BUILT_IN: [&str; 4] = ["any", "none", "localhost", "localnets"];
 /// The names that lists and servers have here: one name space, while BIND has one for each.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// From BIND's name of an `acl` to ours.
+    /// From BIND's name of an `acl`, in small letters as it is found without case, to ours.
     acls: HashMap<String, String>,
+    /// Those of the `acl`s that are narrower here.
+    narrower: HashSet<String>,
     taken: Vec<String>,
 }
 
@@ -28,12 +33,50 @@ impl Names {
     pub(super) fn declared(whole: &Block) -> Self {
         let mut names = Self::default();
         for word in whole.all("acl").filter_map(|acl| acl.word(1)) {
-            if !names.acls.contains_key(&word.text) {
+            let lower = word.text.to_ascii_lowercase();
+            if !names.acls.contains_key(&lower) {
                 let name = names.claim(&word.text);
-                names.acls.insert(word.text.clone(), name);
+                names.acls.insert(lower, name);
             }
         }
+        names.find_narrower(whole);
         names
+    }
+
+    /// Marks the lists that lack something here, and those that name them, until none is added.
+    fn find_narrower(&mut self, whole: &Block) {
+        loop {
+            let before = self.narrower.len();
+            for acl in whole.all("acl") {
+                if let (Some(word), Some(block)) = (acl.word(1), acl.block())
+                    && self.is_narrower(block)
+                {
+                    self.narrower.insert(word.text.to_ascii_lowercase());
+                }
+            }
+            if self.narrower.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Whether a list lets in fewer here than in BIND.
+    pub(super) fn is_narrower(&self, block: &Block) -> bool {
+        let mut entries = block.statements.iter();
+        entries.any(|statement| self.entry_is_narrower(without_exclusions(&statement.parts).1))
+    }
+
+    fn entry_is_narrower(&self, parts: &[Part]) -> bool {
+        match parts {
+            [Part::Block(block)] => self.is_narrower(block),
+            [Part::Word(word)] if self.narrower.contains(&word.text.to_ascii_lowercase()) => true,
+            [Part::Word(word)] => !is_a_name(&word.text) && network(&word.text).is_none(),
+            [Part::Word(keyword), Part::Word(_)] => !keyword.is("key"),
+            [Part::Word(address), Part::Word(slash), Part::Word(length)] => {
+                slash.text != "/" || network(&format!("{}/{}", address.text, length.text)).is_none()
+            }
+            _ => true,
+        }
     }
 
     /// A name like `wanted` that is not taken yet: letters, digits, `-`, `_` and `.`, a letter first.
@@ -65,7 +108,8 @@ impl<'b> Import<'b> {
             self.error(statement, "acl takes a name and a list");
             return;
         };
-        let name = self.names.acls.get(&word.text).cloned().unwrap_or_default();
+        let lower = word.text.to_ascii_lowercase();
+        let name = self.names.acls.get(&lower).cloned().unwrap_or_default();
         if self.document.section(Rank::Acl, "acl").has(&name) {
             self.error(statement, "there is an acl of this name already");
             return;
@@ -80,10 +124,11 @@ impl<'b> Import<'b> {
         let mut elements = Vec::new();
         let mut above = Vec::new();
         for statement in &block.statements {
-            let is_not = |part: &&Part| matches!(part, Part::Not(_));
-            let exclusions = statement.parts.iter().take_while(is_not).count();
-            let excluded = exclusions % 2 == 1;
-            let mut entries = self.entries(statement, &statement.parts[exclusions..], name);
+            let (excluded, parts) = without_exclusions(&statement.parts);
+            let mut entries = Vec::new();
+            if !(excluded && self.names.entry_is_narrower(parts)) {
+                entries = self.entries(statement, parts, name);
+            }
             if entries.is_empty() {
                 above.extend(self.unknown_entry(statement, excluded));
                 // Whom it would exclude can't be told from others.
@@ -100,8 +145,14 @@ impl<'b> Import<'b> {
             }
         }
         above.extend(super::report::lines(&block.comments));
-        if let Some(last) = elements.last_mut() {
-            last.above.append(&mut above);
+        match elements.last_mut() {
+            Some(last) => last.above.append(&mut above),
+            // What is said of the list needs an entry to stand above.
+            None if !above.is_empty() => elements.push(Element {
+                value: Value::Text("none".to_owned()),
+                above,
+            }),
+            None => {}
         }
         Value::List(elements)
     }
@@ -123,7 +174,7 @@ impl<'b> Import<'b> {
 
     fn unknown_entry(&mut self, statement: &Statement, excluded: bool) -> Vec<String> {
         let why = if excluded {
-            "dnsd can't exclude this: nobody is let in by what follows, until you replace this entry"
+            "dnsd can't exclude all of this: nobody is let in by what follows, until you replace this entry"
         } else {
             "dnsd has no such entry: whom it would let in isn't let in"
         };
@@ -136,13 +187,13 @@ impl<'b> Import<'b> {
         if BUILT_IN.contains(&lower.as_str()) {
             return Some(lower);
         }
-        if let Some(acl) = self.names.acls.get(&word.text) {
+        if let Some(acl) = self.names.acls.get(&lower) {
             return Some(acl.clone());
         }
         if let Some(network) = network(&word.text) {
             return Some(network);
         }
-        if word.text.starts_with(|first: char| first.is_ascii_alphabetic()) && !word.text.contains(':') {
+        if is_a_name(&word.text) {
             self.error(statement, &format!("there is no acl named {:?}", word.text));
             return Some(word.text.clone());
         }
@@ -178,6 +229,18 @@ impl<'b> Import<'b> {
         self.document.section(Rank::Acl, "acl").set(Vec::new(), &name, list);
         name
     }
+}
+
+/// Whether an entry is excluded by the `!`s in front of it, and what is behind them.
+fn without_exclusions(parts: &[Part]) -> (bool, &[Part]) {
+    let is_not = |part: &&Part| matches!(part, Part::Not(_));
+    let exclusions = parts.iter().take_while(is_not).count();
+    (exclusions % 2 == 1, &parts[exclusions..])
+}
+
+/// Whether a word is the name of a list, and no address.
+fn is_a_name(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphabetic()) && !word.contains(':')
 }
 
 /// An address or network as dnsd takes it; BIND's may leave out the zeros at the end of an IPv4 network: `10/8`.

@@ -1,8 +1,9 @@
 //! `options { … };`: what holds for the whole server.
 
-use dnsd_core::named_conf::Statement;
+use dnsd_core::named_conf::{Block, Part, Statement};
 
 use super::Import;
+use super::match_list::network;
 use super::scope::yes_or_no;
 use super::settings::{Level, Line};
 use super::toml::{Rank, Value};
@@ -82,12 +83,22 @@ impl<'b> Import<'b> {
             return (self.comments(statement), value.map(|value| (key, Value::Bare(value))));
         }
         match statement.block().filter(|_| statement.is("exempt-clients")) {
-            Some(block) => {
-                let list = self.match_list(block, "exempt-clients");
-                (self.comments(statement), Some(("exempt-clients", list)))
-            }
+            Some(block) => match networks(block) {
+                Some(list) => (self.comments(statement), Some(("exempt-clients", list))),
+                None => (self.lost(statement, "dnsd takes networks and addresses only"), None),
+            },
             None if statement.is("min-table-size") => (self.noted(statement, "the table has its largest size"), None),
             None => (self.lost(statement, "dnsd's rate limit doesn't have this"), None),
         }
     }
+}
+
+/// A list of networks and addresses; `None` for one that has something else.
+fn networks(block: &Block) -> Option<Value> {
+    let of_entry = |entry: &Statement| match &entry.parts[..] {
+        [Part::Word(word)] => network(&word.text),
+        _ => None,
+    };
+    let networks = block.statements.iter().map(of_entry).collect::<Option<Vec<_>>>()?;
+    Some(Value::texts(networks))
 }

@@ -19,13 +19,21 @@ const CARRIED: [&str; 5] = [
     "notify-source-v6",
 ];
 
+/// Those of them that are about where questions come from.
+const SOURCES: [&str; 4] = [
+    "transfer-source",
+    "transfer-source-v6",
+    "notify-source",
+    "notify-source-v6",
+];
+
 /// What is known of other servers before the first statement is carried over: it may refer to the last one.
 #[derive(Debug, Default)]
 pub(super) struct Remotes<'b> {
-    /// By address: the table that a `server` statement becomes.
-    tables: HashMap<IpAddr, String>,
-    /// Named lists.
-    pub(super) lists: HashMap<&'b str, &'b Statement>,
+    /// By address: the table that a `server` statement becomes, and what stands in the statement.
+    tables: HashMap<IpAddr, (String, &'b Block)>,
+    /// Named lists, by their names in small letters as they are found without case.
+    pub(super) lists: HashMap<String, &'b Statement>,
 }
 
 impl<'b> Remotes<'b> {
@@ -40,19 +48,19 @@ impl<'b> Remotes<'b> {
 
     fn declare(&mut self, block: &'b Block, names: &mut Names) {
         for server in block.all("server") {
-            let sets_something = server
-                .block()
-                .is_some_and(|block| CARRIED.iter().any(|name| block.last(name).is_some()));
-            let Some(address) = address(server).filter(|_| sets_something) else {
+            let sets_something = |block: &&Block| CARRIED.iter().any(|name| block.last(name).is_some());
+            let Some((address, block)) = address(server).zip(server.block().filter(sets_something)) else {
                 continue;
             };
             let name = format!("server-{}", address.to_string().replace([':', '.'], "-"));
-            self.tables.entry(address).or_insert_with(|| names.claim(&name));
+            self.tables
+                .entry(address)
+                .or_insert_with(|| (names.claim(&name), block));
         }
         for keyword in ["primaries", "masters", "remote-servers", "parental-agents"] {
             for list in block.statements.iter().filter(|statement| statement.is(keyword)) {
                 if let Some(name) = list.word(1) {
-                    self.lists.insert(&name.text, list);
+                    self.lists.insert(name.text.to_ascii_lowercase(), list);
                 }
             }
         }
@@ -60,7 +68,40 @@ impl<'b> Remotes<'b> {
 
     /// The table that stands for an address.
     pub(super) fn table(&self, address: IpAddr) -> Option<&str> {
-        self.tables.get(&address).map(String::as_str)
+        self.tables.get(&address).map(|(name, _)| name.as_str())
+    }
+
+    /// What that table has, for a list that names the address with something of its own.
+    pub(super) fn server(&self, address: IpAddr) -> Option<Server<'b>> {
+        let (_, block) = self.tables.get(&address)?;
+        let source = SOURCES
+            .iter()
+            .find_map(|name| block.last(name))
+            .and_then(|source| source.word(1));
+        Some(Server {
+            keys: block.last("keys").map(keys).unwrap_or_default(),
+            source: source
+                .map(|source| source.text.as_str())
+                .filter(|source| *source != "*"),
+        })
+    }
+}
+
+/// What a `server` statement sets.
+#[derive(Debug)]
+pub(super) struct Server<'b> {
+    pub(super) keys: Vec<&'b str>,
+    pub(super) source: Option<&'b str>,
+}
+
+/// The keys that a statement names.
+fn keys(statement: &Statement) -> Vec<&str> {
+    match statement.block() {
+        Some(keys) => {
+            let names = keys.statements.iter().filter_map(Statement::name);
+            names.map(|key| key.text.as_str()).collect()
+        }
+        None => statement.word(1).into_iter().map(|key| key.text.as_str()).collect(),
     }
 }
 
@@ -105,19 +146,8 @@ impl<'b> Import<'b> {
         let name = statement.name().map_or("", |name| name.text.as_str());
         let has_source = self.document.section(Rank::Remote, header).has("source");
         let (above, assignment) = match name {
-            "keys" => {
-                let in_block = statement
-                    .block()
-                    .map(|block| block.statements.iter().filter_map(Statement::name));
-                let keys: Vec<&str> = match in_block {
-                    Some(keys) => keys.map(|key| key.text.as_str()).collect(),
-                    None => statement.word(1).into_iter().map(|key| key.text.as_str()).collect(),
-                };
-                (self.comments(statement), Some(("key", Value::texts(keys))))
-            }
-            "transfer-source" | "transfer-source-v6" | "notify-source" | "notify-source-v6" if !has_source => {
-                self.source(statement)
-            }
+            "keys" => (self.comments(statement), Some(("key", Value::texts(keys(statement))))),
+            source if SOURCES.contains(&source) && !has_source => self.source(statement),
             "provide-ixfr" | "request-ixfr" | "edns" | "send-cookie" | "request-nsid" | "transfer-format"
             | "tcp-keepalive" | "request-expire" => (
                 self.noted(statement, "dnsd finds out what the other server takes"),

@@ -104,6 +104,13 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// The statements that a zone takes from its view or from `options` when it has none.
+pub(super) fn inherited(level: Level) -> impl Iterator<Item = &'static str> {
+    let is_inherited =
+        move |setting: &&Setting| setting.levels.contains(&Level::View) && setting.levels.contains(&level);
+    SETTINGS.iter().filter(is_inherited).map(|setting| setting.name)
+}
+
 /// A key and its value, with the comments above it; without a value only the comments are left.
 pub(super) type Line = (Vec<String>, Option<(&'static str, Value)>);
 
@@ -119,7 +126,7 @@ impl<'b> Import<'b> {
             return Some((self.lost(statement, why), None));
         }
         let value = match setting.kind {
-            Kind::Clients => match self.clients(statement) {
+            Kind::Clients => match self.clients(statement, setting.key) {
                 Ok(value) => Some(value),
                 Err(line) => return Some(line),
             },
@@ -141,20 +148,23 @@ impl<'b> Import<'b> {
     }
 
     /// A list of clients. One that is bound to a port or transport would let in more here than there.
-    fn clients(&mut self, statement: &'b Statement) -> Result<Value, Line> {
+    fn clients(&mut self, statement: &'b Statement, key: &'static str) -> Result<Value, Line> {
         let Some(block) = statement.block() else {
             self.error(statement, "this takes a list in braces");
             return Err((Vec::new(), None));
         };
         if statement.parts.len() > 2 {
-            return Err((
-                self.lost(statement, "a list for one port or transport only: nobody is let in"),
-                None,
-            ));
+            // Without the key, what holds further out would let in whom it names.
+            let above = self.lost(statement, "a list for one port or transport only: nobody is let in");
+            return Err((above, Some((key, nobody()))));
         }
-        let name = statement.name().map_or("", |name| name.text.as_str());
-        Ok(self.match_list(block, name))
+        Ok(self.match_list(block, key))
     }
+}
+
+/// The list that lets nobody in.
+pub(super) fn nobody() -> Value {
+    Value::texts(["none"])
 }
 
 fn notify(statement: &Statement) -> Option<Value> {

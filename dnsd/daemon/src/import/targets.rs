@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use dnsd_core::named_conf::{Block, Part, Statement};
 
 use super::Import;
+use super::remotes::Server;
 use super::toml::{Element, Value};
 
 /// How many lists may refer to each other, one in the next: a list that names itself ends here.
@@ -92,7 +93,7 @@ impl<'b> Import<'b> {
             return self.lost(statement, "over TLS: give the server a [remote] table with `tls`");
         }
         let Ok(address) = first.text.parse::<IpAddr>() else {
-            let Some(list) = self.remotes.lists.get(first.text.as_str()).copied() else {
+            let Some(list) = self.remotes.lists.get(&first.text.to_ascii_lowercase()).copied() else {
                 self.error(statement, "neither an address nor the name of a list");
                 return Vec::new();
             };
@@ -101,15 +102,18 @@ impl<'b> Import<'b> {
         };
         let port = port(statement).or(defaults.port).filter(|&port| port != 53);
         let key = statement.after("key").map(|key| key.text.clone());
-        let table = self
-            .remotes
-            .table(address)
-            .filter(|_| port.is_none() && key.is_none() && !defaults.is_unsigned);
+        let server = self.remotes.server(address);
+        if defaults.is_unsigned && server.as_ref().is_some_and(|server| !server.keys.is_empty()) {
+            self.lost_part(
+                statement.place,
+                "what is forwarded isn't signed, while `server` has a key for this address",
+            );
+        }
+        let table = self.remotes.table(address).filter(|_| port.is_none() && key.is_none());
         let written = port.map_or(address.to_string(), |port| SocketAddr::new(address, port).to_string());
-        let value = match (table, key) {
-            (Some(table), _) => Value::Text(table.to_owned()),
-            (None, None) => Value::Text(written),
-            (None, Some(key)) => Value::Inline(vec![("address", Value::Text(written)), ("key", Value::Text(key))]),
+        let value = match table.filter(|_| !defaults.is_unsigned) {
+            Some(table) => Value::Text(table.to_owned()),
+            None => with_key_and_source(written, key, server.filter(|_| !defaults.is_unsigned)),
         };
         into.push(Element {
             value,
@@ -117,6 +121,25 @@ impl<'b> Import<'b> {
         });
         self.comments(statement)
     }
+}
+
+/// A server that is named with something of its own. What its `server` statement has holds whatever the port, and the key if
+/// the list gives none.
+fn with_key_and_source(address: String, key: Option<String>, server: Option<Server<'_>>) -> Value {
+    let (keys, source) = server.map_or((Vec::new(), None), |server| (server.keys, server.source));
+    let keys = match (key, &keys[..]) {
+        (Some(key), _) => Some(Value::Text(key)),
+        (None, []) => None,
+        (None, [key]) => Some(Value::Text((*key).to_owned())),
+        (None, keys) => Some(Value::texts(keys.iter().copied())),
+    };
+    if keys.is_none() && source.is_none() {
+        return Value::Text(address);
+    }
+    let mut table = vec![("address", Value::Text(address))];
+    table.extend(keys.map(|keys| ("key", keys)));
+    table.extend(source.map(|source| ("source", Value::Text(source.to_owned()))));
+    Value::Inline(table)
 }
 
 /// The number behind `port`.

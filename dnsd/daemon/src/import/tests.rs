@@ -279,3 +279,114 @@ fn what_would_let_in_more_here_is_named() {
         assert!(said.contains("warning: not carried over"), "{text}: {said}");
     }
 }
+
+#[test]
+fn a_list_that_lacks_an_entry_is_not_excluded_but_shuts() {
+    for text in [
+        "acl bad { geoip country XX; 192.0.2.0/24; }; acl a { !BAD; any; };",
+        "acl a { !{ geoip country XX; }; any; };",
+        "acl a { !worse; any; }; acl worse { 10/8; bad; }; acl bad { geoip country XX; };",
+    ] {
+        let toml = imported(text).0.unwrap();
+        assert!(toml.contains("    \"!any\",\n    \"any\",\n]"), "{text}: {toml}");
+    }
+    let toml = imported("options { recursion no; allow-query { geoip country XX; }; };")
+        .0
+        .unwrap();
+    assert!(
+        toml.contains("geoip country XX\n") && toml.contains("    \"none\",\n]"),
+        "{toml}"
+    );
+}
+
+#[test]
+fn a_lost_access_list_does_not_give_way_to_the_outer_one() {
+    let text = "key k { algorithm hmac-sha256; secret \"czNj\"; };\n\
+                options { allow-transfer { 10/8; }; allow-update { 10/8; }; recursion no; };\n\
+                zone z { type master; file \"f\"; allow-transfer port 853 transport tls { key k; }; update-policy local; };";
+    let (toml, said) = imported(text);
+    let toml = toml.unwrap();
+    let (_, zone) = toml.split_once("[zone.\"z\".primary]").unwrap();
+    has_line(zone, "allow-transfer = [\"none\"]");
+    has_line(zone, "allow-update = [\"none\"]");
+    assert!(said.contains("named.conf:3:"), "{said}");
+}
+
+#[test]
+fn a_view_that_is_chosen_by_more_than_the_client_is_nobodys() {
+    for (rules, clients) in [
+        ("match-destinations { 10.0.0.1; };", "match-clients = [\"none\"]"),
+        ("match-recursive-only yes;", "match-clients = [\"none\"]"),
+        (
+            "match-clients { 10/8; }; match-destinations { 10.0.0.1; };",
+            "match-clients = [\"!any\", \"10.0.0.0/8\"]",
+        ),
+    ] {
+        let toml = imported(&format!("view v {{ {rules} }};")).0.unwrap();
+        has_line(&toml, clients);
+    }
+    assert!(!whole("view v { match-destinations { any; }; };").contains("match-clients"));
+}
+
+#[test]
+fn nobody_gets_a_view_behind_one_that_lets_in_fewer() {
+    let (toml, said) = imported("view a { match-clients { geoip country XX; }; };\nview b { };");
+    let toml = toml.unwrap();
+    let (_, behind) = toml.split_once("[view.b]").unwrap();
+    has_line(behind, "match-clients = [\"none\"]");
+    assert!(said.contains("named.conf:2:1: warning: not carried over"), "{said}");
+}
+
+#[test]
+fn a_zone_of_another_view_has_the_rules_of_that_view() {
+    let toml = whole(
+        "view inside { match-clients { 10/8; }; allow-query { 10/8; }; allow-transfer { none; };\n\
+         zone z { type master; file \"f\"; }; };\n\
+         view outside { allow-query { any; }; allow-transfer { any; }; zone z { in-view inside; }; };",
+    );
+    let (_, copy) = toml.split_once("[view.outside.zone.\"z\".primary]").unwrap();
+    has_line(copy, "allow-query = [\"10.0.0.0/8\"]");
+    has_line(copy, "allow-transfer = [\"none\"]");
+}
+
+#[test]
+fn the_key_and_source_of_a_server_hold_whatever_its_port() {
+    let toml = whole(
+        "server 192.0.2.9 { keys k; transfer-source 192.0.2.1; };\n\
+         zone z { type slave; masters port 5353 { 192.0.2.9; 192.0.2.9 key own; }; };",
+    );
+    let table = |key| format!("{{ address = \"192.0.2.9:5353\", key = \"{key}\", source = \"192.0.2.1\" }}");
+    assert!(toml.contains(&table("k")) && toml.contains(&table("own")), "{toml}");
+}
+
+#[test]
+fn nothing_is_listened_on_that_named_leaves_alone() {
+    for (options, line) in [
+        (
+            "listen-on { none; }; listen-on-v6 { none; };",
+            "dns = [\"127.0.0.1:53\"]",
+        ),
+        (
+            "listen-on { 127.0.0.1; }; listen-on-v6 { localhost; };",
+            "dns = [\"127.0.0.1:53\"]",
+        ),
+        (
+            "listen-on { localhost; }; listen-on-v6 { none; };",
+            "dns = [\"0.0.0.0:53\"]",
+        ),
+        (
+            "listen-on { 127.0.0.1; ::1; }; listen-on-v6 { none; };",
+            "dns = [\"127.0.0.1:53\"]",
+        ),
+    ] {
+        let toml = imported(&format!("options {{ {options} }};")).0.unwrap();
+        assert!(toml.contains(line), "{options}: {toml}");
+    }
+}
+
+#[test]
+fn clients_exempt_from_limits_are_networks_or_lost() {
+    let (toml, said) = imported("options { recursion no; rate-limit { exempt-clients { localnets; !10.0.0.1; }; }; };");
+    assert!(!toml.unwrap().contains("\nexempt-clients"));
+    assert!(said.contains("warning: not carried over"), "{said}");
+}

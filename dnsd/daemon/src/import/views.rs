@@ -1,11 +1,11 @@
 //! `view NAME { … };`
 
-use dnsd_core::named_conf::Statement;
+use dnsd_core::named_conf::{Block, Part, Statement};
 
 use super::Import;
 use super::scope::yes_or_no;
-use super::settings::Level;
-use super::toml::{Rank, Value, bare_or_quoted};
+use super::settings::{Level, nobody};
+use super::toml::{Element, Rank, Value, bare_or_quoted};
 
 /// The view that is being read.
 #[derive(Debug, Clone)]
@@ -36,8 +36,13 @@ impl<'b> Import<'b> {
             name: name.text.clone(),
             table: table.clone(),
         });
+        let is_shut = self.shuts(statement, block, &table);
+        if is_shut && block.last("match-clients").is_none() {
+            let section = self.document.section(Rank::Zone, &table);
+            section.set(Vec::new(), "match-clients", nobody());
+        }
         for inner in &block.statements {
-            self.view_statement(inner, &table);
+            self.view_statement(inner, &table, is_shut);
         }
         let behind = super::report::lines(&block.comments);
         let section = self.document.section(Rank::Zone, &table);
@@ -48,7 +53,7 @@ impl<'b> Import<'b> {
         self.view = None;
     }
 
-    fn view_statement(&mut self, statement: &'b Statement, table: &str) {
+    fn view_statement(&mut self, statement: &'b Statement, table: &str, is_shut: bool) {
         let name = statement
             .name()
             .map(|name| name.text.to_ascii_lowercase())
@@ -62,10 +67,15 @@ impl<'b> Import<'b> {
                     self.error(statement, "match-clients takes a list");
                     return;
                 };
-                let list = self.match_list(block, "match-clients");
+                let mut list = self.match_list(block, "match-clients");
+                if let (true, Value::List(elements)) = (is_shut, &mut list) {
+                    elements.insert(0, Element::new("!any"));
+                }
                 (self.comments(statement), Some(("match-clients", list)))
             }
             "match-recursive-only" if yes_or_no(statement) == Some(false) => (self.comments(statement), None),
+            "match-destinations" if is_any(statement) => (self.comments(statement), None),
+            "match-destinations" | "match-recursive-only" => (self.elsewhere(statement), None),
             _ => match self.setting(statement, Level::View) {
                 Some(line) => line,
                 None => match self.resolving(statement, &name) {
@@ -75,6 +85,24 @@ impl<'b> Import<'b> {
             },
         };
         self.document.section(Rank::Zone, table).line(line);
+    }
+
+    /// Whether nobody may have a view here: BIND chooses it by more than the client, or one before it lets in fewer here than
+    /// there. Those would get the next view, while the one before may be there to refuse them.
+    fn shuts(&mut self, statement: &'b Statement, block: &'b Block, table: &str) -> bool {
+        if self.views_are_shut {
+            let why = "a view before this lets in fewer than in named: nobody has this one, until you replace what is lost there";
+            self.lost_part(statement.place, why);
+            let above = vec![format!("NOT CARRIED OVER: {why}")];
+            self.document.section(Rank::Zone, table).above(above);
+        }
+        let is_narrower = block
+            .last("match-clients")
+            .and_then(Statement::block)
+            .is_some_and(|clients| self.names.is_narrower(clients));
+        let is_shut = self.views_are_shut || chooses_by_more(block);
+        self.views_are_shut |= is_narrower;
+        is_shut
     }
 
     /// The list of views, in BIND's order.
@@ -89,6 +117,18 @@ impl<'b> Import<'b> {
             self.document.top().set(Vec::new(), "views", Value::texts(names));
         }
     }
+}
+
+/// Whether a view is chosen by what was asked, and where, too.
+fn chooses_by_more(view: &Block) -> bool {
+    view.last("match-destinations").is_some_and(|list| !is_any(list))
+        || view.last("match-recursive-only").and_then(yes_or_no) == Some(true)
+}
+
+/// Whether a statement has a list of everybody.
+fn is_any(statement: &Statement) -> bool {
+    let entries = statement.block().map_or(&[][..], |block| &block.statements);
+    matches!(entries, [entry] if matches!(&entry.parts[..], [Part::Word(any)] if any.is("any")))
 }
 
 /// A view's name, which is one of a folder here.

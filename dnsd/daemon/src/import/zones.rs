@@ -7,8 +7,18 @@ use dnsd_core::named_conf::{Block, Statement};
 
 use super::Import;
 use super::reading::span;
-use super::settings::{Level, Line};
+use super::scope::Scope;
+use super::settings::{Level, Line, inherited, nobody};
 use super::toml::{Rank, Value, quoted};
+
+/// A zone that is seen in a second view.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shared<'b> {
+    /// What holds in its own view.
+    scope: Scope<'b>,
+    /// `zone NAME { in-view …; };`
+    reference: &'b Statement,
+}
 
 impl<'b> Import<'b> {
     pub(super) fn zone(&mut self, statement: &'b Statement) {
@@ -47,17 +57,72 @@ impl<'b> Import<'b> {
 
     fn zone_of_other_view(&mut self, statement: &'b Statement, view: &str) {
         let name = |statement: &'b Statement| statement.word(1).map(|name| name.text.as_str());
-        let views = self.whole.all("view").filter(|other| name(other) == Some(view));
-        let zone = views
-            .filter_map(Statement::block)
-            .flat_map(|view| view.all("zone"))
-            .find(|zone| name(zone) == name(statement));
-        match zone.and_then(Statement::block) {
-            Some(block) if block.last("in-view").is_none() => {
+        let view = self
+            .whole
+            .all("view")
+            .find(|other| name(other) == Some(view))
+            .and_then(Statement::block);
+        let zone = view.and_then(|view| view.all("zone").find(|zone| name(zone) == name(statement)));
+        let scope = view.map(|view| self.scope.of_view(view));
+        match zone.and_then(Statement::block).zip(scope) {
+            Some((block, scope)) if block.last("in-view").is_none() => {
                 let above = self.noted(statement, "the same zone, written out");
+                self.shared = Some(Shared {
+                    scope,
+                    reference: statement,
+                });
                 self.zone_of_type(statement, block, above);
+                self.shared = None;
             }
             _ => self.error(statement, "there is no such zone in that view"),
+        }
+    }
+
+    /// What holds for a zone that doesn't say it itself, outside of its own view too.
+    fn rules(&self) -> Scope<'b> {
+        self.shared.map_or(self.scope, |shared| shared.scope)
+    }
+
+    /// In BIND a zone has the rules of the view that it stands in wherever it is seen: a copy gets them written out.
+    fn rules_of_its_view(&mut self, shared: &Shared<'b>, block: &'b Block, level: Level, header: &str) {
+        for name in inherited(level).filter(|name| block.last(name).is_none()) {
+            let (its_own, here) = (shared.scope.find(name), self.scope.find(name));
+            let line = match (its_own, here) {
+                _ if name == "allow-update" => continue,
+                (Some(its_own), Some(here)) if its_own.place == here.place => continue,
+                (None, None) => continue,
+                (Some(its_own), _) => self.setting(its_own, level).unwrap_or_default(),
+                // Without a list named lets everybody ask and transfer, or nobody: it is more than this view does, or none.
+                (None, Some(_)) if name == "allow-query" => continue,
+                (None, Some(_)) if name.starts_with("allow-") => (Vec::new(), Some((name, nobody()))),
+                (None, Some(here)) => {
+                    let why =
+                        format!("in-view: {name} of this view doesn't hold for the zone of the other, but does here");
+                    self.lost_part(shared.reference.place, &why);
+                    (self.comments(here), None)
+                }
+            };
+            self.document.section(Rank::Zone, header).line((Vec::new(), line.1));
+        }
+        if level == Level::Primary {
+            self.no_updates(shared, block, header);
+        }
+    }
+
+    /// Two zones of one file don't see each other's updates.
+    fn no_updates(&mut self, shared: &Shared<'b>, block: &'b Block, header: &str) {
+        let allows = block
+            .last("update-policy")
+            .or_else(|| block.last("allow-update"))
+            .or_else(|| shared.scope.find("allow-update"));
+        let mut above = Vec::new();
+        if allows.is_some_and(|statement| !is_nobody(statement)) {
+            let why = "in-view: the zone is one in named, and a copy here, which takes no updates and sees none";
+            above = self.lost(shared.reference, why);
+        }
+        if allows.is_some() || self.scope.find("allow-update").is_some() {
+            let section = self.document.section(Rank::Zone, header);
+            section.set(above, "allow-update", nobody());
         }
     }
 
@@ -104,7 +169,7 @@ impl<'b> Import<'b> {
         }
         let format = block
             .last("masterfile-format")
-            .or_else(|| self.scope.find("masterfile-format"));
+            .or_else(|| self.rules().find("masterfile-format"));
         if format.is_some_and(|format| !format.word(1).is_some_and(|word| word.is("text"))) {
             self.lost_zone(
                 statement,
@@ -132,7 +197,7 @@ impl<'b> Import<'b> {
         let header = self.table_of(statement, kind);
         if block
             .last("allow-transfer")
-            .or_else(|| self.scope.find("allow-transfer"))
+            .or_else(|| self.rules().find("allow-transfer"))
             .is_none()
         {
             let why = "without allow-transfer named before 9.20 lets anybody transfer a zone; here nobody may";
@@ -140,8 +205,14 @@ impl<'b> Import<'b> {
         }
         self.document.section(Rank::Zone, &header).above(above);
         for inner in &block.statements {
-            let line = self.zone_statement(inner, level);
+            let line = match self.shared {
+                Some(_) if changes(inner) => continue,
+                _ => self.zone_statement(inner, level),
+            };
             self.document.section(Rank::Zone, &header).line(line);
+        }
+        if let Some(shared) = self.shared {
+            self.rules_of_its_view(&shared, block, level, &header);
         }
         let behind = super::report::lines(&block.comments);
         self.document.section(Rank::Zone, &header).comment(behind);
@@ -163,6 +234,8 @@ impl<'b> Import<'b> {
                 let path = self.directory.join(file).to_string_lossy().into_owned();
                 (self.comments(statement), Some(("file", Value::Text(path))))
             }
+            // In named it takes the place of an outer `allow-update`.
+            "update-policy" => (self.elsewhere(statement), Some(("allow-update", nobody()))),
             "forwarders" if statement.block().is_some_and(|block| block.statements.is_empty()) => (
                 self.noted(statement, "what is below a zone of ours is not forwarded"),
                 None,
@@ -216,4 +289,20 @@ impl<'b> Import<'b> {
         }
         section.comment(super::report::lines(&block.comments));
     }
+}
+
+/// Whether a statement says who may change a zone.
+fn changes(statement: &Statement) -> bool {
+    statement.is("allow-update") || statement.is("update-policy")
+}
+
+/// Whether a list lets nobody in.
+fn is_nobody(statement: &Statement) -> bool {
+    let entries = statement.block().map_or(&[][..], |block| &block.statements);
+    statement.block().is_some()
+        && match entries {
+            [] => true,
+            [entry] => entry.is("none"),
+            _ => false,
+        }
 }
