@@ -41,8 +41,7 @@ impl OfPort {
     fn add(&mut self, is_v6: bool, more: Addresses) {
         let known = if is_v6 { &mut self.v6 } else { &mut self.v4 };
         match (known, more) {
-            (_, Addresses::None) | (Addresses::All, _) => {}
-            (Addresses::Interfaces, Addresses::Some(_)) => {}
+            (_, Addresses::None) | (Addresses::All, _) | (Addresses::Interfaces, Addresses::Some(_)) => {}
             (Addresses::Some(known), Addresses::Some(more)) => known.extend(more),
             (known, more) => *known = more,
         }

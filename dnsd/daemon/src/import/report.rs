@@ -51,6 +51,11 @@ impl Import<'_> {
             .warning(span(place), format!("not carried over: {why}"));
     }
 
+    /// What is a part of something that is carried over, and differs in a way to know of.
+    pub(super) fn noted_part(&self, place: Place, why: &str) {
+        self.diagnostics.note(span(place), why);
+    }
+
     /// What differs by itself, and is said at the first statement that shows it.
     pub(super) fn remark_once(&mut self, statement: &Statement, why: &'static str) {
         if !self.remarks.contains(&why) {

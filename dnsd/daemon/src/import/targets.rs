@@ -104,7 +104,8 @@ impl<'b> Import<'b> {
         let key = statement.after("key").map(|key| key.text.clone());
         let server = self.remotes.server(address);
         if defaults.is_unsigned && server.as_ref().is_some_and(|server| !server.keys.is_empty()) {
-            self.lost_part(
+            // Whom it lets in doesn't change, and few servers ask their resolvers for signatures.
+            self.noted_part(
                 statement.place,
                 "what is forwarded isn't signed, while `server` has a key for this address",
             );
