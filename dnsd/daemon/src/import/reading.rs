@@ -87,13 +87,16 @@ impl Reader<'_> {
         Some(block)
     }
 
-    /// What is printed ends up in terminals and logs.
+    /// What is printed ends up in terminals and logs. A secret may stand lines behind the word: up to the end of the statement.
     fn withhold_secrets(&self, source: usize, text: &str) {
         let mut start = 0;
+        let mut is_in_secret = false;
         for line in text.split_inclusive('\n') {
             let end = start + line.trim_end_matches(['\n', '\r']).len();
-            if line.contains("secret") {
+            let word_at = line.to_ascii_lowercase().find("secret");
+            if is_in_secret || word_at.is_some() {
                 self.diagnostics.withhold(Span::new(source, start, end));
+                is_in_secret = !line[word_at.unwrap_or(0)..].contains(';');
             }
             start += line.len();
         }

@@ -77,7 +77,7 @@ impl Import<'_> {
 /// A statement on a line of bounded length. What may hold a secret is cut at its name.
 pub(super) fn shown(statement: &Statement) -> String {
     let text = statement.to_string();
-    if text.contains("secret") {
+    if text.to_ascii_lowercase().contains("secret") {
         let words: Vec<&str> = statement.words().take(2).map(|word| word.text.as_str()).collect();
         return format!("{} …", words.join(" "));
     }

@@ -50,6 +50,9 @@ fn a_secret_is_not_shown() {
     let (_, said) = imported("key k { algorithm hmac-sha256; secret \"czNjcjN0\" };");
     assert!(said.contains("named.conf:1:"), "{said}");
     assert!(!said.contains("czNjcjN0"), "{said}");
+    let (_, said) = imported("key k { algorithm hmac-sha256; SECRET\n// here\n\"czNjcjN0\"; bogus }; };");
+    assert!(said.contains("named.conf:3:"), "{said}");
+    assert!(!said.contains("czNjcjN0"), "{said}");
     let (toml, said) =
         imported("key k { algorithm hmac-sha256; secret \"czNjcjN0\"; }; zone k { type master; file \"f\"; };");
     has_line(&toml.unwrap(), "secret = \"czNjcjN0\"");
