@@ -18,13 +18,8 @@ mod secrets;
 mod serving;
 mod tcp;
 mod udp;
-#[allow(
-    dead_code,
-    reason = "kinds and histories are for transfers and forwarding, which config::unserved lists"
-)]
 pub(crate) mod views;
 
-#[allow(unused_imports, reason = "nobody answers later or acts on NOTIFY yet")]
 pub(crate) use deferred::{Handlers, Later, NotifyReceived};
 pub(crate) use listeners::Listeners;
 pub(crate) use local_networks::follow as follow_local_networks;

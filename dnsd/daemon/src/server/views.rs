@@ -182,13 +182,15 @@ impl History {
         }
     }
 
-    /// The steps from one version to another, which need not be the newest; `None` when there are none that lead there. A serial
-    /// that was used twice counts from its last use on.
+    /// Those of any size.
+    #[cfg(test)]
     pub(crate) fn since(&self, from: Serial, to: Serial) -> Option<&[Arc<Delta>]> {
         self.since_within(from, to, usize::MAX)
     }
 
-    /// The same if it is so many octets at most from there to the newest version: what it costs to look doesn't grow with the history.
+    /// The steps from one version to another, which need not be the newest; `None` when there are none that lead there, or when it
+    /// is more than so many octets from there to the newest version: what it costs to look doesn't grow with the history. A serial
+    /// that was used twice counts from its last use on.
     pub(crate) fn since_within(&self, from: Serial, to: Serial, octets_max: usize) -> Option<&[Arc<Delta>]> {
         let mut octets = 0;
         let mut last = None;

@@ -117,7 +117,6 @@ pub(crate) enum Steer {
 
 /// A zone is served in another version.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "read by who tells secondaries: config::unserved")]
 pub(crate) struct Changed {
     /// Which zone.
     pub(crate) key: ZoneKey,

@@ -122,7 +122,6 @@ impl UdpListener {
     ///
     /// # Errors
     /// When the system doesn't take it.
-    #[allow(dead_code, reason = "nobody makes replies elsewhere yet")]
     pub(in crate::server) fn send(&self, message: &[u8], to: SocketAddr, from: Option<IpAddr>) -> io::Result<()> {
         let parts = [IoSlice::new(message)];
         let flags = MsgFlags::MSG_DONTWAIT;

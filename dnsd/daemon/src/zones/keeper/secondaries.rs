@@ -47,7 +47,6 @@ pub(super) struct Secondary {
 
 /// What is there of a secondary zone.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "read by who follows primaries: config::unserved")]
 pub(crate) struct Stored {
     /// The version.
     pub(crate) zone: Arc<Zone>,
