@@ -12,7 +12,7 @@ pub(super) struct Param<'a> {
     pub(super) value: &'a [u8],
 }
 
-/// The parameters as they stand.
+/// The parameters as they stand. One that is cut off is the last.
 pub(super) struct Params<'a> {
     rest: &'a [u8],
 }
@@ -23,9 +23,11 @@ impl<'a> Params<'a> {
     }
 
     fn take(&mut self) -> Result<Param<'a>, RdataError> {
-        let [key_high, key_low, length_high, length_low] = take(self.rest)?;
+        // Nothing is left behind an error, or whoever steps over it would never come to an end.
+        let rest = std::mem::take(&mut self.rest);
+        let [key_high, key_low, length_high, length_low] = take(rest)?;
         let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-        let (value, rest) = self.rest[4..].split_at_checked(length).ok_or(RdataError::Truncated)?;
+        let (value, rest) = rest[4..].split_at_checked(length).ok_or(RdataError::Truncated)?;
         self.rest = rest;
         Ok(Param {
             key: u16::from_be_bytes([key_high, key_low]),
@@ -108,5 +110,18 @@ pub(super) fn print_key(key: u16, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match KEYS.iter().find(|(_, known)| *known == key) {
         Some((name, _)) => f.write_str(name),
         None => write!(f, "key{key}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_is_cut_off_ends_the_search_for_one_that_is_required() {
+        // mandatory=alpn, and then a length that nothing follows.
+        let wire = [0, 0, 0, 2, 0, 1, 0, 3, 0, 9, 1];
+        assert_eq!(check(&wire), Err(RdataError::MissingParameter));
+        assert_eq!(Params::new(&wire).count(), 2);
     }
 }
