@@ -67,7 +67,6 @@ pub(crate) const UDP_PAYLOAD_BYTES_LIMIT: u16 = 4096;
 
 /// What the daemon runs on.
 #[derive(Debug)]
-#[allow(dead_code, reason = "some keys are read by what unserved lists")]
 pub(crate) struct Config {
     /// Locked by the one instance that uses it; holds the last good copies of the zones.
     pub(crate) work_dir: PathBuf,
@@ -98,6 +97,7 @@ pub(crate) struct Config {
     /// Bounds on TCP connections.
     pub(crate) tcp: TcpLimits,
     /// Where queries are taken encrypted.
+    #[allow(dead_code, reason = "read by what unserved lists")]
     pub(crate) encrypted: EncryptedConfig,
     /// Whether and how queries are logged.
     pub(crate) query_log: Option<QueryLogConfig>,

@@ -5,7 +5,6 @@ use dnsd_core::name::Name;
 
 /// The catalog that lists a zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct Membership {
     /// The catalog's name.
     pub(crate) catalog: Name,

@@ -10,7 +10,6 @@ const HTTPS_PATH: &str = "/dns-query";
 
 /// Where queries are taken encrypted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct EncryptedConfig {
     /// DNS over TLS.
     pub(crate) tls: Option<EncryptedListener>,
@@ -22,7 +21,6 @@ pub(crate) struct EncryptedConfig {
 
 /// Addresses, and what clients are shown there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct EncryptedListener {
     /// At least one.
     pub(crate) addresses: Vec<SocketAddr>,

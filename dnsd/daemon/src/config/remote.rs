@@ -37,7 +37,6 @@ pub(crate) struct Remote {
 
 /// TLS to another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct RemoteTls {
     /// Whose certificate it has to show; `None`: whatever it shows is taken (RFC 7858 §4.1).
     pub(crate) authority: Option<TlsAuthority>,
@@ -47,7 +46,6 @@ pub(crate) struct RemoteTls {
 
 /// How a server's certificate is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct TlsAuthority {
     /// Certificates of the authorities, as a PEM file.
     pub(crate) ca: PathBuf,

@@ -13,7 +13,6 @@ use super::zone_tables::{ZonesConfig, ZonesSpec};
 
 /// A view.
 #[derive(Debug)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct ViewConfig {
     /// Its name.
     pub(crate) name: String,

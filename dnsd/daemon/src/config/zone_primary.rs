@@ -26,7 +26,6 @@ pub(crate) struct ZoneConfig {
 
 /// A primary zone with a table of its own.
 #[derive(Debug)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct PrimaryConfig {
     /// Where it comes from.
     pub(crate) source: ZoneConfig,
@@ -36,7 +35,6 @@ pub(crate) struct PrimaryConfig {
 
 /// Primary zones that are a file each in a folder.
 #[derive(Debug)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct PrimaryGroup {
     /// The folder.
     pub(crate) folder: GroupConfig,
@@ -46,25 +44,26 @@ pub(crate) struct PrimaryGroup {
 
 /// A catalog zone (RFC 9432) that is made of the zones that are its members.
 #[derive(Debug)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct GeneratedCatalog {
     /// Its name.
     pub(crate) name: Name,
     /// How it is served.
+    #[allow(dead_code, reason = "read by what unserved lists")]
     pub(crate) rules: Arc<Rules>,
 }
 
 /// How a primary zone is served.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct PrimarySettings {
     /// Who may do what.
     pub(crate) rules: Arc<Rules>,
     /// What becomes of the serial when the file changes.
     pub(crate) serial: SerialPolicy,
     /// Other primaries of the zone, whose version is taken over when its serial is higher; mostly none.
+    #[allow(dead_code, reason = "read by what unserved lists")]
     pub(crate) primaries: Vec<Arc<Remote>>,
     /// The catalog that lists it.
+    #[allow(dead_code, reason = "read by what unserved lists")]
     pub(crate) catalog: Option<Membership>,
 }
 

@@ -15,7 +15,6 @@ use super::zone_primary::folder_of;
 
 /// A secondary zone.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct SecondaryConfig {
     /// Its name.
     pub(crate) name: Name,
@@ -26,12 +25,12 @@ pub(crate) struct SecondaryConfig {
     /// Who may do what.
     pub(crate) rules: Arc<Rules>,
     /// Of a catalog the index, in the same [`super::ZonesConfig`], of the group that its members are zones of.
+    #[allow(dead_code, reason = "read by what unserved lists")]
     pub(crate) members: Option<usize>,
 }
 
 /// `[zones.NAME.secondary]`: what secondary zones have that a catalog lists, or its own `zones`.
 #[derive(Debug)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct SecondaryGroup {
     /// The group's name.
     pub(crate) name: String,

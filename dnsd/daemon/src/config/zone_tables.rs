@@ -18,7 +18,6 @@ use super::zone_secondary::{SecondaryConfig, SecondaryGroup, SecondaryGroupSpec,
 
 /// The zones of a view, or those outside the views; no two of the same name.
 #[derive(Debug, Default)]
-#[allow(dead_code, reason = "read by what super::unserved lists")]
 pub(crate) struct ZonesConfig {
     /// Primary zones with a table of their own, in the order written.
     pub(crate) primaries: Vec<PrimaryConfig>,
