@@ -4,7 +4,7 @@
 //! decided by: the rules of each zone, its kind, and the steps between its versions. Most servers have no views. Then
 //! there is one that everybody has, and it is found without a look at the client.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use dnsd_core::acl::{Acl, LocalNetworks, Who};
@@ -165,11 +165,13 @@ impl View {
 impl ZoneInfo {
     /// Of a zone without a past.
     pub(crate) fn new(key: ZoneKey, rules: Arc<Rules>, kind: Kind) -> Self {
+        /// What all of these have in common.
+        static WITHOUT_PAST: LazyLock<Arc<History>> = LazyLock::new(Arc::default);
         Self {
             key,
             rules,
             kind,
-            history: ArcSwap::default(),
+            history: ArcSwap::new(WITHOUT_PAST.clone()),
         }
     }
 }

@@ -66,7 +66,8 @@ impl Files {
         Self {
             base_dir: base_dir.to_owned(),
             threads,
-            read: Vec::new(),
+            // Most zones are one file, and this is kept for each of them.
+            read: Vec::with_capacity(1),
             odd_paths: HashMap::new(),
         }
     }

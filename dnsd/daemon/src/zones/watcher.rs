@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::sys::statfs::{FsType, statfs};
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
@@ -32,7 +33,7 @@ pub(crate) struct Watcher<K> {
     events: Option<RecommendedWatcher>,
     folders: HashMap<PathBuf, Folder>,
     /// Which keys an entry of a folder decides for.
-    entries: HashMap<PathBuf, HashSet<K>>,
+    entries: HashMap<Arc<Path>, Keys<K>>,
     /// Which keys want to hear of every entry of a folder.
     contents: HashMap<PathBuf, HashSet<K>>,
     /// What each key has in the two maps above.
@@ -50,8 +51,44 @@ struct Folder {
 
 #[derive(Default)]
 struct Watched {
-    entries: Vec<PathBuf>,
-    folders: Vec<PathBuf>,
+    /// They share their paths with the map.
+    entries: Box<[Arc<Path>]>,
+    folders: Box<[PathBuf]>,
+}
+
+/// Some keys, at least one. A file mostly has one, its zone; the folder that ten thousand zones are in has all of theirs.
+enum Keys<K> {
+    One(K),
+    Many(HashSet<K>),
+}
+
+impl<K: Clone + Eq + Hash> Keys<K> {
+    fn insert(&mut self, key: K) {
+        match self {
+            Self::One(first) if *first == key => {}
+            Self::One(first) => *self = Self::Many(HashSet::from([first.clone(), key])),
+            Self::Many(keys) => drop(keys.insert(key)),
+        }
+    }
+
+    /// Takes a key away; whether none is left.
+    fn remove(&mut self, key: &K) -> bool {
+        match self {
+            Self::One(only) => only == key,
+            Self::Many(keys) => {
+                keys.remove(key);
+                keys.is_empty()
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &K> {
+        let (one, many) = match self {
+            Self::One(key) => (Some(key), None),
+            Self::Many(keys) => (None, Some(keys.iter())),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
 }
 
 impl<K: Clone + Eq + Hash> Watcher<K> {
@@ -83,23 +120,25 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
         folders: &[&Path],
         deciding: &mut DecidingEntries,
     ) {
-        let mut watched = Watched::default();
+        let mut entries = Vec::new();
         for file in files {
-            let entries = deciding.of(file);
-            if let Some(folder) = entries.last().and_then(|entry| entry.parent())
+            let decide = deciding.of(file);
+            if let Some(folder) = decide.last().and_then(|entry| entry.parent())
                 && deciding.is_noticed_above(folder)
             {
                 // Another folder may be renamed into its place.
-                watched.entries.push(folder.to_owned());
+                entries.push(folder.to_owned());
             }
-            watched.entries.extend(entries);
+            entries.extend(decide);
         }
         for folder in folders {
-            watched.entries.extend(deciding_entries(folder));
-            watched.folders.extend(folder.canonicalize());
+            entries.extend(deciding_entries(folder));
         }
+        let watched = Watched {
+            entries: entries.into_iter().map(|entry| self.enter(entry, key)).collect(),
+            folders: folders.iter().filter_map(|folder| folder.canonicalize().ok()).collect(),
+        };
         for entry in &watched.entries {
-            self.entries.entry(entry.clone()).or_default().insert(key.clone());
             if let Some(folder) = entry.parent() {
                 self.use_folder(folder);
             }
@@ -113,6 +152,19 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
             self.release(key, &before, &watched);
         }
         self.of_key.insert(key.clone(), watched);
+    }
+
+    /// Notes that an entry decides for a key, and gives its path as the map has it.
+    fn enter(&mut self, entry: PathBuf, key: &K) -> Arc<Path> {
+        if let Some(keys) = self.entries.get_mut(entry.as_path()) {
+            keys.insert(key.clone());
+        }
+        if let Some((path, _)) = self.entries.get_key_value(entry.as_path()) {
+            return path.clone();
+        }
+        let path: Arc<Path> = entry.into();
+        self.entries.insert(path.clone(), Keys::One(key.clone()));
+        path
     }
 
     /// Stops watching for a key.
@@ -143,8 +195,9 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
                     let _ = events.unwatch(path);
                 }
             }
+            let of_entry = self.entries.get(path.as_path()).into_iter().flat_map(Keys::iter);
             let folder = path.parent().and_then(|folder| self.contents.get(folder));
-            let keys: HashSet<&K> = self.entries.get(path).into_iter().chain(folder).flatten().collect();
+            let keys: HashSet<&K> = of_entry.chain(folder.into_iter().flatten()).collect();
             concerned.extend(keys.into_iter().map(|key| (key.clone(), path.clone(), change)));
         }
         concerned
@@ -209,16 +262,21 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
 
     fn release(&mut self, key: &K, before: &Watched, now: &Watched) {
         for entry in &before.entries {
-            if !now.entries.contains(entry) {
-                remove_key(&mut self.entries, entry, key);
+            if !now.entries.contains(entry) && self.entries.get_mut(entry).is_some_and(|keys| keys.remove(key)) {
+                self.entries.remove(entry);
             }
             if let Some(folder) = entry.parent() {
                 self.release_folder(folder);
             }
         }
         for folder in &before.folders {
-            if !now.folders.contains(folder) {
-                remove_key(&mut self.contents, folder, key);
+            if !now.folders.contains(folder)
+                && let Some(keys) = self.contents.get_mut(folder)
+            {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.contents.remove(folder);
+                }
             }
             self.release_folder(folder);
         }
@@ -235,15 +293,6 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
                 // A folder that is gone has taken its watch with it.
                 let _ = events.unwatch(path);
             }
-        }
-    }
-}
-
-fn remove_key<K: Eq + Hash>(map: &mut HashMap<PathBuf, HashSet<K>>, path: &Path, key: &K) {
-    if let Some(keys) = map.get_mut(path) {
-        keys.remove(key);
-        if keys.is_empty() {
-            map.remove(path);
         }
     }
 }
@@ -312,6 +361,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         (dir, root)
+    }
+
+    #[test]
+    fn an_entry_is_let_go_with_the_last_of_its_keys() {
+        let mut keys = Keys::One("a");
+        keys.insert("a");
+        assert!(matches!(keys, Keys::One("a")));
+        assert!(!keys.remove(&"b"));
+        keys.insert("b");
+        keys.insert("c");
+        assert_eq!(
+            keys.iter().copied().collect::<HashSet<_>>(),
+            HashSet::from(["a", "b", "c"])
+        );
+        assert!(!keys.remove(&"a") && !keys.remove(&"c"));
+        assert!(keys.remove(&"b"));
+        assert!(Keys::One("a").remove(&"a"));
     }
 
     #[test]
