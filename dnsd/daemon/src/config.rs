@@ -107,10 +107,19 @@ pub(crate) struct Config {
     pub(crate) keys: Keys,
     /// Where questions about names of no zone of ours go; `None`: they are refused.
     pub(crate) forward: Option<ForwardConfig>,
-    /// The views, in the order in which they are tried.
+    /// The views, in the order in which they are tried. Empty once they are [taken over](Self::drop_zones).
     pub(crate) views: Vec<ViewConfig>,
-    /// The zones outside the views.
+    /// The zones outside the views. Empty once they are [taken over](Self::drop_zones).
     pub(crate) zones: ZonesConfig,
+}
+
+impl Config {
+    /// Lets go of the zones, once those who serve, follow and forward them have taken what is theirs: nothing asks for them
+    /// here any more, and of ten thousand they take megabytes.
+    pub(crate) fn drop_zones(&mut self) {
+        self.views = Vec::new();
+        self.zones = ZonesConfig::default();
+    }
 }
 
 /// Answers to the CHAOS questions about the server; what is `None` is refused.

@@ -286,6 +286,7 @@ impl Daemon {
             .start(sockets, supervisor)
             .map_err(|cause| fail(Exit::Os, &cause))?;
         secondaries.apply(config).await;
+        config.drop_zones();
         info!(
             "serving; zones as their files say: {}, not so: {}",
             report.loaded,

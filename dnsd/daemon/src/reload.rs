@@ -50,7 +50,7 @@ pub(crate) enum ReloadError {
 pub(crate) struct Running {
     /// Where the configuration is read from.
     pub(crate) config_path: PathBuf,
-    /// The one that is in effect.
+    /// The one that is in effect, but for its zones.
     pub(crate) config: Config,
     /// What is answered from.
     pub(crate) shared: Shared,
@@ -99,7 +99,7 @@ impl Running {
             (config, diagnostics.to_string())
         });
         let (config, diagnostics) = loaded.await.map_err(|_| ReloadError::Os)?;
-        let config = config.ok_or_else(|| ReloadError::Config(diagnostics.clone()))?;
+        let mut config = config.ok_or_else(|| ReloadError::Config(diagnostics.clone()))?;
         if !diagnostics.is_empty() {
             warn!("{diagnostics}");
         }
@@ -132,6 +132,7 @@ impl Running {
         self.secondaries.apply(&config).await;
         self.notify.apply(&config).await;
         warn_of_restart(&self.config, &config);
+        config.drop_zones();
         self.config = config;
         Ok(report)
     }

@@ -14,7 +14,7 @@ mod secondaries;
 mod serials;
 mod updates;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -321,27 +321,40 @@ impl Keeper {
     fn load(&mut self, zones: &[ZoneKey], accept: bool) -> Vec<LoadOutcome> {
         let mut outcomes: Vec<Option<LoadOutcome>> = zones.iter().map(|_| None).collect();
         let mut changed = Vec::new();
+        let mut versions = Vec::new();
+        // What is settled of one zone takes nothing of the others, and each is looked for once.
+        let mut entries = std::mem::take(&mut self.entries);
+        let mut open = entries_of(&mut entries, zones);
         for round in 1..=LOADS_IN_A_ROW_MAX {
-            let open: Vec<usize> = (0..zones.len()).filter(|n| outcomes[*n].is_none()).collect();
             if open.is_empty() {
                 break;
             }
-            let requests: Vec<load::Request<'_>> = open.iter().map(|n| self.request(&zones[*n])).collect();
+            let requests: Vec<load::Request<'_>> =
+                open.iter().map(|(n, entry)| self.request(&zones[*n], entry)).collect();
             let attempts = load::in_parallel(&requests, self.loading_threads());
-            for (n, attempt) in open.into_iter().zip(attempts) {
-                let zone = &zones[n];
+            let mut attempts = attempts.into_iter();
+            open.retain_mut(|(n, entry)| {
+                let Some(attempt) = attempts.next() else { return true };
                 let last_round = round == LOADS_IN_A_ROW_MAX;
                 // A file that changed while it was read may have been read half old and half new.
-                if attempt.is_current || last_round {
-                    outcomes[n] = Some(self.settle(zone, attempt, accept, &mut changed));
+                if !attempt.is_current && !last_round {
+                    return true;
                 }
-            }
+                let key = &zones[*n];
+                let (outcome, is_other_state) = self.settle(key, entry, attempt, accept);
+                outcomes[*n] = Some(outcome);
+                if is_other_state {
+                    changed.push(key.clone());
+                    versions.push(entry.served.clone());
+                }
+                false
+            });
         }
+        self.entries = entries;
         self.show(zones);
         self.publish(&changed);
-        for key in &changed {
-            let served = self.entries.get(key).and_then(|entry| entry.served.clone());
-            self.tell_changed(key, served.as_ref());
+        for (key, version) in changed.iter().zip(&versions) {
+            self.tell_changed(key, version.as_ref());
         }
         self.free_retired();
         outcomes.into_iter().flatten().collect()
@@ -356,8 +369,7 @@ impl Keeper {
         }
     }
 
-    fn request<'k>(&'k self, key: &'k ZoneKey) -> load::Request<'k> {
-        let entry = &self.entries[key];
+    fn request<'k>(&'k self, key: &'k ZoneKey, entry: &'k Entry) -> load::Request<'k> {
         load::Request {
             key,
             file: &entry.file,
@@ -368,13 +380,9 @@ impl Keeper {
         }
     }
 
-    /// Decides what a load means for what is served; the caller [shows](Self::show) it. Zones that are to be swapped go to
-    /// `changed`.
-    fn settle(&mut self, key: &ZoneKey, attempt: Attempt, accept: bool, changed: &mut Vec<ZoneKey>) -> LoadOutcome {
+    /// Decides what a load means for what is served, and whether that is to be swapped; the caller [shows](Self::show) it.
+    fn settle(&mut self, key: &ZoneKey, entry: &mut Entry, attempt: Attempt, accept: bool) -> (LoadOutcome, bool) {
         let now = Instant::now();
-        let Some(entry) = self.entries.get_mut(key) else {
-            return LoadOutcome::Removed;
-        };
         let mut is_other_state = entry.seen.is_empty();
         if entry.served.is_none() {
             entry.recall_updates(&attempt, &self.last_good);
@@ -409,9 +417,7 @@ impl Keeper {
             let copied = if is_dynamic { of_file } else { zone.clone() };
             self.last_good.keep(key, copied, &entry.seen);
         }
-        if is_other_state || matches!(outcome, LoadOutcome::Loaded { .. }) {
-            changed.push(key.clone());
-        }
+        is_other_state |= matches!(outcome, LoadOutcome::Loaded { .. });
         entry.status.file_is_gone =
             entry.group.is_some() && entry.seen.first().is_some_and(|file| file.stamp.is_none());
         outcome.note(&mut entry.status, entry.served.as_deref(), SystemTime::now());
@@ -420,7 +426,7 @@ impl Keeper {
         } else {
             outcome.log(key, &entry.status);
         }
-        outcome
+        (outcome, is_other_state)
     }
 
     /// Writes on the board how these zones are.
@@ -461,6 +467,22 @@ impl Keeper {
     fn free_retired(&mut self) {
         self.retired.retain(|serving| Arc::strong_count(serving) > 1);
     }
+}
+
+/// The entries of zones, each with its number among them, in the order of all. A list of all of them, as at the start, is not
+/// searched for: looking for the place of each of ten thousand would take longer than what is then done there.
+fn entries_of<'e>(entries: &'e mut BTreeMap<ZoneKey, Entry>, zones: &[ZoneKey]) -> Vec<(usize, &'e mut Entry)> {
+    if let [zone] = zones {
+        return entries.get_mut(zone).map(|entry| (0, entry)).into_iter().collect();
+    }
+    if entries.keys().eq(zones) {
+        return entries.values_mut().enumerate().collect();
+    }
+    let numbers: HashMap<&ZoneKey, usize> = zones.iter().zip(0..).collect();
+    let numbered = entries
+        .iter_mut()
+        .filter_map(|(zone, entry)| Some((*numbers.get(zone)?, entry)));
+    numbered.collect()
 }
 
 /// What a load comes to, measured against what is served.
