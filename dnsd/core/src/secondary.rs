@@ -7,7 +7,12 @@
 //! A refresh walks through the primaries: it asks one for its SOA record, over UDP and then over TCP, transfers the zone
 //! when the serial is newer, and goes on to the next primary when anything of that fails. It ends with the first that
 //! has the zone as it is here or newer. A NOTIFY starts one with the primary that sent it.
+//!
+//! A primary that has peers ([`Role::Peer`]) follows them by the same machine: a refresh asks all of them, a newer version is
+//! taken from whoever has it, an older one is none of its concern, and of an equal serial it finds out, by transferring the
+//! zone once, whether it stands for the same data.
 
+mod agreement;
 mod exchange;
 mod jitter;
 mod notified;
@@ -24,6 +29,7 @@ use std::time::Duration;
 use crate::serial::Serial;
 use crate::zone::Soa;
 
+use agreement::Agreement;
 use jitter::Jitter;
 use notified::Notified;
 use round::{Round, Step};
@@ -35,6 +41,10 @@ const FIRST_REFRESHES_PER_SECOND: usize = 20;
 /// repeats itself, is asked five times a second.
 const NOTIFIED_GAP: Duration = Duration::from_millis(200);
 
+/// Versions are compared with a peer's so seldom that it takes one part of so many of the time: those of small zones at once,
+/// those of a zone that takes seconds every few minutes.
+const COMPARING_PART: u32 = 50;
+
 /// How long a transfer may take unless the configuration says otherwise; BIND's default.
 pub const TRANSFER_TIME_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 
@@ -45,15 +55,23 @@ pub struct Settings {
     pub primaries: NonZeroUsize,
     /// What the zone's SOA record may ask for.
     pub bounds: Bounds,
-    /// Whether the zone is given up when no primary has confirmed it for as long as it says. A primary that takes its
-    /// peer's newer versions serves its own without end.
-    pub expires: bool,
+    /// What the primaries are to this server.
+    pub role: Role,
     /// How long a transfer may take, BIND's `max-transfer-time-in`. Whoever runs it ends it sooner when nothing comes.
     pub transfer_time_max: Duration,
     /// The first refresh is within this time; see [`first_refresh_within`].
     pub first_within: Duration,
     /// Where the jitter starts: random, another one for each zone.
     pub seed: u64,
+}
+
+/// What the servers that are followed are to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The zone is theirs: it is given up when none of them has confirmed it for as long as it says.
+    Secondary,
+    /// This server is a primary of the zone like them: it serves its own version without end, and takes newer ones.
+    Peer,
 }
 
 /// The time over which so many zones that start together spread their first refresh.
@@ -107,6 +125,14 @@ pub enum Action {
         /// Somebody asked for it: what comes is taken whatever its serial is.
         forced: bool,
     },
+    /// Transfer the whole zone to see whether it is the one that is served, whose serial it has, and tell
+    /// [`Secondary::handle_transfer`].
+    Compare {
+        /// The request.
+        attempt: Attempt,
+        /// The peer.
+        primary: usize,
+    },
     /// Nobody waits for this request any longer: what is under way for it can be ended.
     Abandon(Attempt),
     /// Nobody has confirmed the zone for too long: it is served no more (RFC 1034 §4.3.5), and the next transfer is that
@@ -123,6 +149,13 @@ pub enum TransferEnd {
     Complete(Soa),
     /// The primary has no newer version than this.
     UpToDate(Serial),
+    /// The zone that was to be compared has the serial of the one here, and these are the same data or aren't.
+    Compared {
+        /// Whether they are.
+        is_same: bool,
+    },
+    /// This version came and waits for somebody to accept it.
+    HeldBack(Serial),
     /// The changes that came don't lead from the version here to another one: the whole zone may.
     IncrementUnusable,
     /// It failed, or what came will not be served.
@@ -140,6 +173,11 @@ pub enum Verdict {
     Replaced,
     /// The primary has this version, which is not newer than the one here (RFC 1982): nothing is taken from it.
     Older(Serial),
+    /// The peer has other data under the serial of the version here.
+    Conflict(Serial),
+    /// The primary has this version, which came once and waits for somebody to accept it: it isn't transferred again, and the
+    /// one here is served meanwhile.
+    HeldBack(Serial),
     /// The same primary is asked again another way.
     Again,
     /// It brought nothing.
@@ -163,6 +201,8 @@ pub struct Status {
     pub refreshing: bool,
     /// How many refreshes in a row have failed.
     pub failures: u32,
+    /// A peer that has other data under the serial of the version that is served.
+    pub conflict_with: Option<usize>,
 }
 
 /// One secondary zone.
@@ -177,6 +217,9 @@ pub struct Secondary {
     notified_from: Duration,
     /// Somebody asked for a whole transfer.
     retransfer: bool,
+    /// A version that waits for somebody to accept it.
+    held_back: Option<Serial>,
+    agreement: Agreement,
     running: Option<Running>,
     attempts: u64,
     jitter: Jitter,
@@ -210,13 +253,14 @@ impl Secondary {
                 soa,
                 timers,
                 confirmed_at: now.saturating_sub(confirmed_ago),
-                expires_at: settings
-                    .expires
+                expires_at: (settings.role == Role::Secondary)
                     .then(|| now + timers.expire.saturating_sub(confirmed_ago)),
             }
         });
         Self {
             notified: Notified::new(settings.primaries),
+            agreement: Agreement::new(settings.primaries),
+            held_back: None,
             settings,
             held,
             refresh_at,
@@ -285,6 +329,10 @@ impl Secondary {
             Round::of_transfers()
         } else if let Some(primary) = self.notified.take() {
             self.notified_from = now + NOTIFIED_GAP;
+            if self.settings.role == Role::Peer {
+                // All of them are asked.
+                self.notified.forget_all();
+            }
             Round::starting_with(primary)
         } else {
             Round::starting_with(0)
@@ -296,12 +344,14 @@ impl Secondary {
     /// was allowed to say so is decided before.
     ///
     /// Gives whether a refresh follows: not when the serial is no newer than what is here (RFC 1996 §3.11). During one
-    /// the notification waits, and starts another unless the first brings what it named.
+    /// the notification waits, and starts another unless the first brings what it named. A peer that names the serial of
+    /// the version here may mean other data.
     pub fn handle_notify(&mut self, primary: usize, serial: Option<Serial>) -> bool {
-        let known = self
-            .held
-            .zip(serial)
-            .is_some_and(|(held, serial)| !serial.is_after(held.soa.serial));
+        let is_peer = self.settings.role == Role::Peer;
+        let known = self.held.zip(serial).is_some_and(|(held, serial)| {
+            let may_conflict = is_peer && serial == held.soa.serial && !self.agreement.is_with(primary);
+            !serial.is_after(held.soa.serial) && !may_conflict
+        });
         if !known {
             self.notified.note(primary, serial);
         }
@@ -314,10 +364,13 @@ impl Secondary {
     }
 
     /// Another version came in another way: an update, an edited file, a load that was accepted. Timers start from its
-    /// numbers.
+    /// numbers. Peers are asked for theirs: who changes the zone in two places at once is to hear of it soon.
     pub fn handle_change(&mut self, now: Duration, soa: Soa) {
         self.hold(now, soa);
         self.notified.forget_known(soa.serial);
+        if self.settings.role == Role::Peer {
+            self.notified.note(0, None);
+        }
     }
 
     /// What a primary answered.
@@ -328,7 +381,7 @@ impl Secondary {
         let asked_over = match round.step {
             Step::Udp { .. } => Transport::Udp,
             Step::Tcp => Transport::Tcp,
-            Step::Transfer { .. } => return Verdict::Late,
+            Step::Transfer { .. } | Step::Compare { .. } => return Verdict::Late,
         };
         match (answer, asked_over) {
             (SoaAnswer::Truncated, Transport::Udp) => self.again(Step::Tcp),
@@ -342,19 +395,41 @@ impl Secondary {
         let Some(round) = self.expected(attempt) else {
             return Verdict::Late;
         };
-        let Step::Transfer { from } = round.step else {
-            return Verdict::Late;
+        let (from, compared_since) = match round.step {
+            Step::Transfer { from } => (from, None),
+            Step::Compare { since } => (None, Some(since)),
+            Step::Udp { .. } | Step::Tcp => return Verdict::Late,
         };
-        let any_serial = round.forced;
+        let (any_serial, primary) = (round.forced, round.primary());
         match end {
             TransferEnd::Complete(soa) if any_serial || self.is_newer(soa.serial) => {
                 self.succeed(now, soa);
+                self.agreement.note(primary, true);
                 Verdict::Replaced
             }
             TransferEnd::Complete(Soa { serial, .. }) | TransferEnd::UpToDate(serial) => match self.held {
                 Some(held) if held.soa.serial == serial => self.confirm(now, held.soa),
                 _ => self.older(now, serial),
             },
+            TransferEnd::Compared { is_same } => match self.held {
+                Some(Held { soa, .. }) => {
+                    self.agreement.note(primary, is_same);
+                    let took = compared_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+                    self.agreement
+                        .put_off(now + (took * COMPARING_PART).min(self.compare_gap_max()));
+                    let verdict = self.confirm(now, soa);
+                    if is_same {
+                        verdict
+                    } else {
+                        Verdict::Conflict(soa.serial)
+                    }
+                }
+                None => self.failed(now),
+            },
+            TransferEnd::HeldBack(serial) => {
+                self.held_back = Some(serial);
+                self.keep_back(now, serial)
+            }
             TransferEnd::IncrementUnusable if from.is_some() => self.again(Step::Transfer { from: None }),
             TransferEnd::IncrementUnusable | TransferEnd::Failed => self.failed(now),
         }
@@ -374,6 +449,7 @@ impl Secondary {
             refresh_at: self.refresh_at,
             refreshing: self.running.is_some(),
             failures: self.failures,
+            conflict_with: self.agreement.conflict(),
         }
     }
 
@@ -397,10 +473,14 @@ impl Secondary {
 
     fn compare(&mut self, now: Duration, serial: Serial) -> Verdict {
         match self.held {
-            Some(held) if held.soa.serial == serial => self.confirm(now, held.soa),
+            Some(held) if held.soa.serial == serial => self.compare_data(now, held.soa),
+            Some(_) if self.held_back == Some(serial) => self.keep_back(now, serial),
             held if self.is_newer(serial) => {
+                // Steps lead on from a peer's version: from one of ours that only has its serial they would lead to a mixture.
+                let leads_on = self.settings.role == Role::Secondary
+                    || self.primary().is_some_and(|primary| self.agreement.is_with(primary));
                 self.again(Step::Transfer {
-                    from: held.map(|held| held.soa.serial),
+                    from: held.filter(|_| leads_on).map(|held| held.soa.serial),
                 });
                 Verdict::Newer(serial)
             }
@@ -408,19 +488,78 @@ impl Secondary {
         }
     }
 
+    /// A server has the serial of the version here. Of a peer that says nothing of its data: they are compared once for each
+    /// version, and as long as they are others once a refresh.
+    fn compare_data(&mut self, now: Duration, soa: Soa) -> Verdict {
+        let peer = self.primary().filter(|_| self.settings.role == Role::Peer);
+        self.held_back = None;
+        let unknown = peer.filter(|peer| !self.agreement.is_with(*peer));
+        if unknown.is_none() {
+            return self.confirm(now, soa);
+        }
+        if !self.agreement.may_compare(now) {
+            let is_due = self.agreement.conflict().is_none();
+            if let Some(running) = &mut self.running {
+                running.round.must_compare |= is_due;
+            }
+            return self.confirm(now, soa);
+        }
+        // If it fails.
+        self.agreement.put_off(now + self.compare_gap_max());
+        self.again(Step::Compare { since: now })
+    }
+
+    fn compare_gap_max(&self) -> Duration {
+        Duration::from_secs(self.settings.bounds.refresh_secs_min.into())
+    }
+
+    /// A primary has the version here. That of a peer is no reason not to ask the others.
     fn confirm(&mut self, now: Duration, soa: Soa) -> Verdict {
-        self.succeed(now, soa);
+        match self.settings.role {
+            Role::Secondary => self.succeed(now, soa),
+            Role::Peer => self.answered(now),
+        }
         Verdict::Confirmed
     }
 
+    /// The primary is alive, and what it has waits to be accepted: until then the zone is the one that is here.
+    fn keep_back(&mut self, now: Duration, serial: Serial) -> Verdict {
+        match (self.held, self.settings.role) {
+            (Some(_), Role::Peer) => self.answered(now),
+            (Some(held), Role::Secondary) => {
+                self.succeed(now, held.soa);
+                self.held_back = Some(serial);
+            }
+            (None, _) => self.next_primary(now),
+        }
+        Verdict::HeldBack(serial)
+    }
+
     fn older(&mut self, now: Duration, serial: Serial) -> Verdict {
-        self.next_primary(now);
+        match self.settings.role {
+            Role::Secondary => self.next_primary(now),
+            // It will take the one here.
+            Role::Peer => self.answered(now),
+        }
         Verdict::Older(serial)
+    }
+
+    /// A peer is there, and has nothing that is to be taken.
+    fn answered(&mut self, now: Duration) {
+        if let Some(running) = &mut self.running {
+            running.round.has_answer = true;
+        }
+        self.next_primary(now);
     }
 
     fn failed(&mut self, now: Duration) -> Verdict {
         self.next_primary(now);
         Verdict::Failed
+    }
+
+    /// Who is being asked.
+    fn primary(&self) -> Option<usize> {
+        self.running.as_ref().map(|running| running.round.primary())
     }
 
     fn hold(&mut self, now: Duration, soa: Soa) {
@@ -429,8 +568,10 @@ impl Secondary {
             soa,
             timers,
             confirmed_at: now,
-            expires_at: self.settings.expires.then(|| now + timers.expire),
+            expires_at: (self.settings.role == Role::Secondary).then(|| now + timers.expire),
         });
+        self.held_back = None;
+        self.agreement.forget();
         self.failures = 0;
         self.refresh_at = now + self.jitter.shorten(timers.refresh);
     }
@@ -448,7 +589,21 @@ impl Secondary {
         if running.round.next_primary(self.settings.primaries) {
             return;
         }
+        let Round {
+            has_answer,
+            must_compare,
+            ..
+        } = running.round;
         self.running = None;
+        if let Some(held) = self.held.as_mut().filter(|_| has_answer) {
+            held.confirmed_at = now;
+            self.failures = 0;
+            self.refresh_at = now + self.jitter.shorten(held.timers.refresh);
+            if must_compare {
+                self.refresh_at = self.refresh_at.min(self.agreement.put_off_until());
+            }
+            return;
+        }
         let retry = match self.held {
             Some(held) => held.timers.retry,
             None => first_retry(self.failures),

@@ -136,6 +136,9 @@ fn print_secondary(secondary: &Map<String, Value>, in_full: bool) {
     if let Some(problem) = secondary["problem"].as_str() {
         println!("\t{problem}");
     }
+    if let Some(conflict) = secondary["conflict"].as_str() {
+        println!("\terror: {conflict}");
+    }
     if !in_full {
         return;
     }

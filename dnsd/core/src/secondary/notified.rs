@@ -41,6 +41,11 @@ impl Notified {
         Some(primary)
     }
 
+    /// Forgets all of them.
+    pub(super) fn forget_all(&mut self) {
+        self.by_primary.fill(None);
+    }
+
     /// Forgets the notifications of versions that are no newer than the one here.
     pub(super) fn forget_known(&mut self, here: Serial) {
         for noted in &mut self.by_primary {

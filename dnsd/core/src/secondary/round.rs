@@ -22,6 +22,8 @@ pub(super) enum Step {
     Tcp,
     /// The zone is transferred from it.
     Transfer { from: Option<Serial> },
+    /// The zone is transferred from it, to be compared with the one here.
+    Compare { since: Duration },
 }
 
 impl Step {
@@ -33,7 +35,7 @@ impl Step {
         match self {
             Self::Udp { .. } => UDP_PATIENCE,
             Self::Tcp => TCP_PATIENCE,
-            Self::Transfer { .. } => transfer_time_max,
+            Self::Transfer { .. } | Self::Compare { .. } => transfer_time_max,
         }
     }
 }
@@ -47,6 +49,10 @@ pub(super) struct Round {
     pub(super) step: Step,
     /// Whether the zone is transferred whole and taken whatever its serial is.
     pub(super) forced: bool,
+    /// Whether a peer was there, whatever it had.
+    pub(super) has_answer: bool,
+    /// Whether the data of a peer are still to be compared.
+    pub(super) must_compare: bool,
 }
 
 impl Round {
@@ -57,6 +63,8 @@ impl Round {
             done: 0,
             step: Step::ASK,
             forced: false,
+            has_answer: false,
+            must_compare: false,
         }
     }
 
@@ -86,10 +94,12 @@ impl Round {
                 from,
                 forced: self.forced,
             },
+            Step::Compare { .. } => Action::Compare { attempt, primary },
         }
     }
 
-    fn primary(&self) -> usize {
+    /// Whose turn it is.
+    pub(super) fn primary(&self) -> usize {
         match self.done {
             0 => self.first,
             done if done <= self.first => done - 1,
@@ -102,7 +112,7 @@ impl Round {
         self.step = match self.step {
             Step::Udp { left: 0 } => Step::Tcp,
             Step::Udp { left } => Step::Udp { left: left - 1 },
-            Step::Tcp | Step::Transfer { .. } => return false,
+            Step::Tcp | Step::Transfer { .. } | Step::Compare { .. } => return false,
         };
         true
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod peers;
 mod simulation;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,7 +21,7 @@ fn settings(primaries: usize) -> Settings {
     Settings {
         primaries: NonZeroUsize::new(primaries).unwrap(),
         bounds: Bounds::default(),
-        expires: true,
+        role: Role::Secondary,
         transfer_time_max: TRANSFER_TIME_MAX,
         first_within: Duration::ZERO,
         seed: 7,
@@ -323,28 +324,6 @@ fn a_copy_that_expired_while_the_server_was_down_is_never_served() {
 }
 
 #[test]
-fn a_peers_zone_does_not_expire() {
-    let copy = SavedCopy {
-        soa: soa(1),
-        confirmed_ago: SECOND * 1_000_000,
-    };
-    let settings = Settings {
-        expires: false,
-        ..settings(1)
-    };
-    let mut secondary = Secondary::new(SECOND, settings, Some(copy));
-    let mut now = SECOND;
-    while now < SECOND * 1_000_000 {
-        match secondary.next(now) {
-            Action::Wait(until) => now = until,
-            Action::Expire => panic!("expired"),
-            _ => {}
-        }
-    }
-    assert_eq!(secondary.serial(), Some(Serial(1)));
-}
-
-#[test]
 fn a_retransfer_takes_the_zone_whatever_its_serial_is() {
     let mut secondary = with_version_1(2);
     secondary.handle_retransfer();
@@ -394,4 +373,48 @@ fn wait_or_now(secondary: &mut Secondary) -> Duration {
         Action::Wait(until) => until,
         _ => Duration::ZERO,
     }
+}
+
+#[test]
+fn a_version_that_waits_to_be_accepted_is_transferred_once_and_its_primary_keeps_the_zone_alive() {
+    let mut secondary = with_version_1(1);
+    let mut now = Duration::ZERO;
+    let mut transfers = 0;
+    // Longer than the zone lasts without a primary.
+    while now < SECOND * 200_000 {
+        match secondary.next(now) {
+            Action::Wait(until) => now = until,
+            Action::Ask { attempt, .. } => {
+                secondary.handle_answer(now, attempt, SoaAnswer::Soa(soa(2)));
+            }
+            Action::Transfer { attempt, .. } => {
+                transfers += 1;
+                let verdict = secondary.handle_transfer(now, attempt, TransferEnd::HeldBack(Serial(2)));
+                assert_eq!(verdict, Verdict::HeldBack(Serial(2)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((transfers, secondary.serial()), (1, Some(Serial(1))));
+    // Another one is another matter, and so is the same one after the primary had the version that is here.
+    for offered in [3, 1, 2] {
+        secondary.handle_notify(0, None);
+        let (attempt, ..) = ask(&mut secondary, now);
+        secondary.handle_answer(now, attempt, SoaAnswer::Soa(soa(offered)));
+        now += SECOND;
+        if offered > 1 {
+            let (attempt, ..) = transfer(&mut secondary, now);
+            secondary.handle_transfer(now, attempt, TransferEnd::HeldBack(Serial(offered)));
+        }
+    }
+}
+
+#[test]
+fn a_version_that_waits_does_not_bring_an_expired_zone_back() {
+    let mut secondary = Secondary::new(Duration::ZERO, settings(1), None);
+    let (attempt, ..) = ask(&mut secondary, Duration::ZERO);
+    secondary.handle_answer(Duration::ZERO, attempt, SoaAnswer::Soa(soa(2)));
+    let (attempt, ..) = transfer(&mut secondary, Duration::ZERO);
+    secondary.handle_transfer(Duration::ZERO, attempt, TransferEnd::HeldBack(Serial(2)));
+    assert_eq!((secondary.serial(), secondary.status().failures), (None, 1));
 }

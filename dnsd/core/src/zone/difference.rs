@@ -15,6 +15,40 @@ pub struct Difference {
     pub added: usize,
 }
 
+/// Whether two versions are the same records, with the same TTLs. Unlike [`Difference::between`] it stops at the first that
+/// isn't.
+pub fn is_same(left: &Zone, right: &Zone) -> bool {
+    let is_same_set = |left: RecordSet<'_>, right: RecordSet<'_>| {
+        key(left) == key(right)
+            && left.ttl() == right.ttl()
+            && left.count() == right.count()
+            && left
+                .rdatas()
+                .zip(right.rdatas())
+                .all(|(one, other)| compare_rdata(left.rtype(), one, other).is_eq())
+    };
+    let is_same_node = |left: Node<'_>, right: Node<'_>| {
+        let (mut sets, mut others) = (left.sets(), right.sets());
+        left.name() == right.name()
+            && loop {
+                match (sets.next(), others.next()) {
+                    (Some(set), Some(other)) if is_same_set(set, other) => {}
+                    (None, None) => break true,
+                    _ => break false,
+                }
+            }
+    };
+    let (mut nodes, mut others) = (left.nodes(), right.nodes());
+    left.record_count() == right.record_count()
+        && loop {
+            match (nodes.next(), others.next()) {
+                (Some(node), Some(other)) if is_same_node(node, other) => {}
+                (None, None) => break true,
+                _ => break false,
+            }
+        }
+}
+
 /// A zone with fewer records than this may lose any number of them: small zones change as a whole.
 const LOSS_RECORDS_MIN: usize = 100;
 

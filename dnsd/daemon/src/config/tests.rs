@@ -144,17 +144,19 @@ files = "zones/*.zone"
 fn what_this_version_does_not_serve_is_said_key_by_key() {
     let bench = Bench::new(&[]);
     let zone = |key: &str| format!("[zone.\"e\".primary]\nfile = \"f\"\n{key}\n");
+    let tls = zone("also-notify = [{ address = \"10.0.0.1\", tls = {} }]");
+    let group = "[zones.g.primary]\nfiles = \"*.zone\"\nprimaries = [\"10.0.0.1\"]\n";
     for (key, warning) in [
         (
-            "also-notify = [{ address = \"10.0.0.1\", tls = {} }]",
+            &*tls,
             "3:46: warning: zones are not transferred over TLS by this version",
         ),
         (
-            "primaries = [\"10.0.0.1\"]",
-            "3:13: warning: other primaries are not asked by this version",
+            group,
+            "3:13: warning: other primaries are not asked for the zones of a group",
         ),
     ] {
-        let (config, printed) = bench.load(&zone(key));
+        let (config, printed) = bench.load(key);
         assert!(config.is_some(), "{printed}");
         let warnings = printed.lines().filter(|line| line.contains("warning")).count();
         assert!(
@@ -166,6 +168,7 @@ fn what_this_version_does_not_serve_is_said_key_by_key() {
         "allow-query = [\"none\"]",
         "allow-transfer = [\"any\"]",
         "allow-update = [\"any\"]",
+        "primaries = [\"10.0.0.1\"]",
     ] {
         assert_eq!(bench.load(&zone(key)).1, "", "{key}");
     }

@@ -13,13 +13,15 @@ pub(super) enum Place {
     Listen,
     /// `[view.NAME]`
     View,
-    /// `[zone."NAME".primary]` and `[zones.NAME.primary]`
+    /// `[zone."NAME".primary]`
     Primary,
+    /// `[zones.NAME.primary]`
+    PrimaryGroup,
     /// `[remote.NAME]`, and the same in a list
     Remote,
 }
 
-use Place::{Listen, Primary, Remote};
+use Place::{Listen, Primary, PrimaryGroup, Remote};
 
 /// A key that is warned of.
 struct Key {
@@ -36,12 +38,12 @@ const fn key(name: &'static str, places: &'static [Place], instead: &'static str
 const UNSERVED: &[Key] = &[
     key(
         "primaries",
-        &[Primary],
-        "other primaries are not asked by this version: the zone is what its file says",
+        &[PrimaryGroup],
+        "other primaries are not asked for the zones of a group: one that has some needs a table of its own",
     ),
     key(
         "catalog",
-        &[Primary],
+        &[Primary, PrimaryGroup],
         "catalogs are not served by this version: no catalog lists the zone",
     ),
     key(

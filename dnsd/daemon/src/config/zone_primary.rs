@@ -60,8 +60,7 @@ pub(crate) struct PrimarySettings {
     /// What becomes of the serial when the file changes.
     pub(crate) serial: SerialPolicy,
     /// Other primaries of the zone, whose version is taken over when its serial is higher; mostly none.
-    #[allow(dead_code, reason = "read by what unserved lists")]
-    pub(crate) primaries: Vec<Arc<Remote>>,
+    pub(crate) primaries: Arc<[Arc<Remote>]>,
     /// The catalog that lists it.
     #[allow(dead_code, reason = "read by what unserved lists")]
     pub(crate) catalog: Option<Membership>,
@@ -73,7 +72,7 @@ impl PrimarySettings {
         Self {
             rules: Arc::clone(above),
             serial: SerialPolicy::default(),
-            primaries: Vec::new(),
+            primaries: Arc::new([]),
             catalog: None,
         }
     }
@@ -154,7 +153,7 @@ impl SettingsSpec {
         PrimarySettings {
             rules,
             serial: self.serial.unwrap_or_default(),
-            primaries,
+            primaries: primaries.into(),
             catalog: self.catalog.membership(lists.diagnostics),
         }
     }
@@ -227,7 +226,7 @@ pub(super) enum Made {
 
 impl PrimaryGroupSpec {
     pub(super) fn read(table: &Table<'_>) -> Self {
-        unserved::warn(Place::Primary, table);
+        unserved::warn(Place::PrimaryGroup, table);
         Self {
             files: table.required("files"),
             settings: SettingsSpec::read(table),

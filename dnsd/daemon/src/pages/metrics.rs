@@ -231,7 +231,7 @@ fn write_zones(board: &Board, to: &mut String) -> fmt::Result {
 }
 
 fn write_secondaries(board: &SecondaryBoard, to: &mut String) -> fmt::Result {
-    let series: [(&str, &str, SecondaryValueOf); 4] = [
+    let series: [(&str, &str, SecondaryValueOf); 5] = [
         (
             "dnsd_zone_confirmed_timestamp_seconds",
             "When a primary last said that what is served is the zone.",
@@ -254,6 +254,11 @@ fn write_secondaries(board: &SecondaryBoard, to: &mut String) -> fmt::Result {
             "dnsd_zone_refresh_failures",
             "How often in a row no primary had the zone.",
             |zone| Some(zone.failures.into()),
+        ),
+        (
+            "dnsd_zone_conflict",
+            "1 while another primary has other data under the same serial.",
+            |zone| zone.is_peer.then_some(zone.conflict.is_some().into()),
         ),
     ];
     for (name, help, value) in series {

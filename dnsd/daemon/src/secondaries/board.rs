@@ -25,6 +25,10 @@ pub(crate) struct SecondaryStatus {
     pub(crate) failures: u32,
     /// What went wrong last, until something goes well.
     pub(crate) problem: Option<String>,
+    /// Whether the others are primaries as this server is.
+    pub(crate) is_peer: bool,
+    /// That one of these has other data under the same serial.
+    pub(crate) conflict: Option<String>,
 }
 
 impl SecondaryStatus {
@@ -38,6 +42,7 @@ impl SecondaryStatus {
             "refreshing": self.refreshing,
             "failures": self.failures,
             "problem": self.problem,
+            "conflict": self.conflict,
         })
     }
 }

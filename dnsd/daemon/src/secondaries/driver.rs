@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dnsd_core::secondary::{Attempt, first_refresh_within};
+use dnsd_core::secondary::{Attempt, Role, first_refresh_within};
 use dnsd_core::zone::Zone;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -53,6 +53,8 @@ enum Ended<E> {
     Transferred(Result<Box<Brought>, TransferError>),
     /// What was transferred was given to the keeper.
     Stored(Result<Arc<Zone>, E>),
+    /// What was transferred was compared with this version.
+    Compared { with: Arc<Zone>, is_same: bool },
 }
 
 /// All zones.
@@ -281,7 +283,10 @@ impl<K: Keeping> Driver<K> {
         let Some(follower) = self.followers.get_mut(&changed.key) else {
             return;
         };
-        if follower.machine.serial() != Some(changed.zone.serial()) {
+        // A peer may have taken the serial that it had before.
+        let is_other = |zone: &Arc<Zone>| !Arc::ptr_eq(zone, &changed.zone);
+        let is_peers = follower.followed.role == Role::Peer && follower.zone.as_ref().is_some_and(is_other);
+        if follower.machine.serial() != Some(changed.zone.serial()) || is_peers {
             debug!("zone {}: serial {} is served", changed.key, changed.zone.serial());
             follower.machine.handle_change(now, changed.zone.soa());
         }
@@ -289,11 +294,12 @@ impl<K: Keeping> Driver<K> {
         self.look_at(&changed.key, now);
     }
 
-    fn tell_board(&self, key: &ZoneKey) {
-        let Some(follower) = self.followers.get(key) else {
+    fn tell_board(&mut self, key: &ZoneKey) {
+        let Some(follower) = self.followers.get_mut(key) else {
             return;
         };
         let status = follower.machine.status();
+        follower.note_conflict(status.conflict_with);
         let wall = |at: Duration| self.clock.wall.checked_add(at);
         self.board.set(
             key,
@@ -305,6 +311,8 @@ impl<K: Keeping> Driver<K> {
                 refreshing: status.refreshing,
                 failures: status.failures,
                 problem: follower.problem.clone(),
+                is_peer: follower.followed.role == Role::Peer,
+                conflict: follower.conflict.clone(),
             },
         );
     }

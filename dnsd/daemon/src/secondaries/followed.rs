@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use dnsd_core::secondary::Role;
+
 use crate::config::{Config, Remote, Rules, ZonesConfig};
 use crate::zones::key::{ViewName, ZoneKey};
 
-/// A zone that is transferred from other servers.
+/// A zone of which other servers have versions that are taken over.
 #[derive(Debug, Clone)]
 pub(crate) struct Followed {
     /// The zone.
     pub(crate) key: ZoneKey,
+    /// What those servers are to this one.
+    pub(crate) role: Role,
     /// Where it is transferred from, tried in this order.
     pub(crate) primaries: Arc<[Arc<Remote>]>,
     /// How far that may go.
@@ -29,8 +33,19 @@ pub(crate) fn followed(config: &Config) -> Vec<Followed> {
 fn of(view: Option<&ViewName>, zones: &ZonesConfig) -> Vec<Followed> {
     let secondaries = zones.secondaries.iter().map(|secondary| Followed {
         key: ZoneKey::new(view.cloned(), secondary.name.clone()),
+        role: Role::Secondary,
         primaries: secondary.primaries.clone(),
         rules: secondary.rules.clone(),
     });
-    secondaries.collect()
+    let peers = zones
+        .primaries
+        .iter()
+        .filter(|zone| !zone.settings.primaries.is_empty());
+    let peers = peers.map(|zone| Followed {
+        key: ZoneKey::new(view.cloned(), zone.source.name.clone()),
+        role: Role::Peer,
+        primaries: zone.settings.primaries.clone(),
+        rules: zone.settings.rules.clone(),
+    });
+    secondaries.chain(peers).collect()
 }

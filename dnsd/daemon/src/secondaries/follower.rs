@@ -10,6 +10,7 @@ use dnsd_core::serial::Serial;
 use dnsd_core::transfer::IncomingLimits;
 use dnsd_core::zone::Zone;
 use tokio::task::AbortHandle;
+use tracing::{error, info};
 
 use super::followed::Followed;
 use super::transfer::{HangUp, Order, Wanted};
@@ -33,6 +34,8 @@ pub(super) struct Follower {
     pub(super) is_ready: bool,
     /// What went wrong last, until something goes well.
     pub(super) problem: Option<String>,
+    /// That a peer has other data under the same serial, until it hasn't.
+    pub(super) conflict: Option<String>,
 }
 
 /// What is under way for a zone: one thing at a time.
@@ -52,8 +55,8 @@ pub(super) enum UnderWay {
         transfer: Transfer,
         hang_up: HangUp,
     },
-    /// What was transferred is being stored.
-    Storing(Transfer),
+    /// What was transferred, which has this serial, is being stored, or compared with what is served.
+    Storing(Transfer, Serial),
 }
 
 /// A transfer that was asked for.
@@ -65,6 +68,8 @@ pub(super) struct Transfer {
     pub(super) from: Option<Serial>,
     /// Whether what comes is taken whatever its serial is.
     pub(super) forced: bool,
+    /// Whether it is to tell whether the zone here is the peer's.
+    pub(super) is_comparison: bool,
 }
 
 impl Transfer {
@@ -80,7 +85,7 @@ impl UnderWay {
         match self {
             Self::Nothing => None,
             Self::Asking { attempt, .. } => Some(*attempt),
-            Self::Waiting(transfer) | Self::Transferring { transfer, .. } | Self::Storing(transfer) => {
+            Self::Waiting(transfer) | Self::Transferring { transfer, .. } | Self::Storing(transfer, _) => {
                 Some(transfer.attempt)
             }
         }
@@ -101,7 +106,7 @@ impl Follower {
         let settings = Settings {
             primaries: NonZeroUsize::new(places.len())?,
             bounds: bounds(&followed),
-            expires: true,
+            role: followed.role,
             transfer_time_max: followed.rules.transfer_in.total_max,
             first_within,
             seed,
@@ -123,6 +128,7 @@ impl Follower {
             wakes_at: None,
             is_ready: false,
             problem: None,
+            conflict: None,
         })
     }
 
@@ -134,6 +140,7 @@ impl Follower {
             .iter()
             .map(|place| place.address)
             .eq(self.places.iter().map(|place| place.address))
+            && followed.role == self.followed.role
             && bounds(followed) == bounds(&self.followed)
             && rules.transfer_in.total_max == self.followed.rules.transfer_in.total_max;
         if is_same {
@@ -162,7 +169,10 @@ impl Follower {
         let wanted = match steps_from {
             Some(zone) => Wanted::Steps(zone.clone()),
             None => Wanted::Zone {
-                newer_than: self.machine.serial().filter(|_| !transfer.forced),
+                newer_than: self
+                    .machine
+                    .serial()
+                    .filter(|_| !transfer.forced && !transfer.is_comparison),
             },
         };
         Order {
@@ -178,6 +188,30 @@ impl Follower {
             times: rules.transfer_in,
             threads,
         }
+    }
+
+    /// Notes, and says once, that a peer has other data under the serial of what is served.
+    pub(super) fn note_conflict(&mut self, with: Option<usize>) {
+        let conflict = with.zip(self.machine.serial()).map(|(peer, serial)| {
+            format!(
+                "{} has other data under the same serial ({serial}): raise the serial where the right ones are",
+                self.places[peer]
+            )
+        });
+        if conflict == self.conflict {
+            return;
+        }
+        let key = &self.followed.key;
+        match &conflict {
+            Some(conflict) => error!("zone {key}: {conflict}"),
+            None => info!("zone {key}: no peer is known to have other data under the same serial any more"),
+        }
+        self.conflict = conflict;
+    }
+
+    /// Whether the version that is served has this serial.
+    pub(super) fn is_served(&self, serial: Serial) -> bool {
+        self.machine.serial() == Some(serial) && self.zone.as_ref().is_some_and(|zone| zone.serial() == serial)
     }
 
     /// Whether a version that was transferred is to be served.

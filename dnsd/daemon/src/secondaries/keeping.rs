@@ -29,6 +29,9 @@ pub(crate) trait Keeping: Clone + Send + Sync + 'static {
     /// Whether steps don't fit the version that is served: the whole zone may.
     fn is_misfit(error: &Self::NotTaken) -> bool;
 
+    /// Whether a version waits for somebody to accept it.
+    fn is_held(error: &Self::NotTaken) -> bool;
+
     /// A primary said now that the version that is served is the zone.
     fn confirmed(&self, key: &ZoneKey);
 
@@ -49,6 +52,10 @@ impl Keeping for Zones {
 
     fn is_misfit(error: &NotTaken) -> bool {
         matches!(error, NotTaken::Unusable(_) | NotTaken::NoVersion)
+    }
+
+    fn is_held(error: &NotTaken) -> bool {
+        matches!(error, NotTaken::Held(..) | NotTaken::HeldFromPeer(..))
     }
 
     fn confirmed(&self, key: &ZoneKey) {

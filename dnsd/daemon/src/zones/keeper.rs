@@ -9,6 +9,7 @@ mod edits;
 mod entry;
 mod groups;
 mod past;
+mod peers;
 mod publish;
 mod secondaries;
 mod serials;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use dnsd_core::transfer::Received;
 use dnsd_core::zone::Zone;
+use dnsd_core::zone::difference::is_same;
 use tracing::warn;
 
 use super::board::{Board, ServedFrom};
@@ -70,7 +72,7 @@ pub(crate) enum Input {
     },
     /// Free what is answered from no more, once nobody has it.
     Retire(Arc<Serving>),
-    /// What is there of a secondary zone?
+    /// What is there of a zone that is followed?
     Stored {
         zone: ZoneKey,
         reply: tokio::sync::oneshot::Sender<Option<Stored>>,
@@ -401,7 +403,7 @@ impl Keeper {
         let result = attempt.result.map(|loaded| entry.with_serial(loaded));
         let result = result.and_then(|loaded| entry.with_updates(loaded));
         let outcome = if attempt.is_current {
-            outcome_of(key, result, attempt.took, entry.served.as_deref(), accept)
+            outcome_of(key, result, attempt.took, entry.served.as_ref(), accept)
         } else {
             self.debounce
                 .changed(key.clone(), entry.file.clone(), Change::Modified, now);
@@ -490,13 +492,17 @@ fn outcome_of(
     key: &ZoneKey,
     result: Result<Loaded, Vec<Problem>>,
     took: Duration,
-    served: Option<&Zone>,
+    served: Option<&Arc<Zone>>,
     accept: bool,
 ) -> LoadOutcome {
-    let loaded = match result {
+    let mut loaded = match result {
         Ok(loaded) => loaded,
         Err(problems) => return LoadOutcome::Failed(problems.iter().map(ToString::to_string).collect()),
     };
+    // A file that was touched, or written from here, makes no other version.
+    if let Some(served) = served.filter(|served| is_same(served, &loaded.zone)) {
+        loaded.zone = served.clone();
+    }
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     match served.map(|old| guard::judge(old, &loaded.zone, accept)) {
         Some(Verdict::Hold(loss)) => {

@@ -39,6 +39,9 @@ const TEMPORARY: &str = "new";
 /// The ending of a zone's journal, which lies beside its copy.
 const JOURNAL: &str = "journal";
 
+/// The ending of the last version of a primary zone that gave way to a peer's.
+const REPLACED: &str = "replaced";
+
 /// The longest file name of a copy, in bytes. A name has up to 1004 as text; file systems take 255 with the ending and a
 /// temporary file's mark.
 const FILE_NAME_BYTES_MAX: usize = 200;
@@ -125,6 +128,17 @@ impl LastGood {
     /// Makes a version that was transferred the copy, soon.
     pub(crate) fn keep_transferred(&self, key: &ZoneKey, zone: Arc<Zone>, copy: Transferred) {
         self.writer.order(key, Job::WriteTransferred { zone, copy });
+    }
+
+    /// Keeps a version that gives way to a peer's, instead of the one that did before; gives where.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(crate) fn keep_replaced(&self, key: &ZoneKey, zone: &Zone) -> io::Result<PathBuf> {
+        let kept = self.path(key).with_extension(REPLACED);
+        fs::create_dir_all(kept.parent().unwrap_or(Path::new("")))?;
+        write(&kept, zone, 0)?;
+        Ok(kept)
     }
 
     /// Notes that a primary said that what the copy and the journal have is the zone, soon.
@@ -246,23 +260,38 @@ pub(crate) fn state(files: &[ReadFile]) -> FileState {
     state
 }
 
-/// Replaces a zone's own file with what is served, written through. Links to it stay, and so do its permissions.
+/// Replaces a zone's own file with what is served, written through. Links to it stay, and so do its permissions; one that isn't
+/// there is made.
 pub(crate) fn write_file(path: &Path, zone: &Zone) -> io::Result<()> {
-    let path = fs::canonicalize(path)?;
+    let path = match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        path => path?,
+    };
     let mut temporary = path.as_os_str().to_owned();
     // A group's folder takes no file of this ending for a zone.
     temporary.push(".dpkg-new");
     let temporary = PathBuf::from(temporary);
     let written = write_whole(&temporary, zone, 0)
         .and_then(|()| {
-            fs::set_permissions(&temporary, fs::metadata(&path)?.permissions())?;
+            match fs::metadata(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                old => fs::set_permissions(&temporary, old?.permissions())?,
+            }
             File::open(&temporary)?.sync_all()
         })
-        .and_then(|()| fs::rename(&temporary, &path));
+        .and_then(|()| fs::rename(&temporary, &path))
+        // After a power cut the old file would stand there beside a journal that takes it for the new one.
+        .and_then(|()| sync_folder_of(&path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// Has a file under its new name after a power cut.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Replaces the copy of a zone that was transferred. Nothing else on this machine has it, so it is written through.
@@ -278,7 +307,8 @@ fn write_transferred(path: &Path, zone: &Zone, confirmed_at: SystemTime) -> io::
             file.set_modified(confirmed_at)?;
             file.sync_all()
         })
-        .and_then(|()| fs::rename(&temporary, path));
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| sync_folder_of(path));
     if written.is_err() {
         // On a full disk it takes up room that the next try needs.
         let _ = fs::remove_file(&temporary);

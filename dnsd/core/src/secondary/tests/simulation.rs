@@ -174,6 +174,7 @@ impl World {
                         self.send(attempt, Reply::Answer(answer), SECOND * 8);
                     }
                 }
+                Action::Compare { .. } => return Err(TestCaseError::fail("a secondary compares nothing")),
                 Action::Transfer {
                     attempt, primary, from, ..
                 } => {
@@ -349,7 +350,7 @@ impl World {
                             self.replies.insert(at, (attempt, Reply::Transfer(end)));
                         }
                     }
-                    Action::Expire | Action::Abandon(_) => {}
+                    Action::Expire | Action::Abandon(_) | Action::Compare { .. } => {}
                 }
             };
             let arrives = self.replies.first_key_value().map_or(Duration::MAX, |((at, _), _)| *at);

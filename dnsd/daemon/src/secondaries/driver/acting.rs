@@ -40,6 +40,20 @@ impl<K: Keeping> Driver<K> {
                         place: follower.places[primary].clone(),
                         from,
                         forced,
+                        is_comparison: false,
+                    };
+                    self.turns.wait(transfer.server(), tag_of(key, follower));
+                    follower.under_way = UnderWay::Waiting(transfer);
+                }
+                Action::Compare { attempt, primary } => {
+                    let place = follower.places[primary].clone();
+                    debug!("zone {key}: comparing with {place}, which has the same serial");
+                    let transfer = Transfer {
+                        attempt,
+                        place,
+                        from: None,
+                        forced: false,
+                        is_comparison: true,
                     };
                     self.turns.wait(transfer.server(), tag_of(key, follower));
                     follower.under_way = UnderWay::Waiting(transfer);
@@ -133,7 +147,7 @@ pub(super) fn end(follower: &mut Follower, turns: &mut Turns<Tag>) {
             hang_up.hang_up();
             turns.ended(transfer.server());
         }
-        UnderWay::Storing(transfer) => turns.ended(transfer.server()),
+        UnderWay::Storing(transfer, _) => turns.ended(transfer.server()),
     }
 }
 
@@ -157,7 +171,7 @@ fn tell_of_silence(key: &ZoneKey, follower: &mut Follower) {
             let place = &follower.places[*primary];
             format!("refresh: retry limit for primary {place} exceeded")
         }
-        UnderWay::Waiting(transfer) | UnderWay::Transferring { transfer, .. } | UnderWay::Storing(transfer) => {
+        UnderWay::Waiting(transfer) | UnderWay::Transferring { transfer, .. } | UnderWay::Storing(transfer, _) => {
             format!(
                 "the transfer from {} took longer than max-transfer-time-in",
                 transfer.place

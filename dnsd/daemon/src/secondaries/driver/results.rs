@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use dnsd_core::message::Rcode;
-use dnsd_core::secondary::{Attempt, SoaAnswer, TransferEnd, Verdict};
+use dnsd_core::secondary::{Attempt, Role, SoaAnswer, TransferEnd, Verdict};
 use dnsd_core::serial::Serial;
 use dnsd_core::transfer::Received;
 use dnsd_core::zone::Zone;
-use tracing::{info, warn};
+use dnsd_core::zone::difference::is_same;
+use tracing::{debug, info, warn};
 
 use super::{Driver, Ended, Event, Tag};
 use crate::remotes::{AskError, Place};
@@ -39,7 +40,19 @@ impl<K: Keeping> Driver<K> {
             (Ended::Transferred(Err(error)), UnderWay::Transferring { transfer, .. }) => {
                 self.handle_transfer_failed(&zone.key, &transfer, &error);
             }
-            (Ended::Stored(stored), UnderWay::Storing(transfer)) => self.handle_stored(&zone.key, &transfer, stored),
+            (Ended::Stored(stored), UnderWay::Storing(transfer, serial)) => {
+                self.handle_stored(&zone.key, &transfer, serial, stored);
+            }
+            (Ended::Compared { with, is_same }, UnderWay::Storing(transfer, serial)) => {
+                self.turns.ended(transfer.server());
+                // Of a version that was served when it began, it says nothing of the one that is served now.
+                let is_of_now = follower.zone.as_ref().is_some_and(|zone| Arc::ptr_eq(zone, &with));
+                let end = match is_of_now {
+                    true => TransferEnd::Compared { is_same },
+                    false => TransferEnd::UpToDate(serial),
+                };
+                self.finish(&zone.key, &transfer, end);
+            }
             (_, other) => {
                 follower.under_way = other;
                 return;
@@ -65,8 +78,14 @@ impl<K: Keeping> Driver<K> {
                 follower.problem = None;
                 self.keeper.confirmed(key);
             }
-            Verdict::Older(serial) => problem = Some(older(follower, place, serial)),
-            Verdict::Newer(_) | Verdict::Replaced | Verdict::Again | Verdict::Failed | Verdict::Late => {}
+            Verdict::HeldBack(_) => self.keeper.confirmed(key),
+            Verdict::Older(serial) => problem = older(key, follower, place, serial),
+            Verdict::Newer(_)
+            | Verdict::Replaced
+            | Verdict::Conflict(_)
+            | Verdict::Again
+            | Verdict::Failed
+            | Verdict::Late => {}
         }
         tell(key, follower, problem);
     }
@@ -88,7 +107,13 @@ impl<K: Keeping> Driver<K> {
             totals.octets,
             totals.octets as f64 / secs.max(0.001),
         );
-        let is_news = !matches!(brought.received, Received::UpToDate(_)) && follower.wants(&transfer, serial);
+        let received = match brought.received {
+            Received::Zone(theirs) if transfer.is_comparison && follower.is_served(serial) => {
+                return self.compare(zone, transfer, Arc::new(theirs.zone));
+            }
+            received => received,
+        };
+        let is_news = !matches!(received, Received::UpToDate(_)) && follower.wants(&transfer, serial);
         if !is_news {
             self.turns.ended(transfer.server());
             self.finish(key, &transfer, TransferEnd::UpToDate(serial));
@@ -105,11 +130,26 @@ impl<K: Keeping> Driver<K> {
             transfer.attempt,
             transfer.forced,
         );
-        follower.under_way = UnderWay::Storing(transfer);
+        follower.under_way = UnderWay::Storing(transfer, serial);
         // It is stored to its end even if nobody waits for that any more.
         tokio::spawn(async move {
-            let stored = keeper.transferred(&zone.key, brought.received, forced).await;
+            let stored = keeper.transferred(&zone.key, received, forced).await;
             let what = Ended::Stored(stored);
+            let _ = events.send(Event { zone, attempt, what });
+        });
+    }
+
+    /// What came has the serial of what is served. To compare large zones takes a while, so it is done beside the driver.
+    fn compare(&mut self, zone: Tag, transfer: Transfer, theirs: Arc<Zone>) {
+        let Some(follower) = self.followers.get_mut(&zone.key) else {
+            return;
+        };
+        let Some(ours) = follower.zone.clone() else { return };
+        let (events, attempt) = (self.events.clone(), transfer.attempt);
+        follower.under_way = UnderWay::Storing(transfer, theirs.serial());
+        tokio::task::spawn_blocking(move || {
+            let is_same = is_same(&ours, &theirs);
+            let what = Ended::Compared { with: ours, is_same };
             let _ = events.send(Event { zone, attempt, what });
         });
     }
@@ -134,7 +174,13 @@ impl<K: Keeping> Driver<K> {
         self.finish(key, transfer, TransferEnd::Failed);
     }
 
-    fn handle_stored(&mut self, key: &ZoneKey, transfer: &Transfer, stored: Result<Arc<Zone>, K::NotTaken>) {
+    fn handle_stored(
+        &mut self,
+        key: &ZoneKey,
+        transfer: &Transfer,
+        serial: Serial,
+        stored: Result<Arc<Zone>, K::NotTaken>,
+    ) {
         self.turns.ended(transfer.server());
         let Some(follower) = self.followers.get_mut(key) else {
             return;
@@ -152,7 +198,10 @@ impl<K: Keeping> Driver<K> {
             Err(error) => {
                 let problem = format!("what was transferred from {} is not served: {error}", transfer.place);
                 tell(key, follower, Some(problem));
-                TransferEnd::Failed
+                match K::is_held(&error) {
+                    true => TransferEnd::HeldBack(serial),
+                    false => TransferEnd::Failed,
+                }
             }
         };
         self.finish(key, transfer, end);
@@ -170,11 +219,12 @@ impl<K: Keeping> Driver<K> {
                 follower.problem = None;
                 self.keeper.confirmed(key);
             }
+            Verdict::HeldBack(_) => self.keeper.confirmed(key),
             Verdict::Older(serial) => {
-                let problem = older(follower, &transfer.place, serial);
-                tell(key, follower, Some(problem));
+                let problem = older(key, follower, &transfer.place, serial);
+                tell(key, follower, problem);
             }
-            Verdict::Newer(_) | Verdict::Again | Verdict::Failed | Verdict::Late => {}
+            Verdict::Newer(_) | Verdict::Conflict(_) | Verdict::Again | Verdict::Failed | Verdict::Late => {}
         }
     }
 }
@@ -186,11 +236,16 @@ fn tell(key: &ZoneKey, follower: &mut Follower, problem: Option<String>) {
     }
 }
 
-fn older(follower: &Follower, place: &Place, serial: Serial) -> String {
-    match follower.machine.serial() {
+/// What is wrong with a primary that has an older version; nothing with a peer, which will take ours.
+fn older(key: &ZoneKey, follower: &Follower, place: &Place, serial: Serial) -> Option<String> {
+    if follower.followed.role == Role::Peer {
+        debug!("zone {key}: {place} has serial {serial}, which is older");
+        return None;
+    }
+    Some(match follower.machine.serial() {
         Some(ours) => format!("serial number ({serial}) received from primary {place} < ours ({ours})"),
         None => format!("serial number ({serial}) received from primary {place} is not the one asked for"),
-    }
+    })
 }
 
 /// What is wrong with an answer, in BIND's words.

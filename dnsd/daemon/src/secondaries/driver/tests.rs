@@ -71,6 +71,10 @@ impl Keeping for Keeper {
         true
     }
 
+    fn is_held(_: &Misfit) -> bool {
+        false
+    }
+
     fn confirmed(&self, _: &ZoneKey) {
         self.told.send(Told::Confirmed).unwrap();
     }
@@ -190,6 +194,7 @@ fn version(serial: u32) -> Zone {
 fn from(primaries: &[&Scripted]) -> Vec<Followed> {
     let primaries = primaries.iter().map(|primary| primary.remote(&[])).collect();
     vec![Followed {
+        role: Role::Secondary,
         key: zone_key(),
         primaries,
         rules: Arc::new(Rules::default()),

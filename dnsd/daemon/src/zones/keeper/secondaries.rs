@@ -26,6 +26,7 @@ use super::super::outcome::LoadOutcome;
 use super::super::plan::PlannedSecondary;
 use super::Keeper;
 use super::past::newer;
+use super::updates::SyncError;
 use crate::server::views::{Kind, ZoneInfo};
 
 /// What is known of one secondary zone.
@@ -69,6 +70,12 @@ pub(crate) enum NotTaken {
     TooLarge,
     /// The journal can't be written.
     Storage(io::Error),
+    /// The same of a primary zone, whose file is written when it is accepted.
+    HeldFromPeer(ZoneKey, Loss),
+    /// A primary zone's file is being edited.
+    Frozen,
+    /// A primary zone's file can't be written, or is not to be.
+    NotWritten(SyncError),
 }
 
 impl Secondary {
@@ -234,8 +241,13 @@ impl Keeper {
         }
     }
 
-    /// What is there of a secondary zone, expired or not.
+    /// What is there of a zone that is followed, expired or not.
     pub(super) fn stored(&self, key: &ZoneKey) -> Option<Stored> {
+        if let Some(entry) = self.entries.get(key) {
+            // A primary's own version needs nobody's word.
+            let (zone, confirmed_at) = (entry.served.clone()?, SystemTime::now());
+            return Some(Stored { zone, confirmed_at });
+        }
         let secondary = self.secondaries.get(key)?;
         Some(Stored {
             zone: secondary.version.clone()?,
@@ -250,6 +262,9 @@ impl Keeper {
         received: Received,
         accept: bool,
     ) -> Result<Arc<Zone>, NotTaken> {
+        if self.entries.contains_key(key) {
+            return self.take_from_peer(key, received, accept);
+        }
         let now = SystemTime::now();
         let taken = match received {
             Received::UpToDate(serial) => {
@@ -442,7 +457,17 @@ fn replayed(copy: Arc<Zone>, past: &mut Past, key: &ZoneKey) -> Arc<Zone> {
 impl fmt::Display for NotTaken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSuchZone => f.write_str("the zone is no secondary any more"),
+            Self::NoSuchZone => f.write_str("the zone is none any more that comes from elsewhere"),
+            Self::HeldFromPeer(zone, loss) => write!(
+                f,
+                "held: {} → {} records, of which {} would be lost; `dnsd retransfer {}` if that is meant",
+                loss.old_records,
+                loss.new_records,
+                loss.removed,
+                zone.as_arguments()
+            ),
+            Self::Frozen => f.write_str("the zone is frozen"),
+            Self::NotWritten(error) => error.fmt(f),
             Self::Held(zone, loss) => write!(
                 f,
                 "held: {} → {} records, of which {} would be lost; `dnsd reload {} --accept` if that is meant",

@@ -16,6 +16,7 @@ use crate::config;
 
 mod folders;
 mod past;
+mod peers;
 mod secondaries;
 mod serials;
 mod updates;

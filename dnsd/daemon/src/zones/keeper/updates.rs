@@ -15,7 +15,7 @@ use dnsd_core::rrtype::Type;
 use dnsd_core::transfer::{Delta, Records};
 use dnsd_core::update::Update;
 use dnsd_core::zone::Zone;
-use dnsd_core::zone::difference::Difference;
+use dnsd_core::zone::difference::is_same;
 use tracing::{error, info, warn};
 
 use super::super::board::ServedFrom;
@@ -44,7 +44,7 @@ pub(super) struct Dynamic {
     /// What its file holds: the version that the journal's steps start from.
     of_file: Arc<Zone>,
     /// Updates are refused while somebody edits the file.
-    is_frozen: bool,
+    pub(super) is_frozen: bool,
 }
 
 /// Why what an administrator asks for a zone that takes updates can't be done.
@@ -79,7 +79,12 @@ impl Entry {
             Some(zone) => Some(zone.clone()),
             None => attempt.last_good.clone(),
         };
-        let Some(of_file) = of_file.filter(|zone| zone.serial() == serial) else {
+        let has_serial = |zone: &Arc<Zone>| zone.serial() == serial;
+        // Without a copy a file that was touched, or edited under its serial, is what the steps lead on from if they fit it.
+        let of_file = of_file
+            .filter(has_serial)
+            .or_else(|| loaded.filter(|zone| has_serial(zone)).cloned());
+        let Some(of_file) = of_file else {
             // Without steps no update is missing in the file, whatever it holds.
             self.is_in_conflict = !past.steps_from(serial).is_empty();
             self.past = Some(past);
@@ -135,10 +140,7 @@ impl Entry {
         let (Some(dynamic), Some(served)) = (&self.dynamic, &self.served) else {
             return Ok(edited.clone());
         };
-        let no_difference = Difference::default();
-        if Difference::between(&dynamic.of_file, edited) == no_difference
-            || Difference::between(served, edited) == no_difference
-        {
+        if is_same(&dynamic.of_file, edited) || is_same(served, edited) {
             return Ok(served.clone());
         }
         if Arc::ptr_eq(served, &dynamic.of_file) {
@@ -161,7 +163,6 @@ impl Entry {
             return Ok(());
         };
         let file = (of_file.serial(), last_good::state(&self.seen));
-        let is_same = |left: &Zone, right: &Zone| Difference::between(left, right) == Difference::default();
         if past.file_state() != Some(file) {
             let leads_on = past.newest().is_none_or(|newest| newest == old.serial());
             if is_same(&dynamic.of_file, &of_file) || (is_same(&of_file, old) && leads_on) {

@@ -196,6 +196,55 @@ fn an_edit_while_the_daemon_was_down_goes_together_with_updates() {
 }
 
 #[test]
+fn an_edit_of_a_ttl_goes_together_with_updates() {
+    let mut bench = bench();
+    bench.add("new");
+    replace(&bench.file("net"), &text(5, 2).replace("h1 A", "h1 77 A"));
+    assert!(matches!(bench.reload_net(), LoadOutcome::Loaded { .. }));
+    assert!(bench.has("new"));
+    let served = bench.keeper.entries[&name("net")].served.clone().unwrap();
+    let h1: Name = "h1.net".parse().unwrap();
+    let node = served.nodes().find(|node| node.name() == h1.as_name_ref()).unwrap();
+    assert_eq!(
+        node.sets().map(dnsd_core::zone::RecordSet::ttl).collect::<Vec<_>>(),
+        [77]
+    );
+}
+
+#[test]
+fn updates_that_give_way_to_a_peers_version_are_kept_and_further_ones_lead_on_from_it() {
+    let mut bench = bench();
+    bench.add("new");
+    let theirs = super::super::super::test_zone::compiled("net", &text(9, 2));
+    let received = Received::Zone(Box::new(theirs));
+    bench.keeper.take_transferred(&name("net"), received, false).unwrap();
+    assert_eq!((bench.served("net"), bench.has("new")), (Some(9), false));
+    let kept = last_good::folder(bench.dir.path()).join("net.replaced");
+    assert!(
+        fs::read_to_string(kept)
+            .unwrap()
+            .contains("new.net. 60 IN A 192.0.2.99\n")
+    );
+    bench.add("newer");
+    let bench = bench.killed();
+    assert_eq!(
+        (bench.served("net"), bench.has("newer"), bench.has("new")),
+        (Some(10), true, false)
+    );
+    assert_eq!(bench.status("net").errors, Vec::<String>::new());
+}
+
+#[test]
+fn a_frozen_zone_takes_nothing_from_a_peer() {
+    let mut bench = bench();
+    bench.keeper.freeze(&name("net")).unwrap();
+    let theirs = super::super::super::test_zone::compiled("net", &text(9, 2));
+    let received = Received::Zone(Box::new(theirs));
+    let refused = bench.keeper.take_transferred(&name("net"), received, false);
+    assert!(matches!(refused, Err(NotTaken::Frozen)), "{refused:?}");
+}
+
+#[test]
 fn a_file_that_is_broken_at_start_leaves_the_updates_served() {
     let mut bench = bench();
     bench.add("new");
