@@ -8,6 +8,7 @@ pub mod compare;
 pub mod generate;
 pub mod message;
 pub mod name;
+pub mod primary;
 pub mod question;
 pub mod server;
 pub mod side_by_side;

@@ -28,7 +28,7 @@ pub(crate) fn check(config: &Path) -> Exit {
 pub(crate) fn check_zone(origin: &Name, file: &Path) -> Exit {
     // A relative $INCLUDE is looked for beside its file, then where the command was called, as named-checkzone does.
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let attempt = load::load(origin, file, Path::new(""), threads);
+    let attempt = load::load(origin, file, Path::new(""), load::Standard::Sound, threads);
     match attempt.result {
         Ok(loaded) => {
             for warning in &loaded.warnings {

@@ -19,6 +19,8 @@ use super::finding::Findings;
 use super::{Compiled, Finding, FindingKind, Node, Positions, RecordSet, Severity, Zone};
 use crate::nsec3;
 use crate::rrtype::Type;
+use crate::search_name::SearchName;
+use crate::transfer::Delta;
 use host_name::is_host_name;
 
 /// The longest message (RFC 1035 §4.2.2), and what of a record is neither name nor data: its owner, a pointer to the
@@ -38,9 +40,7 @@ pub fn check(compiled: &Compiled) -> Vec<Finding> {
 /// Checks a zone, a large one by so many threads, which end with the call. What is found is the same.
 pub fn check_on(compiled: &Compiled, threads: usize) -> Vec<Finding> {
     let mut check = Check::new(compiled);
-    if check.zone.apex().set(Type::NS).is_none() {
-        check.find(FindingKind::NoNs, check.zone.apex(), None);
-    }
+    check.check_has_ns();
     check.check_nsec3();
     let nodes = check.zone.node_count();
     if !is_worth_threads(nodes, threads) {
@@ -65,6 +65,30 @@ pub fn check_on(compiled: &Compiled, threads: usize) -> Vec<Finding> {
             check.findings.append(found);
         }
     });
+    check.findings.into_vec()
+}
+
+/// Checks what can have become wrong with a version by a step from one that was right: the zone's own name servers, and the
+/// names that got records. A cost of the step's, not of the zone's.
+pub fn check_step(zone: &Zone, step: &Delta) -> Vec<Finding> {
+    let positions = Positions::default();
+    let mut check = Check {
+        zone,
+        positions: &positions,
+        findings: Findings::default(),
+    };
+    check.check_has_ns();
+    check.check_node(zone.apex());
+    let mut last = None;
+    for added in step.added() {
+        if last != Some(added.owner)
+            && added.owner != zone.origin()
+            && let Some(node) = zone.node(&SearchName::new(added.owner))
+        {
+            check.check_node(node);
+        }
+        last = Some(added.owner);
+    }
     check.findings.into_vec()
 }
 
@@ -102,6 +126,12 @@ impl<'z> Check<'z> {
             rtype: set.map(RecordSet::rtype),
             position: set.and_then(|set| self.positions.of(node, set)),
         });
+    }
+
+    fn check_has_ns(&mut self) {
+        if self.zone.apex().set(Type::NS).is_none() {
+            self.find(FindingKind::NoNs, self.zone.apex(), None);
+        }
     }
 
     /// What a hashed owner name costs.

@@ -3,6 +3,7 @@
 use super::{Node, Position, RecordSet};
 
 /// Where the record sets of one zone were read.
+#[derive(Default)]
 pub struct Positions {
     /// Of each node in canonical order: where the position of its first set is.
     pub(super) starts: Vec<u32>,

@@ -375,6 +375,7 @@ impl Keeper {
         load::Request {
             key,
             file: &entry.file,
+            standard: load::Standard::Sound,
             base_dir: &self.base_dir,
             // Once something is served, that is what a load is measured against.
             last_good: entry.served.is_none().then_some(&self.last_good),

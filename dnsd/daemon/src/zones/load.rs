@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use dnsd_core::master::{Limits, Reader, RecordRef, Source};
 use dnsd_core::name::Name;
 use dnsd_core::rrtype::Class;
-use dnsd_core::zone::check::check_on;
-use dnsd_core::zone::{Finding, Position, Severity, Zone, ZoneBuilder};
+use dnsd_core::zone::check::{check_on, has_errors};
+use dnsd_core::zone::{Finding, Position, Zone, ZoneBuilder};
 
 use super::key::ZoneKey;
 use super::last_good::{self, LastGood};
@@ -33,10 +33,21 @@ pub(crate) struct Request<'k> {
     pub(crate) file: &'k Path,
     /// The second place for a relative `$INCLUDE`.
     pub(crate) base_dir: &'k Path,
+    /// What its content has to be.
+    pub(crate) standard: Standard,
     /// Where its last good copy is, when nothing is served yet that the file can be measured against.
     pub(crate) last_good: Option<&'k LastGood>,
     /// Whether what was served may have had another serial than the files say, so that the copy is always of interest.
     pub(crate) has_other_serial: bool,
+}
+
+/// What the content of a zone has to be that can be compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standard {
+    /// Without what named-checkzone takes for an error: somebody is there to mend it.
+    Sound,
+    /// Whatever was served before: what a primary has sent, or a copy of what was loaded, is as good after a restart.
+    AsServed,
 }
 
 /// What came of it.
@@ -94,7 +105,7 @@ pub(crate) fn in_parallel(requests: &[Request<'_>], threads: usize) -> Vec<Attem
 
 fn load_or_copy(request: &Request<'_>, threads: usize) -> Attempt {
     let name = &request.key.name;
-    let mut attempt = load(name, request.file, request.base_dir, threads);
+    let mut attempt = load(name, request.file, request.base_dir, request.standard, threads);
     let Some(path) = request.last_good.and_then(|copies| copies.of_earlier_run(request.key)) else {
         return attempt;
     };
@@ -103,17 +114,17 @@ fn load_or_copy(request: &Request<'_>, threads: usize) -> Attempt {
         && (request.has_other_serial || !header.is_of(&attempt.files) || attempt.result.is_err() || !attempt.is_current)
     {
         // An error in a copy has no reader.
-        let copy = load(name, &path, request.base_dir, threads);
+        let copy = load(name, &path, request.base_dir, Standard::AsServed, threads);
         attempt.last_good = copy.result.ok().map(|loaded| loaded.zone);
     }
     attempt
 }
 
 /// Loads a zone from its file, on several threads if that is worth it.
-pub(crate) fn load(name: &Name, file: &Path, base_dir: &Path, threads: usize) -> Attempt {
+pub(crate) fn load(name: &Name, file: &Path, base_dir: &Path, standard: Standard, threads: usize) -> Attempt {
     let started = Instant::now();
     let mut files = Files::new(base_dir, threads);
-    let result = read_zone(name, file, &mut files, threads);
+    let result = read_zone(name, file, &mut files, standard, threads);
     let files = files.into_read();
     Attempt {
         result,
@@ -124,7 +135,13 @@ pub(crate) fn load(name: &Name, file: &Path, base_dir: &Path, threads: usize) ->
     }
 }
 
-fn read_zone(name: &Name, file: &Path, files: &mut Files, threads: usize) -> Result<Loaded, Vec<Problem>> {
+fn read_zone(
+    name: &Name,
+    file: &Path,
+    files: &mut Files,
+    standard: Standard,
+    threads: usize,
+) -> Result<Loaded, Vec<Problem>> {
     let source = files.read(file).map_err(|cause| {
         vec![Problem::Read {
             path: file.to_owned(),
@@ -167,8 +184,10 @@ fn read_zone(name: &Name, file: &Path, files: &mut Files, threads: usize) -> Res
         .finish_in(text, threads)
         .map_err(|findings| findings.into_iter().map(located).collect::<Vec<_>>())?;
     let mut findings = std::mem::take(&mut compiled.warnings);
-    findings.extend(check_on(&compiled, threads));
-    if findings.iter().any(|finding| finding.severity() == Severity::Error) {
+    if standard == Standard::Sound {
+        findings.extend(check_on(&compiled, threads));
+    }
+    if has_errors(&findings) {
         return Err(odd_texts.into_iter().chain(findings.into_iter().map(located)).collect());
     }
     Ok(Loaded {

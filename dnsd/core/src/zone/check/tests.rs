@@ -196,3 +196,35 @@ fn an_error_is_found_behind_any_number_of_warnings() {
     assert_eq!(found.len(), 1001);
     assert_eq!(found[1000], "E x.e.test. CNAME CnameAndOtherData");
 }
+
+#[test]
+fn a_step_that_takes_or_brings_what_makes_an_error_is_found_as_in_the_whole_zone() {
+    let good = "@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\nx A 192.0.2.2\n";
+    let zone = compiled("e.test", good).zone;
+    for (text, expected) in [
+        (good.to_owned() + "y A 192.0.2.3\n", None),
+        (good.replace("ns A 192.0.2.1\n", ""), Some("ns.e.test. has no address")),
+        (good.replace("ns A 192.0.2.1", "ns CNAME x"), Some("is a CNAME")),
+        (good.replace("@ NS ns\n", ""), Some("no NS record")),
+        (good.to_owned() + "*.w NS ns\n", Some("NS records at a wildcard")),
+        (good.to_owned() + "y CNAME x\ny TXT a\n", Some("CNAME beside")),
+    ] {
+        let text = text.replace("h 1 2", "h 2 2");
+        let step = Delta::between(&zone, &compiled("e.test", &text).zone);
+        let next = step.apply(&zone).unwrap();
+        let errors = |findings: Vec<Finding>| -> Vec<String> {
+            let errors = findings.iter().filter(|finding| finding.severity() == Severity::Error);
+            errors.map(ToString::to_string).collect()
+        };
+        let found = errors(check_step(&next, &step));
+        assert_eq!(found.len(), usize::from(expected.is_some()), "{text}: {found:?}");
+        assert!(
+            found
+                .iter()
+                .zip(expected)
+                .all(|(found, expected)| found.contains(expected)),
+            "{found:?}"
+        );
+        assert_eq!(found, errors(check(&compiled("e.test", &text))));
+    }
+}

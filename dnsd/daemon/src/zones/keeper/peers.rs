@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use dnsd_core::transfer::Received;
 use dnsd_core::zone::Zone;
+use dnsd_core::zone::check::{check_on, check_step, has_errors};
 use dnsd_core::zone::difference::Difference;
 use tracing::info;
 
@@ -65,11 +66,23 @@ impl Keeper {
         let old = entry.served.clone();
         let (new, is_whole) = match received {
             Received::UpToDate(_) => return old.ok_or(NotTaken::NoVersion),
-            Received::Zone(compiled) => (Arc::new(compiled.zone), true),
+            Received::Zone(compiled) => {
+                // The file is to be one that can be loaded again.
+                let findings = check_on(&compiled, self.threads);
+                if has_errors(&findings) {
+                    return Err(NotTaken::Unsound(findings));
+                }
+                (Arc::new(compiled.zone), true)
+            }
             Received::Steps(steps) => {
                 let mut zone = old.clone().ok_or(NotTaken::NoVersion)?;
+                let mut findings = Vec::new();
                 for step in &steps {
                     zone = Arc::new(step.apply_received(&zone).map_err(NotTaken::Unusable)?.0);
+                    findings = check_step(&zone, step);
+                }
+                if has_errors(&findings) {
+                    return Err(NotTaken::Unsound(findings));
                 }
                 (zone, false)
             }

@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use dnsd_core::rrtype::Type;
 use dnsd_core::transfer::{ApplyError, Delta, Received};
-use dnsd_core::zone::{Compiled, Zone};
+use dnsd_core::zone::{Compiled, Finding, Severity, Zone};
 use dnsd_core::zones::ZoneState;
 use tracing::{info, warn};
 
@@ -66,6 +67,10 @@ pub(crate) enum NotTaken {
     Unusable(ApplyError),
     /// There is no version that steps could start from.
     NoVersion,
+    /// It has no NS records, without which no zone is one (RFC 1034 §4.2.1).
+    NoNs,
+    /// It isn't what the file of a primary zone has to be.
+    Unsound(Vec<Finding>),
     /// More than `max-records` or `zone-max-size` allow.
     TooLarge,
     /// The journal can't be written.
@@ -139,10 +144,17 @@ impl Secondary {
             .unwrap_or(2 * zone.heap_bytes() as u64)
     }
 
-    fn is_too_large(&self, zone: &Zone) -> bool {
+    /// Whether a version may be served at all.
+    fn check(&self, zone: &Zone) -> Result<(), NotTaken> {
         let rules = &self.info.rules;
         let has_too_many = rules.records_max.is_some_and(|max| zone.record_count() as u64 > max);
-        has_too_many || zone.heap_bytes() as u64 > rules.zone_bytes_max
+        if has_too_many || zone.heap_bytes() as u64 > rules.zone_bytes_max {
+            return Err(NotTaken::TooLarge);
+        }
+        if zone.apex().set(Type::NS).is_none() {
+            return Err(NotTaken::NoNs);
+        }
+        Ok(())
     }
 }
 
@@ -202,6 +214,7 @@ impl Keeper {
         let requests = files.iter().map(|(key, file)| load::Request {
             key,
             file,
+            standard: load::Standard::AsServed,
             base_dir: &self.base_dir,
             last_good: None,
             has_other_serial: false,
@@ -299,9 +312,7 @@ impl Keeper {
     ) -> Result<Arc<Zone>, NotTaken> {
         let secondary = self.secondaries.get_mut(key).ok_or(NotTaken::NoSuchZone)?;
         let zone = Arc::new(compiled.zone);
-        if secondary.is_too_large(&zone) {
-            return Err(NotTaken::TooLarge);
-        }
+        secondary.check(&zone)?;
         judge(key, secondary, &zone, accept)?;
         self.serve_whole(key, zone.clone(), now);
         Ok(zone)
@@ -342,9 +353,7 @@ impl Keeper {
             zone = Arc::new(next);
             exact.push(Arc::new(step));
         }
-        if secondary.is_too_large(&zone) {
-            return Err(NotTaken::TooLarge);
-        }
+        secondary.check(&zone)?;
         judge(key, secondary, &zone, accept)?;
         secondary
             .past
@@ -478,6 +487,11 @@ impl fmt::Display for NotTaken {
             ),
             Self::Unusable(error) => write!(f, "the steps don't fit the version here: {error}"),
             Self::NoVersion => f.write_str("steps, but there is no version here that they could start from"),
+            Self::NoNs => f.write_str("it has no NS records"),
+            Self::Unsound(findings) => match findings.iter().find(|finding| finding.severity() == Severity::Error) {
+                Some(finding) => finding.fmt(f),
+                None => f.write_str("it has errors"),
+            },
             Self::TooLarge => f.write_str("larger than max-records or zone-max-size allow"),
             Self::Storage(error) => write!(f, "the journal can't be written: {error}"),
         }

@@ -14,8 +14,9 @@ use dnsd_core::message::{Header, Rcode, Request};
 use dnsd_core::rrtype::Type;
 use dnsd_core::transfer::{Delta, Records};
 use dnsd_core::update::Update;
-use dnsd_core::zone::Zone;
+use dnsd_core::zone::check::check_step;
 use dnsd_core::zone::difference::is_same;
+use dnsd_core::zone::{Severity, Zone};
 use tracing::{error, info, warn};
 
 use super::super::board::ServedFrom;
@@ -209,6 +210,12 @@ impl Entry {
         let Some(changed) = update.apply(served).map_err(refused)? else {
             return Ok(None);
         };
+        // Its file is to be one that can be loaded again.
+        let findings = check_step(&changed.zone, &changed.delta);
+        if let Some(error) = findings.iter().find(|finding| finding.severity() == Severity::Error) {
+            info!("zone {key}: update refused: the zone would have an error: {error}");
+            return Err(Rcode::REFUSED);
+        }
         let rules = &self.info.rules;
         let has_too_many = rules
             .records_max

@@ -26,6 +26,7 @@ impl Bench {
             &"example.net".parse().unwrap(),
             &self.dir.path().join(file),
             self.dir.path(),
+            Standard::Sound,
             1,
         )
     }
@@ -142,6 +143,7 @@ fn many_zones_come_back_in_their_order() {
         key: &key,
         file: if file == "good" { &good } else { &bad },
         base_dir: bench.dir.path(),
+        standard: Standard::Sound,
         last_good: None,
         has_other_serial: false,
     };
@@ -185,7 +187,15 @@ fn a_large_file_comes_out_the_same_on_any_number_of_threads() {
         ("inc", "i CNAME j\ni 70 TXT k\n"),
     ]);
     let name = "example.net".parse().unwrap();
-    let load = |file: &str, threads: usize| load(&name, &bench.dir.path().join(file), bench.dir.path(), threads);
+    let load = |file: &str, threads: usize| {
+        load(
+            &name,
+            &bench.dir.path().join(file),
+            bench.dir.path(),
+            Standard::Sound,
+            threads,
+        )
+    };
     for file in ["bad", "good", "warned", "refused"] {
         let outcome = |threads| match load(file, threads).result {
             Ok(loaded) => {

@@ -133,6 +133,17 @@ fn a_version_that_loses_most_of_the_zone_is_taken_when_that_is_asked_for() {
 }
 
 #[test]
+fn a_version_that_no_file_may_hold_is_not_taken() {
+    let mut bench = bench();
+    let lame = text(2, 2).replace("@ NS ns.other.", "@ NS ns");
+    for received in [whole(&lame), step(&text(1, 2), &lame)] {
+        let refused = bench.comes_from_peer(received).unwrap_err();
+        assert!(refused.to_string().contains("has no address"), "{refused}");
+    }
+    assert_eq!(bench.of_file().serial(), Serial(1));
+}
+
+#[test]
 fn steps_that_do_not_fit_leave_zone_and_file_as_they_are() {
     let mut bench = bench();
     let misfit = bench.comes_from_peer(step(&text(1, 9), &text(2, 3)));

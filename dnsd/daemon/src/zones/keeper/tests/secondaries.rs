@@ -157,6 +157,22 @@ fn a_whole_zone_leaves_no_steps_behind() {
 }
 
 #[test]
+fn what_a_primary_may_serve_and_a_file_may_not_hold_is_there_after_a_restart() {
+    let mut bench = bench();
+    let odd = long_lived(1, 1).replace("@ NS ns.other.", "@ NS ns\nw CNAME h0\nw TXT x");
+    bench.transferred(whole(&odd)).unwrap();
+    let bench = bench.restarted(SECONDARY);
+    assert_eq!((bench.served("net"), bench.status("net").records), (Some(1), 5));
+}
+
+#[test]
+fn a_zone_without_ns_records_is_not_taken() {
+    let mut bench = bench();
+    let refused = bench.transferred(whole(&long_lived(1, 1).replace("@ NS ns.other.\n", "")));
+    assert!(matches!(refused, Err(NotTaken::NoNs)), "{refused:?}");
+}
+
+#[test]
 fn steps_that_do_not_fit_leave_the_zone_as_it_is() {
     let mut bench = bench();
     assert!(matches!(

@@ -196,6 +196,16 @@ fn an_edit_while_the_daemon_was_down_goes_together_with_updates() {
 }
 
 #[test]
+fn an_update_after_which_the_file_could_not_be_loaded_is_refused() {
+    let own_server = text(1, 2).replace("@ NS ns.other.", "@ NS h1");
+    let mut bench = Bench::new(&[("net", &own_server)]);
+    bench.apply(NET, false);
+    assert_eq!(bench.update(&[update_of("h1", false)]), [Rcode::REFUSED]);
+    assert_eq!((bench.served("net"), bench.has("h1")), (Some(1), true));
+    assert_eq!(bench.update(&[update_of("h0", false)]), [Rcode::NOERROR]);
+}
+
+#[test]
 fn an_edit_of_a_ttl_goes_together_with_updates() {
     let mut bench = bench();
     bench.add("new");
