@@ -106,6 +106,17 @@ impl Delta {
         &self.added
     }
 
+    /// The step back.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        Self {
+            removed: self.added.clone(),
+            added: self.removed.clone(),
+            from: self.to,
+            to: self.from,
+        }
+    }
+
     /// How many records are removed and added, the SOA records among them.
     pub fn record_count(&self) -> usize {
         self.removed.len() + self.added.len()

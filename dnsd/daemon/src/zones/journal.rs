@@ -12,6 +12,7 @@ use std::sync::Arc;
 use dnsd_core::name::Name;
 use dnsd_core::serial::Serial;
 use dnsd_core::transfer::{Appender, Delta, FileState, Journal};
+use dnsd_core::zone::Zone;
 use tracing::warn;
 
 use crate::server::views::History;
@@ -124,6 +125,16 @@ impl Past {
             steps.push(step.clone());
         }
         steps
+    }
+
+    /// Whether a version has all of the steps from `serial` on: taken back one after the other they lead there.
+    pub(super) fn is_in(&self, version: &Arc<Zone>, serial: Serial) -> bool {
+        let steps = self.steps_from(serial);
+        let taken_back = steps
+            .iter()
+            .rev()
+            .try_fold(version.clone(), |zone, step| step.reversed().apply(&zone).map(Arc::new));
+        !steps.is_empty() && taken_back.is_ok()
     }
 
     /// Up to which serial they have been used for different contents.
@@ -378,7 +389,7 @@ mod tests {
     use super::super::test_zone::zone;
     use super::*;
 
-    fn version(serial: u32) -> dnsd_core::zone::Zone {
+    fn version(serial: u32) -> Zone {
         zone(
             "net",
             &format!("$TTL 60\n@ SOA ns h {serial} 1 1 1 1\n@ NS ns.other.\nh{serial} A 192.0.2.1\n"),

@@ -14,6 +14,7 @@ use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -85,6 +86,11 @@ impl Header {
     /// The version that the copy of a zone is that was transferred.
     pub(crate) fn serial(&self) -> Serial {
         Serial(self.made_from as u32)
+    }
+
+    /// Whether this is a copy of a version that was transferred, and not one that was made from files.
+    pub(crate) fn is_transferred(&self, version: &Zone) -> bool {
+        self.made_from == u64::from(version.serial().0)
     }
 
     /// Whether the copy was made from these files, as they were when they were read.
@@ -260,8 +266,8 @@ pub(crate) fn state(files: &[ReadFile]) -> FileState {
     state
 }
 
-/// Replaces a zone's own file with what is served, written through. Links to it stay, and so do its permissions; one that isn't
-/// there is made.
+/// Replaces a zone's own file with what is served, written through. Links to it stay, and so do its permissions and, as far as
+/// this process may say so, its owner and group; one that isn't there is made.
 pub(crate) fn write_file(path: &Path, zone: &Zone) -> io::Result<()> {
     let path = match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
@@ -271,17 +277,23 @@ pub(crate) fn write_file(path: &Path, zone: &Zone) -> io::Result<()> {
     // A group's folder takes no file of this ending for a zone.
     temporary.push(".dpkg-new");
     let temporary = PathBuf::from(temporary);
-    let written = write_whole(&temporary, zone, 0)
-        .and_then(|()| {
-            match fs::metadata(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                old => fs::set_permissions(&temporary, old?.permissions())?,
+    let written = write_whole(&temporary, zone, 0).and_then(|()| {
+        let new = File::open(&temporary)?;
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            old => {
+                let old = old?;
+                // It stays whose it was, if we may give it away, and whose group's.
+                let _ = fchown(&new, Some(old.uid()), None);
+                let _ = fchown(&new, None, Some(old.gid()));
+                new.set_permissions(old.permissions())?;
             }
-            File::open(&temporary)?.sync_all()
-        })
-        .and_then(|()| fs::rename(&temporary, &path))
+        }
+        new.sync_all()?;
+        fs::rename(&temporary, &path)?;
         // After a power cut the old file would stand there beside a journal that takes it for the new one.
-        .and_then(|()| sync_folder_of(&path));
+        sync_folder_of(&path)
+    });
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -301,14 +313,13 @@ fn write_transferred(path: &Path, zone: &Zone, confirmed_at: SystemTime) -> io::
     temporary.push(".");
     temporary.push(TEMPORARY);
     let temporary = PathBuf::from(temporary);
-    let written = write_whole(&temporary, zone, zone.serial().0.into())
-        .and_then(|()| {
-            let file = File::options().write(true).open(&temporary)?;
-            file.set_modified(confirmed_at)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_folder_of(path));
+    let written = write_whole(&temporary, zone, zone.serial().0.into()).and_then(|()| {
+        let file = File::options().write(true).open(&temporary)?;
+        file.set_modified(confirmed_at)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_folder_of(path)
+    });
     if written.is_err() {
         // On a full disk it takes up room that the next try needs.
         let _ = fs::remove_file(&temporary);
@@ -476,6 +487,26 @@ mod tests {
         fs::write(&left_over, "cut off").unwrap();
         drop(LastGood::start(dir.path()).unwrap());
         assert!(header(&copy).is_some() && !left_over.exists());
+    }
+
+    #[test]
+    fn a_zones_own_file_stays_what_it_was_but_for_its_content() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("net"), dir.path().join("link"));
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+        if nix::unistd::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(4711), Some(4712)).unwrap();
+        }
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let old = fs::metadata(&path).unwrap();
+        write_file(&link, &sample()).unwrap();
+        let new = fs::metadata(&path).unwrap();
+        let marks = |file: &fs::Metadata| (file.mode(), file.uid(), file.gid());
+        assert_eq!(marks(&new), marks(&old));
+        assert!(link.symlink_metadata().unwrap().is_symlink() && new.len() > 0);
+        assert_eq!(dir.path().read_dir().unwrap().count(), 2);
     }
 
     #[test]

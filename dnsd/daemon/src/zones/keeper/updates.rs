@@ -9,6 +9,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dnsd_core::message::{Header, Rcode, Request};
 use dnsd_core::rrtype::Type;
@@ -17,7 +18,7 @@ use dnsd_core::update::Update;
 use dnsd_core::zone::check::check_step;
 use dnsd_core::zone::difference::is_same;
 use dnsd_core::zone::{Severity, Zone};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::super::board::ServedFrom;
 use super::super::journal::{Durability, Past};
@@ -46,6 +47,34 @@ pub(super) struct Dynamic {
     of_file: Arc<Zone>,
     /// Updates are refused while somebody edits the file.
     pub(super) is_frozen: bool,
+    /// When a full journal last could not be shortened, because the file can't be written.
+    stuck_at: Option<Instant>,
+}
+
+/// How long updates of a zone whose journal is far too large wait for its file to be writable again, and how often that is
+/// said.
+const STUCK_PAUSE: Duration = Duration::from_secs(60);
+
+impl Dynamic {
+    /// Of a zone that has no updates yet, or none that its file hasn't.
+    fn new(of_file: Arc<Zone>) -> Self {
+        Self {
+            of_file,
+            is_frozen: false,
+            stuck_at: None,
+        }
+    }
+
+    /// As if the pause were over.
+    #[cfg(test)]
+    pub(super) fn forget_stuck(&mut self) {
+        self.stuck_at = None;
+    }
+
+    fn is_stuck(&self, now: Instant) -> bool {
+        self.stuck_at
+            .is_some_and(|at| now.saturating_duration_since(at) < STUCK_PAUSE)
+    }
 }
 
 /// Why what an administrator asks for a zone that takes updates can't be done.
@@ -86,8 +115,15 @@ impl Entry {
             .filter(has_serial)
             .or_else(|| loaded.filter(|zone| has_serial(zone)).cloned());
         let Some(of_file) = of_file else {
-            // Without steps no update is missing in the file, whatever it holds.
-            self.is_in_conflict = !past.steps_from(serial).is_empty();
+            match loaded.filter(|zone| past.is_in(zone, serial)) {
+                // The updates were written into it, and the daemon was killed before the journal said so.
+                Some(zone) => {
+                    self.served = Some(zone.clone());
+                    self.dynamic = Some(Dynamic::new(zone.clone()));
+                }
+                // Without steps no update is missing in the file, whatever it holds.
+                None => self.is_in_conflict = !past.steps_from(serial).is_empty(),
+            }
             self.past = Some(past);
             return;
         };
@@ -101,10 +137,7 @@ impl Entry {
                 self.status.served_from = ServedFrom::LastGoodCopy;
                 info!("zone {key}: {} steps of the journal follow the file", steps.len());
                 self.served = Some(zone);
-                self.dynamic = Some(Dynamic {
-                    of_file,
-                    is_frozen: false,
-                });
+                self.dynamic = Some(Dynamic::new(of_file));
             }
             Err(error) => {
                 error!("zone {key}: the journal doesn't fit the file: {error}");
@@ -216,6 +249,11 @@ impl Entry {
             info!("zone {key}: update refused: the zone would have an error: {error}");
             return Err(Rcode::REFUSED);
         }
+        if self.is_overfull(served, Instant::now()) {
+            // It was said why when the file could not be written.
+            debug!("zone {key}: update refused: the journal is full and can't be shortened");
+            return Err(Rcode::SERVFAIL);
+        }
         let rules = &self.info.rules;
         let has_too_many = rules
             .records_max
@@ -225,6 +263,20 @@ impl Entry {
             return Err(Rcode::SERVFAIL);
         }
         Ok(Some((Arc::new(changed.zone), changed.delta)))
+    }
+
+    /// How large the journal may be.
+    fn journal_bytes_max(&self, served: &Zone) -> u64 {
+        let bytes_max = self.info.rules.journal_bytes_max;
+        bytes_max.unwrap_or(2 * served.heap_bytes() as u64)
+    }
+
+    /// Whether the journal is twice as large as it may be, since nothing of it can be written into the file: it would grow as
+    /// long as there are updates, on disk and in memory. Once in a while one is let through, to see whether that has changed.
+    fn is_overfull(&self, served: &Zone, now: Instant) -> bool {
+        let bytes_max = self.journal_bytes_max(served).saturating_mul(2);
+        self.dynamic.as_ref().is_some_and(|dynamic| dynamic.is_stuck(now))
+            && self.past.as_ref().is_some_and(|past| past.is_larger_than(bytes_max))
     }
 
     /// Writes steps into the journal, through to the disk, behind a note of what they start from.
@@ -239,10 +291,7 @@ impl Entry {
             }
             past.note_file((before.serial(), last_good::state(&self.seen)))?;
         }
-        self.dynamic.get_or_insert_with(|| Dynamic {
-            of_file: before.clone(),
-            is_frozen: false,
-        });
+        self.dynamic.get_or_insert_with(|| Dynamic::new(before.clone()));
         past.add(steps, Durability::Kept)?;
         self.info.history.store(past.history());
         Ok(())
@@ -320,17 +369,20 @@ impl Keeper {
         let (Some(past), Some(served)) = (&entry.past, &entry.served) else {
             return;
         };
-        let rules = &entry.info.rules;
-        let bytes_max = rules.journal_bytes_max.unwrap_or(2 * served.heap_bytes() as u64);
-        if !past.is_larger_than(bytes_max) {
+        let (bytes_max, now) = (entry.journal_bytes_max(served), Instant::now());
+        let is_stuck = entry.dynamic.as_ref().is_some_and(|dynamic| dynamic.is_stuck(now));
+        if is_stuck || !past.is_larger_than(bytes_max) {
             return;
         }
         let synced = self.sync(key).and_then(|()| {
             let past = self.entries.get_mut(key).and_then(|entry| entry.past.as_mut());
             past.map_or(Ok(()), |past| past.shorten(bytes_max, None).map_err(SyncError::Journal))
         });
-        if let Err(error) = synced {
+        if let Err(error) = &synced {
             warn!("zone {key}: the journal is full and can't be shortened: {error}");
+        }
+        if let Some(dynamic) = self.entries.get_mut(key).and_then(|entry| entry.dynamic.as_mut()) {
+            dynamic.stuck_at = synced.is_err().then_some(now);
         }
     }
 
@@ -363,10 +415,7 @@ impl Keeper {
         self.sync(key)?;
         let entry = self.entries.get_mut(key).ok_or(SyncError::NoSuchZone)?;
         let served = entry.served.clone().ok_or(SyncError::FileNotServed)?;
-        let dynamic = entry.dynamic.get_or_insert(Dynamic {
-            of_file: served,
-            is_frozen: true,
-        });
+        let dynamic = entry.dynamic.get_or_insert_with(|| Dynamic::new(served));
         dynamic.is_frozen = true;
         entry.status.is_frozen = true;
         self.board.set(key, entry.status.clone());

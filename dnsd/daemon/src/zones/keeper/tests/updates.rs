@@ -302,6 +302,43 @@ fn a_kill_between_the_file_and_the_journal_of_a_sync_loses_nothing() {
 }
 
 #[test]
+fn a_sync_that_a_kill_cut_off_in_the_first_seconds_of_a_daemon_loses_nothing() {
+    let mut bench = bench();
+    bench.add("new");
+    bench.update(&[update_of("h0", false)]);
+    // There is no copy of the file as it was yet.
+    let synced = format!("{}new A 192.0.2.99\n", text(3, 2).replace("h0 A 192.0.2.1\n", ""));
+    fs::write(bench.file("net"), &synced).unwrap();
+    let mut bench = bench.killed();
+    assert_eq!(
+        (bench.served("net"), bench.has("new"), bench.has("h0")),
+        (Some(3), true, false),
+        "{:?}",
+        bench.status("net").errors
+    );
+    bench.add("newer");
+    let bench = bench.while_down(|_| {});
+    assert!(bench.has("new") && bench.has("newer"));
+}
+
+#[test]
+fn an_edit_with_the_serial_of_the_updates_is_not_taken_for_them() {
+    let mut bench = bench();
+    bench.add("new");
+    fs::write(bench.file("net"), text(2, 3)).unwrap();
+    let bench = bench.killed();
+    assert!(
+        bench
+            .status("net")
+            .errors
+            .join("\n")
+            .contains("edited while the daemon was down"),
+        "{:?}",
+        bench.status("net").errors
+    );
+}
+
+#[test]
 fn a_frozen_zone_takes_no_updates_until_it_is_thawed() {
     let mut bench = bench();
     bench.add("new");
@@ -335,6 +372,33 @@ fn a_journal_that_is_full_goes_into_the_file() {
         (bench.served("net"), bench.has("n0"), bench.has("n699")),
         (Some(701), true, true)
     );
+}
+
+#[test]
+fn a_journal_that_cannot_go_into_the_file_has_a_bound() {
+    let mut bench = Bench::new(&[("net", &text(1, 2))]);
+    bench.apply(&format!("{NET}max-journal-size = \"1KiB\"\n"), false);
+    // Where the new file would be written first.
+    fs::create_dir_all(bench.file("net.dpkg-new/in the way")).unwrap();
+    let mut taken = 0;
+    while bench.update(&[update_of(&format!("n{taken}"), true)]) == [Rcode::NOERROR] {
+        taken += 1;
+        assert!(taken < 5000);
+    }
+    let journal = last_good::folder(bench.dir.path()).join("net.journal");
+    let bytes = fs::metadata(journal).unwrap().len();
+    // The smallest bound is 64 KiB.
+    assert!((64 << 10..66 << 10).contains(&bytes), "{bytes}");
+    assert_eq!(bench.update(&[update_of("more", true)]), [Rcode::SERVFAIL]);
+    // The file can be written again, and that is tried some time later.
+    fs::remove_dir_all(bench.file("net.dpkg-new")).unwrap();
+    let entry = bench.keeper.entries.get_mut(&name("net")).unwrap();
+    entry.dynamic.as_mut().unwrap().forget_stuck();
+    bench.add("again");
+    assert!(fs::read_to_string(bench.file("net")).unwrap().contains("again.net."));
+    bench.add("and-again");
+    let bench = bench.while_down(|_| {});
+    assert!(bench.has("n0") && bench.has("and-again"));
 }
 
 #[test]
