@@ -205,13 +205,16 @@ impl Keeper {
 
     /// Takes up what an earlier run has left of these zones.
     fn recall(&mut self, new: &[ZoneKey]) {
-        let files: Vec<(ZoneKey, PathBuf)> = new
+        let copies: Vec<(ZoneKey, PathBuf, last_good::Header)> = new
             .iter()
-            .filter_map(|key| Some((key.clone(), self.secondaries.get(key)?.status.file.clone())))
-            // Without its end mark a copy is not whole.
-            .filter(|(_, file)| last_good::header(file).is_some())
+            .filter_map(|key| {
+                let file = self.secondaries.get(key)?.status.file.clone();
+                // Without its end mark a copy is not whole.
+                let header = last_good::header(&file)?;
+                Some((key.clone(), file, header))
+            })
             .collect();
-        let requests = files.iter().map(|(key, file)| load::Request {
+        let requests = copies.iter().map(|(key, file, _)| load::Request {
             key,
             file,
             standard: load::Standard::AsServed,
@@ -220,7 +223,7 @@ impl Keeper {
             has_other_serial: false,
         });
         let attempts = load::in_parallel(&requests.collect::<Vec<_>>(), self.loading_threads());
-        for ((key, file), attempt) in files.iter().zip(attempts) {
+        for ((key, file, header), attempt) in copies.iter().zip(attempts) {
             let Some(secondary) = self.secondaries.get_mut(key) else {
                 continue;
             };
@@ -234,15 +237,20 @@ impl Keeper {
                 }
             };
             secondary.past.recall();
+            let is_of_files = !header.is_transferred(&copy);
             let confirmed_at = last_good::confirmed_at(file).unwrap_or(SystemTime::UNIX_EPOCH);
             let zone = replayed(copy, &mut secondary.past, key);
             let soa = zone.soa();
             // As who follows the primaries has it: a zone is kept until they can have been asked twice.
             let expire = soa.expire.max(soa.refresh.saturating_add(soa.retry));
             let expires_at = confirmed_at + Duration::from_secs(expire.into());
-            secondary.take(zone, confirmed_at);
+            secondary.take(zone.clone(), confirmed_at);
             secondary.is_expired = SystemTime::now() >= expires_at;
             secondary.note(None);
+            if is_of_files {
+                // It was a primary zone so far: its copy, which is about to go, becomes this one's.
+                self.last_good.keep_transferred(key, zone, secondary.copy());
+            }
         }
         for key in new {
             let Some(secondary) = self.secondaries.get(key) else {

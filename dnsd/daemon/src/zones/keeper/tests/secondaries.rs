@@ -294,6 +294,18 @@ fn a_secondary_zone_that_left_the_configuration_leaves_nothing() {
 }
 
 #[test]
+fn a_primary_zone_that_becomes_a_secondary_is_served_on_over_a_restart() {
+    let mut bench = Bench::new(&[("net", &long_lived(4, 3))]);
+    bench.apply("[zone.\"net\".primary]\nfile = \"zones/net\"\n", false);
+    // The copy is on disk.
+    let mut bench = bench.restarted("[zone.\"net\".primary]\nfile = \"zones/net\"\n");
+    bench.apply(SECONDARY, false);
+    assert_eq!(bench.served("net"), Some(4));
+    let bench = bench.restarted(SECONDARY);
+    assert_eq!(bench.served("net"), Some(4));
+}
+
+#[test]
 fn a_secondary_zone_of_a_view_is_seen_there_only() {
     let mut bench = Bench::new(&[]);
     let config = SECONDARY.replace("[zone", "[view.cloud.zone");
