@@ -3,6 +3,7 @@
 //! One task, the [`driver`], hears of every version that is served, finds out who is to be told ([`targets`]), and lets
 //! [`dnsd_core::notify::Notifier`] decide when each is told again.
 
+mod addresses;
 mod driver;
 mod targets;
 

@@ -1,8 +1,10 @@
 //! What `localhost` and `localnets` stand for.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
-use super::range::{Range, RangeSet};
+use super::range::{Range, RangeSet, number};
 
 /// The addresses of the machine's interfaces and the networks that these are in. The daemon looks them up and does so again
 /// when they change; a list is not compiled anew for it.
@@ -23,6 +25,12 @@ impl LocalNetworks {
                 .extend(Range::of_network(interface).into_iter().flatten());
         }
         local
+    }
+
+    /// Whether this is an address of the machine's own. All of 127.0.0.0/8 is, though no interface says so.
+    pub fn is_host(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_loopback() || self.hosts.contains(number(address))
     }
 
     pub(super) fn hosts(&self) -> &RangeSet {

@@ -81,14 +81,15 @@ impl Notifier {
     }
 
     /// A message to send now. Called until it gives none: when a version has come, and when [`Notifier::wakes_at`] says.
+    /// Whoever has waited for the longest comes first: with less sends than targets are due nobody is left for later for good.
     pub fn next_send(&mut self, now: Duration) -> Option<Send> {
-        for (number, telling) in self.targets.iter_mut().enumerate() {
-            let TargetState::Waiting(serial) = telling.state else {
-                continue;
-            };
-            if telling.due_at > now {
-                continue;
-            }
+        loop {
+            let waiting = self.targets.iter_mut().enumerate();
+            let waiting = waiting.filter_map(|(number, telling)| match telling.state {
+                TargetState::Waiting(serial) if telling.due_at <= now => Some((number, serial, telling)),
+                _ => None,
+            });
+            let (number, serial, telling) = waiting.min_by_key(|(_, _, telling)| telling.due_at)?;
             if telling.sent == SENDS_MAX {
                 telling.state = TargetState::GivenUp(serial);
                 continue;
@@ -102,7 +103,6 @@ impl Notifier {
                 retry,
             });
         }
-        None
     }
 
     /// When there is something to do next; `None` when everybody has answered or has been given up.

@@ -15,9 +15,10 @@ use dnsd_core::zones::ZoneState;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
-use super::targets::{NameServers, name_servers};
+use super::addresses::Addresses;
+use super::targets::{Here, NameServers, Targets, name_servers};
 use super::{Command, Settings};
 use crate::remotes::{Means, Pace, Place};
 use crate::server::Shared;
@@ -41,7 +42,7 @@ pub(super) struct Event {
 
 enum Ended {
     /// It is known who is to be told.
-    Found(Vec<Place>),
+    Found(Targets),
     /// Somebody of the list with this number answered.
     Answered {
         list: u64,
@@ -81,6 +82,7 @@ pub(super) struct Driver {
     pace: Pace,
     start: Instant,
     lists: u64,
+    addresses: Arc<Addresses>,
 }
 
 impl Driver {
@@ -97,6 +99,7 @@ impl Driver {
             ready: VecDeque::new(),
             start: Instant::now(),
             lists: 0,
+            addresses: Arc::new(Addresses::new()),
         };
         (driver, ended)
     }
@@ -204,9 +207,17 @@ impl Driver {
             return;
         };
         match what {
-            Ended::Found(places) => {
+            Ended::Found(targets) => {
                 teller.is_finding = false;
-                self.tell(&key, places, now);
+                if targets.left_out > 0 {
+                    warn!(
+                        "zone {key}: {} of its name servers are not told of changes: it has too many",
+                        targets.left_out
+                    );
+                }
+                self.tell(&key, targets.places, now);
+                // A version that came meanwhile is told of, whatever became of this one.
+                self.make_ready(&key);
             }
             Ended::Answered {
                 list,
@@ -252,7 +263,6 @@ impl Driver {
         teller.notifier = Notifier::new(places.len());
         teller.notifier.handle_change(now, zone.serial());
         teller.targets = places.into_iter().map(|place| (place, false)).collect();
-        self.make_ready(key);
     }
 
     /// Does what is to be done for a zone now.
@@ -279,15 +289,26 @@ impl Driver {
                 true => name_servers(zone, view),
                 false => NameServers::none(),
             };
-            let (rules, listen) = (info.rules.clone(), self.settings.listen.clone());
+            if servers.are_elsewhere() {
+                self.pace.spend(now);
+            }
+            let here = Here {
+                listen: self.settings.listen.clone(),
+                local: serving.local.clone(),
+            };
+            let (rules, addresses) = (info.rules.clone(), self.addresses.clone());
             let (events, key) = (self.events.clone(), key.clone());
             tokio::spawn(async move {
-                let what = Ended::Found(servers.with(&rules.notify, &listen).await);
+                let what = Ended::Found(servers.with(&rules.notify, &here, &addresses).await);
                 // Without a driver nobody wants to know.
                 let _ = events.send(Event { key, what });
             });
         }
-        while let Some(send) = teller.notifier.next_send(now) {
+        // A zone of many secondaries doesn't come before the others: it is looked at again in its turn.
+        while self.pace.ready_at() <= now {
+            let Some(send) = teller.notifier.next_send(now) else {
+                break;
+            };
             self.pace.spend(now);
             start(key, teller, send, zone.clone(), self.events.clone());
         }

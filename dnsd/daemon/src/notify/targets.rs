@@ -1,20 +1,27 @@
 //! Who is told of a zone's changes.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use dnsd_core::acl::LocalNetworks;
 use dnsd_core::name::{Name, NameRef};
 use dnsd_core::rrtype::Type;
 use dnsd_core::search_name::SearchName;
 use dnsd_core::zone::{Node, Zone};
 use dnsd_core::zones::ZoneState;
 
+use super::addresses::Addresses;
 use crate::config::{ListenAddress, NotifyMode, NotifyRules, Remote};
 use crate::remotes::Place;
 use crate::server::views::View;
 
 /// Where name servers are asked.
-const PORT: u16 = 53;
+pub(super) const PORT: u16 = 53;
+
+/// Name servers of a zone that are looked for, and addresses of theirs that are told. No delegation has as many as a tenth of
+/// it, and whose zones these are, the primary's administrator, is not to decide how many messages we send to whom.
+const SERVERS_MAX: usize = 64;
 
 /// The name servers of a zone, as far as it is known where they are.
 #[derive(Debug, Default)]
@@ -23,6 +30,23 @@ pub(super) struct NameServers {
     known: Vec<(Name, IpAddr)>,
     /// Those that the system's resolver is asked for.
     unknown: Vec<Name>,
+}
+
+/// Who is told, beside whom is not for their number.
+#[derive(Debug)]
+pub(super) struct Targets {
+    pub(super) places: Vec<Place>,
+    /// Name servers, or addresses of theirs.
+    pub(super) left_out: usize,
+}
+
+/// Where this server is.
+#[derive(Debug, Clone)]
+pub(super) struct Here {
+    /// What it listens on.
+    pub(super) listen: Vec<ListenAddress>,
+    /// The machine's addresses.
+    pub(super) local: Arc<LocalNetworks>,
 }
 
 /// The name servers of a zone but its primary, which the SOA record names: that one knows.
@@ -79,26 +103,41 @@ impl NameServers {
         matches!(rules.mode, NotifyMode::Yes | NotifyMode::PrimaryOnly)
     }
 
+    /// Whether others have to be asked where they are.
+    pub(super) fn are_elsewhere(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+
     /// All who are told: the remotes, and the name servers that aren't among them and aren't this one.
-    pub(super) async fn with(self, rules: &NotifyRules, listen: &[ListenAddress]) -> Vec<Place> {
-        let mut places = match rules.mode {
-            NotifyMode::No => return Vec::new(),
-            NotifyMode::Yes | NotifyMode::Explicit | NotifyMode::PrimaryOnly => Place::all_of(&rules.also),
+    pub(super) async fn with(self, rules: &NotifyRules, here: &Here, addresses: &Addresses) -> Targets {
+        let mut targets = Targets {
+            places: match rules.mode {
+                NotifyMode::No => Vec::new(),
+                NotifyMode::Yes | NotifyMode::Explicit | NotifyMode::PrimaryOnly => Place::all_of(&rules.also),
+            },
+            left_out: self.unknown.len().saturating_sub(SERVERS_MAX),
         };
+        if rules.mode == NotifyMode::No {
+            return targets;
+        }
         let mut found = self.known;
-        for name in self.unknown {
+        for name in self.unknown.iter().take(SERVERS_MAX) {
             // A name server that can't be found is told by nobody; the zone's refresh time is there for it.
-            if let Ok(addresses) = tokio::net::lookup_host((name.to_string(), PORT)).await {
-                found.extend(addresses.map(|address| (name.clone(), address.ip())));
-            }
+            found.extend(addresses.of(name).await.into_iter().map(|ip| (name.clone(), ip)));
         }
+        let told_max = targets.places.len() + SERVERS_MAX;
+        let mut told: HashSet<IpAddr> = targets.places.iter().map(|place| place.address.ip()).collect();
         for (name, ip) in found {
-            let is_there = places.iter().any(|place| place.address.ip() == ip);
-            if !is_there && !is_ourselves(ip, listen) {
-                places.push(place(&name, ip));
+            if here.is_at(ip) || !told.insert(ip) {
+                continue;
+            }
+            if targets.places.len() < told_max {
+                targets.places.push(place(&name, ip));
+            } else {
+                targets.left_out += 1;
             }
         }
-        places
+        targets
     }
 }
 
@@ -116,14 +155,17 @@ fn place(name: &Name, ip: IpAddr) -> Place {
     }
 }
 
-/// Whether what is sent there comes to this server: it listens there, and the address is the machine's.
-fn is_ourselves(ip: IpAddr, listen: &[ListenAddress]) -> bool {
-    let listens = listen.iter().any(|listen| match listen {
-        ListenAddress::Interfaces(port) => *port == PORT,
-        ListenAddress::Address(at) => at.port() == PORT && (at.ip() == ip || at.ip().is_unspecified()),
-    });
-    // Nobody can be bound to an address that the machine doesn't have.
-    listens && UdpSocket::bind((ip, 0)).is_ok()
+impl Here {
+    /// Whether what is sent there comes to this server: it listens there, and the address is the machine's. That it can be bound
+    /// says nothing: where addresses move from machine to machine any can be (`net.ipv4.ip_nonlocal_bind`).
+    fn is_at(&self, ip: IpAddr) -> bool {
+        self.listen.iter().any(|listen| match listen {
+            ListenAddress::Interfaces(port) => *port == PORT && self.local.is_host(ip),
+            ListenAddress::Address(at) => {
+                at.port() == PORT && (at.ip() == ip || (at.ip().is_unspecified() && self.local.is_host(ip)))
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -182,21 +224,66 @@ mod tests {
                 .into(),
             unknown: Vec::new(),
         };
-        let listen = [ListenAddress::Address("[::]:53".parse().unwrap())];
-        let told = |places: Vec<Place>| places.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let at = |address: &str| Here {
+            listen: vec![ListenAddress::Address(address.parse().unwrap())],
+            local: Arc::new(LocalNetworks::new(["198.51.100.7/24".parse().unwrap()])),
+        };
+        let (here, addresses) = (at("[::]:53"), Addresses::new());
+        let told = |targets: Targets| targets.places.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
-            told(servers().with(&rules, &listen).await),
+            told(servers().with(&rules, &here, &addresses).await),
             ["192.0.2.2#5353", "192.0.2.3#53"]
         );
-        let elsewhere = [ListenAddress::Address("127.0.0.2:53".parse().unwrap())];
-        assert_eq!(told(servers().with(&rules, &elsewhere).await).len(), 3);
+        let elsewhere = at("127.0.0.2:53");
+        assert_eq!(told(servers().with(&rules, &elsewhere, &addresses).await).len(), 3);
         rules.mode = NotifyMode::Explicit;
         assert!(!NameServers::are_told(&rules));
         assert_eq!(
-            told(NameServers::none().with(&rules, &listen).await),
+            told(NameServers::none().with(&rules, &here, &addresses).await),
             ["192.0.2.2#5353"]
         );
         rules.mode = NotifyMode::No;
-        assert!(servers().with(&rules, &listen).await.is_empty());
+        assert!(servers().with(&rules, &here, &addresses).await.places.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_primary_with_name_servers_without_number_has_some_of_them_told() {
+        let servers = (0..10_000_u32).map(|n| ("ns".parse().unwrap(), IpAddr::from([10, 0, (n >> 8) as u8, n as u8])));
+        let servers = NameServers {
+            known: servers.collect(),
+            unknown: Vec::new(),
+        };
+        let here = Here {
+            listen: Vec::new(),
+            local: Arc::default(),
+        };
+        let rules = crate::config::Rules::default().notify;
+        let targets = servers.with(&rules, &here, &Addresses::new()).await;
+        assert_eq!(
+            (targets.places.len(), targets.left_out),
+            (SERVERS_MAX, 10_000 - SERVERS_MAX)
+        );
+    }
+
+    #[test]
+    fn this_server_is_where_it_listens_at_an_address_of_the_machines() {
+        let here = |listen| Here {
+            listen: vec![listen],
+            local: Arc::new(LocalNetworks::new(["198.51.100.7/24".parse().unwrap()])),
+        };
+        let address = |text: &str| ListenAddress::Address(text.parse().unwrap());
+        for (listen, ip, expected) in [
+            (ListenAddress::Interfaces(53), "198.51.100.7", true),
+            (ListenAddress::Interfaces(53), "198.51.100.8", false),
+            (ListenAddress::Interfaces(5353), "198.51.100.7", false),
+            (address("[::]:53"), "198.51.100.7", true),
+            (address("[::]:53"), "127.1.2.3", true),
+            // An address that moves between machines, and is at another one now.
+            (address("[::]:53"), "198.51.100.9", false),
+            (address("198.51.100.7:53"), "198.51.100.7", true),
+            (address("198.51.100.7:53"), "198.51.100.9", false),
+        ] {
+            assert_eq!(here(listen).is_at(ip.parse().unwrap()), expected, "{ip}");
+        }
     }
 }

@@ -45,6 +45,17 @@ fn rfc1996_3_6_a_target_that_never_answers_is_given_up() {
 }
 
 #[test]
+fn who_is_due_for_the_longest_is_told_first() {
+    let mut notifier = Notifier::new(100);
+    notifier.handle_change(secs(0), Serial(7));
+    // One a second: retries of the first targets are due before the last ones are told at all.
+    let told: Vec<usize> = (0..100)
+        .map(|now| notifier.next_send(secs(now)).unwrap().target.0)
+        .collect();
+    assert!(told.iter().copied().eq(0..100));
+}
+
+#[test]
 fn a_newer_serial_takes_the_place_of_the_one_that_is_being_told() {
     let mut notifier = Notifier::new(1);
     notifier.handle_change(secs(0), Serial(7));

@@ -66,6 +66,76 @@ impl Bench {
     }
 }
 
+#[tokio::test]
+async fn a_version_that_comes_while_it_is_found_out_whom_to_tell_is_told_of() {
+    let bench = Bench::start();
+    bench.serve(&version(1), &[], &[], Duration::ZERO);
+    let (mut driver, _events) = Driver::new(
+        bench.shared.clone(),
+        Settings {
+            listen: Vec::new(),
+            per_second: 20,
+        },
+    );
+    let key = zone_key();
+    driver.handle_news(&key, None);
+    driver.look_at_due();
+    assert!(driver.tellers[&key].is_finding);
+    driver.handle_news(&key, None);
+    driver.look_at_due();
+    // The version before had nobody to tell.
+    let nobody = Targets {
+        places: Vec::new(),
+        left_out: 0,
+    };
+    driver.handle_event(Event {
+        key: key.clone(),
+        what: Ended::Found(nobody),
+    });
+    driver.look_at_due();
+    assert!(driver.tellers[&key].is_finding);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_of_many_secondaries_is_told_in_the_pace_of_all() {
+    let server = Scripted::start(zone("other.test", "@ SOA ns h 1 2 3 4 5\n@ NS ns.\n"), &[]);
+    let bench = Bench::start();
+    bench.serve(&version(1), &[], &[], Duration::ZERO);
+    let (mut driver, _events) = Driver::new(
+        bench.shared.clone(),
+        Settings {
+            listen: Vec::new(),
+            per_second: 20,
+        },
+    );
+    let key = zone_key();
+    driver.handle_news(&key, None);
+    driver.look_at_due();
+    driver.handle_event(Event {
+        key: key.clone(),
+        what: Ended::Found(Targets {
+            places: Place::all_of(&vec![server.remote(&[]); 100]),
+            left_out: 0,
+        }),
+    });
+    let told = |driver: &Driver| {
+        let states = driver.tellers[&zone_key()].notifier.wakes_at();
+        states.is_some_and(|at| at > driver.now())
+    };
+    driver.look_at_due();
+    assert!(!told(&driver), "twenty of a hundred");
+    let mut secs = 0;
+    while !told(&driver) {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        secs += 1;
+        driver.look_at_due();
+    }
+    // Retries of the first are due after five seconds.
+    assert!((4..=8).contains(&secs), "{secs}");
+    bench.stop().await;
+}
+
 async fn notified(server: &mut Scripted) {
     let asked = tokio::time::timeout(Duration::from_secs(20), server.asked.recv());
     let (_, opcode, _) = asked.await.expect("a message").unwrap();
