@@ -18,6 +18,7 @@ use ballast_shared::systemd::{self, Inherited};
 use ballast_shared::work_dir::WorkDir;
 use caps::Capability;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
 use crate::config::{self, Config};
@@ -27,7 +28,7 @@ use crate::pages;
 use crate::query_log::Target;
 use crate::reload::{AskedReload, Running};
 use crate::secondaries::{Inputs, Secondaries};
-use crate::server::bind::{self, Bound};
+use crate::server::bind::{self, Sockets};
 use crate::server::{self, Handlers, Later, Listeners, Shared};
 use crate::zones::key::ZoneKey;
 use crate::zones::{Plan, Zones, last_good};
@@ -35,6 +36,9 @@ use crate::zones::{Plan, Zones, last_good};
 /// How long answers that have begun may take when the daemon ends. A TCP client that reads has ten seconds for each batch of
 /// them; one that makes several last longer than this is cut off.
 const DRAIN_MAX: Duration = Duration::from_secs(15);
+
+/// How soon an address that the machine gets is listened on. A look is a few system calls.
+const INTERFACES_LOOK_PERIOD: Duration = Duration::from_secs(5);
 
 /// Reloads that wait for their turn; who asks for one more waits in the socket.
 const RELOADS_WAITING_MAX: usize = 16;
@@ -57,7 +61,7 @@ pub(crate) fn run(config_path: &Path) -> Exit {
 struct Prepared {
     config_path: PathBuf,
     config: Config,
-    sockets: Vec<Bound>,
+    sockets: Sockets,
     control: UnixListener,
     http: Option<TcpListener>,
     query_log: Option<Target>,
@@ -93,7 +97,7 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
     Ok(Prepared {
         config_path: config_path.to_owned(),
         config,
-        sockets: sockets.bound,
+        sockets,
         control,
         http,
         query_log,
@@ -158,6 +162,8 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let (reloads, mut asked_reloads) = mpsc::channel(RELOADS_WAITING_MAX);
     let mut daemon = Daemon::start(prepared, &supervisor, reloads).map_err(|cause| fail(Exit::Os, &cause))?;
     let mut hung_up = false;
+    let mut look = tokio::time::interval(INTERFACES_LOOK_PERIOD);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::select! {
         listening = daemon.load_and_listen(&supervisor) => listening?,
         () = stop_signal(&mut signals, &mut hung_up) => return Ok(()),
@@ -170,6 +176,10 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
                 Signal::Reload => AskedReload::by_signal(),
             },
             Some(asked) = asked_reloads.recv() => asked,
+            _ = look.tick() => {
+                daemon.running.follow_interfaces(&supervisor);
+                continue;
+            }
             task = supervisor.failed() => {
                 error!(task, "the daemon ends: it can't go on without this task");
                 break Err(Exit::Os);
@@ -218,7 +228,7 @@ fn updates_to(zones: Zones) -> Arc<dyn Fn(ZoneKey, Later) + Send + Sync> {
 struct Daemon {
     running: Running,
     /// Until they listen.
-    sockets: Vec<Bound>,
+    sockets: Option<Sockets>,
     _work_dir: WorkDir,
 }
 
@@ -266,7 +276,7 @@ impl Daemon {
                 secondaries,
                 notify,
             },
-            sockets: prepared.sockets,
+            sockets: Some(prepared.sockets),
             _work_dir: prepared._work_dir,
         })
     }
@@ -281,10 +291,12 @@ impl Daemon {
             ..
         } = &mut self.running;
         let report = zones.apply(Plan::new(config, false)).await.ok_or(Exit::Os)?;
-        let sockets = std::mem::take(&mut self.sockets);
-        listeners
-            .start(sockets, supervisor)
-            .map_err(|cause| fail(Exit::Os, &cause))?;
+        if let Some(Sockets { bound, missing, .. }) = self.sockets.take() {
+            listeners
+                .start(bound, supervisor)
+                .map_err(|cause| fail(Exit::Os, &cause))?;
+            listeners.tell_missing(missing);
+        }
         secondaries.apply(config).await;
         config.drop_zones();
         info!(

@@ -107,6 +107,7 @@ impl Running {
         let listening = self.listeners.addresses();
         let sockets = bind::bind(&config.listen, config.threads, &listening, &mut Inherited::default())
             .map_err(ReloadError::Listen)?;
+        self.listeners.tell_missing(&sockets.missing);
         // There may be no thread left for them. Until the zones are loaded they answer from those of before.
         self.listeners
             .start(sockets.bound, supervisor)
@@ -139,6 +140,14 @@ impl Running {
 }
 
 impl Running {
+    /// Listens where the machine's addresses are now, if the configuration says so.
+    pub(crate) fn follow_interfaces(&mut self, supervisor: &Supervisor) {
+        let Config { listen, threads, .. } = &self.config;
+        if self.listeners.follow_interfaces(listen, *threads, supervisor) {
+            self.shared.refresh_local_networks();
+        }
+    }
+
     /// Where queries are logged from now on, if that is to be another place or another form. A file that was only rotated is
     /// followed without this.
     fn open_query_log(&self, config: &Config) -> Result<Option<Target>, ReloadError> {

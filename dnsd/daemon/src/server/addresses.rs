@@ -26,6 +26,12 @@ pub(super) fn expand(listen: &[ListenAddress]) -> Result<BTreeSet<SocketAddr>, E
     Ok(addresses)
 }
 
+/// Whether the addresses change with the machine's.
+pub(super) fn follow_the_machine(listen: &[ListenAddress]) -> bool {
+    let is_of_interfaces = |entry: &ListenAddress| matches!(entry, ListenAddress::Interfaces(_));
+    listen.iter().any(is_of_interfaces)
+}
+
 fn local_addresses(port: u16) -> Result<Vec<SocketAddr>, Errno> {
     let interfaces = getifaddrs()?;
     let local = |address: SockaddrStorage| {

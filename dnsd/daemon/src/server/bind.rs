@@ -74,12 +74,17 @@ pub(crate) struct Sockets {
     pub(crate) wanted: BTreeSet<SocketAddr>,
     /// Those that weren't listened on.
     pub(crate) bound: Vec<Bound>,
+    /// Those of `"interfaces:PORT"` that can't be had yet.
+    pub(crate) missing: Vec<ListenError>,
 }
 
 /// Binds every address that isn't among the `running` ones already.
 ///
+/// An address of an interface may not be ready: an IPv6 one isn't before the kernel is certain that nobody else in the network
+/// has it (RFC 4862 §5.4), which at a boot takes a second or two. Who follows the interfaces tries it again.
+///
 /// # Errors
-/// Everything that went wrong, not only the first; what was bound is given back.
+/// Everything else that went wrong, not only the first; what was bound is given back.
 pub(crate) fn bind(
     listen: &[ListenAddress],
     threads: usize,
@@ -87,19 +92,38 @@ pub(crate) fn bind(
     inherited: &mut Inherited,
 ) -> Result<Sockets, Vec<ListenError>> {
     let wanted = addresses::expand(listen).map_err(|errno| vec![ListenError::Interfaces(errno)])?;
-    let mut bound = Vec::new();
-    let mut errors = Vec::new();
-    for &address in wanted.difference(running) {
-        match bind_either_family(address, threads, inherited) {
-            Ok(sockets) => bound.push(sockets),
-            Err(error) => errors.push(explain(error, address, running)),
+    let mut sockets = bind_all(wanted, threads, running, inherited);
+    let is_of_interface = |error: &ListenError| match error {
+        ListenError::Bind(error) => {
+            let is_named = listen.contains(&ListenAddress::Address(error.address));
+            !is_named && error.cause.kind() == ErrorKind::AddrNotAvailable
         }
-    }
+        ListenError::Interfaces(_) | ListenError::Overlaps { .. } => false,
+    };
+    let (missing, errors): (Vec<_>, Vec<_>) = sockets.missing.into_iter().partition(is_of_interface);
     if errors.is_empty() {
-        Ok(Sockets { wanted, bound })
+        sockets.missing = missing;
+        Ok(sockets)
     } else {
         Err(errors)
     }
+}
+
+/// Binds as many of these addresses as are to be had.
+pub(super) fn bind_all(
+    wanted: BTreeSet<SocketAddr>,
+    threads: usize,
+    running: &BTreeSet<SocketAddr>,
+    inherited: &mut Inherited,
+) -> Sockets {
+    let (mut bound, mut missing) = (Vec::new(), Vec::new());
+    for &address in wanted.difference(running) {
+        match bind_either_family(address, threads, inherited) {
+            Ok(sockets) => bound.push(sockets),
+            Err(error) => missing.push(explain(error, address, running)),
+        }
+    }
+    Sockets { wanted, bound, missing }
 }
 
 /// Who holds the port, when it is we ourselves.

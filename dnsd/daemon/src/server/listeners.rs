@@ -1,25 +1,30 @@
 //! The listeners that run: started from bound sockets, closed when a reload has no use for them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
 use ballast_shared::supervise::Supervisor;
+use ballast_shared::systemd::Inherited;
 use dnsd_core::answer::Transport;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::bind::Bound;
+use super::bind::{self, Bound, ListenError};
 use super::udp::UdpListener;
-use super::{Shared, tcp, udp};
+use super::{Shared, addresses, tcp, udp};
+use crate::config::ListenAddress;
 
 /// By the address as the configuration has it.
 pub(crate) struct Listeners {
     shared: Shared,
     running: BTreeMap<SocketAddr, Running>,
+    /// What can't be listened on though the machine has it, as the log has it already.
+    missing: BTreeSet<String>,
 }
 
 struct Running {
@@ -33,6 +38,7 @@ impl Listeners {
         Self {
             shared,
             running: BTreeMap::new(),
+            missing: BTreeSet::new(),
         }
     }
 
@@ -70,6 +76,53 @@ impl Listeners {
         let tcp = tcp::run(sockets.tcp, self.shared.clone(), stop.clone());
         supervisor.start("tcp", until_the_daemon_stops(tcp, stop.clone(), supervisor.stopping()));
         Ok(())
+    }
+
+    /// Listens on the addresses that `"interfaces:PORT"` has come to stand for since, and no more on those that are gone; says
+    /// whether anything is another now. What can't be had is said once, and tried again the next time.
+    pub(crate) fn follow_interfaces(
+        &mut self,
+        listen: &[ListenAddress],
+        threads: usize,
+        supervisor: &Supervisor,
+    ) -> bool {
+        if !addresses::follow_the_machine(listen) {
+            return false;
+        }
+        match addresses::expand(listen) {
+            Ok(wanted) => self.follow(wanted, threads, supervisor),
+            Err(errno) => {
+                self.tell_missing([ListenError::Interfaces(errno)]);
+                false
+            }
+        }
+    }
+
+    pub(super) fn follow(&mut self, wanted: BTreeSet<SocketAddr>, threads: usize, supervisor: &Supervisor) -> bool {
+        let before = self.addresses();
+        if wanted == before {
+            self.missing.clear();
+            return false;
+        }
+        // An address that is gone may be in the way of another one on all addresses.
+        self.keep_only(&wanted);
+        let sockets = bind::bind_all(wanted, threads, &self.addresses(), &mut Inherited::default());
+        let missing = sockets.missing.iter().map(ToString::to_string);
+        let unstarted = self
+            .start(sockets.bound, supervisor)
+            .err()
+            .map(|cause| cause.to_string());
+        self.tell_missing(missing.chain(unstarted));
+        self.addresses() != before
+    }
+
+    /// Says which addresses can't be had, unless that was the case the last time.
+    pub(crate) fn tell_missing(&mut self, missing: impl IntoIterator<Item = impl fmt::Display>) {
+        let missing: BTreeSet<String> = missing.into_iter().map(|cause| cause.to_string()).collect();
+        for cause in missing.difference(&self.missing) {
+            warn!("{cause}; it is tried again");
+        }
+        self.missing = missing;
     }
 
     /// Closes what isn't wanted any more.

@@ -351,6 +351,44 @@ async fn a_listener_that_is_not_wanted_any_more_frees_its_port() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn addresses_that_come_and_go_are_followed() {
+    let shared = shared("");
+    let port = free_port();
+    let at = move |host: &str| SocketAddr::new(host.parse().unwrap(), port);
+    let mut running = listen(&shared, &[&at("127.0.0.1").to_string()], 1);
+    let Running {
+        listeners, supervisor, ..
+    } = &mut running;
+    let mut follow = |hosts: &[&str]| {
+        let is_another = listeners.follow(hosts.iter().copied().map(at).collect(), 1, supervisor);
+        (is_another, listeners.addresses().len())
+    };
+    assert_eq!(follow(&["127.0.0.1"]), (false, 1));
+    // One is not the machine's: the others are listened on all the same.
+    assert_eq!(follow(&["127.0.0.1", "127.0.0.2", "192.0.2.1"]), (true, 2));
+    assert_eq!(follow(&["127.0.0.1", "127.0.0.2", "192.0.2.1"]), (false, 2));
+    for host in ["127.0.0.1", "127.0.0.2"] {
+        let asked = tokio::task::spawn_blocking(move || ask("127.0.0.1:0", at(host)));
+        assert_eq!(asked.await.unwrap().unwrap()[..2], [0, 1], "{host}");
+    }
+    assert_eq!(follow(&["127.0.0.2"]), (true, 1));
+    // What listened there may be about to end: then it is tried again.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while follow(&["127.0.0.1", "127.0.0.2"]) != (true, 2) {
+        assert!(std::time::Instant::now() < deadline);
+        tokio::task::yield_now().await;
+    }
+    assert!(running.supervisor.stop(PATIENCE).await);
+}
+
+#[test]
+fn an_address_that_is_named_has_to_be_there() {
+    let named = [config::ListenAddress::Address("192.0.2.1:0".parse().unwrap())];
+    let errors = bind::bind(&named, 1, &BTreeSet::new(), &mut Inherited::default()).unwrap_err();
+    assert!(matches!(errors[..], [ListenError::Bind(_)]), "{errors:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_another_of_ours_overlaps_takes_a_restart() {
     let port = free_port();
     let address = |host: &str| {
