@@ -57,7 +57,8 @@ pub struct Settings {
     pub bounds: Bounds,
     /// What the primaries are to this server.
     pub role: Role,
-    /// How long a transfer may take, BIND's `max-transfer-time-in`. Whoever runs it ends it sooner when nothing comes.
+    /// How long a transfer may take once it has begun, BIND's `max-transfer-time-in`. Whoever runs it ends it sooner when nothing
+    /// comes.
     pub transfer_time_max: Duration,
     /// The first refresh is within this time; see [`first_refresh_within`].
     pub first_within: Duration,
@@ -114,7 +115,8 @@ pub enum Action {
         /// How to ask.
         transport: Transport,
     },
-    /// Transfer the zone and tell [`Secondary::handle_transfer`].
+    /// Transfer the zone, tell [`Secondary::handle_transfer_going_on`] when that begins, and [`Secondary::handle_transfer`] when
+    /// it has ended. It is waited for until its turn comes, however long that is.
     Transfer {
         /// The request.
         attempt: Attempt,
@@ -302,7 +304,8 @@ impl Secondary {
         let Some((attempt, until)) = *waiting else {
             self.attempts += 1;
             let attempt = Attempt(self.attempts);
-            *waiting = Some((attempt, now + round.step.patience(self.settings.transfer_time_max)));
+            let until = round.step.patience().map_or(Duration::MAX, |patience| now + patience);
+            *waiting = Some((attempt, until));
             return round.action(attempt);
         };
         if until > now {
@@ -387,6 +390,20 @@ impl Secondary {
             (SoaAnswer::Truncated, Transport::Udp) => self.again(Step::Tcp),
             (SoaAnswer::Soa(soa), _) => self.compare(now, soa.serial),
             (SoaAnswer::Truncated | SoaAnswer::Failed, _) => self.failed(now),
+        }
+    }
+
+    /// A transfer goes on to its next part: it waited for its turn among others, which has come, or it has come as a whole and is
+    /// stored. From now on that may take as long as a transfer may.
+    pub fn handle_transfer_going_on(&mut self, now: Duration, attempt: Attempt) {
+        if let Some(Running {
+            waiting: Some((waited_for, until)),
+            round,
+        }) = &mut self.running
+            && *waited_for == attempt
+            && matches!(round.step, Step::Transfer { .. } | Step::Compare { .. })
+        {
+            *until = now + self.settings.transfer_time_max;
         }
     }
 

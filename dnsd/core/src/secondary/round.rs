@@ -30,12 +30,12 @@ impl Step {
     const ASK: Self = Self::Udp { left: UDP_TRIES - 1 };
     const TRANSFER: Self = Self::Transfer { from: None };
 
-    /// How long it is waited for.
-    pub(super) fn patience(self, transfer_time_max: Duration) -> Duration {
+    /// How long it is waited for; `None` for a transfer, whose time begins when its turn has come.
+    pub(super) fn patience(self) -> Option<Duration> {
         match self {
-            Self::Udp { .. } => UDP_PATIENCE,
-            Self::Tcp => TCP_PATIENCE,
-            Self::Transfer { .. } | Self::Compare { .. } => transfer_time_max,
+            Self::Udp { .. } => Some(UDP_PATIENCE),
+            Self::Tcp => Some(TCP_PATIENCE),
+            Self::Transfer { .. } | Self::Compare { .. } => None,
         }
     }
 }

@@ -324,6 +324,26 @@ fn a_copy_that_expired_while_the_server_was_down_is_never_served() {
 }
 
 #[test]
+fn a_transfer_waits_for_its_turn_for_as_long_as_it_takes() {
+    let mut secondary = Secondary::new(Duration::ZERO, settings(2), None);
+    let (asked, _, _) = ask(&mut secondary, Duration::ZERO);
+    secondary.handle_answer(Duration::ZERO, asked, SoaAnswer::Soa(soa(5)));
+    let (attempt, ..) = transfer(&mut secondary, Duration::ZERO);
+    let late = TRANSFER_TIME_MAX * 10;
+    assert!(wait(&mut secondary, late) > late);
+    secondary.handle_transfer_going_on(late, asked);
+    secondary.handle_transfer_going_on(late, attempt);
+    assert_eq!(wait(&mut secondary, late), late + TRANSFER_TIME_MAX);
+    // It has come and is stored.
+    let stored = late + TRANSFER_TIME_MAX - SECOND;
+    secondary.handle_transfer_going_on(stored, attempt);
+    assert_eq!(wait(&mut secondary, stored), stored + TRANSFER_TIME_MAX);
+    let over = stored + TRANSFER_TIME_MAX;
+    assert_eq!(secondary.next(over), Action::Abandon(attempt));
+    assert_eq!(ask(&mut secondary, over).1, 1);
+}
+
+#[test]
 fn a_retransfer_takes_the_zone_whatever_its_serial_is() {
     let mut secondary = with_version_1(2);
     secondary.handle_retransfer();

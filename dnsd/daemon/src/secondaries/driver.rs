@@ -270,10 +270,13 @@ impl<K: Keeping> Driver<K> {
         };
         let says = serial.map_or_else(|| "no serial".to_owned(), |serial| format!("serial {serial}"));
         if follower.machine.handle_notify(follower.primary_at(*from), *serial) {
-            info!("zone {key}: notify from {from}: {says}");
+            // Whoever writes a primary's address onto datagrams could fill the log.
+            if follower.may_tell_of_notify(self.clock.now()) {
+                info!("zone {key}: notify from {from}: {says}");
+            }
             self.make_ready(key);
         } else {
-            info!("zone {key}: notify from {from}: {says}: zone is up to date");
+            debug!("zone {key}: notify from {from}: {says}: zone is up to date");
         }
     }
 

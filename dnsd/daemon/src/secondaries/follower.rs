@@ -17,6 +17,9 @@ use super::transfer::{HangUp, Order, Wanted};
 use crate::remotes::Place;
 use crate::zones::Stored;
 
+/// Lines of the log about the NOTIFYs of one zone are this far apart at least.
+const NOTIFY_LINES_GAP: Duration = Duration::from_secs(1);
+
 /// One zone.
 pub(super) struct Follower {
     /// Tells it from one of the same name in a configuration before: what was asked for that one is not told to this one.
@@ -36,6 +39,8 @@ pub(super) struct Follower {
     pub(super) problem: Option<String>,
     /// That a peer has other data under the same serial, until it hasn't.
     pub(super) conflict: Option<String>,
+    /// No NOTIFY is told of in the log before this.
+    quiet_until: Duration,
 }
 
 /// What is under way for a zone: one thing at a time.
@@ -129,6 +134,7 @@ impl Follower {
             is_ready: false,
             problem: None,
             conflict: None,
+            quiet_until: now,
         })
     }
 
@@ -157,6 +163,15 @@ impl Follower {
             .iter()
             .position(|place| place.address.ip() == address.to_canonical());
         found.unwrap_or(0)
+    }
+
+    /// Whether the log may have a line about a NOTIFY now: one a second tells what goes on.
+    pub(super) fn may_tell_of_notify(&mut self, now: Duration) -> bool {
+        let may = now >= self.quiet_until;
+        if may {
+            self.quiet_until = now + NOTIFY_LINES_GAP;
+        }
+        may
     }
 
     /// A transfer, as whoever runs it needs to know it.

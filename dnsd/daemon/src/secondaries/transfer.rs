@@ -5,6 +5,7 @@ mod error;
 mod stream;
 
 use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -81,9 +82,10 @@ pub(super) fn start(
     let held = hang_up.clone();
     thread::Builder::new().name("transfer".into()).spawn(move || {
         priority::lower(Beside::Reload);
-        let ended = run(&order, &held);
+        // Whatever happens to this thread, the zone is not to wait for it until its time is over.
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| run(&order, &held)));
         if !held.is_hung_up() {
-            tell(ended);
+            tell(ended.unwrap_or(Err(TransferError::Panicked)));
         }
     })?;
     Ok(hang_up)

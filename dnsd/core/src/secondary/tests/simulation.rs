@@ -179,6 +179,7 @@ impl World {
                     attempt, primary, from, ..
                 } => {
                     self.note_request(attempt, primary)?;
+                    self.secondary.handle_transfer_going_on(self.now, attempt);
                     prop_assert_eq!(from.is_some_and(|from| Some(from) != self.secondary.serial()), false);
                     if let Some(end) = self.transfer(era.moods[primary], from) {
                         self.send(attempt, Reply::Transfer(end), HOUR * 3);
@@ -344,6 +345,7 @@ impl World {
                     Action::Transfer {
                         attempt, primary, from, ..
                     } => {
+                        self.secondary.handle_transfer_going_on(self.now, attempt);
                         if let Some(end) = self.transfer(era.moods[primary], from) {
                             self.sent += 1;
                             let at = (self.now + SECOND / 20, self.sent);

@@ -108,15 +108,18 @@ impl<K: Keeping> Driver<K> {
             let UnderWay::Waiting(transfer) = std::mem::replace(&mut follower.under_way, UnderWay::Nothing) else {
                 continue;
             };
+            follower
+                .machine
+                .handle_transfer_going_on(self.clock.now(), transfer.attempt);
             let order = follower.order(&transfer, self.threads);
             let (events, attempt, key) = (self.events.clone(), transfer.attempt, zone.key.clone());
             info!("zone {key}: Transfer started.");
             let failed = (events.clone(), zone.clone());
-            let started = transfer::start(order, move |ended| {
+            let running = transfer::start(order, move |ended| {
                 let what = Ended::Transferred(ended.map(Box::new));
                 let _ = events.send(Event { zone, attempt, what });
             });
-            let hang_up = match started {
+            let hang_up = match running {
                 Ok(hang_up) => hang_up,
                 Err(error) => {
                     let (events, zone) = failed;
@@ -126,6 +129,8 @@ impl<K: Keeping> Driver<K> {
                 }
             };
             follower.under_way = UnderWay::Transferring { transfer, hang_up };
+            // Its time has begun.
+            self.look_at(&key, self.clock.now());
         }
     }
 }

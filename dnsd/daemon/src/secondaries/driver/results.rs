@@ -130,6 +130,7 @@ impl<K: Keeping> Driver<K> {
             transfer.attempt,
             transfer.forced,
         );
+        follower.machine.handle_transfer_going_on(self.clock.now(), attempt);
         follower.under_way = UnderWay::Storing(transfer, serial);
         // It is stored to its end even if nobody waits for that any more.
         tokio::spawn(async move {
@@ -187,6 +188,7 @@ impl<K: Keeping> Driver<K> {
         };
         let end = match stored {
             Ok(zone) => {
+                info!("transfer of '{key}' from {}: Transfer status: success", transfer.place);
                 let soa = zone.soa();
                 follower.zone = Some(zone);
                 TransferEnd::Complete(soa)

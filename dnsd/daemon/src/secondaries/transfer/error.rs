@@ -22,6 +22,8 @@ pub(crate) enum TransferError {
     Signature(ResponseError),
     /// What came is no transfer of the zone.
     Incoming(IncomingError),
+    /// A mistake of ours, which the log has.
+    Panicked,
 }
 
 impl fmt::Display for TransferError {
@@ -33,6 +35,7 @@ impl fmt::Display for TransferError {
             Self::TooLong => f.write_str("it took longer than max-transfer-time-in"),
             Self::Signature(error) => error.fmt(f),
             Self::Incoming(error) => error.fmt(f),
+            Self::Panicked => f.write_str("the transfer's thread has failed"),
         }
     }
 }
