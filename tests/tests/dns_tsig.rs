@@ -107,6 +107,10 @@ fn rfc8945_5_2_who_signs_wrongly_gets_the_error_and_no_data() {
         assert!(printed.contains(error), "{printed}");
         assert!(printed.contains("NOTAUTH"), "{printed}");
         assert!(!printed.contains("192.0.2.2"), "{printed}");
+        let name = key.split(':').nth(1).unwrap();
+        daemon.wait_for_log(&format!(
+            "request has invalid signature: TSIG {name}: tsig verify failure ({error})"
+        ));
     }
     let metrics = page("/metrics");
     for (error, count) in [("BADKEY", 2), ("BADSIG", 1), ("BADTRUNC", 1)] {
@@ -127,5 +131,6 @@ fn rfc8945_5_2_3_who_signs_at_another_time_is_told_ours() {
     ]);
     assert!(printed.contains("BADTIME"), "{printed}");
     assert!(!printed.contains("192.0.2.2"), "{printed}");
+    daemon.wait_for_log("TSIG lan: tsig verify failure (BADTIME): its time is ");
     daemon.stop();
 }

@@ -30,7 +30,7 @@ impl fmt::Display for Sender<'_> {
 }
 
 /// Without the dot at the end, which BIND's log leaves out.
-fn bare(name: &str) -> &str {
+pub(super) fn bare(name: &str) -> &str {
     match name.strip_suffix('.') {
         Some("") | None => name,
         Some(name) => name,

@@ -3,11 +3,12 @@
 use dnsd_core::acl::Who;
 use dnsd_core::answer::{Client, Deferred, Outcome, answer_code, answer_generally};
 use dnsd_core::message::Rcode;
-use dnsd_core::tsig::{Rejected, ResponseSigner, strip, verify_request};
-use tracing::debug;
+use dnsd_core::tsig::{Reason, Rejected, ResponseSigner, strip, verify_request};
+use tracing::info;
 
 use super::super::responder::{Answer, finish, note, reply_of};
 use super::Asked;
+use super::sender::{Sender, bare};
 
 /// Answers a request whose signature begins at `tsig_at`.
 pub(super) fn answer(asked: &Asked<'_>, tsig_at: usize, out: &mut [u8]) -> Answer {
@@ -53,12 +54,7 @@ fn answer_verified(asked: &Asked<'_>, signer: ResponseSigner, tsig_at: usize, ou
 fn reject(asked: &Asked<'_>, rejected: &Rejected<'_>, out: &mut [u8]) -> Answer {
     let counters = asked.responder.counters();
     counters.tsig_failed(rejected.error());
-    debug!(
-        client = %asked.peer.client(),
-        key = rejected.key_name().map(|name| tracing::field::display(name.as_name_ref().to_name())),
-        reason = ?rejected.reason(),
-        "a request whose signature is not to be believed"
-    );
+    tell(asked, rejected);
     let client = Client {
         held_back: room(rejected.room()),
         ..asked.client
@@ -67,6 +63,31 @@ fn reject(asked: &Asked<'_>, rejected: &Rejected<'_>, out: &mut [u8]) -> Answer 
     let finished = finish(asked.serving, counters, &client, reply_of(outcome), out);
     let signed = finished.and_then(|length| rejected.sign(out, length, asked.now).ok());
     signed.map_or(Answer::Nothing, Answer::Reply)
+}
+
+/// As BIND's log has it, with what a look at the clocks needs: wrong times and wrong secrets are what goes wrong with keys.
+fn tell(asked: &Asked<'_>, rejected: &Rejected<'_>) {
+    if !asked.serving.refusals.admit(asked.now) {
+        return;
+    }
+    let Some(request) = asked.parsed() else { return };
+    let sender = Sender::new(asked, &request);
+    let (Some(key), Some(error)) = (rejected.key_name(), rejected.error()) else {
+        return info!("{sender}: request has a malformed signature");
+    };
+    let key = key.as_name_ref().to_name().to_string();
+    let clocks = match rejected.reason() {
+        Reason::OutOfTime { signed, fudge } => {
+            let apart = asked.now.abs_diff(signed);
+            let which = if signed < asked.now { "behind" } else { "ahead of" };
+            format!(": its time is {apart} s {which} ours, where {fudge} are allowed")
+        }
+        _ => String::new(),
+    };
+    info!(
+        "{sender}: request has invalid signature: TSIG {}: tsig verify failure ({error}){clocks}",
+        bare(&key)
+    );
 }
 
 /// A signature has two names and a MAC: less than a kilobyte.

@@ -18,6 +18,7 @@ use tracing::{debug, info, warn};
 
 use super::super::MESSAGE_BYTES_MAX;
 use super::super::responder::{Answer, unix_seconds};
+use super::sender::bare;
 use super::transfers_out::Running;
 use super::{Asked, OurZone, Sender};
 use crate::config::TransferTimes;
@@ -33,6 +34,29 @@ const UDP_STEPS_OCTETS_MAX: usize = 16 << 10;
 /// The smallest datagram that every client takes (RFC 1035 §4.2.1).
 const UDP_BYTES_MIN: u16 = 512;
 
+/// Why a transfer isn't begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    NotOurs,
+    Denied,
+    NoVersion,
+    NotServed,
+    TooMany,
+}
+
+/// In BIND's words, where it has some.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotOurs => "non-authoritative zone",
+            Self::Denied => "denied",
+            Self::NoVersion => "IXFR request missing SOA",
+            Self::NotServed => "there is no version to send",
+            Self::TooMany => "quota reached: there are too many already",
+        })
+    }
+}
+
 /// Answers a request for a transfer, at once or by a transfer that begins.
 pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
     let Some(request) = asked.parsed() else {
@@ -40,23 +64,17 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
     };
     let qtype = request.question.qtype;
     let Some(zone) = asked.zone(&request) else {
-        return refuse(asked, &request, Rcode::NOTAUTH, "not a zone of ours", out);
+        return refuse(asked, &request, Rcode::NOTAUTH, Refusal::NotOurs, out);
     };
     if !asked.is_allowed(&zone.info.rules.allow_transfer) {
-        return refuse(asked, &request, Rcode::REFUSED, "denied", out);
+        return refuse(asked, &request, Rcode::REFUSED, Refusal::Denied, out);
     }
     let have = requested_serial(&request, asked.request);
     if qtype == Type::IXFR && have.is_none() {
-        return refuse(
-            asked,
-            &request,
-            Rcode::FORMERR,
-            "without the SOA record of a version",
-            out,
-        );
+        return refuse(asked, &request, Rcode::FORMERR, Refusal::NoVersion, out);
     }
     let ZoneState::Loaded(version) = zone.state else {
-        return refuse(asked, &request, Rcode::SERVFAIL, "there is no version to send", out);
+        return refuse(asked, &request, Rcode::SERVFAIL, Refusal::NotServed, out);
     };
     let head = ReplyHead::new(&request, opt(&asked, &request));
     let octets_max = match asked.client.transport {
@@ -78,13 +96,14 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
         .transfers()
         .begin(asked.client.address, asked.serving.transfers_out_max)
     else {
-        return refuse(asked, &request, Rcode::SERVFAIL, "there are too many already", out);
+        return refuse(asked, &request, Rcode::SERVFAIL, Refusal::TooMany, out);
     };
     let counters = asked.responder.counters();
     counters.asked(Some(qtype));
     counters.replied(Rcode::NOERROR, false);
     let transfer = Transfer {
         title: Title::new(&asked, &request, &zone.info.key, outgoing.kind()),
+        from: have.filter(|_| outgoing.kind() == OutgoingKind::Steps),
         outgoing,
         signer: asked.signer,
         times: zone.info.rules.transfer_out,
@@ -93,7 +112,7 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
         running: Some(running),
         broken_off: None,
     };
-    transfer.log(&format!("started{}", transfer.version()));
+    transfer.log(&format!("started{}{}", transfer.key(), transfer.versions()));
     Answer::Transfer(Box::new(transfer))
 }
 
@@ -147,16 +166,17 @@ fn answer_datagram(
     }
 }
 
-fn refuse(asked: Asked<'_>, request: &Request<'_>, rcode: Rcode, why: &str, out: &mut [u8]) -> Answer {
+fn refuse(asked: Asked<'_>, request: &Request<'_>, rcode: Rcode, why: Refusal, out: &mut [u8]) -> Answer {
     let transfers = asked.responder.transfers();
     transfers.refused();
     if asked.serving.refusals.admit(asked.now) {
         let name = request.question.name;
-        info!(
-            "{}: zone transfer '{name}/{}' refused: {why}",
-            Sender::new(&asked, request),
-            request.question.qtype
-        );
+        let name = name.to_name().to_string();
+        let (sender, name, qtype) = (Sender::new(&asked, request), bare(&name), request.question.qtype);
+        match why {
+            Refusal::Denied => info!("{sender}: zone transfer '{name}/{qtype}/IN' denied"),
+            why => info!("{sender}: bad zone transfer request: '{name}/IN': {why} ({rcode})"),
+        }
     }
     asked.code(rcode, out)
 }
@@ -164,6 +184,8 @@ fn refuse(asked: Asked<'_>, request: &Request<'_>, rcode: Rcode, why: &str, out:
 /// A transfer under way.
 pub(crate) struct Transfer {
     outgoing: Outgoing,
+    /// The version that the steps lead on from, if steps are what is sent.
+    from: Option<Serial>,
     signer: Option<ResponseSigner>,
     title: Title,
     times: TransferTimes,
@@ -245,7 +267,7 @@ impl Transfer {
             self.octets,
             took.as_secs(),
             took.subsec_millis(),
-            self.version()
+            format_args!(" (serial {})", self.outgoing.zone().serial())
         ));
     }
 
@@ -257,8 +279,18 @@ impl Transfer {
         }
     }
 
-    fn version(&self) -> impl fmt::Display {
-        format!(" (serial {})", self.outgoing.zone().serial())
+    /// What it is signed with.
+    fn key(&self) -> String {
+        let signed = self.signer.as_ref().map(|signer| signer.key().name().to_string());
+        signed.map_or_else(String::new, |name| format!(": TSIG {}", bare(&name)))
+    }
+
+    fn versions(&self) -> String {
+        let to = self.outgoing.zone().serial();
+        match self.from {
+            Some(from) => format!(" (serial {from} -> {to})"),
+            None => format!(" (serial {to})"),
+        }
     }
 }
 
