@@ -149,6 +149,12 @@ fn names_of_no_zone_are_forwarded_and_kept_and_private_ones_stay() {
     // RFC 6303: although the forwarder has it.
     let private = ask(&recursive("test.10.in-addr.arpa", rtype::A));
     assert_eq!((private.rcode(), private.answers.len()), (Rcode::NXDOMAIN, 0));
+    // RFC 6303 §3: who asks may keep that (RFC 2308 §5).
+    assert_eq!(private.authorities.len(), 1);
+    assert_eq!(
+        (private.authorities[0].rtype, private.authorities[0].ttl),
+        (rtype::SOA, 10_800)
+    );
     assert_eq!(
         (asked(&named, "test.example.org"), asked(&named, "test.10.in-addr.arpa")),
         (1, 0)
@@ -163,6 +169,30 @@ fn names_of_no_zone_are_forwarded_and_kept_and_private_ones_stay() {
     let negative = ask(&recursive("NOTHING.example.org", rtype::A));
     assert_eq!((negative.rcode(), negative.authorities.len()), (Rcode::NXDOMAIN, 1));
     assert_eq!(ask(&recursive("other.example.org", rtype::A)).rcode(), Rcode::SERVFAIL);
+}
+
+#[test]
+fn a_forward_zone_above_private_networks_says_nothing_of_them() {
+    let setup = Configuration::new()
+        .table(&format!("[zone.\".\".forward]\nforwarders = [\"{}\"]", target()))
+        .table(&format!(
+            "[zone.\"168.192.in-addr.arpa\".forward]\nforwarders = [\"{}\"]",
+            target()
+        ))
+        .setup();
+    let (_dnsd, named) = start(setup);
+    assert_eq!(addresses(&ask(&recursive("test.example.org", rtype::A))).len(), 1);
+    let private = ask(&recursive("test.10.in-addr.arpa", rtype::A));
+    assert_eq!(private.rcode(), Rcode::NXDOMAIN);
+    // This one is somebody's wish.
+    ask(&recursive("test.168.192.in-addr.arpa", rtype::A));
+    assert_eq!(
+        (
+            asked(&named, "test.10.in-addr.arpa"),
+            asked(&named, "test.168.192.in-addr.arpa")
+        ),
+        (0, 1)
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ use dnsd_core::name::NameRef;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use private_names::empty_zones;
 pub(crate) use question::Question;
 
 use crate::config::{CacheLimits, Config, ForwardPolicy, ForwardZone, Remote};
@@ -131,7 +132,10 @@ impl Forwarder {
         if !allow.allows(who, local) {
             return Route::Locally;
         }
-        if zone.is_none() && is_private(name) {
+        // Who has a forward zone in one of these networks is asked about it; the zone above all of them, or the root, says nothing
+        // of that.
+        let is_meant = zone.is_some_and(|zone| is_private(zone.name.as_name_ref()));
+        if is_private(name) && !is_meant {
             return Route::Private;
         }
         let Some(runtime) = self.runtime.clone() else {

@@ -1,10 +1,18 @@
 //! Names of networks that everybody has for himself: what they mean elsewhere is nobody's business, and servers outside are
 //! not to be bothered with them (RFC 6303).
 
-use dnsd_core::name::NameRef;
+use std::sync::{Arc, LazyLock};
 
-/// Below these all names are private: RFC 6303 §4, RFC 7793 §4 (100.64.0.0/10 is added by [`is_private`]), and RFC 8375 §4.
-const ZONES: &[&str] = &[
+use dnsd_core::name::{Name, NameRef};
+use dnsd_core::rdata;
+use dnsd_core::rrtype::{Class, Type};
+use dnsd_core::search_name::SearchName;
+use dnsd_core::zone::ZoneBuilder;
+use dnsd_core::zones::{ZoneState, Zones};
+
+/// RFC 6303 §4, RFC 7793 §4 and RFC 8375 §4, but for the networks that have a zone for each of their second octets, and the
+/// addresses of no host.
+const NAMES: &[&str] = &[
     "10.in-addr.arpa",
     "168.192.in-addr.arpa",
     "0.in-addr.arpa",
@@ -23,46 +31,56 @@ const ZONES: &[&str] = &[
     "home.arpa",
 ];
 
-/// The unspecified address and the loopback address of IPv6: 31 labels of zeros below `ip6.arpa`, and one before them.
-const ZEROS: usize = 31;
+/// What there is in each (RFC 6303 §3): who hears that a name isn't there keeps that for as long as the SOA record says.
+const SOA: &[u8] = b"@ nobody.invalid. 1 3600 1200 604800 10800";
+const TTL_SECS: u32 = 10_800;
+
+static ZONES: LazyLock<Zones> = LazyLock::new(|| {
+    let others = NAMES.iter().map(ToString::to_string);
+    let names = others.chain(split_networks()).chain(no_hosts());
+    Zones::new(names.map(|name| {
+        let origin: Name = name.parse().expect("a name");
+        let zone = empty_zone(&origin);
+        (origin, zone)
+    }))
+});
+
+/// 172.16.0.0/12 and 100.64.0.0/10.
+fn split_networks() -> impl Iterator<Item = String> {
+    let of_172 = (16..=31).map(|second| format!("{second}.172.in-addr.arpa"));
+    of_172.chain((64..=127).map(|second| format!("{second}.100.in-addr.arpa")))
+}
+
+/// The unspecified address of IPv6, and the loopback address: 31 labels of zeros, and one before them.
+fn no_hosts() -> impl Iterator<Item = String> {
+    ["0", "1"]
+        .into_iter()
+        .map(|last| format!("{last}.{}ip6.arpa", "0.".repeat(31)))
+}
+
+fn empty_zone(origin: &Name) -> ZoneState {
+    let mut builder = ZoneBuilder::new(origin.clone());
+    for (rtype, text) in [(Type::SOA, SOA), (Type::NS, b"@")] {
+        let rdata = rdata::parse(rtype, text, Some(origin)).expect("data of its type");
+        builder.add(origin.as_name_ref(), Class::IN, TTL_SECS, rtype, &rdata, None);
+    }
+    let compiled = builder.finish();
+    compiled.map_or(ZoneState::Failed, |compiled| ZoneState::Loaded(Arc::new(compiled.zone)))
+}
+
+/// A zone for each of these networks, without names.
+pub(crate) fn empty_zones() -> &'static Zones {
+    &ZONES
+}
 
 /// Whether a name is in one of these networks.
 pub(super) fn is_private(name: NameRef<'_>) -> bool {
-    // From the root down, in small letters.
-    let labels: Vec<Vec<u8>> = name.labels().map(<[u8]>::to_ascii_lowercase).collect();
-    let mut labels: Vec<&[u8]> = labels.iter().map(Vec::as_slice).collect();
-    labels.reverse();
-    ZONES.iter().any(|zone| is_below(&labels, zone)) || is_of_a_split_network(&labels) || is_of_no_host(&labels)
-}
-
-fn is_below(labels: &[&[u8]], zone: &str) -> bool {
-    let zone = zone.rsplit('.').map(str::as_bytes);
-    labels.len() >= zone.clone().count() && zone.zip(labels).all(|(of_zone, label)| of_zone == *label)
-}
-
-/// 172.16.0.0/12 and 100.64.0.0/10 have a zone for each of their second octets.
-fn is_of_a_split_network(labels: &[&[u8]]) -> bool {
-    let [b"arpa", b"in-addr", first, second, ..] = labels else {
-        return false;
-    };
-    let second: Option<u8> = str::from_utf8(second).ok().and_then(|text| text.parse().ok());
-    matches!((*first, second), (b"172", Some(16..=31)) | (b"100", Some(64..=127)))
-}
-
-fn is_of_no_host(labels: &[&[u8]]) -> bool {
-    let [b"arpa", b"ip6", digits @ ..] = labels else {
-        return false;
-    };
-    match digits.split_at_checked(ZEROS) {
-        Some((zeros, [b"0" | b"1", ..])) => zeros.iter().all(|digit| *digit == b"0"),
-        _ => false,
-    }
+    ZONES.find(&SearchName::new(name), Type::ANY).is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dnsd_core::name::Name;
 
     #[test]
     fn rfc6303_4_names_of_private_networks_and_no_others() {
@@ -91,6 +109,16 @@ mod tests {
         ] {
             let parsed: Name = name.parse().unwrap();
             assert_eq!(is_private(parsed.as_name_ref()), expected, "{name}");
+        }
+    }
+    #[test]
+    fn rfc6303_3_the_zones_of_these_networks_are_there_and_empty() {
+        assert_eq!(empty_zones().len(), NAMES.len() + 16 + 64 + 2);
+        for (origin, state) in empty_zones().iter() {
+            let ZoneState::Loaded(zone) = state else {
+                panic!("{origin}");
+            };
+            assert_eq!((zone.record_count(), zone.soa().minimum), (2, TTL_SECS), "{origin}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Questions that other servers are asked: forwarded for those who may have that, and answered from our own zones for the rest.
 
-use dnsd_core::answer::{Outcome, Transport, answer_locally, relay};
+use dnsd_core::answer::{Outcome, Reply, Transport, answer_locally, relay};
 use dnsd_core::message::Rcode;
 use dnsd_core::zones::ZoneNumber;
 use tracing::debug;
@@ -10,7 +10,7 @@ use super::super::responder::Answer;
 use super::super::views::Kind;
 use super::{Asked, Later};
 use crate::config::{ForwardPolicy, UDP_PAYLOAD_BYTES_LIMIT};
-use crate::forward::{Path, Question, Route};
+use crate::forward::{Path, Question, Route, empty_zones};
 
 /// Answers a question below a forward zone, or, without one, for a name of no zone.
 pub(super) fn answer(asked: Asked<'_>, zone: Option<ZoneNumber>, out: &mut [u8]) -> Answer {
@@ -28,7 +28,7 @@ pub(super) fn answer(asked: Asked<'_>, zone: Option<ZoneNumber>, out: &mut [u8])
         .route(zone, request.question.name, &asked.who(), &serving.local)
     {
         Route::Locally => answer_from_here(asked, out),
-        Route::Private => asked.code(Rcode::NXDOMAIN, out),
+        Route::Private => answer_privately(asked, out),
         Route::Busy => asked.code(Rcode::SERVFAIL, out),
         Route::Ask(path) => asked.later(move |later| path.run(|path| reply(path, later))),
     }
@@ -42,6 +42,17 @@ fn answer_from_here(asked: Asked<'_>, out: &mut [u8]) -> Answer {
         Outcome::Reply(reply) if !view.allows_query(reply.zone, || asked.who(), &serving.local) => {
             asked.code(Rcode::REFUSED, out)
         }
+        outcome => asked.reply(outcome, out),
+    }
+}
+
+/// Answers from the empty zones of private networks (RFC 6303 §3), so that who asks keeps the answer.
+fn answer_privately(asked: Asked<'_>, out: &mut [u8]) -> Answer {
+    let settings = &asked.serving.settings;
+    let outcome = answer_locally(empty_zones(), settings, &asked.client, asked.request, out);
+    match outcome {
+        // The number is none of the view's.
+        Outcome::Reply(reply) => asked.reply(Outcome::Reply(Reply { zone: None, ..reply }), out),
         outcome => asked.reply(outcome, out),
     }
 }
