@@ -32,6 +32,8 @@ pub(crate) enum Problem {
     Text(MasterError),
     /// The text is odd.
     OddText(MasterWarning),
+    /// `serial = "auto"` changes nothing of the zone's serial.
+    SignedSerial,
     /// The file is good, but updates don't go with it.
     Updates(Conflict),
     /// The records are no right zone, or an odd one.
@@ -49,6 +51,9 @@ impl fmt::Display for Problem {
             Self::Read { path, cause } => write!(f, "{}: {cause}", path.display()),
             Self::Text(error) => error.fmt(f),
             Self::OddText(warning) => warning.fmt(f),
+            Self::SignedSerial => f.write_str(
+                "the zone is signed, and its SOA record with it: `serial = \"auto\"` raises no serial here, its signer has to",
+            ),
             Self::Updates(conflict) => conflict.fmt(f),
             Self::Zone { file, finding } => {
                 if let (Some(file), Some(position)) = (file, finding.position) {

@@ -9,6 +9,7 @@ use dnsd_core::zone::{SetChange, Zone};
 
 use super::super::journal::Past;
 use super::super::load::Loaded;
+use super::super::problem::Problem;
 use super::entry::Entry;
 use crate::config::SerialPolicy;
 
@@ -18,10 +19,15 @@ const SOA_NUMBERS_BYTES: usize = 20;
 impl Entry {
     /// A zone as it was loaded, with the serial that it is to be served with.
     ///
-    /// A signed zone keeps its own, since its SOA record is signed; so does one that takes updates, whose edits are steps
+    /// A signed zone keeps its own, since its SOA record is signed, and is warned of; so does one that takes updates, whose edits are steps
     /// from what is served.
-    pub(super) fn with_serial(&self, loaded: Loaded) -> Loaded {
-        let keeps = self.serial == SerialPolicy::Keep || self.dynamic.is_some() || loaded.zone.has_dnssec();
+    pub(super) fn with_serial(&self, mut loaded: Loaded) -> Loaded {
+        let is_auto = self.serial == SerialPolicy::Auto;
+        let is_signed = loaded.zone.has_dnssec();
+        if is_auto && is_signed {
+            loaded.warnings.push(Problem::SignedSerial);
+        }
+        let keeps = !is_auto || is_signed || self.dynamic.is_some();
         match &self.served {
             Some(served) if !keeps => Loaded {
                 zone: self.raised(served, &loaded.zone),

@@ -71,4 +71,11 @@ fn a_signed_zone_keeps_the_serial_of_its_file() {
             .iter()
             .any(|warning| warning.contains("didn't go up"))
     );
+    assert!(
+        bench
+            .status("net")
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("raises no serial here"))
+    );
 }
