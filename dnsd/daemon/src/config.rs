@@ -12,6 +12,7 @@ mod listen;
 mod lists;
 mod match_list;
 mod minimal_responses;
+mod permissions;
 mod query_log;
 mod rate_limit;
 mod remote;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,8 +126,8 @@ fn hand_over_work_dir(config: &Config) -> std::io::Result<()> {
     let folder = last_good::folder(&config.work_dir);
     std::fs::create_dir_all(&folder)?;
     let (user, group) = (config.process.uid(), config.process.gid());
-    if nix::unistd::geteuid().is_root() && user.is_some() {
-        chown(&folder, user.map(Into::into), group.map(Into::into))?;
+    if let Some(user) = user.filter(|_| nix::unistd::geteuid().is_root()) {
+        last_good::hand_over(&folder, user.as_raw(), group.map(Into::into))?;
     }
     Ok(())
 }

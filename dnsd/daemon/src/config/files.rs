@@ -1,5 +1,5 @@
-//! What `dnsd check` says of the files that a configuration names: those that aren't there, and those that would be a zone
-//! which another one is already.
+//! What `dnsd check` says of the files that a configuration names: those that aren't there, those that would be a zone
+//! which another one is already, and those that can't be read or written once the daemon has become `[process] user`.
 //!
 //! Of zones these are warnings only: the daemon starts all the same, and serves the file once it is there. Without a place for
 //! the query log it doesn't start.
@@ -9,9 +9,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ballast_shared::config::{Diagnostics, Key, Span};
+use ballast_shared::config::{Diagnostics, Key, Span, Spanned};
 use dnsd_core::name::Name;
 
+use super::key::KeySpec;
+use super::permissions::User;
 use super::spec::Spec;
 use super::zone_tables::{GroupSpec, ZoneSpec, ZonesSpec};
 use super::{Config, GroupConfig, QueryLogTarget, ZonesConfig};
@@ -20,10 +22,57 @@ use super::{Config, GroupConfig, QueryLogTarget, ZonesConfig};
 pub(super) fn check(spec: &Spec, config: &Config, diagnostics: &Diagnostics) {
     check_query_log(spec, config, diagnostics);
     check_zones(&spec.zones, &config.zones, diagnostics);
+    let user = User::of(&config.process);
+    if let Some(user) = &user {
+        for file in spec.keys.iter().filter_map(KeySpec::secret_file) {
+            warn_unless(
+                user.may_read(&file.value),
+                file,
+                "read by [process] user: no reload could",
+                diagnostics,
+            );
+        }
+        check_rights(user, &spec.zones, &config.zones, diagnostics);
+    }
     for view in &config.views {
         if let Some(spec) = spec.views.iter().find(|spec| spec.name.name == view.name) {
             check_zones(&spec.zones, &view.zones, diagnostics);
+            if let Some(user) = &user {
+                check_rights(user, &spec.zones, &view.zones, diagnostics);
+            }
         }
+    }
+}
+
+/// What the daemon may not do with the files of zones once it has become this user.
+fn check_rights(user: &User, spec: &ZonesSpec, config: &ZonesConfig, diagnostics: &Diagnostics) {
+    let is_updated = |file: &Path| {
+        let zone = config.primaries.iter().find(|zone| zone.source.file == file);
+        zone.is_some_and(|zone| zone.settings.rules.allow_update.always() != Some(false))
+    };
+    for (_, zone) in &spec.zones {
+        match zone {
+            ZoneSpec::Primary(zone) => {
+                let Some(file) = &zone.file else { continue };
+                warn_unless(user.may_read(&file.value), file, "read by [process] user", diagnostics);
+                if is_updated(&file.value) {
+                    let why = "written by [process] user, who needs its folder: updates stay in the journal";
+                    warn_unless(user.may_replace(&file.value), file, why, diagnostics);
+                }
+            }
+            ZoneSpec::Secondary(zone) => {
+                let Some(file) = &zone.file else { continue };
+                let why = "written by [process] user, who needs its folder: a start without the primary has no zone";
+                warn_unless(user.may_replace(&file.value), file, why, diagnostics);
+            }
+            ZoneSpec::Forward(_) => {}
+        }
+    }
+}
+
+fn warn_unless(may: bool, file: &Spanned<PathBuf>, what: &str, diagnostics: &Diagnostics) {
+    if !may {
+        diagnostics.warning(file.span, format!("{} can't be {what}", file.value.display()));
     }
 }
 

@@ -80,6 +80,11 @@ impl KeySpec {
         keys
     }
 
+    /// `secret-file`
+    pub(super) fn secret_file(&self) -> Option<&Spanned<PathBuf>> {
+        self.secret_file.as_ref()
+    }
+
     fn resolve(&self, diagnostics: &Diagnostics) -> Option<Key> {
         let name: Name = match self.name.name.parse() {
             Ok(name) => name,

@@ -422,3 +422,40 @@ fn the_control_socket_is_found_in_a_broken_file() {
     fs::write(&file, "nonsense = 1\n[control]\nsocket = \"c.sock\"\n").unwrap();
     assert_eq!(control_socket(&file), dir.path().join("c.sock"));
 }
+
+#[test]
+fn check_warns_of_files_that_are_out_of_reach_without_roots_privileges() {
+    let bench = Bench::new(&["example.net.zone"]);
+    fs::write(
+        bench.path().join("key"),
+        "bm90LWEtc2VjcmV0LWJ1dC1sb25nLWVub3VnaC1mb3ItYWxs",
+    )
+    .unwrap();
+    let text = "[key.k]\nalgorithm = \"hmac-sha256\"\nsecret-file = \"key\"\n\
+        [zone.\"example.net\".primary]\nfile = \"zones/example.net.zone\"\nallow-update = [\"key:k\"]\n\
+        [zone.\"example.org\".secondary]\nprimaries = [\"192.0.2.1\"]\nfile = \"zones/example.org.copy\"\n";
+    let open = |mode| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(bench.path(), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(0o755);
+    let (config, printed) = bench.check(text);
+    assert!(config.is_some() && !printed.contains("[process]"), "{printed}");
+    let text = format!("{text}[process]\nuser = \"nobody\"\n");
+    open(0o700);
+    let (config, printed) = bench.check(&text);
+    assert!(config.is_some(), "{printed}");
+    for line in [
+        "key can't be read by [process] user: no reload could",
+        "zones/example.net.zone can't be read by [process] user",
+        "zones/example.net.zone can't be written by [process] user",
+        "zones/example.org.copy can't be written by [process] user",
+    ] {
+        assert!(printed.contains(line), "{line}: {printed}");
+    }
+    // All may be read, and nothing written.
+    open(0o755);
+    let (_, printed) = bench.check(&text);
+    assert!(!printed.contains("can't be read"), "{printed}");
+    assert_eq!(printed.matches("can't be written").count(), 2, "{printed}");
+}

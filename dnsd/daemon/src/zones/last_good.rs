@@ -5,6 +5,7 @@
 //! about what it was made from and ends with one that says it is whole. It is replaced by rename, by the thread of the
 //! [`writer`], some seconds after its version was first served: nobody waits for it but the end of the daemon.
 
+mod handing_over;
 mod writer;
 
 use std::collections::HashSet;
@@ -28,6 +29,7 @@ use tracing::warn;
 
 use super::key::ZoneKey;
 use super::load::ReadFile;
+pub(crate) use handing_over::hand_over;
 use writer::{Job, Writer};
 
 /// The last line of a whole copy. A copy that a crash of the machine cut off hasn't got it, so that no copy needs to be
