@@ -60,11 +60,16 @@ pub(crate) enum Kind {
     Forward(Arc<ForwardZone>),
 }
 
-/// What lies between versions of a zone, the oldest step first.
-#[derive(Debug, Default)]
+/// What lies between versions of a zone, the oldest step first. It never changes; one with further steps shares with it all but the
+/// last block and the list of the blocks: an update of a zone with a hundred thousand steps doesn't copy them.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct History {
-    steps: Box<[Arc<Delta>]>,
+    /// All but the last one are full.
+    blocks: Vec<Arc<[Arc<Delta>]>>,
 }
+
+/// Steps of a block of a history: about the square root of the steps of a zone that is updated all day.
+const BLOCK_STEPS: usize = 256;
 
 impl Views {
     /// The named views in the order in which they are tried, and the zones outside of them, which are for everybody else.
@@ -162,6 +167,13 @@ impl View {
     }
 }
 
+impl Kind {
+    /// Whether its records are made here.
+    pub(crate) fn is_primary(&self) -> bool {
+        matches!(self, Self::Primary)
+    }
+}
+
 impl ZoneInfo {
     /// Of a zone without a past.
     pub(crate) fn new(key: ZoneKey, rules: Arc<Rules>, kind: Kind) -> Self {
@@ -179,36 +191,58 @@ impl ZoneInfo {
 impl History {
     /// Steps that follow each other, the oldest first.
     pub(crate) fn new(steps: impl IntoIterator<Item = Arc<Delta>>) -> Self {
-        Self {
-            steps: steps.into_iter().collect(),
-        }
+        let steps: Vec<Arc<Delta>> = steps.into_iter().collect();
+        Self::default().followed_by(&steps)
+    }
+
+    /// The same with the steps that follow.
+    pub(crate) fn followed_by(&self, steps: &[Arc<Delta>]) -> Self {
+        let mut blocks = self.blocks.clone();
+        let mut last = match blocks.pop_if(|last| last.len() < BLOCK_STEPS) {
+            Some(last) => last.to_vec(),
+            None => Vec::new(),
+        };
+        last.extend_from_slice(steps);
+        blocks.extend(last.chunks(BLOCK_STEPS).map(Arc::from));
+        Self { blocks }
+    }
+
+    /// The version that the last step leads to.
+    pub(crate) fn newest(&self) -> Option<Serial> {
+        Some(self.blocks.last()?.last()?.to())
     }
 
     /// Those of any size.
     #[cfg(test)]
-    pub(crate) fn since(&self, from: Serial, to: Serial) -> Option<&[Arc<Delta>]> {
+    pub(crate) fn since(&self, from: Serial, to: Serial) -> Option<Vec<Arc<Delta>>> {
         self.since_within(from, to, usize::MAX)
     }
 
     /// The steps from one version to another, which need not be the newest; `None` when there are none that lead there, or when it
     /// is more than so many octets from there to the newest version: what it costs to look doesn't grow with the history. A serial
     /// that was used twice counts from its last use on.
-    pub(crate) fn since_within(&self, from: Serial, to: Serial, octets_max: usize) -> Option<&[Arc<Delta>]> {
+    pub(crate) fn since_within(&self, from: Serial, to: Serial, octets_max: usize) -> Option<Vec<Arc<Delta>>> {
         let mut octets = 0;
-        let mut last = None;
-        for (place, step) in self.steps.iter().enumerate().rev() {
+        let (mut behind, mut is_there) = (0, false);
+        for (place, step) in self.newest_first().enumerate() {
             octets += step.encoded_bytes();
             if octets > octets_max {
                 return None;
             }
-            if step.to() == to {
-                last = last.or(Some(place));
+            if step.to() == to && !is_there {
+                (behind, is_there) = (place, true);
             }
-            if let Some(last) = last.filter(|_| step.from() == from) {
-                return Some(&self.steps[place..=last]);
+            if is_there && step.from() == from {
+                let mut steps: Vec<_> = self.newest_first().take(place + 1).skip(behind).cloned().collect();
+                steps.reverse();
+                return Some(steps);
             }
         }
         None
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = &Arc<Delta>> {
+        self.blocks.iter().rev().flat_map(|block| block.iter().rev())
     }
 }
 
@@ -253,9 +287,29 @@ mod tests {
         };
         assert_eq!(serials(1, 5), Some(vec![2, 3, 5]));
         assert_eq!(serials(2, 3), Some(vec![3]));
-        let octets = history.steps[1].encoded_bytes() + history.steps[2].encoded_bytes();
+        let octets: usize = history.newest_first().take(2).map(|step| step.encoded_bytes()).sum();
         assert!(history.since_within(Serial(2), Serial(5), octets).is_some());
         assert!(history.since_within(Serial(2), Serial(5), octets - 1).is_none());
         assert_eq!((serials(4, 5), serials(1, 4), serials(5, 1)), (None, None, None));
+    }
+
+    #[test]
+    fn a_longer_history_shares_what_is_in_front() {
+        let version = |serial: u32| zone("example", &format!("@ SOA n h {serial} 1 1 1 1\n@ NS n.other.\n"));
+        let step = |from: u32| Arc::new(Delta::between(&version(from), &version(from + 1)));
+        let steps: Vec<_> = (0..3 * BLOCK_STEPS as u32).map(step).collect();
+        let (first, rest) = steps.split_at(BLOCK_STEPS + 10);
+        let history = History::new(first.iter().cloned());
+        let mut longer = history.clone();
+        for steps in rest.chunks(7) {
+            longer = longer.followed_by(steps);
+        }
+        assert!(Arc::ptr_eq(&longer.blocks[0], &history.blocks[0]));
+        assert_eq!(longer.blocks.len(), 3);
+        let (oldest, newest) = (Serial(0), Serial(3 * BLOCK_STEPS as u32));
+        assert_eq!((history.since(oldest, newest), longer.newest()), (None, Some(newest)));
+        let all = longer.since(oldest, newest).unwrap();
+        assert!(all.iter().zip(&steps).all(|(left, right)| Arc::ptr_eq(left, right)));
+        assert_eq!(all.len(), steps.len());
     }
 }

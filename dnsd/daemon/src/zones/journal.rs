@@ -36,6 +36,8 @@ pub(super) struct Past {
     file_state: Option<(Serial, FileState)>,
     /// Serials up to this one have been used for different contents: the steps from them on are for nobody else.
     reused: Option<Serial>,
+    /// What others are told of the steps, as long as it only gets longer.
+    told: Option<Arc<History>>,
     /// Whether the file is another's, or can't be read: it is left alone.
     is_foreign: bool,
 }
@@ -66,6 +68,7 @@ impl Past {
             steps: VecDeque::new(),
             file_state: None,
             reused: None,
+            told: None,
             is_foreign: false,
         })
     }
@@ -101,6 +104,7 @@ impl Past {
                 journal.intact_bytes()
             );
         }
+        self.told = None;
         self.steps = journal.steps().cloned().map(Arc::new).collect();
         self.file_state = journal.file_state();
         self.reused = journal.reused();
@@ -165,11 +169,20 @@ impl Past {
             return Err(error);
         }
         self.steps.extend(steps.iter().cloned());
+        // Steps behind a version that came as a whole, or from a serial that was used twice, are for nobody who has those before.
+        let are_told =
+            steps.windows(2).all(|pair| pair[0].to() == pair[1].from()) && steps.iter().all(|step| self.is_told(step));
+        let told = self
+            .told
+            .take()
+            .filter(|told| are_told && told.newest() == Some(first.from()));
+        self.told = told.map(|told| Arc::new(told.followed_by(steps)));
         Ok(())
     }
 
     /// Notes that serials up to this one have been used for different contents: no step from there on is told to others.
     pub(super) fn note_reused(&mut self, serial: Serial) {
+        self.told = None;
         self.reused = Some(serial);
         let notes = Notes {
             reused: Some(serial),
@@ -216,6 +229,7 @@ impl Past {
         }
         self.replace(&octets, appender)?;
         self.file_state = Some(file);
+        self.told = None;
         self.steps = steps.into();
         Ok(())
     }
@@ -273,6 +287,7 @@ impl Past {
         let (shorter, appender) = journal.shortened(half, needed);
         self.replace(&shorter, appender)?;
         let kept = Journal::scan(&shorter, self.origin.as_name_ref()).map_or(0, |journal| journal.steps().count());
+        self.told = None;
         self.steps.drain(..self.steps.len().saturating_sub(kept));
         Ok(())
     }
@@ -309,6 +324,7 @@ impl Past {
     /// Lets go of all of it.
     pub(super) fn remove(&mut self) {
         self.steps.clear();
+        self.told = None;
         self.file_state = None;
         self.reused = None;
         self.file = None;
@@ -341,16 +357,24 @@ impl Past {
     }
 
     /// For who answers transfers: what leads to the newest version without a gap, from versions of which there was one only.
-    pub(super) fn history(&self) -> Arc<History> {
-        let is_told = |step: &Arc<Delta>| self.reused.is_none_or(|reused| step.from().is_after(reused));
+    pub(super) fn history(&mut self) -> Arc<History> {
+        if let Some(told) = &self.told {
+            return told.clone();
+        }
         let mut told: VecDeque<Arc<Delta>> = VecDeque::new();
-        for step in self.steps.iter().rev().take_while(|step| is_told(step)) {
+        for step in self.steps.iter().rev().take_while(|step| self.is_told(step)) {
             if told.front().is_some_and(|next| next.from() != step.to()) {
                 break;
             }
             told.push_front(step.clone());
         }
-        Arc::new(History::new(told))
+        let told = Arc::new(History::new(told));
+        self.told = Some(told.clone());
+        told
+    }
+
+    fn is_told(&self, step: &Delta) -> bool {
+        self.reused.is_none_or(|reused| step.from().is_after(reused))
     }
 }
 
@@ -443,7 +467,7 @@ mod tests {
         let mut past_of_net = past(&dir);
         past_of_net.add(&[step(1, 2)], Durability::Kept).unwrap();
         past_of_net.add(&[step(7, 8)], Durability::Kept).unwrap();
-        for past in [&past_of_net, &past(&dir)] {
+        for past in [&mut past_of_net, &mut past(&dir)] {
             assert_eq!((serials(past, 1), serials(past, 7)), (Some(vec![2]), Some(vec![8])));
             assert!(past.history().since(Serial(1), Serial(2)).is_none());
             assert!(past.history().since(Serial(7), Serial(8)).is_some());
@@ -479,10 +503,38 @@ mod tests {
         past_of_net.forget();
         past_of_net.note_reused(Serial(5));
         past_of_net.add(&[step(5, 6), step(6, 7)], Durability::Spare).unwrap();
-        for past in [past_of_net, past(&dir)] {
+        for mut past in [past_of_net, past(&dir)] {
             assert!(past.history().since(Serial(5), Serial(7)).is_none());
             assert!(past.history().since(Serial(6), Serial(7)).is_some());
         }
+    }
+
+    #[test]
+    fn what_is_told_is_the_same_whether_it_grew_or_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut grown = past(&dir);
+        let oldest_told = |past: &mut Past| {
+            let newest = past.newest()?;
+            let history = past.history();
+            (0..40).find(|serial| history.since(Serial(*serial), newest).is_some())
+        };
+        for (from, to) in [(1, 2), (2, 3), (5, 6), (6, 7), (7, 8)] {
+            grown.add(&[step(from, to)], Durability::Kept).unwrap();
+            assert_eq!(oldest_told(&mut grown), oldest_told(&mut past(&dir)), "{from}");
+        }
+        assert_eq!(oldest_told(&mut grown), Some(5));
+        grown.note_reused(Serial(6));
+        grown.add(&[step(8, 9), step(9, 10)], Durability::Kept).unwrap();
+        assert_eq!(
+            (oldest_told(&mut grown), oldest_told(&mut past(&dir))),
+            (Some(7), Some(7))
+        );
+        // Of steps that don't follow each other the last ones are told.
+        grown.add(&[step(10, 11), step(20, 21)], Durability::Kept).unwrap();
+        assert_eq!(
+            (oldest_told(&mut grown), oldest_told(&mut past(&dir))),
+            (Some(20), Some(20))
+        );
     }
 
     #[test]

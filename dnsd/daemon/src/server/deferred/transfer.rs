@@ -122,7 +122,7 @@ fn steps(zone: &OurZone<'_>, have: Serial, newest: Serial, octets_max: usize) ->
         return None;
     }
     let history = zone.info.history.load();
-    history.since_within(have, newest, octets_max).map(<[_]>::to_vec)
+    history.since_within(have, newest, octets_max)
 }
 
 fn opt(asked: &Asked<'_>, request: &Request<'_>) -> Option<Opt<'static>> {

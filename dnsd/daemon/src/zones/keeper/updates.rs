@@ -38,7 +38,8 @@ pub(crate) type UpdateReply = Box<dyn FnOnce(Rcode) + Send>;
 pub(super) struct Uncommitted {
     before: Arc<Zone>,
     steps: Vec<Arc<Delta>>,
-    replies: Vec<UpdateReply>,
+    /// Who waits, and for what if they can be written.
+    replies: Vec<(UpdateReply, Rcode)>,
 }
 
 /// What a zone that takes updates has beside the others.
@@ -306,12 +307,14 @@ impl Keeper {
         };
         let before = entry.served.clone();
         match entry.update(message) {
-            Err(rcode) => reply(rcode),
-            // Nothing is to be changed, or the change waits to be written: what was applied before is part of the answer.
-            Ok(None) => match self.uncommitted.get_mut(&key) {
-                Some(waiting) => waiting.replies.push(reply),
-                None => reply(Rcode::NOERROR),
-            },
+            // Nothing is to be changed, or it can't be: what was applied before and waits to be written is part of the answer.
+            judged @ (Ok(None) | Err(_)) => {
+                let rcode = judged.err().unwrap_or(Rcode::NOERROR);
+                match self.uncommitted.get_mut(&key) {
+                    Some(waiting) => waiting.replies.push((reply, rcode)),
+                    None => reply(rcode),
+                }
+            }
             Ok(Some((zone, step))) => {
                 entry.served = Some(zone);
                 let Some(before) = before else { return };
@@ -321,7 +324,7 @@ impl Keeper {
                     replies: Vec::new(),
                 });
                 waiting.steps.push(Arc::new(step));
-                waiting.replies.push(reply);
+                waiting.replies.push((reply, Rcode::NOERROR));
             }
         }
     }
@@ -329,18 +332,15 @@ impl Keeper {
     /// Writes the updates that were applied, serves them, and answers.
     pub(super) fn commit_updates(&mut self) {
         for (key, waiting) in std::mem::take(&mut self.uncommitted) {
-            let rcode = match self.commit(&key, &waiting) {
-                Ok(()) => Rcode::NOERROR,
-                Err(error) => {
-                    error!(%error, "zone {key}: the journal can't be written: updates are refused");
-                    if let Some(entry) = self.entries.get_mut(&key) {
-                        entry.served = Some(waiting.before);
-                    }
-                    Rcode::SERVFAIL
+            let committed = self.commit(&key, &waiting);
+            if let Err(error) = &committed {
+                error!(%error, "zone {key}: the journal can't be written: updates are refused");
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.served = Some(waiting.before);
                 }
-            };
-            for reply in waiting.replies {
-                reply(rcode);
+            }
+            for (reply, rcode) in waiting.replies {
+                reply(if committed.is_ok() { rcode } else { Rcode::SERVFAIL });
             }
         }
     }

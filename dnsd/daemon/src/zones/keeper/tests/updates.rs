@@ -133,6 +133,29 @@ fn updates_that_wait_together_are_all_answered_when_they_are_on_disk() {
 }
 
 #[test]
+fn what_is_judged_by_updates_that_cannot_be_written_fails_with_them() {
+    let mut bench = bench();
+    // Where the journal would be.
+    fs::create_dir_all(last_good::folder(bench.dir.path()).join("net.journal/in the way")).unwrap();
+    // The second one is refused only if the first has taken effect.
+    let mut refused = update_of("a", true).to_vec();
+    refused.splice(6..8, [0, 1]);
+    let at = 12 + 5 + 4;
+    let not_in_use = [&b"\x01a\x03net\0"[..], &[0, 255, 0, 254, 0, 0, 0, 0, 0, 0]].concat();
+    refused.splice(at..at, not_in_use);
+    let refused: Box<[u8]> = refused.into();
+    assert_eq!(
+        bench.update(&[update_of("a", true), refused.clone()]),
+        [Rcode::SERVFAIL, Rcode::SERVFAIL]
+    );
+    fs::remove_dir_all(last_good::folder(bench.dir.path()).join("net.journal")).unwrap();
+    assert_eq!(
+        bench.update(&[update_of("a", true), refused]),
+        [Rcode::NOERROR, Rcode::YXDOMAIN]
+    );
+}
+
+#[test]
 fn an_update_that_was_acknowledged_is_there_after_a_restart() {
     let mut bench = bench();
     bench.add("new");
