@@ -94,13 +94,18 @@ impl<'a> Asked<'a> {
 
     /// The reply that sends the client to TCP.
     fn truncated(self, out: &mut [u8]) -> Answer {
+        self.noerror_with(Flags::TC, out)
+    }
+
+    /// The reply that says by a flag alone what is to be said.
+    fn noerror_with(self, flag: Flags, out: &mut [u8]) -> Answer {
         let outcome = answer_code(&self.serving.settings, &self.client, self.request, Rcode::NOERROR, out);
         let Outcome::Reply(mut reply) = outcome else {
             return Answer::Nothing;
         };
-        reply.flags = reply.flags.with(Flags::TC);
+        reply.flags = reply.flags.with(flag);
         if let Some(mut header) = Header::read(out) {
-            header.flags = header.flags.with(Flags::TC);
+            header.flags = header.flags.with(flag);
             out[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
         }
         self.reply(Outcome::Reply(reply), out)
@@ -109,7 +114,8 @@ impl<'a> Asked<'a> {
     /// Sends what was written, signed if the request was.
     fn reply(self, outcome: Outcome, out: &mut [u8]) -> Answer {
         let counters = self.responder.counters();
-        let Some(length) = finish(self.serving, counters, &self.client, reply_of(outcome), out) else {
+        let key = self.signer.as_ref().map(|signer| signer.key().name().as_name_ref());
+        let Some(length) = finish(self.serving, counters, &self.client, key, reply_of(outcome), out) else {
             return Answer::Nothing;
         };
         let signed = match self.signer {

@@ -181,7 +181,7 @@ impl Answering<'_> {
             Outcome::Deferred(deferred) => return self.answer_deferred(peer, client, view, request, deferred, out),
             Outcome::Drop(_) => None,
         };
-        match finish(&self.serving, &self.responder.counters, &client, reply, out) {
+        match finish(&self.serving, &self.responder.counters, &client, None, reply, out) {
             Some(length) => Answer::Reply(length),
             None => Answer::Nothing,
         }
@@ -265,11 +265,13 @@ fn is_limited(reply: &Reply) -> bool {
         )
 }
 
-/// Counts a reply, has it limited, and says how long it is then; `None` when nothing is to be sent.
+/// Counts a reply, has it limited, and says how long it is then; `None` when nothing is to be sent. `key` is the one that the
+/// request was signed with.
 pub(super) fn finish(
     serving: &Serving,
     counters: &Counters,
     client: &Client,
+    key: Option<NameRef<'_>>,
     reply: Option<Reply>,
     out: &mut [u8],
 ) -> Option<usize> {
@@ -280,7 +282,7 @@ pub(super) fn finish(
     let mut length = reply.len;
     if serving
         .forwarder
-        .is_open_to(|| Who::new(client.address, None), &serving.local)
+        .is_open_to(|| Who::new(client.address, key), &serving.local)
     {
         offer_recursion(out);
     }

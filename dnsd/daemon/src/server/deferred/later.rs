@@ -112,7 +112,8 @@ impl Later {
     /// Sends what was written to `out`: limited, counted and signed as every other reply. There has to be as much room behind it
     /// as the client's `held_back`.
     pub(crate) fn send(self, outcome: Outcome, out: &mut [u8]) {
-        let finished = finish(&self.serving, &self.counters, &self.client, reply_of(outcome), out);
+        let key = self.key().map(|key| key.name().as_name_ref());
+        let finished = finish(&self.serving, &self.counters, &self.client, key, reply_of(outcome), out);
         let signed = finished.and_then(|length| match self.signer {
             Some(mut signer) => signer.sign(out, length, unix_seconds()).ok(),
             None => Some(length),

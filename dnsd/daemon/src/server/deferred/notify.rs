@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use dnsd_core::message::Rcode;
+use dnsd_core::message::{Flags, Rcode};
 use dnsd_core::notify::Notification;
 use dnsd_core::serial::Serial;
 use tracing::{debug, info};
@@ -34,6 +34,11 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
     let Some(zone) = asked.zone(&request) else {
         return asked.code(Rcode::NOTAUTH, out);
     };
+    if zone.info.kind.is_primary() && zone.info.rules.allow_notify.always() == Some(false) {
+        // Who follows the zone and is told by its name servers may tell them in turn. As from BIND, that is no mistake of its
+        // own: there is nothing to do.
+        return asked.noerror_with(Flags::AA, out);
+    }
     let handlers = asked.responder.handlers();
     let handler = handlers.filter(|_| asked.is_allowed(&zone.info.rules.allow_notify));
     let Some(handler) = handler else {
@@ -57,7 +62,7 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
         serial: notification.serial,
     };
     match handler.notifies.try_send(received) {
-        Ok(()) => asked.code(Rcode::NOERROR, out),
+        Ok(()) => asked.noerror_with(Flags::AA, out),
         Err(_) => Answer::Nothing,
     }
 }

@@ -60,7 +60,7 @@ fn reject(asked: &Asked<'_>, rejected: &Rejected<'_>, out: &mut [u8]) -> Answer 
         ..asked.client
     };
     let outcome = answer_code(&asked.serving.settings, &client, asked.request, rejected.rcode(), out);
-    let finished = finish(asked.serving, counters, &client, reply_of(outcome), out);
+    let finished = finish(asked.serving, counters, &client, None, reply_of(outcome), out);
     let signed = finished.and_then(|length| rejected.sign(out, length, asked.now).ok());
     signed.map_or(Answer::Nothing, Answer::Reply)
 }

@@ -67,13 +67,21 @@ fn allowing_update(allow_update: Arc<Acl>) -> config::Rules {
 fn rfc1996_4_7_a_notify_is_answered_and_handed_on_with_its_serial() {
     let (shared, mut noted, _) = noting("", allowing_notify(networks(&["192.0.2.0/28"])), 1);
     let answer = asked(&shared, "192.0.2.1", &notify(7, 2026));
-    assert_eq!((&answer[..2], answer[2], answer[3]), (&[0, 7][..], 0xA0, 0));
+    assert_eq!((&answer[..2], answer[2], answer[3]), (&[0, 7][..], 0xA4, 0));
     let received = noted.try_recv().unwrap();
     assert_eq!(
         (received.key.to_string().as_str(), received.serial.map(|s| s.0)),
         ("example.net/IN", Some(2026))
     );
     assert_eq!(asked(&shared, "192.0.2.77", &notify(8, 2027))[3] & 0x0F, 5);
+    assert!(noted.try_recv().is_err());
+}
+
+#[test]
+fn a_notify_for_a_zone_that_nobody_may_tell_of_is_answered_and_nothing_else() {
+    let (shared, mut noted, _) = noting("", config::Rules::default(), 1);
+    let answer = asked(&shared, "192.0.2.1", &notify(7, 2026));
+    assert_eq!((answer[2], answer[3] & 0x0F), (0xA4, 0));
     assert!(noted.try_recv().is_err());
 }
 
