@@ -81,6 +81,11 @@ pub fn first_refresh_within(zones: usize) -> Duration {
     Duration::from_secs((zones / FIRST_REFRESHES_PER_SECOND) as u64)
 }
 
+/// How long a zone is served without a primary that confirms it.
+pub fn expires_after(soa: Soa, bounds: Bounds) -> Duration {
+    Timers::new(soa, bounds).expire
+}
+
 /// The copy of the zone that a secondary starts with, from its disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SavedCopy {

@@ -363,6 +363,12 @@ impl Remotes {
                 "forwarders are asked over UDP and TCP by this version, not over TLS",
             );
         }
+        if let Some(first) = list.remotes.first()
+            && remotes.iter().any(|remote| !remote.keys.is_empty())
+        {
+            let message = "forwarders are asked without signatures: the key of a remote is for zones";
+            diagnostics.warning(first.span, message);
+        }
         remotes
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, FromValue, Size, Spanned, Table, Value, nearest};
 use dnsd_core::acl::{Acl, Entry, RemoteSubject, Subject};
+use dnsd_core::secondary::Bounds;
 
 use super::lists::Lists;
 use super::match_list::MatchListSpec;
@@ -50,6 +51,19 @@ pub(crate) struct Rules {
     pub(crate) records_max: Option<u64>,
     /// Bytes that a zone may get by a transfer or an update.
     pub(crate) zone_bytes_max: u64,
+}
+
+impl Rules {
+    /// What a zone's SOA record may ask for.
+    pub(crate) fn timer_bounds(&self) -> Bounds {
+        let secs = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        Bounds {
+            refresh_secs_min: secs(self.refresh.0),
+            refresh_secs_max: secs(self.refresh.1),
+            retry_secs_min: secs(self.retry.0),
+            retry_secs_max: secs(self.retry.1),
+        }
+    }
 }
 
 /// How long a transfer may take.

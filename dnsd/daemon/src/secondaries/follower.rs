@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dnsd_core::secondary::{Attempt, Bounds, SavedCopy, Secondary, Settings, Transport};
+use dnsd_core::secondary::{Attempt, SavedCopy, Secondary, Settings, Transport};
 use dnsd_core::serial::Serial;
 use dnsd_core::transfer::IncomingLimits;
 use dnsd_core::zone::Zone;
@@ -110,7 +110,7 @@ impl Follower {
         let places = Place::all_of(&followed.primaries);
         let settings = Settings {
             primaries: NonZeroUsize::new(places.len())?,
-            bounds: bounds(&followed),
+            bounds: followed.rules.timer_bounds(),
             role: followed.role,
             transfer_time_max: followed.rules.transfer_in.total_max,
             first_within,
@@ -147,7 +147,7 @@ impl Follower {
             .map(|place| place.address)
             .eq(self.places.iter().map(|place| place.address))
             && followed.role == self.followed.role
-            && bounds(followed) == bounds(&self.followed)
+            && rules.timer_bounds() == self.followed.rules.timer_bounds()
             && rules.transfer_in.total_max == self.followed.rules.transfer_in.total_max;
         if is_same {
             self.places = places;
@@ -232,16 +232,5 @@ impl Follower {
     /// Whether a version that was transferred is to be served.
     pub(super) fn wants(&self, transfer: &Transfer, serial: Serial) -> bool {
         transfer.forced || self.machine.serial().is_none_or(|have| serial.is_after(have))
-    }
-}
-
-fn bounds(followed: &Followed) -> Bounds {
-    let secs = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-    let (refresh, retry) = (followed.rules.refresh, followed.rules.retry);
-    Bounds {
-        refresh_secs_min: secs(refresh.0),
-        refresh_secs_max: secs(refresh.1),
-        retry_secs_min: secs(retry.0),
-        retry_secs_max: secs(retry.1),
     }
 }

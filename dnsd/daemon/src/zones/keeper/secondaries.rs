@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use dnsd_core::rrtype::Type;
+use dnsd_core::secondary::expires_after;
 use dnsd_core::transfer::{ApplyError, Delta, Received};
 use dnsd_core::zone::{Compiled, Finding, Severity, Zone};
 use dnsd_core::zones::ZoneState;
@@ -240,10 +241,7 @@ impl Keeper {
             let is_of_files = !header.is_transferred(&copy);
             let confirmed_at = last_good::confirmed_at(file).unwrap_or(SystemTime::UNIX_EPOCH);
             let zone = replayed(copy, &mut secondary.past, key);
-            let soa = zone.soa();
-            // As who follows the primaries has it: a zone is kept until they can have been asked twice.
-            let expire = soa.expire.max(soa.refresh.saturating_add(soa.retry));
-            let expires_at = confirmed_at + Duration::from_secs(expire.into());
+            let expires_at = confirmed_at + expires_after(zone.soa(), secondary.info.rules.timer_bounds());
             secondary.take(zone.clone(), confirmed_at);
             secondary.is_expired = SystemTime::now() >= expires_at;
             secondary.note(None);
