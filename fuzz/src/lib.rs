@@ -3,17 +3,23 @@
 //! run.
 
 mod dns_answer;
+mod dns_messages;
 mod dns_update;
+mod journal;
 mod master_file;
 mod named_conf;
+mod relay;
 mod syslog;
 mod transfer_in;
 mod tsig;
 
 pub use dns_answer::dns_answer;
+pub use dns_messages::dns_messages;
 pub use dns_update::dns_update;
+pub use journal::journal;
 pub use master_file::master_file;
 pub use named_conf::named_conf;
+pub use relay::relay;
 pub use syslog::{framing, syslog_message, template};
 pub use transfer_in::transfer_in;
 pub use tsig::tsig;

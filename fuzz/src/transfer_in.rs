@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use dnsd_core::message::{Header, Request};
 use dnsd_core::name::Name;
+use dnsd_core::rrtype::Class;
 use dnsd_core::serial::Serial;
 use dnsd_core::transfer::{
     Delta, Incoming, IncomingError, IncomingLimits, Outgoing, Progress, REQUEST_BYTES_MAX, Received, ReplyHead,
     write_axfr_request,
 };
-use dnsd_core::zone::Zone;
+use dnsd_core::zone::{Zone, ZoneBuilder};
 
 /// What the committed streams have, which were captured from name servers.
 const ID: u16 = 77;
@@ -49,12 +50,40 @@ pub fn transfer_in(data: &[u8]) {
                 assert_eq!(Delta::decode(&octets).as_ref(), Ok(step));
             }
             Delta::merged(&steps.iter().collect::<Vec<_>>()).expect("steps that follow each other");
+            apply(&steps);
         }
         Ok(Received::UpToDate(serial)) => assert!(!serial.is_after(have)),
         Err(error) => {
             let _ = error.to_string();
         }
     }
+}
+
+/// Applies steps to a zone that has what the first of them removes: each makes the version that what is kept of it makes too, and
+/// that leads back again.
+fn apply(steps: &[Delta]) {
+    let Some(mut zone) = steps.first().and_then(zone_before) else {
+        return;
+    };
+    for step in steps {
+        let Ok((next, exact)) = step.apply_received(&zone) else {
+            return;
+        };
+        let again = exact.apply(&zone).expect("it is of this zone");
+        let back = exact.reversed().apply(&next).expect("it was made of this one");
+        for (left, right) in [(&again, &next), (&back, &zone)] {
+            assert_eq!(Delta::between(left, right).record_count(), 2, "the SOA records alone");
+        }
+        zone = next;
+    }
+}
+
+fn zone_before(step: &Delta) -> Option<Zone> {
+    let mut builder = ZoneBuilder::new(step.origin().to_name());
+    for record in step.removed() {
+        builder.add(record.owner, Class::IN, record.ttl, record.rtype, record.rdata, None);
+    }
+    Some(builder.finish().ok()?.zone)
 }
 
 /// Takes messages, each with two octets of length in front of it.

@@ -60,3 +60,18 @@ fn transfer_in() {
 fn named_conf() {
     run("named_conf", ballast_fuzz::named_conf);
 }
+
+#[test]
+fn relay() {
+    run("relay", ballast_fuzz::relay);
+}
+
+#[test]
+fn dns_messages() {
+    run("dns_messages", ballast_fuzz::dns_messages);
+}
+
+#[test]
+fn journal() {
+    run("journal", ballast_fuzz::journal);
+}
