@@ -105,3 +105,20 @@ fn an_update_without_the_key_is_refused_and_one_whose_prerequisite_fails_changes
     assert!(dig(&["example.net", "SOA"]).contains(" 7 "));
     daemon.stop();
 }
+
+#[test]
+fn an_update_after_which_a_name_server_had_no_address_is_refused_as_by_named() {
+    let daemon = setup().start();
+    let key = format!("hmac-sha256:ddns:{SECRET}");
+    let said = nsupdate(&["-y", &key], "update delete ns.example.net A\n");
+    assert!(said.contains("REFUSED"), "{said}");
+    daemon.wait_for_log("name server ns.example.net. has no address in the zone");
+    assert_eq!(dig(&["ns.example.net"]), "192.0.2.1\n");
+    // With another address it isn't that.
+    let moved = "update delete ns.example.net A\nupdate add ns.example.net 60 AAAA 2001:db8::1\n";
+    assert_eq!(nsupdate(&["-y", &key], moved), "");
+    assert_eq!(dig(&["ns.example.net", "AAAA"]), "2001:db8::1\n");
+    let daemon = daemon.stop().1.again().start();
+    assert_eq!(dig(&["ns.example.net", "AAAA"]), "2001:db8::1\n");
+    daemon.stop();
+}
