@@ -19,15 +19,19 @@ const SOA_NUMBERS_BYTES: usize = 20;
 impl Entry {
     /// A zone as it was loaded, with the serial that it is to be served with.
     ///
-    /// A signed zone keeps its own, since its SOA record is signed, and is warned of; so does one that takes updates, whose edits are steps
-    /// from what is served.
+    /// A signed zone keeps its own, since its SOA record is signed, and is warned of; so does one with updates that its file hasn't,
+    /// since an edit is a step from what is served there, whose serial is past both.
     pub(super) fn with_serial(&self, mut loaded: Loaded) -> Loaded {
         let is_auto = self.serial == SerialPolicy::Auto;
         let is_signed = loaded.zone.has_dnssec();
         if is_auto && is_signed {
             loaded.warnings.push(Problem::SignedSerial);
         }
-        let keeps = !is_auto || is_signed || self.dynamic.is_some();
+        let has_updates = self
+            .dynamic
+            .as_ref()
+            .is_some_and(|dynamic| !dynamic.is_served(self.served.as_ref()));
+        let keeps = !is_auto || is_signed || has_updates;
         match &self.served {
             Some(served) if !keeps => Loaded {
                 zone: self.raised(served, &loaded.zone),

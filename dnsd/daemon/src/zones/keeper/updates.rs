@@ -66,6 +66,11 @@ impl Dynamic {
         }
     }
 
+    /// Whether what the file holds is what is served.
+    pub(super) fn is_served(&self, served: Option<&Arc<Zone>>) -> bool {
+        served.is_some_and(|served| Arc::ptr_eq(served, &self.of_file))
+    }
+
     /// As if the pause were over.
     #[cfg(test)]
     pub(super) fn forget_stuck(&mut self) {

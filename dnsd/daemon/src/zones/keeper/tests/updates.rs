@@ -425,6 +425,32 @@ fn a_journal_that_cannot_go_into_the_file_has_a_bound() {
 }
 
 #[test]
+fn an_edit_of_a_file_that_has_all_updates_is_raised_when_that_is_wanted() {
+    let auto = format!("{NET}serial = \"auto\"\n");
+    let mut bench = Bench::new(&[("net", &text(1, 2))]);
+    bench.apply(&auto, false);
+    bench.add("new");
+    bench.keeper.sync(&name("net")).unwrap();
+    let synced = fs::read_to_string(bench.file("net")).unwrap();
+    replace(&bench.file("net"), &format!("{synced}edited.net. 60 IN A 192.0.2.7\n"));
+    assert!(matches!(bench.reload_net(), LoadOutcome::Loaded { .. }));
+    assert_eq!(
+        (bench.served("net"), bench.has("new"), bench.has("edited")),
+        (Some(3), true, true)
+    );
+    assert_eq!(bench.status("net").warnings, Vec::<String>::new());
+    bench.add("newer");
+    let Bench { dir, keeper, .. } = bench;
+    drop(keeper);
+    let mut bench = Bench::within(dir, &[]);
+    bench.apply(&auto, false);
+    assert_eq!(
+        (bench.served("net"), bench.has("edited"), bench.has("newer")),
+        (Some(4), true, true)
+    );
+}
+
+#[test]
 fn a_zone_that_leaves_the_configuration_leaves_its_updates_in_its_file() {
     let mut bench = bench();
     bench.add("new");
