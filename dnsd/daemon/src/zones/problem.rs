@@ -16,6 +16,8 @@ pub(crate) enum Conflict {
     NoCopy,
     /// The edit and updates have changed the same records.
     Records(ApplyError),
+    /// The edit is right, and so are the updates, but not the zone that both make.
+    Zone(Finding),
 }
 
 /// One thing. Prints as `file:line:column: message`, as far as the place is known.
@@ -72,6 +74,7 @@ impl fmt::Display for Conflict {
                 "the file was edited while the daemon was down, and updates in the journal are not in it: restore the file, \
                  or remove the journal to let go of them",
             ),
+            Self::Zone(finding) => write!(f, "the file doesn't go together with what updates have changed: {finding}"),
             Self::Records(error) => write!(
                 f,
                 "the file was edited where updates have changed the zone, too: {error}; `dnsd freeze` before an edit, or \

@@ -76,11 +76,11 @@ impl Keeper {
             }
             Received::Steps(steps) => {
                 let mut zone = old.clone().ok_or(NotTaken::NoVersion)?;
-                let mut findings = Vec::new();
                 for step in &steps {
                     zone = Arc::new(step.apply_received(&zone).map_err(NotTaken::Unusable)?.0);
-                    findings = check_step(&zone, step);
                 }
+                // What one step has broken a later one may have mended: the last version counts.
+                let findings: Vec<_> = steps.iter().flat_map(|step| check_step(&zone, step)).collect();
                 if has_errors(&findings) {
                     return Err(NotTaken::Unsound(findings));
                 }

@@ -188,7 +188,11 @@ impl Entry {
         }
         let step = edit_of(&dynamic.of_file, edited, served);
         let merged = step.apply(served).map_err(Conflict::Records)?;
-        Ok(Arc::new(merged))
+        let mut findings = check_step(&merged, &step).into_iter();
+        match findings.find(|finding| finding.severity() == Severity::Error) {
+            Some(error) => Err(Conflict::Zone(error)),
+            None => Ok(Arc::new(merged)),
+        }
     }
 
     /// Notes that the file holds the version `of_file` now, and that `new` is served, which has the updates too; `old` was

@@ -140,6 +140,15 @@ fn a_version_that_no_file_may_hold_is_not_taken() {
         let refused = bench.comes_from_peer(received).unwrap_err();
         assert!(refused.to_string().contains("has no address"), "{refused}");
     }
+    // Not for what its last step has left alone either.
+    let broken = text(2, 2) + "w CNAME h0\nw TXT x\n";
+    let steps = [
+        (text(1, 2), broken.clone()),
+        (broken.clone(), broken.replace("h 2 1", "h 3 1") + "h9 A 192.0.2.1\n"),
+    ];
+    let steps = steps.map(|(from, to)| Delta::between(&zone("net", &from), &zone("net", &to)));
+    let refused = bench.comes_from_peer(Received::Steps(steps.into())).unwrap_err();
+    assert!(refused.to_string().contains("CNAME"), "{refused}");
     assert_eq!(bench.of_file().serial(), Serial(1));
 }
 

@@ -278,6 +278,17 @@ fn a_frozen_zone_takes_nothing_from_a_peer() {
 }
 
 #[test]
+fn an_edit_and_updates_that_together_are_no_right_zone_are_refused() {
+    let mut bench = bench();
+    bench.update(&[update_of("h1", false)]);
+    let edited = text(5, 2).replace("@ NS ns.other.", "@ NS ns.other.\n@ NS h1");
+    replace(&bench.file("net"), &edited);
+    let refused = bench.reload_net();
+    assert!(refused.to_string().contains("h1.net. has no address"), "{refused}");
+    assert_eq!((bench.served("net"), bench.has("h1")), (Some(2), false));
+}
+
+#[test]
 fn a_file_that_is_broken_at_start_leaves_the_updates_served() {
     let mut bench = bench();
     bench.add("new");
