@@ -3,6 +3,7 @@
 
 pub mod acl;
 pub mod answer;
+pub mod catalog;
 mod lexer;
 pub mod master;
 pub mod message;

@@ -106,6 +106,9 @@ fn print_zone(zone: &Value, in_full: bool) {
     if let Some(secondary) = zone["secondary"].as_object() {
         print_secondary(secondary, in_full);
     }
+    if let Some(catalog) = zone["catalog"].as_object() {
+        print_catalog(catalog);
+    }
     for error in zone["errors"].as_array().into_iter().flatten() {
         println!("\terror: {}", error.as_str().unwrap_or_default());
     }
@@ -160,6 +163,23 @@ fn print_secondary(secondary: &Map<String, Value>, in_full: bool) {
         println!("\texpires in {} s", expires.saturating_sub(now));
     }
     println!("\trefreshes that failed in a row: {}", secondary["failures"]);
+}
+
+/// What a zone is as a catalog. Its members are there when it alone was asked for.
+fn print_catalog(catalog: &Map<String, Value>) {
+    println!("\tcatalog of {} zones", catalog["members"]);
+    if let Some(broken) = catalog["broken"].as_str() {
+        println!("\terror: broken catalog: {broken}");
+    }
+    if let Some(held) = catalog["held"].as_str() {
+        println!("\theld: {held}");
+    }
+    for clash in catalog["clashes"].as_array().into_iter().flatten() {
+        println!("\terror: member not taken: {}", clash.as_str().unwrap_or_default());
+    }
+    for zone in catalog["zones"].as_array().into_iter().flatten() {
+        println!("\tmember: {}", zone.as_str().unwrap_or_default());
+    }
 }
 
 /// How a command names a zone of `Status`.

@@ -52,7 +52,7 @@ pub(crate) use zone_primary::ZoneConfig;
 pub(crate) use zone_tables::ZonesConfig;
 #[allow(unused_imports, reason = "named by who serves what unserved lists")]
 pub(crate) use {
-    catalog::Membership,
+    catalog::{Membership, Templates},
     encrypted::EncryptedListener,
     remote::{Remote, RemoteTls, TlsAuthority},
     rules::{NotifyMode, NotifyRules, Rules, TransferTimes},

@@ -49,7 +49,8 @@ impl Control {
         match zone {
             Some(name) => {
                 for zone in board.named(name, view) {
-                    zones.extend(board.zone(&zone).map(|status| self.zone_json(&zone, &status)));
+                    let shown = board.zone(&zone).map(|status| self.zone_json(&zone, &status, true));
+                    zones.extend(shown);
                 }
                 if zones.is_empty() {
                     return Err(no_such_zone(name, view));
@@ -57,15 +58,18 @@ impl Control {
             }
             None => board.for_each(|zone, status| {
                 if view.is_none() || zone.view.as_deref() == view {
-                    zones.push(self.zone_json(zone, status));
+                    zones.push(self.zone_json(zone, status, false));
                 }
             }),
         }
         Ok(object(json!({ "zones": zones, "unlisted": board.unlisted() })))
     }
 
-    fn zone_json(&self, zone: &ZoneKey, status: &ZoneStatus) -> Value {
-        zone_json(zone, status, self.secondaries.board().zone(zone).as_ref())
+    fn zone_json(&self, zone: &ZoneKey, status: &ZoneStatus, in_full: bool) -> Value {
+        let secondary = self.secondaries.board().zone(zone);
+        let catalog = self.zones.board().catalog(zone);
+        let catalog = catalog.map(|catalog| catalog.to_json(in_full));
+        zone_json(zone, status, secondary.as_ref(), catalog)
     }
 
     async fn retransfer(&self, zone: ZoneKey) -> Result<Map<String, Value>, CallError> {
@@ -249,8 +253,14 @@ fn not_secondary(zone: &ZoneKey) -> CallError {
 }
 
 /// A zone as `Status` shows it.
-fn zone_json(zone: &ZoneKey, status: &ZoneStatus, secondary: Option<&SecondaryStatus>) -> Value {
+fn zone_json(
+    zone: &ZoneKey,
+    status: &ZoneStatus,
+    secondary: Option<&SecondaryStatus>,
+    catalog: Option<Value>,
+) -> Value {
     let mut shown = status.to_json(zone);
+    shown["catalog"] = catalog.into();
     shown["secondary"] = secondary.map_or(Value::Null, SecondaryStatus::to_json);
     shown
 }
@@ -273,6 +283,7 @@ fn object(value: Value) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zones::board::CatalogStatus;
 
     #[test]
     fn a_zone_has_the_fields_that_the_interface_describes() {
@@ -282,9 +293,11 @@ mod tests {
             &ZoneKey::outside("example.net".parse().unwrap()),
             &status,
             Some(&secondary),
+            Some(CatalogStatus::default().to_json(true)),
         );
         assert_described("Zone", &zone);
         assert_described("Secondary", &zone["secondary"]);
+        assert_described("Catalog", &zone["catalog"]);
     }
 
     fn assert_described(name: &str, value: &Value) {

@@ -247,6 +247,7 @@ impl Daemon {
         let inputs = Inputs {
             notifies: notified,
             changes: zones.changes(),
+            members: zones.members(),
         };
         let secondaries = Secondaries::start(zones.clone(), inputs, prepared.config.transfers, supervisor);
         let notify = Notify::start(shared.clone(), zones.changes(), &prepared.config, supervisor);

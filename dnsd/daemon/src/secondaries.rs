@@ -21,8 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Config, TransfersConfig};
 use crate::server::NotifyReceived;
-use crate::zones::Changed;
 use crate::zones::key::ZoneKey;
+use crate::zones::{Changed, MembersChanged};
 
 pub(crate) use board::{SecondaryBoard, SecondaryStatus, unix_seconds};
 use driver::Driver;
@@ -53,6 +53,8 @@ pub(crate) struct Inputs {
     pub(crate) notifies: mpsc::Receiver<NotifyReceived>,
     /// Versions of zones that are served from now on.
     pub(crate) changes: mpsc::UnboundedReceiver<Changed>,
+    /// Zones that catalogs bring and take away.
+    pub(crate) members: mpsc::UnboundedReceiver<MembersChanged>,
 }
 
 /// The driver, from outside.

@@ -11,6 +11,7 @@ mod keeper;
 pub(crate) mod key;
 pub(crate) mod last_good;
 pub(crate) mod load;
+mod members_file;
 mod outcome;
 mod plan;
 mod points;
@@ -41,7 +42,7 @@ use last_good::LastGood;
 
 use crate::server::{Serving, Shared};
 
-pub(crate) use keeper::{Changed, NotTaken, Steer, Stored, SyncError, UpdateReply};
+pub(crate) use keeper::{Changed, MembersChanged, NotTaken, Steer, Stored, SyncError, UpdateReply};
 pub(crate) use outcome::{LoadOutcome, Report};
 pub(crate) use plan::Plan;
 
@@ -182,6 +183,13 @@ impl Zones {
     pub(crate) fn changes(&self) -> UnboundedReceiver<Changed> {
         let (listener, changes) = unbounded_channel();
         drop(self.inbox.send(Input::Listen(listener)));
+        changes
+    }
+
+    /// Which zones catalogs bring and take away from now on.
+    pub(crate) fn members(&self) -> UnboundedReceiver<MembersChanged> {
+        let (listener, changes) = unbounded_channel();
+        drop(self.inbox.send(Input::ListenForMembers(listener)));
         changes
     }
 

@@ -188,6 +188,17 @@ impl RulesSpec {
         self.allow_update.as_ref()
     }
 
+    /// The same for a catalog zone with these rules: unless its own table says who may ask, only who may transfer it has its
+    /// questions answered. Whom it serves is nobody's business (RFC 9432 §7), and Knot does the same.
+    pub(super) fn of_catalog(&self, rules: Arc<Rules>) -> Arc<Rules> {
+        if self.allow_query.is_some() {
+            return rules;
+        }
+        let mut rules = Arc::unwrap_or_clone(rules);
+        rules.allow_query = rules.allow_transfer.clone();
+        Arc::new(rules)
+    }
+
     /// What holds below this level: what it says itself, else what holds above it. Levels that hold the same share it.
     pub(super) fn resolve(&self, above: &Arc<Rules>, lists: &Lists<'_>) -> Arc<Rules> {
         let rules = self.resolve_own(above, lists);

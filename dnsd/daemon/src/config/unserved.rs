@@ -42,16 +42,6 @@ const UNSERVED: &[Key] = &[
         "other primaries are not asked for the zones of a group: one that has some needs a table of its own",
     ),
     key(
-        "catalog",
-        &[Primary, PrimaryGroup],
-        "catalogs are not served by this version: no catalog lists the zone",
-    ),
-    key(
-        "catalog-role",
-        &[Primary],
-        "catalogs are not served by this version: questions for it are refused",
-    ),
-    key(
         "tls",
         &[Remote],
         "zones are not transferred over TLS by this version: this server is neither asked for them nor told of changes",

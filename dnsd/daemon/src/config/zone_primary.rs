@@ -6,12 +6,13 @@ use std::sync::Arc;
 use ballast_shared::config::{Diagnostics, FromValue, Key, Span, Spanned, Table, Value, nearest};
 use dnsd_core::name::Name;
 
-use super::catalog::{CatalogRole, CatalogSpec, Membership};
+use super::catalog::{CatalogRole, CatalogSpec, Membership, Templates};
 use super::group::{GroupConfig, PatternError, split_pattern};
 use super::lists::Lists;
 use super::remote::{Remote, RemoteListSpec};
 use super::rules::{Rules, RulesSpec};
 use super::unserved::{self, Place};
+use super::zone_secondary::SecondaryGroup;
 
 /// What is to be had of a zone's master file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) struct PrimaryConfig {
     pub(crate) source: ZoneConfig,
     /// How it is served.
     pub(crate) settings: PrimarySettings,
+    /// Of a catalog that others make: how its members are had.
+    pub(crate) members: Option<Templates>,
 }
 
 /// Primary zones that are a file each in a folder.
@@ -48,7 +51,6 @@ pub(crate) struct GeneratedCatalog {
     /// Its name.
     pub(crate) name: Name,
     /// How it is served.
-    #[allow(dead_code, reason = "read by what unserved lists")]
     pub(crate) rules: Arc<Rules>,
 }
 
@@ -62,8 +64,7 @@ pub(crate) struct PrimarySettings {
     /// Other primaries of the zone, whose version is taken over when its serial is higher; mostly none.
     pub(crate) primaries: Arc<[Arc<Remote>]>,
     /// The catalog that lists it.
-    #[allow(dead_code, reason = "read by what unserved lists")]
-    pub(crate) catalog: Option<Membership>,
+    pub(crate) catalog: Option<Arc<Membership>>,
 }
 
 impl PrimarySettings {
@@ -154,7 +155,7 @@ impl SettingsSpec {
             rules,
             serial: self.serial.unwrap_or_default(),
             primaries: primaries.into(),
-            catalog: self.catalog.membership(lists.diagnostics),
+            catalog: self.catalog.membership(lists.diagnostics).map(Arc::new),
         }
     }
 }
@@ -164,7 +165,7 @@ impl PrimarySpec {
         let settings = (!table.has_only("file")).then(|| {
             unserved::warn(Place::Primary, table);
             let mut settings = Box::new(SettingsSpec::read(table));
-            settings.catalog.read_role(table);
+            settings.catalog.read_template(table);
             settings
         });
         Self {
@@ -175,18 +176,26 @@ impl PrimarySpec {
         }
     }
 
-    pub(super) fn resolve(&self, name: Name, above: &Arc<Rules>, lists: &Lists<'_>) -> Option<Made> {
+    /// `groups` are those of secondary zones that stand beside it.
+    pub(super) fn resolve(
+        &self,
+        name: Name,
+        above: &Arc<Rules>,
+        groups: &[Arc<SecondaryGroup>],
+        lists: &Lists<'_>,
+    ) -> Option<Made> {
         let written = self.settings.as_ref();
-        let settings = match written {
+        let mut settings = match written {
             Some(written) => written.resolve(above, lists),
             None => PrimarySettings::inherited(above),
         };
-        match written.and_then(|written| written.catalog.role()) {
-            None => {}
-            Some(role) if role.value == CatalogRole::Generate => return self.resolve_catalog(name, settings, lists),
-            Some(role) => lists
-                .diagnostics
-                .error(role.span, "a catalog that others make is read by a secondary zone"),
+        let members = written.and_then(|written| written.catalog.templates(groups, lists.diagnostics));
+        if let Some((written, role)) = written.and_then(|written| Some((written, written.catalog.role()?))) {
+            written.catalog.check_not_listed(lists.diagnostics);
+            settings.rules = written.rules.of_catalog(settings.rules);
+            if role.value == CatalogRole::Generate {
+                return self.resolve_catalog(name, settings, lists);
+            }
         }
         if !self.has_file {
             lists.diagnostics.error(self.table, "`file` is missing here");
@@ -196,7 +205,11 @@ impl PrimarySpec {
             file: self.file.as_ref()?.value.clone(),
             watch: written.and_then(|written| written.watch).unwrap_or(true),
         };
-        Some(Made::Primary(PrimaryConfig { source, settings }))
+        Some(Made::Primary(PrimaryConfig {
+            source,
+            settings,
+            members,
+        }))
     }
 
     /// Reports a catalog that isn't generated here.

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ballast_shared::config::{Diagnostics, Key, Spanned, Table, nearest};
+use ballast_shared::config::{Diagnostics, Key, Spanned, Table};
 use dnsd_core::name::Name;
 
-use super::catalog::{CatalogRole, CatalogSpec};
+use super::catalog::{CatalogRole, CatalogSpec, Templates};
 use super::lists::Lists;
 use super::remote::{Remote, RemoteListSpec};
 use super::rules::{Rules, RulesSpec};
@@ -24,9 +24,8 @@ pub(crate) struct SecondaryConfig {
     pub(crate) file: Option<PathBuf>,
     /// Who may do what.
     pub(crate) rules: Arc<Rules>,
-    /// Of a catalog the index, in the same [`super::ZonesConfig`], of the group that its members are zones of.
-    #[allow(dead_code, reason = "read by what unserved lists")]
-    pub(crate) members: Option<usize>,
+    /// Of a catalog: how its members are had.
+    pub(crate) members: Option<Templates>,
 }
 
 /// `[zones.NAME.secondary]`: what secondary zones have that a catalog lists, or its own `zones`.
@@ -101,54 +100,27 @@ impl SecondarySpec {
         &self,
         name: Name,
         above: &Arc<Rules>,
-        groups: &[SecondaryGroup],
+        groups: &[Arc<SecondaryGroup>],
         lists: &Lists<'_>,
     ) -> Option<SecondaryConfig> {
+        if let Some(role) = self.catalog.role().filter(|role| role.value == CatalogRole::Generate) {
+            lists
+                .diagnostics
+                .error(role.span, "a catalog that is generated is a primary zone");
+        }
+        let members = self.catalog.templates(groups, lists.diagnostics);
         let primaries = primaries(self.primaries.as_ref()?, lists);
-        let rules = rules(&self.rules, above, &primaries, lists);
+        let mut rules = rules(&self.rules, above, &primaries, lists);
+        if members.is_some() {
+            rules = self.rules.of_catalog(rules);
+        }
         Some(SecondaryConfig {
             name,
             primaries,
             file: self.file.as_ref().map(|file| file.value.clone()),
             rules,
-            members: self.members(groups, lists.diagnostics),
+            members,
         })
-    }
-
-    fn members(&self, groups: &[SecondaryGroup], diagnostics: &Diagnostics) -> Option<usize> {
-        let (role, template) = (self.catalog.role(), self.catalog.template());
-        if let Some(role) = role.filter(|role| role.value == CatalogRole::Generate) {
-            diagnostics.error(role.span, "a catalog that is generated is a primary zone");
-            return None;
-        }
-        match (role, template) {
-            (None, None) => None,
-            (None, Some(template)) => {
-                diagnostics.error(
-                    template.span,
-                    "a template for whom? `catalog-role = \"interpret\"` is missing here",
-                );
-                None
-            }
-            (Some(role), None) => {
-                diagnostics.error_with_help(
-                    role.span,
-                    "`catalog-template` is missing here",
-                    "it names the table [zones.NAME.secondary] that says how the members are had",
-                );
-                None
-            }
-            (Some(_), Some(template)) => {
-                let found = groups.iter().position(|group| group.name == template.value);
-                if found.is_none() {
-                    let message = format!("no group of secondary zones is called `{}`", template.value);
-                    let help = nearest(&template.value, groups.iter().map(|group| group.name.as_str()))
-                        .unwrap_or_else(|| format!("it is a table [zones.{}.secondary]", template.value));
-                    diagnostics.error_with_help(template.span, message, help);
-                }
-                found
-            }
-        }
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct ZonesConfig {
     /// Secondary zones, by tables of their own and by groups that name them.
     pub(crate) secondaries: Vec<SecondaryConfig>,
     /// How the zones of catalogs are had.
-    pub(crate) secondary_groups: Vec<SecondaryGroup>,
+    pub(crate) secondary_groups: Vec<Arc<SecondaryGroup>>,
     /// Names below which questions are forwarded.
     pub(crate) forwards: Vec<Arc<ForwardZone>>,
 }
@@ -126,7 +126,7 @@ impl ZonesSpec {
                     };
                     let zones = spec.names(lists.diagnostics).into_iter();
                     listed.extend(zones.map(|zone| (group.zone(zone.value), zone.span)));
-                    made.secondary_groups.push(group);
+                    made.secondary_groups.push(Arc::new(group));
                 }
             }
         }
@@ -136,7 +136,7 @@ impl ZonesSpec {
                 continue;
             };
             match zone {
-                ZoneSpec::Primary(zone) => match zone.resolve(name, above, lists) {
+                ZoneSpec::Primary(zone) => match zone.resolve(name, above, &made.secondary_groups, lists) {
                     Some(Made::Primary(zone)) => made.primaries.push(zone),
                     Some(Made::Catalog(catalog)) => made.catalogs.push(catalog),
                     None => {}

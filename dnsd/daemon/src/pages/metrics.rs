@@ -9,7 +9,7 @@ use dnsd_core::message::Rcode;
 use crate::secondaries::{SecondaryBoard, SecondaryStatus, unix_seconds};
 use crate::server::Shared;
 use crate::server::counters::{COUNTED_TYPES, TSIG_FAILURES, Totals};
-use crate::zones::board::{Board, ServedFrom, ZoneStatus};
+use crate::zones::board::{Board, CatalogStatus, ServedFrom, ZoneStatus};
 use crate::zones::key::ZoneKey;
 
 /// One of a transport's sums.
@@ -29,6 +29,7 @@ pub(super) fn write(shared: &Shared, board: &Board, secondaries: &SecondaryBoard
     let _ = write_query_log(shared, to);
     let _ = write_transfers(shared, to);
     let _ = write_zones(board, to);
+    let _ = write_catalogs(board, to);
     let _ = write_secondaries(secondaries, to);
 }
 
@@ -275,6 +276,39 @@ fn write_secondaries(board: &SecondaryBoard, to: &mut String) -> fmt::Result {
     Ok(())
 }
 
+/// What a series says of a catalog.
+type CatalogValueOf = fn(&CatalogStatus) -> u64;
+
+fn write_catalogs(board: &Board, to: &mut String) -> fmt::Result {
+    let series: [(&str, &str, CatalogValueOf); 3] = [
+        (
+            "dnsd_catalog_members",
+            "How many zones the catalog lists, or of others' has brought.",
+            |catalog| catalog.members.len() as u64,
+        ),
+        (
+            "dnsd_catalog_broken",
+            "1 while nothing of the catalog's newest version is taken.",
+            |catalog| catalog.broken.is_some().into(),
+        ),
+        (
+            "dnsd_catalog_held",
+            "1 while what the catalog would take away waits for `dnsd reload --accept`.",
+            |catalog| catalog.held.is_some().into(),
+        ),
+    ];
+    for (name, help, value) in series {
+        head(to, name, "gauge", help)?;
+        let mut written = Ok(());
+        board.for_each_catalog(|zone, catalog| {
+            let labels = ZoneLabels(zone);
+            written = written.and(writeln!(to, "{name}{{{labels}}} {}", value(catalog)));
+        });
+        written?;
+    }
+    Ok(())
+}
+
 fn head(to: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(to, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
@@ -335,7 +369,13 @@ mod tests {
         status.loaded_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1000));
         let name: dnsd_core::name::Name = "example.net".parse().unwrap();
         board.set(&ZoneKey::new(Some("cloud".into()), name.clone()), status.clone());
-        board.set(&ZoneKey::outside(name), status);
+        board.set(&ZoneKey::outside(name.clone()), status);
+        let catalog = CatalogStatus {
+            members: [name.clone(), name].into(),
+            broken: Some("no version property".into()),
+            ..CatalogStatus::default()
+        };
+        board.set_catalog(&ZoneKey::outside("catz".parse().unwrap()), Some(catalog));
         let mut text = String::new();
         let secondaries = SecondaryBoard::default();
         let secondary = SecondaryStatus {
@@ -360,6 +400,9 @@ mod tests {
             "dnsd_zone_serial{zone=\"example.net.\"} 7",
             "dnsd_zone_loaded_timestamp_seconds{zone=\"example.net.\"} 1000",
             "dnsd_zone_held{zone=\"example.net.\"} 0",
+            "dnsd_catalog_members{zone=\"catz.\"} 2",
+            "dnsd_catalog_broken{zone=\"catz.\"} 1",
+            "dnsd_catalog_held{zone=\"catz.\"} 0",
             "dnsd_zone_confirmed_timestamp_seconds{zone=\"example.org.\"} 2000",
             "dnsd_zone_expires_timestamp_seconds{zone=\"example.org.\"} 3000",
             "dnsd_zone_expires_in_seconds{zone=\"example.org.\"} 0",

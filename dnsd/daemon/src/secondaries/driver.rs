@@ -7,7 +7,7 @@
 mod acting;
 mod results;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -26,8 +26,8 @@ use super::{Command, Followed, Inputs, Keeping, SecondaryBoard, SecondaryStatus}
 use crate::config::TransfersConfig;
 use crate::remotes::{AskError, Pace};
 use crate::server::NotifyReceived;
-use crate::zones::Changed;
 use crate::zones::key::ZoneKey;
+use crate::zones::{Changed, MembersChanged};
 
 /// With nothing to wait for it wakes up all the same: a sleep without end is none that a timer has.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
@@ -131,6 +131,7 @@ impl<K: Keeping> Driver<K> {
                 Some(event) = events.recv() => self.handle_event(event),
                 Some(notify) = inputs.notifies.recv() => self.handle_notify(&notify),
                 Some(changed) = inputs.changes.recv() => self.handle_changed(changed),
+                Some(changed) = inputs.members.recv() => self.handle_members(changed).await,
                 () = tokio::time::sleep_until(wakes_at) => {}
             }
             self.look_at_due();
@@ -222,26 +223,66 @@ impl<K: Keeping> Driver<K> {
         true
     }
 
+    /// Takes over the zones of a configuration. Those of catalogs come and go otherwise.
     async fn apply(&mut self, followed: Vec<Followed>) {
-        let mut former = std::mem::take(&mut self.followers);
+        let configured: HashSet<&ZoneKey> = followed.iter().map(|zone| &zone.key).collect();
+        let (members, mut former): (HashMap<_, _>, HashMap<_, _>) = std::mem::take(&mut self.followers)
+            .into_iter()
+            .partition(|(key, follower)| follower.followed.is_member && !configured.contains(key));
+        self.followers = members;
         let mut new = Vec::new();
         for followed in followed {
-            match former.remove(&followed.key) {
-                Some(mut follower) => {
-                    if follower.adopt(&followed) {
-                        self.followers.insert(followed.key, follower);
-                    } else {
-                        acting::end(&mut follower, &mut self.turns);
-                        new.push(followed);
-                    }
-                }
-                None => new.push(followed),
+            let known = former.remove(&followed.key);
+            new.extend(self.take_on(followed, known));
+        }
+        let gone: Vec<(ZoneKey, Follower)> = former.into_iter().collect();
+        self.let_go(gone);
+        self.follow_all(new).await;
+    }
+
+    /// Takes over which zones catalogs bring and take away.
+    async fn handle_members(&mut self, changed: MembersChanged) {
+        let mut gone = Vec::new();
+        for key in changed.gone {
+            // One that is the configuration's by now stays.
+            if self
+                .followers
+                .get(&key)
+                .is_some_and(|follower| follower.followed.is_member)
+            {
+                gone.extend(self.followers.remove_entry(&key));
             }
         }
-        for (key, mut follower) in former {
+        self.let_go(gone);
+        let mut new = Vec::new();
+        for (key, zone) in changed.there {
+            let known = self.followers.remove(&key);
+            new.extend(self.take_on(Followed::of_catalog(key, zone), known));
+        }
+        self.follow_all(new).await;
+    }
+
+    /// Goes on with a zone as it is had now; gives it back when it has to be begun with.
+    fn take_on(&mut self, followed: Followed, known: Option<Follower>) -> Option<Followed> {
+        let Some(mut follower) = known else {
+            return Some(followed);
+        };
+        if follower.adopt(&followed) {
+            self.followers.insert(followed.key, follower);
+            return None;
+        }
+        acting::end(&mut follower, &mut self.turns);
+        Some(followed)
+    }
+
+    fn let_go(&mut self, gone: Vec<(ZoneKey, Follower)>) {
+        for (key, mut follower) in gone {
             acting::end(&mut follower, &mut self.turns);
             self.board.remove(&key);
         }
+    }
+
+    async fn follow_all(&mut self, new: Vec<Followed>) {
         self.timers.retain(|(_, key)| self.followers.contains_key(key));
         self.ready.retain(|key| self.followers.contains_key(key));
         let first_within = first_refresh_within(new.len());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dnsd_core::secondary::Role;
 
-use crate::config::{Config, Remote, Rules, ZonesConfig};
+use crate::config::{Config, Remote, Rules, SecondaryConfig, ZonesConfig};
 use crate::zones::key::{ViewName, ZoneKey};
 
 /// A zone of which other servers have versions that are taken over.
@@ -18,6 +18,21 @@ pub(crate) struct Followed {
     pub(crate) primaries: Arc<[Arc<Remote>]>,
     /// How far that may go.
     pub(crate) rules: Arc<Rules>,
+    /// Whether it is there because a catalog lists it, not by the configuration.
+    pub(crate) is_member: bool,
+}
+
+impl Followed {
+    /// A zone that a catalog has brought.
+    pub(super) fn of_catalog(key: ZoneKey, zone: SecondaryConfig) -> Self {
+        Self {
+            key,
+            role: Role::Secondary,
+            primaries: zone.primaries,
+            rules: zone.rules,
+            is_member: true,
+        }
+    }
 }
 
 /// All of a configuration's.
@@ -36,6 +51,7 @@ fn of(view: Option<&ViewName>, zones: &ZonesConfig) -> Vec<Followed> {
         role: Role::Secondary,
         primaries: secondary.primaries.clone(),
         rules: secondary.rules.clone(),
+        is_member: false,
     });
     let peers = zones
         .primaries
@@ -46,6 +62,7 @@ fn of(view: Option<&ViewName>, zones: &ZonesConfig) -> Vec<Followed> {
         role: Role::Peer,
         primaries: zone.settings.primaries.clone(),
         rules: zone.settings.rules.clone(),
+        is_member: false,
     });
     secondaries.chain(peers).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dnsd_core::name::Name;
@@ -21,6 +21,8 @@ pub(crate) enum ServedFrom {
     LastGoodCopy,
     /// A version that a primary sent.
     Transfer,
+    /// A catalog of our own zones.
+    Generated,
     /// Nothing: questions get SERVFAIL.
     Nothing,
     /// Nothing, as no primary has confirmed the version that is there for too long: questions get SERVFAIL.
@@ -29,10 +31,11 @@ pub(crate) enum ServedFrom {
 
 impl ServedFrom {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::File,
         Self::LastGoodCopy,
         Self::Transfer,
+        Self::Generated,
         Self::Nothing,
         Self::Expired,
     ];
@@ -43,6 +46,7 @@ impl ServedFrom {
             Self::File => "loaded",
             Self::LastGoodCopy => "last-good",
             Self::Transfer => "transferred",
+            Self::Generated => "generated",
             Self::Nothing => "failed",
             Self::Expired => "expired",
         }
@@ -142,12 +146,44 @@ impl ZoneStatus {
     }
 }
 
+/// What is known of a zone as a catalog.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CatalogStatus {
+    /// Whether it is made of our own zones.
+    pub(crate) is_generated: bool,
+    /// Its members: those that are listed, or of a catalog of others those that it has brought.
+    pub(crate) members: Arc<[Name]>,
+    /// What is wrong with its newest version, for which nothing of it is taken.
+    pub(crate) broken: Option<String>,
+    /// What waits to be accepted.
+    pub(crate) held: Option<String>,
+    /// Members that are not taken, and why, a line each.
+    pub(crate) clashes: Vec<String>,
+}
+
+impl CatalogStatus {
+    /// A catalog as `Status` shows it. `in_full`: with its members.
+    pub(crate) fn to_json(&self, in_full: bool) -> Value {
+        let members = || self.members.iter().map(ToString::to_string).collect::<Vec<_>>();
+        json!({
+            "role": if self.is_generated { "generate" } else { "interpret" },
+            "members": self.members.len(),
+            "zones": in_full.then(members),
+            "broken": self.broken,
+            "held": self.held,
+            "clashes": self.clashes,
+        })
+    }
+}
+
 /// All zones, those outside the views first, then view by view, in canonical order of their names.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     zones: Mutex<BTreeMap<ZoneKey, ZoneStatus>>,
     /// Groups whose folder can't be listed, and why, a line each.
     unlisted: Mutex<Vec<String>>,
+    /// The catalogs among the zones.
+    catalogs: Mutex<BTreeMap<ZoneKey, CatalogStatus>>,
 }
 
 impl Board {
@@ -176,7 +212,7 @@ impl Board {
     }
 
     /// How many zones there are, by what is served of them, in the order of [`ServedFrom::ALL`].
-    pub(crate) fn counts(&self) -> [usize; 5] {
+    pub(crate) fn counts(&self) -> [usize; 6] {
         let zones = self.lock();
         ServedFrom::ALL.map(|from| zones.values().filter(|status| status.served_from == from).count())
     }
@@ -189,6 +225,30 @@ impl Board {
     /// Writes down which groups' folders can't be listed.
     pub(crate) fn set_unlisted(&self, groups: Vec<String>) {
         *self.unlisted.lock().unwrap_or_else(PoisonError::into_inner) = groups;
+    }
+
+    /// What is known of a zone as a catalog; `None` when it is none.
+    pub(crate) fn catalog(&self, zone: &ZoneKey) -> Option<CatalogStatus> {
+        self.catalogs().get(zone).cloned()
+    }
+
+    /// Looks at all catalogs. The keeper waits meanwhile.
+    pub(crate) fn for_each_catalog(&self, mut look: impl FnMut(&ZoneKey, &CatalogStatus)) {
+        for (zone, status) in self.catalogs().iter() {
+            look(zone, status);
+        }
+    }
+
+    /// Writes down how a catalog is; `None`: it is none any more.
+    pub(crate) fn set_catalog(&self, zone: &ZoneKey, status: Option<CatalogStatus>) {
+        match status {
+            Some(status) => self.catalogs().insert(zone.clone(), status),
+            None => self.catalogs().remove(zone),
+        };
+    }
+
+    fn catalogs(&self) -> MutexGuard<'_, BTreeMap<ZoneKey, CatalogStatus>> {
+        self.catalogs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes down how a zone is.

@@ -7,7 +7,9 @@
 mod apply;
 mod edits;
 mod entry;
+mod generated;
 mod groups;
+mod members;
 mod past;
 mod peers;
 mod publish;
@@ -42,10 +44,13 @@ use crate::config::SerialPolicy;
 use crate::server::views::ZoneInfo;
 use crate::server::{Serving, Shared};
 use entry::Entry;
+use generated::Generated;
 use groups::Groups;
+use members::Interpreter;
 use secondaries::Secondary;
 use updates::Uncommitted;
 
+pub(crate) use members::MembersChanged;
 pub(crate) use secondaries::{NotTaken, Stored};
 pub(crate) use updates::{SyncError, UpdateReply};
 
@@ -102,6 +107,8 @@ pub(crate) enum Input {
     },
     /// Tell what is served from now on.
     Listen(tokio::sync::mpsc::UnboundedSender<Changed>),
+    /// Tell which zones catalogs bring from now on.
+    ListenForMembers(tokio::sync::mpsc::UnboundedSender<MembersChanged>),
     /// End.
     Stop,
 }
@@ -145,7 +152,12 @@ pub(crate) struct Keeper {
     must_list: bool,
     /// The primary zones.
     entries: BTreeMap<ZoneKey, Entry>,
+    /// The secondary zones, and the catalogs of our own zones, which are kept like them.
     secondaries: BTreeMap<ZoneKey, Secondary>,
+    /// The catalogs of our own zones.
+    generated: Generated,
+    /// The catalogs of others' zones.
+    interpreter: Interpreter,
     /// The forward zones.
     forwards: BTreeMap<ZoneKey, Arc<ZoneInfo>>,
     groups: Groups,
@@ -189,6 +201,8 @@ impl Keeper {
             must_list: false,
             entries: BTreeMap::new(),
             secondaries: BTreeMap::new(),
+            generated: Generated::default(),
+            interpreter: Interpreter::default(),
             forwards: BTreeMap::new(),
             uncommitted: BTreeMap::new(),
             listeners: Vec::new(),
@@ -229,6 +243,8 @@ impl Keeper {
             self.commit_updates();
             self.free_retired();
             self.load_due(Instant::now());
+            self.list_touched();
+            self.interpret_news();
             // After the replies: who waits for the zones doesn't wait for this.
             self.watch_loaded(Instant::now());
         }
@@ -271,6 +287,7 @@ impl Keeper {
                 Steer::Thaw => self.thaw(&zone),
             })),
             Input::Listen(listener) => self.listeners.push(listener),
+            Input::ListenForMembers(listener) => self.interpreter.listen(listener),
             Input::Reload { zone, accept, reply } => {
                 let outcome = self.reload(&zone, accept);
                 self.tell_loaded();
@@ -457,6 +474,7 @@ impl Keeper {
     /// Tells who wants to know which version of a zone is served.
     fn tell_changed(&mut self, key: &ZoneKey, zone: Option<&Arc<Zone>>) {
         let Some(zone) = zone else { return };
+        self.interpreter.note_version(key);
         self.listeners.retain(|listener| {
             let changed = Changed {
                 key: key.clone(),

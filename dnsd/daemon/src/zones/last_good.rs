@@ -171,7 +171,19 @@ impl LastGood {
 
     /// Removes the copy of a zone that is no more, soon.
     pub(crate) fn drop_zone(&self, key: &ZoneKey) {
-        self.writer.order(key, Job::Remove);
+        self.writer.order(key, Job::Remove(None));
+    }
+
+    /// The same of a zone that was transferred, and of its copy in a file of its own. `at_once`: whoever kills the daemon now
+    /// doesn't find it either.
+    pub(crate) fn wipe(&self, key: &ZoneKey, file: Option<PathBuf>, at_once: bool) {
+        if at_once {
+            for path in [Some(self.path(key)), file.clone()].into_iter().flatten() {
+                writer::remove(&path);
+            }
+        }
+        // What is being written meanwhile goes after it.
+        self.writer.order(key, Job::Remove(file));
     }
 }
 

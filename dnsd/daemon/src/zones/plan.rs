@@ -8,7 +8,10 @@ use dnsd_core::acl::Acl;
 use dnsd_core::name::{Name, NameError};
 
 use super::key::{ViewName, ZoneKey};
-use crate::config::{Config, ForwardZone, GroupConfig, PrimarySettings, Rules, ZoneConfig, ZonesConfig};
+use crate::config::{
+    Config, ForwardZone, GroupConfig, PrimarySettings, Rules, SecondaryConfig, Templates, ZoneConfig, ZonesConfig,
+};
+use crate::server::views::Kind;
 
 /// Which zones there are to be.
 #[derive(Debug)]
@@ -19,8 +22,10 @@ pub(crate) struct Plan {
     pub(crate) zones: Vec<PlannedZone>,
     /// Folders with a primary zone in each file.
     pub(crate) groups: Vec<Group>,
-    /// Zones that are transferred from elsewhere.
+    /// Zones that are transferred from elsewhere, and catalogs that are made of our own zones.
     pub(crate) secondaries: Vec<PlannedSecondary>,
+    /// Those of our zones that are catalogs of others', with how their members are had.
+    pub(crate) interpreted: Vec<(ZoneKey, Templates)>,
     /// Names below which other servers are asked.
     pub(crate) forwards: Vec<(ZoneKey, Arc<ForwardZone>)>,
     /// The second place for a relative `$INCLUDE`.
@@ -53,7 +58,8 @@ pub(crate) struct PlannedZone {
     pub(crate) settings: Arc<PrimarySettings>,
 }
 
-/// A zone that is transferred from elsewhere.
+/// A zone that is read from no file of somebody's: it is transferred from elsewhere, or a catalog that is made here. What is there
+/// of it is a copy and a journal.
 #[derive(Debug)]
 pub(crate) struct PlannedSecondary {
     /// The zone.
@@ -62,6 +68,10 @@ pub(crate) struct PlannedSecondary {
     pub(crate) file: Option<PathBuf>,
     /// Who may do what.
     pub(crate) rules: Arc<Rules>,
+    /// From elsewhere, or made here.
+    pub(crate) kind: Kind,
+    /// The catalog that has brought it.
+    pub(crate) catalog: Option<Name>,
 }
 
 /// A folder with a zone in each file.
@@ -92,6 +102,7 @@ impl Plan {
             zones: Vec::new(),
             groups: Vec::new(),
             secondaries: Vec::new(),
+            interpreted: Vec::new(),
             forwards: Vec::new(),
             base_dir: config.base_dir.clone(),
             threads: config.threads,
@@ -125,15 +136,52 @@ impl Plan {
             folder: group.folder.clone(),
             settings: Arc::new(group.settings.clone()),
         }));
+        self.secondaries.extend(
+            zones
+                .secondaries
+                .iter()
+                .map(|zone| PlannedSecondary::new(key(&zone.name), zone)),
+        );
         self.secondaries
-            .extend(zones.secondaries.iter().map(|zone| PlannedSecondary {
-                key: key(&zone.name),
-                file: zone.file.clone(),
-                rules: zone.rules.clone(),
+            .extend(zones.catalogs.iter().map(|catalog| PlannedSecondary {
+                key: key(&catalog.name),
+                file: None,
+                rules: catalog.rules.clone(),
+                kind: Kind::Primary,
+                catalog: None,
             }));
+        let primaries = zones
+            .primaries
+            .iter()
+            .map(|zone| (&zone.source.name, zone.members.as_ref()));
+        let secondaries = zones.secondaries.iter().map(|zone| (&zone.name, zone.members.as_ref()));
+        let interpreted = primaries.chain(secondaries);
+        self.interpreted
+            .extend(interpreted.filter_map(|(name, members)| Some((key(name), members?.clone()))));
         let forwards = zones.forwards.iter();
         self.forwards
             .extend(forwards.map(|zone| (key(&zone.name), zone.clone())));
+    }
+}
+
+impl PlannedSecondary {
+    /// A zone of the configuration.
+    pub(crate) fn new(key: ZoneKey, zone: &SecondaryConfig) -> Self {
+        Self {
+            key,
+            file: zone.file.clone(),
+            rules: zone.rules.clone(),
+            kind: Kind::Secondary,
+            catalog: None,
+        }
+    }
+
+    /// A zone that a catalog has brought.
+    pub(crate) fn of_catalog(key: ZoneKey, zone: &SecondaryConfig, catalog: Name) -> Self {
+        Self {
+            catalog: Some(catalog),
+            ..Self::new(key, zone)
+        }
     }
 }
 

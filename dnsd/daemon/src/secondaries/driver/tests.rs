@@ -119,6 +119,7 @@ impl Bench {
         let inputs = Inputs {
             notifies: notified,
             changes: changed,
+            members: mpsc::unbounded_channel().1,
         };
         supervisor.start(
             "secondaries",
@@ -198,6 +199,7 @@ fn from(primaries: &[&Scripted]) -> Vec<Followed> {
         key: zone_key(),
         primaries,
         rules: Arc::new(Rules::default()),
+        is_member: false,
     }]
 }
 

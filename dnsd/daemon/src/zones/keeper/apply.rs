@@ -1,6 +1,6 @@
 //! Taking over a configuration: which zones come, stay and go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,12 +23,21 @@ impl Keeper {
         }
         let wanted = self.wanted(plan.zones);
         let mut removed = self.remove_unwanted(&wanted, plan.accept);
-        removed.extend(self.take_over_secondaries(plan.secondaries));
+        let mut secondaries = plan.secondaries;
+        self.generated.take_over(&secondaries);
+        let forwards: BTreeSet<&ZoneKey> = plan.forwards.iter().map(|(key, _)| key).collect();
+        let is_configured = |key: &ZoneKey| wanted.contains_key(key) || forwards.contains(key);
+        let members = self.take_over_interpreted(plan.interpreted, &secondaries, is_configured);
+        secondaries.extend(members);
+        removed.extend(self.take_over_secondaries(secondaries));
         let (to_load, being_written) = self.take_over(wanted, plan.accept);
         self.take_over_forwards(plan.forwards);
         self.must_list |= !same_views(&self.views, &plan.views);
         self.views = plan.views;
         let mut outcomes = self.load(&to_load, plan.accept);
+        self.list_all();
+        self.interpret_news();
+        self.reconsider_members(None);
         let groups: Vec<Group> = self.groups.iter().cloned().collect();
         for group in &groups {
             self.watch_group(group);
@@ -107,6 +116,7 @@ impl Keeper {
             old.file = new.file;
             old.status.file.clone_from(&old.file);
             old.group = new.group;
+            old.catalog = new.catalog;
             old.status.group.clone_from(&old.group);
             old.appeared_at = None;
             self.must_list |= old.set_info(new.info);
@@ -187,6 +197,7 @@ impl Keeper {
             past.remove();
         }
         self.must_list = true;
+        self.generated.touch(zone);
         self.watcher.forget(&Key::Zone(zone.clone()));
         self.debounce.forget(zone);
         self.board.remove(zone);

@@ -14,7 +14,7 @@ use super::super::key::ZoneKey;
 use super::super::load::ReadFile;
 use super::super::plan::{Group, PlannedZone};
 use super::updates::Dynamic;
-use crate::config::{PrimarySettings, SerialPolicy};
+use crate::config::{Membership, PrimarySettings, SerialPolicy};
 use crate::server::views::{Kind, ZoneInfo};
 
 /// A file that was there for less than this was no zone's, but what a program left for a moment on its way to another name.
@@ -31,6 +31,8 @@ pub(super) struct Entry {
     /// What becomes of the serial when the file changes.
     pub(super) serial: SerialPolicy,
     pub(super) group: Option<String>,
+    /// The catalog that lists it.
+    pub(super) catalog: Option<Arc<Membership>>,
     pub(super) served: Option<Arc<Zone>>,
     /// The files of the last load, as they were last seen.
     pub(super) seen: Vec<ReadFile>,
@@ -65,6 +67,7 @@ impl Entry {
             watch,
             serial: settings.serial,
             group,
+            catalog: settings.catalog.clone(),
             served: None,
             seen: Vec::new(),
             past: None,

@@ -231,6 +231,8 @@ impl Keeper {
         for (_, rival) in files {
             entry.add_rival(rival);
         }
+        self.generated.touch(zone);
         self.entries.insert(zone.clone(), entry);
+        self.yield_member(zone);
     }
 }

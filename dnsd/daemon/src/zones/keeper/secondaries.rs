@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use dnsd_core::name::Name;
 use dnsd_core::rrtype::Type;
 use dnsd_core::secondary::expires_after;
 use dnsd_core::transfer::{ApplyError, Delta, Received};
@@ -46,6 +47,8 @@ pub(super) struct Secondary {
     /// A version that has lost most of the zone and waits to be accepted.
     held: Option<Arc<Zone>>,
     past: Box<Past>,
+    /// The catalog that has brought it.
+    catalog: Option<Name>,
 }
 
 /// What is there of a secondary zone.
@@ -87,7 +90,8 @@ pub(crate) enum NotTaken {
 impl Secondary {
     pub(super) fn new(planned: PlannedSecondary, past: Box<Past>, copy: PathBuf) -> Self {
         Self {
-            info: Arc::new(ZoneInfo::new(planned.key, planned.rules, Kind::Secondary)),
+            info: Arc::new(ZoneInfo::new(planned.key, planned.rules, planned.kind)),
+            catalog: planned.catalog,
             status: ZoneStatus::new(planned.file.clone().unwrap_or(copy), None),
             file: planned.file,
             version: None,
@@ -103,6 +107,11 @@ impl Secondary {
             Some(zone) if !self.is_expired => ZoneState::Loaded(zone.clone()),
             _ => ZoneState::Failed,
         }
+    }
+
+    /// The version that is served.
+    pub(super) fn served(&self) -> Option<Arc<Zone>> {
+        self.version.clone().filter(|_| !self.is_expired)
     }
 
     /// Takes a version; it is served from the next swap on.
@@ -124,9 +133,15 @@ impl Secondary {
         self.status.held = None;
         self.status.served_from = match &self.version {
             Some(_) if self.is_expired => ServedFrom::Expired,
+            Some(_) if self.is_made_here() => ServedFrom::Generated,
             Some(_) => ServedFrom::Transfer,
             None => ServedFrom::Nothing,
         };
+    }
+
+    /// Whether it is a catalog of our own zones.
+    fn is_made_here(&self) -> bool {
+        matches!(self.info.kind, Kind::Primary)
     }
 
     /// What is to be had of its copy.
@@ -167,13 +182,28 @@ impl Keeper {
         let removed: Vec<ZoneKey> = known.filter(|key| !wanted.contains(key)).cloned().collect();
         for key in &removed {
             info!("zone {key}: removed");
-            if let Some(mut gone) = self.secondaries.remove(key) {
-                gone.past.remove();
-            }
-            self.board.remove(key);
-            self.last_good.drop_zone(key);
-            self.must_list = true;
+            self.wipe(key);
         }
+        self.take_in(planned);
+        removed
+    }
+
+    /// Removes a zone with all that is stored of it. The copy of one that a catalog has brought is removed at once: what comes back
+    /// under the name is another zone (RFC 9432 §5.3).
+    pub(super) fn wipe(&mut self, key: &ZoneKey) {
+        self.must_list = true;
+        self.board.remove(key);
+        self.board.set_catalog(key, None);
+        let Some(mut gone) = self.secondaries.remove(key) else {
+            return;
+        };
+        gone.past.remove();
+        let file = gone.file.filter(|_| gone.catalog.is_some());
+        self.last_good.wipe(key, file, gone.catalog.is_some());
+    }
+
+    /// Enters new zones, with what an earlier run has left of them, and takes over how known ones are had.
+    pub(super) fn take_in(&mut self, planned: Vec<PlannedSecondary>) {
         let mut new = Vec::new();
         for zone in planned {
             self.must_list = true;
@@ -183,13 +213,15 @@ impl Keeper {
                     let is_elsewhere = known.file != zone.file;
                     known.status.file = zone.file.clone().unwrap_or(copy);
                     known.file = zone.file;
-                    let info = ZoneInfo::new(zone.key.clone(), zone.rules, Kind::Secondary);
+                    known.catalog = zone.catalog;
+                    let info = ZoneInfo::new(zone.key.clone(), zone.rules, zone.kind);
                     info.history.store(known.info.history.load_full());
                     known.info = Arc::new(info);
                     if is_elsewhere && let Some(version) = known.version.clone() {
                         let copy = known.copy();
                         self.last_good.keep_transferred(&zone.key, version, copy);
                     }
+                    self.board.set(&zone.key, known.status.clone());
                 }
                 None => {
                     let path = self.last_good.journal_path(&zone.key);
@@ -201,7 +233,6 @@ impl Keeper {
             }
         }
         self.recall(&new);
-        removed
     }
 
     /// Takes up what an earlier run has left of these zones.
@@ -304,6 +335,9 @@ impl Keeper {
             self.board.set(key, secondary.status.clone());
         }
         let zone = taken?;
+        if accept {
+            self.accept_next(key);
+        }
         self.publish(std::slice::from_ref(key));
         self.tell_changed(key, Some(&zone));
         Ok(zone)
@@ -420,6 +454,10 @@ impl Keeper {
     pub(super) fn reload_secondary(&mut self, key: &ZoneKey, accept: bool) -> Option<LoadOutcome> {
         let secondary = self.secondaries.get_mut(key)?;
         let Some(held) = secondary.held.take_if(|_| accept) else {
+            if accept && let Some(taken) = self.accept_members(key) {
+                return Some(taken);
+            }
+            let secondary = self.secondaries.get(key)?;
             return Some(match secondary.status.held {
                 Some(loss) => LoadOutcome::Held {
                     zone: key.clone(),
@@ -428,6 +466,7 @@ impl Keeper {
                 None => LoadOutcome::NotFromFile,
             });
         };
+        self.accept_next(key);
         self.serve_whole(key, held.clone(), SystemTime::now());
         if let Some(secondary) = self.secondaries.get(key) {
             self.board.set(key, secondary.status.clone());

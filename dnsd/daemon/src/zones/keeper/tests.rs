@@ -14,6 +14,7 @@ use super::super::test_zone::zone;
 use super::*;
 use crate::config;
 
+mod catalogs;
 mod folders;
 mod past;
 mod peers;

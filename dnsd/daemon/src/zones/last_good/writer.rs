@@ -31,8 +31,8 @@ pub(super) enum Job {
     WriteTransferred { zone: Arc<Zone>, copy: Transferred },
     /// A primary said that it is the zone.
     Confirm(Transferred),
-    /// It is no more.
-    Remove,
+    /// It is no more, nor is the one in a file of its own.
+    Remove(Option<PathBuf>),
 }
 
 /// The thread's owner. Dropping it waits until all that was ordered is done.
@@ -173,7 +173,7 @@ impl Job {
             (Self::WriteTransferred { copy, .. }, Self::Confirm(confirmed)) => {
                 copy.confirmed_at = confirmed.confirmed_at;
             }
-            (Self::Write { .. } | Self::Remove, Self::Confirm(_)) => {}
+            (Self::Write { .. } | Self::Remove(_), Self::Confirm(_)) => {}
             (waiting, next) => *waiting = next,
         }
     }
@@ -198,13 +198,21 @@ impl Job {
                     warn!(%error, "the time of the copy {} could not be set", path.display());
                 }
             }
-            Self::Remove => match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    warn!(%error, "the last good copy {} could not be removed", path.display());
-                }
-                _ => {}
-            },
+            Self::Remove(file) => {
+                remove(path);
+                file.iter().for_each(|file| remove(file));
+            }
         }
+    }
+}
+
+/// Removes a copy.
+pub(super) fn remove(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            warn!(%error, "the last good copy {} could not be removed", path.display());
+        }
+        _ => {}
     }
 }
 
@@ -231,7 +239,7 @@ mod tests {
     fn the_newest_order_for_a_copy_is_the_only_one() {
         let (mut orders, now) = (Orders::default(), Instant::now());
         orders.put(&name("a"), version(1), now);
-        orders.put(&name("b"), Job::Remove, now);
+        orders.put(&name("b"), Job::Remove(None), now);
         let first = match &orders.jobs[&name("a")] {
             Job::Write { zone, .. } => Arc::downgrade(zone),
             _ => panic!("it was to be written"),
@@ -241,7 +249,7 @@ mod tests {
         let (taken, job) = orders.take().unwrap();
         assert_eq!(taken, name("a"));
         assert!(matches!(job, Job::Write { made_from: 2, .. }));
-        assert!(matches!(orders.take(), Some((_, Job::Remove))));
+        assert!(matches!(orders.take(), Some((_, Job::Remove(None)))));
         assert!(orders.take().is_none());
     }
 
@@ -256,12 +264,12 @@ mod tests {
             unreachable!()
         };
         orders.put(&name("a"), Job::WriteTransferred { zone, copy: copy(1) }, now);
-        orders.put(&name("b"), Job::Remove, now);
+        orders.put(&name("b"), Job::Remove(None), now);
         for zone in ["a", "b"] {
             orders.put(&name(zone), Job::Confirm(copy(2)), now);
         }
         assert!(matches!(orders.take(), Some((_, Job::WriteTransferred { copy: written, .. })) if written == copy(2)));
-        assert!(matches!(orders.take(), Some((_, Job::Remove))));
+        assert!(matches!(orders.take(), Some((_, Job::Remove(None)))));
     }
 
     #[test]
@@ -284,7 +292,7 @@ mod tests {
         for number in 0..200 {
             writer.order(&zone(number), version(number));
         }
-        writer.order(&zone(7), Job::Remove);
+        writer.order(&zone(7), Job::Remove(None));
         drop(writer);
         for number in (0..200).filter(|number| *number != 7) {
             assert_eq!(header(&copy(number)).unwrap().made_from, u64::from(number));

@@ -1,0 +1,175 @@
+//! Catalogs (RFC 9432) of our own zones: a version whenever zones that name the catalog come or go.
+//!
+//! Its versions are kept as those of a secondary zone are, in a copy and a journal: who has an older one gets the steps, and
+//! the labels of the members are there after a restart.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use dnsd_core::catalog::{Producer, ProducerError, Wanted};
+use dnsd_core::name::Name;
+use dnsd_core::serial::Serial;
+use dnsd_core::transfer::Received;
+use dnsd_core::zone::Zone;
+use tracing::{error, info};
+
+use super::super::board::CatalogStatus;
+use super::super::key::ZoneKey;
+use super::super::plan::PlannedSecondary;
+use super::Keeper;
+use crate::server::views::Kind;
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Generated {
+    /// The members, as far as they have been read back from the version that is there.
+    catalogs: BTreeMap<ZoneKey, Option<Producer>>,
+    /// Zones that came or went since they were listed.
+    touched: Vec<ZoneKey>,
+}
+
+impl Generated {
+    /// Takes over which catalogs there are to be.
+    pub(super) fn take_over(&mut self, planned: &[PlannedSecondary]) {
+        let mut known = std::mem::take(&mut self.catalogs);
+        let keys = planned.iter().filter(|zone| matches!(zone.kind, Kind::Primary));
+        let catalogs = keys.map(|zone| (zone.key.clone(), known.remove(&zone.key).flatten()));
+        self.catalogs = catalogs.collect();
+    }
+
+    /// A zone has come or gone.
+    pub(super) fn touch(&mut self, zone: &ZoneKey) {
+        if !self.catalogs.is_empty() {
+            self.touched.push(zone.clone());
+        }
+    }
+}
+
+impl Keeper {
+    /// Brings all catalogs up to date with the zones that there are.
+    pub(super) fn list_all(&mut self) {
+        self.generated.touched.clear();
+        let catalogs: Vec<ZoneKey> = self.generated.catalogs.keys().cloned().collect();
+        for catalog in catalogs {
+            let of_catalog = self.entries.keys().filter(|zone| zone.view == catalog.view);
+            let listed = of_catalog.filter_map(|zone| Some((zone.name.clone(), self.listed(zone, &catalog)?)));
+            let wanted: Vec<(Name, Option<Box<[u8]>>)> = listed.collect();
+            self.make(&catalog, |producer| producer.towards(wanted));
+        }
+    }
+
+    /// The same for zones that have come or gone: what it costs is theirs.
+    pub(super) fn list_touched(&mut self) {
+        let touched = std::mem::take(&mut self.generated.touched);
+        if touched.is_empty() {
+            return;
+        }
+        let catalogs: Vec<ZoneKey> = self.generated.catalogs.keys().cloned().collect();
+        for catalog in catalogs {
+            let of_catalog = touched.iter().filter(|zone| zone.view == catalog.view);
+            let wanted: Vec<Wanted> = of_catalog
+                .map(|zone| Wanted {
+                    zone: zone.name.clone(),
+                    listed: self.listed(zone, &catalog),
+                })
+                .collect();
+            self.make(&catalog, |_| wanted);
+        }
+    }
+
+    /// Whether a catalog lists a zone, and in which group.
+    fn listed(&self, zone: &ZoneKey, catalog: &ZoneKey) -> Option<Option<Box<[u8]>>> {
+        let membership = self.entries.get(zone)?.catalog.as_ref()?;
+        let group = || membership.group.as_ref().map(|group| group.as_bytes().into());
+        (membership.catalog == catalog.name).then(group)
+    }
+
+    /// Makes, stores and serves the next version of a catalog, if there is something to change.
+    fn make(&mut self, catalog: &ZoneKey, changes: impl FnOnce(&Producer) -> Vec<Wanted>) {
+        let version = self.stored(catalog).map(|stored| stored.zone);
+        let serial = next_serial(version.as_deref());
+        let known = self.generated.catalogs.get_mut(catalog).and_then(Option::take);
+        let taken_up = match known {
+            Some(producer) => Ok((producer, version.as_deref())),
+            None => taken_up(catalog, version.as_deref()),
+        };
+        let made = taken_up.and_then(|(mut producer, version)| {
+            let changes = changes(&producer);
+            let received = next(&mut producer, version, serial, changes)?;
+            Ok((producer, received))
+        });
+        let (producer, received) = match made {
+            Ok(made) => made,
+            Err(error) => return self.tell_failed(catalog, &error.to_string()),
+        };
+        if let Some(received) = received {
+            // Which zones there are is for the administrator to say: no loss is held back.
+            match self.take_transferred(catalog, received, true) {
+                Ok(zone) => info!(
+                    "zone {catalog}: catalog of {} zones, serial {}",
+                    producer.members().len(),
+                    zone.serial()
+                ),
+                Err(error) => return self.tell_failed(catalog, &error.to_string()),
+            }
+        }
+        let mut members: Vec<Name> = producer.members().cloned().collect();
+        members.sort();
+        let status = CatalogStatus {
+            is_generated: true,
+            members: members.into(),
+            ..CatalogStatus::default()
+        };
+        self.board.set_catalog(catalog, Some(status));
+        if let Some(kept) = self.generated.catalogs.get_mut(catalog) {
+            *kept = Some(producer);
+        }
+    }
+
+    /// The next change is tried from the version that is there.
+    fn tell_failed(&self, catalog: &ZoneKey, cause: &str) {
+        error!("zone {catalog}: the catalog is not brought up to date: {cause}");
+        let before = self.board.catalog(catalog);
+        let status = CatalogStatus {
+            is_generated: true,
+            broken: Some(cause.to_owned()),
+            ..before.unwrap_or_default()
+        };
+        self.board.set_catalog(catalog, Some(status));
+    }
+}
+
+/// The producer of a catalog, and the version that it goes on from. One that can't be read back is made anew.
+fn taken_up<'v>(catalog: &ZoneKey, version: Option<&'v Zone>) -> Result<(Producer, Option<&'v Zone>), ProducerError> {
+    match version.map(Producer::resume) {
+        Some(Ok(producer)) => return Ok((producer, version)),
+        Some(Err(error)) => error!("zone {catalog}: {error}; it is made anew"),
+        None => {}
+    }
+    Ok((Producer::new(&catalog.name)?, None))
+}
+
+/// The next version, or what leads to it from the one that is there; `None` when that one is right.
+fn next(
+    producer: &mut Producer,
+    version: Option<&Zone>,
+    serial: Serial,
+    changes: Vec<Wanted>,
+) -> Result<Option<Received>, ProducerError> {
+    let Some(version) = version else {
+        let first = producer.create(serial, changes)?;
+        return Ok(Some(Received::Zone(Box::new(first))));
+    };
+    let advanced = producer.advance(version, serial, changes)?;
+    Ok(advanced.map(|(_, delta)| Received::Steps(vec![delta])))
+}
+
+/// The time, as Knot has it: a catalog whose versions were lost goes on behind the serials that it had.
+fn next_serial(version: Option<&Zone>) -> Serial {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Serial(now.as_secs() as u32);
+    match version.map(Zone::serial) {
+        Some(serial) if !now.is_after(serial) => serial.next(),
+        _ => now,
+    }
+}
