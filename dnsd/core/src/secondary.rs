@@ -392,9 +392,9 @@ impl Secondary {
             Step::Transfer { .. } | Step::Compare { .. } => return Verdict::Late,
         };
         match (answer, asked_over) {
-            (SoaAnswer::Truncated, Transport::Udp) => self.again(Step::Tcp),
+            (SoaAnswer::Truncated | SoaAnswer::Refused, Transport::Udp) => self.again(Step::Tcp),
             (SoaAnswer::Soa(soa), _) => self.compare(now, soa.serial),
-            (SoaAnswer::Truncated | SoaAnswer::Failed, _) => self.failed(now),
+            (SoaAnswer::Truncated | SoaAnswer::Refused | SoaAnswer::Failed, _) => self.failed(now),
         }
     }
 

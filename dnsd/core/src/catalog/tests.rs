@@ -1,5 +1,9 @@
 //! Catalogs are written here as master files are; the sections are those of RFC 9432.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::zone::Zone;
 use crate::zone::tests::zone;
@@ -127,4 +131,60 @@ fn ids_print_as_labels_and_are_read_back() {
     }
     assert_eq!(MemberId::new(b"aB"), MemberId::new(b"Ab"));
     assert_eq!((MemberId::parse("a.b"), MemberId::parse(".")), (None, None));
+}
+
+/// A record of a small world, so that they collide: which kind, below which label, about what.
+fn arbitrary_records() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
+    prop::collection::vec((0..5_u8, 0..4_u8, 0..4_u8), 0..12)
+}
+
+proptest! {
+    #[test]
+    fn a_catalog_is_what_its_records_say_in_any_order(records in arbitrary_records()) {
+        let mut text = String::new();
+        let (mut zones, mut owners, mut groups) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for (kind, label, about) in records {
+            match kind {
+                0 | 1 => {
+                    zones.insert((label, about));
+                    text += &format!("l{label}.zones PTR z{about}.\n");
+                }
+                2 => {
+                    owners.insert((label, about));
+                    text += &format!("coo.L{label}.zones PTR c{about}.\n");
+                }
+                3 => {
+                    groups.insert((label, about));
+                    text += &format!("GROUP.l{label}.zones TXT \"g{about}\"\n");
+                }
+                _ => text += &format!("coo.ext.l{label}.zones PTR c{about}.\n"),
+            }
+        }
+        let of = |all: &BTreeSet<(u8, u8)>, label: u8| -> Vec<u8> {
+            all.iter().filter(|(of, _)| *of == label).map(|(_, about)| *about).collect()
+        };
+        let is_broken = (0..4).any(|n| {
+            let at_label = of(&zones, n).len();
+            let labels_of_zone = zones.iter().filter(|(_, zone)| *zone == n).count();
+            at_label > 1 || labels_of_zone > 1 || (at_label == 1 && of(&owners, n).len() > 1)
+        });
+        let read = read(&text);
+        prop_assert_eq!(read.is_err(), is_broken, "{:?}", read);
+        let Ok(catalog) = read else { return Ok(()) };
+        prop_assert_eq!(catalog.members().len(), zones.len());
+        for (label, zone) in &zones {
+            let member = catalog.member(&name(&format!("z{zone}"))).unwrap();
+            prop_assert_eq!(member.id.to_string(), format!("l{label}"));
+            let coo = of(&owners, *label).first().map(|to| name(&format!("c{to}")));
+            prop_assert_eq!(&member.coo, &coo);
+            let mut found: Vec<String> = member
+                .groups
+                .iter()
+                .map(|group| String::from_utf8_lossy(group).into_owned())
+                .collect();
+            found.sort();
+            let expected: Vec<String> = of(&groups, *label).iter().map(|group| format!("g{group}")).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
 }

@@ -13,7 +13,9 @@ pub enum SoaAnswer {
     Soa(Soa),
     /// That the answer doesn't fit the datagram.
     Truncated,
-    /// An error, or something that is no authoritative answer.
+    /// That it doesn't say. Over a connection it may: Knot takes questions about a catalog zone no other way.
+    Refused,
+    /// Another error, or something that is no authoritative answer.
     Failed,
 }
 
@@ -65,6 +67,9 @@ pub fn read_soa_answer(id: u16, origin: NameRef<'_>, message: &[u8]) -> Option<S
     }
     if header.flags.contains(Flags::TC) {
         return Some(SoaAnswer::Truncated);
+    }
+    if rcode == Rcode::REFUSED {
+        return Some(SoaAnswer::Refused);
     }
     if rcode != Rcode::NOERROR || !header.flags.contains(Flags::AA) {
         return Some(SoaAnswer::Failed);
@@ -157,7 +162,11 @@ mod tests {
                 answer(9, ours, ours, Flags::QR, Rcode::NOERROR),
                 Some(SoaAnswer::Failed),
             ),
-            (answer(9, ours, ours, yes, Rcode::REFUSED), Some(SoaAnswer::Failed)),
+            (answer(9, ours, ours, yes, Rcode::NOTAUTH), Some(SoaAnswer::Failed)),
+            (
+                answer(9, ours, ours, Flags::QR, Rcode::REFUSED),
+                Some(SoaAnswer::Refused),
+            ),
             (
                 answer(9, ours, ours, yes.with(Flags::TC), Rcode::NOERROR),
                 Some(SoaAnswer::Truncated),

@@ -127,20 +127,16 @@ fn rfc1035_4_2_a_primary_that_doesnt_answer_datagrams_is_asked_over_tcp_then_the
 }
 
 #[test]
-fn a_truncated_answer_is_asked_for_again_over_tcp() {
-    let mut secondary = with_version_1(1);
-    let now = wait(&mut secondary, SECOND);
-    let (attempt, ..) = ask(&mut secondary, now);
-    assert_eq!(
-        secondary.handle_answer(now, attempt, SoaAnswer::Truncated),
-        Verdict::Again
-    );
-    let (attempt, _, transport) = ask(&mut secondary, now);
-    assert_eq!(transport, Transport::Tcp);
-    assert_eq!(
-        secondary.handle_answer(now, attempt, SoaAnswer::Truncated),
-        Verdict::Failed
-    );
+fn who_says_less_in_a_datagram_is_asked_again_over_tcp() {
+    for answer in [SoaAnswer::Truncated, SoaAnswer::Refused] {
+        let mut secondary = with_version_1(1);
+        let now = wait(&mut secondary, SECOND);
+        let (attempt, ..) = ask(&mut secondary, now);
+        assert_eq!(secondary.handle_answer(now, attempt, answer), Verdict::Again);
+        let (attempt, _, transport) = ask(&mut secondary, now);
+        assert_eq!(transport, Transport::Tcp);
+        assert_eq!(secondary.handle_answer(now, attempt, answer), Verdict::Failed);
+    }
 }
 
 #[test]

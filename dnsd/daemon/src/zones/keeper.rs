@@ -307,7 +307,11 @@ impl Keeper {
             self.remove_all(std::slice::from_ref(zone));
             return Some(LoadOutcome::Removed);
         }
-        self.load(std::slice::from_ref(zone), accept).pop()
+        let outcome = self.load(std::slice::from_ref(zone), accept).pop()?;
+        if accept && outcome.is_served() {
+            self.accept_next(zone);
+        }
+        Some(outcome)
     }
 
     fn load_due(&mut self, now: Instant) {

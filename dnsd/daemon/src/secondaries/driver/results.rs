@@ -80,10 +80,11 @@ impl<K: Keeping> Driver<K> {
             }
             Verdict::HeldBack(_) => self.keeper.confirmed(key),
             Verdict::Older(serial) => problem = older(key, follower, place, serial),
+            // What the next answer says is told.
+            Verdict::Again => problem = None,
             Verdict::Newer(_)
             | Verdict::Replaced
             | Verdict::Conflict(_)
-            | Verdict::Again
             | Verdict::Failed
             | Verdict::Late => {}
         }
@@ -252,7 +253,7 @@ fn older(key: &ZoneKey, follower: &Follower, place: &Place, serial: Serial) -> O
 
 /// What is wrong with an answer, in BIND's words.
 fn problem_of(asked: &Asked, place: &Place) -> Option<String> {
-    if asked.answer != SoaAnswer::Failed {
+    if !matches!(asked.answer, SoaAnswer::Failed | SoaAnswer::Refused) {
         return None;
     }
     Some(match asked.rcode {

@@ -431,6 +431,7 @@ impl Keeper {
         if std::mem::take(&mut secondary.is_expired) {
             secondary.note(None);
             self.board.set(key, secondary.status.clone());
+            self.interpreter.note_version(key);
             self.publish(std::slice::from_ref(key));
         }
     }

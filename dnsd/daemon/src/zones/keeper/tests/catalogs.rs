@@ -323,6 +323,45 @@ fn a_catalog_that_loses_most_of_a_hundred_members_waits_to_be_accepted() {
 }
 
 #[test]
+fn rfc9432_4_4_1_a_zone_that_is_handed_over_keeps_its_data_and_has_the_other_catalog_s_template() {
+    let other = "[zone.\"newcatz\".secondary]\nprimaries = [\"192.0.2.55\"]\ncatalog-role = \"interpret\"\n\
+        catalog-template = \"new\"\n[zones.new.secondary]\nprimaries = [\"192.0.2.55\"]\n";
+    let config = format!("{INTERPRETED}{other}");
+    let mut bench = Bench::new(&[]);
+    bench.apply(&config, false);
+    let mut members = bench.listen_for_members();
+    bench.came("catz", &catalog(1, &["a 1", "b 2"]));
+    bench.came("a", &long_lived(7));
+    bench.came("b", &long_lived(7));
+    bench.came("newcatz", &catalog(1, &["a 1"]));
+    assert_eq!(bench.members(), ["a.", "b."]);
+    bench.came(
+        "catz",
+        &format!("{}coo.1.zones PTR newcatz.\n", catalog(2, &["a 1", "b 2"])),
+    );
+    bench.came("newcatz", &catalog(2, &["a 1"]));
+    assert_eq!(told(&mut members), ["a. 192.0.2.53", "b. 192.0.2.53", "a. 192.0.2.55"]);
+    let mut bench = bench.again(&config);
+    assert_eq!((bench.served("a"), bench.members()), (Some(7), vec!["b.".to_owned()]));
+    bench.came("catz", &catalog(3, &["b 2"]));
+    assert_eq!(bench.served("a"), Some(7));
+}
+
+#[test]
+fn a_catalog_that_has_expired_means_nothing_until_it_is_fresh_again() {
+    let mut bench = interpreting();
+    bench.came("catz", &catalog(1, &["a 1"]));
+    bench.came("a", &long_lived(7));
+    bench.keeper.expire(&name("catz"));
+    bench.keeper.interpret_news();
+    assert_eq!(bench.served("a"), Some(7));
+    let mut bench = bench.again(INTERPRETED);
+    bench.keeper.take_confirmed(&name("catz"), SystemTime::now());
+    bench.keeper.interpret_news();
+    assert_eq!((bench.served("a"), bench.members()), (Some(7), vec!["a.".to_owned()]));
+}
+
+#[test]
 fn a_catalog_is_read_from_a_file_of_ours_as_well() {
     let config = "[zone.\"catz\".primary]\nfile = \"zones/catz.zone\"\ncatalog-role = \"interpret\"\n\
         catalog-template = \"usual\"\n[zones.usual.secondary]\nprimaries = [\"192.0.2.53\"]\n";
