@@ -66,7 +66,7 @@ pub struct Update {
 }
 
 /// A member that is not taken, as there is a zone of its name already (RFC 9432 §5.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Clash {
     /// The name.
     pub zone: Name,

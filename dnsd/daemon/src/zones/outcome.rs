@@ -34,7 +34,7 @@ pub(crate) enum LoadOutcome {
     },
     /// The file changes all the time; it is loaded once it is quiet.
     Changing,
-    /// A secondary zone is read from no file, and no version of it waits.
+    /// A secondary zone or a catalog of ours is read from no file, and no version of it waits.
     NotFromFile,
     /// The zone is no more.
     Removed,
@@ -113,9 +113,7 @@ impl fmt::Display for LoadOutcome {
                 zone.as_arguments()
             ),
             Self::Changing => f.write_str("its file is being written; it is loaded once that is over"),
-            Self::NotFromFile => {
-                f.write_str("a secondary zone: there is no file to be read, and no version that waits")
-            }
+            Self::NotFromFile => f.write_str("it is read from no file, and no version of it waits"),
             Self::Removed => f.write_str("removed"),
         }
     }

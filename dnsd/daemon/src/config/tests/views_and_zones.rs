@@ -335,3 +335,58 @@ fn transfers_have_bounds_of_binds() {
         assert!(printed.contains(expected), "{printed}");
     }
 }
+
+#[test]
+fn a_member_s_group_selects_the_template_that_is_called_like_it() {
+    let group = |name: &str| format!("[zones.{name}.secondary]\nprimaries = [\"10.0.0.1\"]\nfiles = \"/{name}/*\"\n");
+    let catalog = |templates: &str| {
+        format!(
+            "[zone.\"c\".secondary]\nprimaries = [\"10.0.0.1\"]\ncatalog-role = \"interpret\"\n\
+             catalog-template = {templates}\n"
+        )
+    };
+    let (config, _) = read(&format!("{}{}{}", group("a"), group("b"), catalog("[\"a\", \"b\"]")));
+    let members = config.zones.secondaries[0].members.as_ref().unwrap();
+    let selected = |groups: &[&[u8]]| {
+        let groups: Vec<Box<[u8]>> = groups.iter().map(|group| (*group).into()).collect();
+        members.for_groups(&groups).name.clone()
+    };
+    assert_eq!(selected(&[]), "a");
+    assert_eq!(selected(&[b"unknown"]), "a");
+    assert_eq!(selected(&[b"unknown", b"b"]), "b");
+    let printed = errors(&catalog("[]"));
+    assert!(
+        printed.contains("dnsd.toml:4:20: the members have to be had somehow\n"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn questions_for_a_catalog_are_for_who_may_transfer_it_unless_its_table_says_otherwise() {
+    let catalog = |name: &str, more: &str| {
+        format!("[zone.\"{name}\".primary]\ncatalog-role = \"generate\"\nallow-transfer = [\"10.0.0.0/8\"]\n{more}")
+    };
+    let (config, _) = read(&format!(
+        "allow-query = [\"any\"]\n{}{}",
+        catalog("c", ""),
+        catalog("d", "allow-query = [\"none\"]\n")
+    ));
+    let rules = |number: usize| &config.zones.catalogs[number].rules;
+    assert_eq!(rules(0).allow_query, rules(0).allow_transfer);
+    assert_eq!(rules(1).allow_query.always(), Some(false));
+}
+
+#[test]
+fn a_catalog_is_no_member_and_a_primary_one_of_others_has_a_file_and_a_template() {
+    let printed = errors(
+        "[zone.\"c\".primary]\ncatalog-role = \"generate\"\n[zone.\"d\".primary]\ncatalog-role = \"generate\"\n\
+         catalog = \"c\"\n[zone.\"e\".primary]\ncatalog-role = \"interpret\"\n",
+    );
+    for line in [
+        "dnsd.toml:5:12: a catalog is no member of another\n",
+        "dnsd.toml:7:17: `catalog-template` is missing here\n",
+        "dnsd.toml:6:1: `file` is missing here\n",
+    ] {
+        assert!(printed.contains(line), "{line} is missing in\n{printed}");
+    }
+}

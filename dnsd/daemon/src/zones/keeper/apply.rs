@@ -179,10 +179,14 @@ impl Keeper {
     }
 
     pub(super) fn remove_all(&mut self, zones: &[ZoneKey]) {
+        if zones.is_empty() {
+            return;
+        }
         for zone in zones {
             self.remove(zone);
         }
         self.publish(&[]);
+        self.reconsider_members(None);
     }
 
     fn remove(&mut self, zone: &ZoneKey) {

@@ -4,7 +4,7 @@
 //! What it decides is done at once: zones that go are removed with all that is stored of them, new ones are entered with
 //! what is there, and who follows the primaries is told. A file beside the catalog's copy says what a restart goes on from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -208,22 +208,9 @@ impl Keeper {
         known.broken = None;
         known.held = None;
         let accept = std::mem::take(&mut known.accepts_next);
-        let updated = {
-            let Self {
-                interpreter,
-                entries,
-                secondaries,
-                forwards,
-                ..
-            } = self;
-            // Of those that a catalog has brought nobody asks.
-            let is_taken = |zone: &Name| {
-                let key = ZoneKey::new(key.view.clone(), zone.clone());
-                entries.contains_key(&key) || secondaries.contains_key(&key) || forwards.contains_key(&key)
-            };
-            let consumer = interpreter.consumer(&key.view);
+        let updated = self.with_consumer(key, |consumer, is_taken| {
             consumer.update(&key.name, version, accept, is_taken)
-        };
+        });
         match updated {
             Ok(update) => {
                 let sets_free = update.changes.iter().any(|change| change.what == What::Removed);
@@ -248,28 +235,35 @@ impl Keeper {
         let is_meant = |key: &&ZoneKey| beside.is_none_or(|other| key.view == other.view && *key != other);
         let catalogs: Vec<ZoneKey> = self.interpreter.catalogs.keys().filter(is_meant).cloned().collect();
         for key in catalogs {
-            let Self {
-                interpreter,
-                entries,
-                secondaries,
-                forwards,
-                ..
-            } = self;
-            let is_taken = |zone: &Name| {
-                let key = ZoneKey::new(key.view.clone(), zone.clone());
-                entries.contains_key(&key) || secondaries.contains_key(&key) || forwards.contains_key(&key)
-            };
             // One that is broken or held is noted in its last right version.
-            let consumer = interpreter.consumer(&key.view);
-            let update = consumer.reconsider(&key.name, is_taken);
-            let has_same = interpreter
-                .catalogs
-                .get(&key)
-                .is_some_and(|known| known.clashes == update.clashes);
+            let update = self.with_consumer(&key, |consumer, is_taken| consumer.reconsider(&key.name, is_taken));
+            let known = self.interpreter.catalogs.get(&key);
+            let has_same = known.is_some_and(|known| known.clashes == update.clashes);
             if !update.changes.is_empty() || !has_same {
                 self.carry_out(&key, update);
             }
         }
+    }
+
+    /// Asks the consumer of a catalog, and tells it whether there is a zone of a name that no catalog has brought.
+    fn with_consumer<R>(
+        &mut self,
+        catalog: &ZoneKey,
+        ask: impl FnOnce(&mut Consumer, &dyn Fn(&Name) -> bool) -> R,
+    ) -> R {
+        let Self {
+            interpreter,
+            entries,
+            secondaries,
+            forwards,
+            ..
+        } = self;
+        // Of those that a catalog has brought, which are secondary zones too, it doesn't ask.
+        let is_taken = |zone: &Name| {
+            let key = ZoneKey::new(catalog.view.clone(), zone.clone());
+            entries.contains_key(&key) || secondaries.contains_key(&key) || forwards.contains_key(&key)
+        };
+        ask(interpreter.consumer(&catalog.view), &is_taken)
     }
 
     fn carry_out(&mut self, catalog: &ZoneKey, update: Update) {
@@ -285,12 +279,13 @@ impl Keeper {
                 self.wipe(&key);
                 changed.gone.push(key.clone());
             }
-            match what {
-                What::Added => info!("zone {key}: new in the catalog {catalog}"),
-                What::Removed => info!("zone {key}: removed from the catalog {catalog}"),
-                What::Reset => info!("zone {key}: begins anew in the catalog {catalog}"),
-                What::Kept => info!("zone {key}: had as the catalog {catalog} says now"),
-            }
+            let becomes = match what {
+                What::Added => "new in",
+                What::Removed => "removed from",
+                What::Reset => "begins anew in",
+                What::Kept => "had as it is said in",
+            };
+            info!("zone {key}: {becomes} the catalog {catalog}");
             let owned = self.interpreter.consumer(&key.view).owned(&key.name).cloned();
             let how = owned.and_then(|owned| self.interpreter.how(catalog, &key.name, &owned));
             if let Some(how) = how.filter(|_| what != What::Removed) {
@@ -314,10 +309,11 @@ impl Keeper {
             self.interpreter.tell(&changed);
         }
         if let Some(known) = self.interpreter.catalogs.get_mut(catalog) {
-            for clash in update.clashes.iter().filter(|clash| !known.clashes.contains(clash)) {
+            let before = std::mem::replace(&mut known.clashes, update.clashes);
+            let before: HashSet<&Clash> = before.iter().collect();
+            for clash in known.clashes.iter().filter(|clash| !before.contains(clash)) {
                 error!("zone {catalog}: catalog: member not taken: {clash}");
             }
-            known.clashes = update.clashes;
         }
         self.show_catalog(catalog);
     }
