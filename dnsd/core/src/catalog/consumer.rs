@@ -4,7 +4,7 @@
 //! hands it over (RFC 9432 §4.4.1, §5.2). It goes when that catalog lists it no more (§5.3), and begins anew when its node
 //! has another label (§5.4). Nothing here is done to zones: who has them carries out the [`Change`]s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Catalog, Member, MemberId};
@@ -163,36 +163,30 @@ impl Consumer {
 
     fn changes(&self, catalog: &Name, version: &Catalog, is_new: bool, is_taken: impl Fn(&Name) -> bool) -> Update {
         let mut update = Update::default();
-        let names: BTreeSet<&Name> = self
-            .owned_by(catalog)
-            .map(|(zone, _)| zone)
-            .chain(version.members().map(|(zone, _)| zone))
-            .collect();
-        for zone in names {
-            let Some(member) = version.member(zone) else {
-                update.changes.push(Change::of(zone, What::Removed));
+        // Both are in the order of the names.
+        let mut all_owned = self.owned_by(catalog).peekable();
+        for (zone, member) in version.members() {
+            while let Some((gone, _)) = all_owned.next_if(|(owned, _)| *owned < zone) {
+                update.changes.push(Change::of(gone, What::Removed));
+            }
+            if let Some((_, owned)) = all_owned.next_if(|(owned, _)| *owned == zone) {
+                let what = becomes(owned, member);
+                update.changes.extend(what.map(|what| Change::of(zone, what)));
                 continue;
-            };
+            }
             match self.owned.get(zone) {
-                Some(owned) if owned.catalog == *catalog => {
-                    let what = becomes(owned, member);
-                    update.changes.extend(what.map(|what| Change::of(zone, what)));
-                }
                 Some(owned) if is_new && self.hands_over(owned, zone, catalog) => update.changes.push(Change {
                     from: Some(owned.catalog.clone()),
                     ..Change::of(zone, becomes(owned, member).unwrap_or(What::Kept))
                 }),
-                Some(owned) => update.clashes.push(Clash {
-                    zone: zone.clone(),
-                    owner: Some(owned.catalog.clone()),
-                }),
-                None if is_taken(zone) => update.clashes.push(Clash {
-                    zone: zone.clone(),
-                    owner: None,
-                }),
+                Some(owned) => update.clashes.push(Clash::of(zone, Some(&owned.catalog))),
+                None if is_taken(zone) => update.clashes.push(Clash::of(zone, None)),
                 None => update.changes.push(Change::of(zone, What::Added)),
             }
         }
+        update
+            .changes
+            .extend(all_owned.map(|(gone, _)| Change::of(gone, What::Removed)));
         update
     }
 
@@ -227,6 +221,15 @@ impl Change {
             zone: zone.clone(),
             what,
             from: None,
+        }
+    }
+}
+
+impl Clash {
+    fn of(zone: &Name, owner: Option<&Name>) -> Self {
+        Self {
+            zone: zone.clone(),
+            owner: owner.cloned(),
         }
     }
 }
