@@ -14,4 +14,5 @@ pub mod signals;
 pub mod slice;
 pub mod supervise;
 pub mod systemd;
+pub mod tls;
 pub mod work_dir;
