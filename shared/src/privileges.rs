@@ -2,8 +2,6 @@
 //!
 //! Called before any thread is started: the user is changed for the whole process, but capabilities are each thread's own.
 
-mod reading;
-
 use std::ffi::CString;
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! TLS for listeners: certificates and keys from PEM files, followed while the daemon runs.
+//! TLS for listeners and for what is asked of others: certificates and keys from PEM files, followed while the daemon runs.
 //!
 //! [`TlsFiles`] reads what a configuration names and looks for changes: a pair of certificate and key is an [`Identity`], the
 //! certificates that a peer's is verified with are [`Authorities`]. Both are what rustls asks in every handshake, so that a
@@ -8,6 +8,7 @@ mod authorities;
 mod file_error;
 mod followed;
 mod identity;
+mod peer;
 mod pem;
 mod store;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use rustls::server::NoServerSessionStorage;
 pub use authorities::Authorities;
 pub use file_error::{FileError, FileProblem};
 pub use identity::Identity;
+pub use peer::{KeyPin, NotAPin, PeerCheck, client_config};
 pub use store::{Expiry, TlsFiles};
 
 /// The cryptography of all of our TLS.

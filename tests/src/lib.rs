@@ -4,6 +4,7 @@
 //! Every test is a process of its own (cargo-nextest). It listens on loopback addresses made of its process's number, so
 //! tests run side by side on fixed ports and none of them asks for a free one.
 
+pub mod certificates;
 pub mod daemon;
 pub mod dns;
 pub mod peers;
@@ -34,6 +35,15 @@ pub fn port() -> u16 {
     const FIRST: u32 = 10_000;
     const PORTS: u32 = 20_000;
     u16::try_from(FIRST + std::process::id() % PORTS).expect("below 30000")
+}
+
+/// A second one.
+#[must_use]
+pub fn second_port() -> u16 {
+    const FIRST: u32 = 30_000;
+    // As far as those that the system gives to clients.
+    const PORTS: u32 = 2_000;
+    u16::try_from(FIRST + std::process::id() % PORTS).expect("below 32000")
 }
 
 /// A file of `tests/data`.

@@ -59,6 +59,16 @@ pub enum Transport {
     Udp,
     /// A stream: 65535 octets.
     Tcp,
+    /// The same encrypted (RFC 7858).
+    Tls,
+}
+
+impl Transport {
+    /// Whether it is a connection: the client is where it says it is.
+    #[must_use]
+    pub fn is_connected(self) -> bool {
+        self != Self::Udp
+    }
 }
 
 /// Who asks, and when: what an answer depends on beside the request's bytes.
@@ -255,7 +265,7 @@ fn forwarded(zones: &Zones, settings: &Settings, request: &Request<'_>) -> Forwa
 /// How long the answer may be (RFC 6891 §6.2.3, §6.2.5).
 fn message_bytes_max(settings: &Settings, client: &Client, payload_bytes: Option<u16>, room: usize) -> usize {
     let wanted = match (client.transport, payload_bytes) {
-        (Transport::Tcp, _) => usize::from(u16::MAX),
+        (Transport::Tcp | Transport::Tls, _) => usize::from(u16::MAX),
         (Transport::Udp, None) => UDP_BYTES_MIN,
         (Transport::Udp, Some(payload_bytes)) => {
             usize::from(payload_bytes.min(settings.udp_payload_bytes_max)).max(UDP_BYTES_MIN)
@@ -326,8 +336,8 @@ struct PendingReply<'r, 'b> {
     cookie_valid: bool,
     /// Whether the client may have other servers asked.
     recursion_available: bool,
-    /// Whether a signature is to follow.
-    is_signed: bool,
+    /// Octets of the signature that is to follow.
+    signature_bytes: u16,
     /// Behind the question.
     sections_at: Mark,
     writer: Writer<'b>,
@@ -356,21 +366,21 @@ impl<'r, 'b> PendingReply<'r, 'b> {
             Some(edns) if edns.version == 0 => Options::read(settings, client, edns),
             _ => Some(Options::default()),
         };
-        let mut reply = Self::new(header, client.held_back > 0, writer);
+        let mut reply = Self::new(header, client.held_back, writer);
         if let Some(edns) = edns {
             reply.opt(settings, edns, options.unwrap_or_default(), limit);
         }
         Some((reply, options))
     }
 
-    fn new(header: Header, is_signed: bool, writer: Writer<'b>) -> Self {
+    fn new(header: Header, signature_bytes: u16, writer: Writer<'b>) -> Self {
         Self {
             header,
             question: None,
             opt: None,
             cookie_valid: false,
             recursion_available: false,
-            is_signed,
+            signature_bytes,
             sections_at: writer.mark(),
             writer,
         }
@@ -394,7 +404,7 @@ impl<'r, 'b> PendingReply<'r, 'b> {
 
     fn finish(mut self, mut resolution: Resolution) -> Outcome {
         // What would be signed of an answer that isn't whole is no answer (RFC 8945 §5.3).
-        if resolution.truncated && self.is_signed {
+        if resolution.truncated && self.signature_bytes > 0 {
             self.writer.rollback(self.sections_at);
             resolution.rcode = Rcode::NOERROR;
         }
@@ -413,6 +423,10 @@ impl<'r, 'b> PendingReply<'r, 'b> {
         }
         if self.recursion_available {
             flags = flags.with(Flags::RA);
+        }
+        if let Some(opt) = &mut self.opt {
+            let other = self.writer.position() + usize::from(self.signature_bytes);
+            opt.pad(other, self.writer.room().saturating_sub(opt.wire_bytes()));
         }
         let len = self
             .writer

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use siphasher::sip::SipHasher13;
 
-use crate::answer::{Client, Reply, Transport};
+use crate::answer::{Client, Reply};
 use crate::message::Header;
 use account::Tariff;
 pub use account::Verdict;
@@ -99,7 +99,7 @@ impl RateLimiter {
     /// Counts a reply, which is written in `message`, and says what is to become of it. Over TCP, and with a good cookie, the
     /// client is there (RFC 7873 §5.2.5): nothing is limited.
     pub fn check(&self, client: &Client, reply: &Reply, message: &[u8]) -> Verdict {
-        if client.transport == Transport::Tcp || reply.cookie_valid || self.is_exempt(client.address) {
+        if client.transport.is_connected() || reply.cookie_valid || self.is_exempt(client.address) {
             return Verdict::Send;
         }
         let Some(header) = Header::read(message) else {

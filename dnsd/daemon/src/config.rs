@@ -16,10 +16,12 @@ mod permissions;
 mod query_log;
 mod rate_limit;
 mod remote;
+mod remote_tls;
 mod resolve;
 mod reverse;
 mod rules;
 mod spec;
+mod tls_files;
 mod transfers;
 mod unserved;
 mod view;
@@ -36,6 +38,7 @@ use std::time::Duration;
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
+use ballast_shared::tls::TlsFiles;
 use dnsd_core::answer::MinimalResponses;
 use dnsd_core::tsig::Keys;
 
@@ -45,6 +48,8 @@ pub(crate) use group::{GroupConfig, Listing};
 pub(crate) use listen::ListenAddress;
 pub(crate) use query_log::{QueryLogConfig, QueryLogTarget};
 pub(crate) use rate_limit::RateLimitConfig;
+pub(crate) use remote::Remote;
+pub(crate) use remote_tls::{PROTOCOL as TLS_PROTOCOL, RemoteTls};
 pub(crate) use transfers::TransfersConfig;
 pub(crate) use view::ViewConfig;
 pub(crate) use zone_forward::{CacheLimits, ForwardConfig, ForwardPolicy, ForwardZone};
@@ -54,8 +59,7 @@ pub(crate) use zone_tables::ZonesConfig;
 pub(crate) use {
     catalog::{Membership, Templates},
     encrypted::EncryptedListener,
-    remote::{Remote, RemoteTls, TlsAuthority},
-    rules::{NotifyMode, NotifyRules, Rules, TransferTimes},
+    rules::{NotifyMode, NotifyRules, Rules, TransferTimes, TransferTransport},
     zone_primary::{GeneratedCatalog, PrimaryConfig, PrimaryGroup, PrimarySettings, SerialPolicy},
     zone_secondary::{SecondaryConfig, SecondaryGroup},
 };
@@ -98,8 +102,9 @@ pub(crate) struct Config {
     /// Bounds on TCP connections.
     pub(crate) tcp: TcpLimits,
     /// Where queries are taken encrypted.
-    #[allow(dead_code, reason = "read by what unserved lists")]
     pub(crate) encrypted: EncryptedConfig,
+    /// The files of TLS that are named anywhere, which are followed.
+    pub(crate) tls_files: TlsFiles,
     /// Whether and how queries are logged.
     pub(crate) query_log: Option<QueryLogConfig>,
     /// Bounds on transfers at the same time.
@@ -146,7 +151,12 @@ pub(crate) struct TcpLimits {
 /// Reads a configuration. What is wrong with it, or worth a warning, is in `diagnostics` afterwards; `None` when it can't be
 /// run.
 pub(crate) fn load(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
-    let config = read(path, &mut spec::Spec::default(), diagnostics);
+    load_anew(path, &TlsFiles::default(), diagnostics)
+}
+
+/// The same for a daemon that runs: what it has read of TLS stays when it can't be read any more, as after the change of its user.
+pub(crate) fn load_anew(path: &Path, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Option<Config> {
+    let config = read(path, &mut spec::Spec::default(), tls_files, diagnostics);
     (!diagnostics.has_errors()).then_some(config)
 }
 
@@ -154,15 +164,15 @@ pub(crate) fn load(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
 /// that is no matter of the configuration: files come and go while it runs.
 pub(crate) fn check(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
     let mut spec = spec::Spec::default();
-    let config = read(path, &mut spec, diagnostics);
+    let config = read(path, &mut spec, &TlsFiles::default(), diagnostics);
     files::check(&spec, &config, diagnostics);
     (!diagnostics.has_errors()).then_some(config)
 }
 
-fn read(path: &Path, spec: &mut spec::Spec, diagnostics: &Diagnostics) -> Config {
+fn read(path: &Path, spec: &mut spec::Spec, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Config {
     ballast_shared::config::load(path, diagnostics, &mut |root| spec.read(root));
     let base_dir = path.parent().unwrap_or(Path::new(""));
-    resolve::resolve(spec, base_dir, diagnostics)
+    resolve::resolve(spec, base_dir, tls_files, diagnostics)
 }
 
 /// Where a daemon with this configuration is asked, whatever else the file says: a file that was broken since the daemon

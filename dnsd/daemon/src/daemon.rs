@@ -27,7 +27,7 @@ use crate::pages;
 use crate::query_log::Target;
 use crate::reload::{AskedReload, Running};
 use crate::secondaries::{Inputs, Secondaries};
-use crate::server::bind::{self, Sockets};
+use crate::server::bind::{self, Sockets, Wanted};
 use crate::server::{self, Handlers, Later, Listeners, Shared};
 use crate::zones::key::ZoneKey;
 use crate::zones::{Plan, Zones, last_good};
@@ -77,7 +77,7 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
     let config = config.ok_or(Exit::Config)?;
     let mut inherited = Inherited::take().map_err(|cause| fail(Exit::Os, &cause))?;
     let work_dir = WorkDir::lock(&config.work_dir).map_err(|cause| fail(Exit::Unavailable, &cause))?;
-    let sockets = bind::bind(&config.listen, config.threads, &BTreeSet::new(), &mut inherited).map_err(|errors| {
+    let sockets = bind::bind(Wanted::of(&config), &BTreeSet::new(), &mut inherited).map_err(|errors| {
         for cause in &errors {
             error!("{cause}");
         }
@@ -134,7 +134,9 @@ fn hand_over_work_dir(config: &Config) -> std::io::Result<()> {
 
 fn drop_privileges(config: &Config) -> Result<(), PrivilegeError> {
     // A reload may add another port of the kind.
-    let low_port = config.listen.iter().any(|address| address.port() < 1024);
+    let plain = config.listen.iter().map(|address| address.port());
+    let encrypted = config.encrypted.addresses().map(|address| address.port());
+    let low_port = plain.chain(encrypted).any(|port| port < 1024);
     let keep: &[Capability] = if low_port {
         &[Capability::CAP_NET_BIND_SERVICE]
     } else {
@@ -264,6 +266,7 @@ impl Daemon {
             let pages = pages::pages(&shared, zones.board(), secondaries.board());
             supervisor.start("http", ballast_shared::http::serve(listener, pages, stop.clone()));
         }
+        supervisor.start("tls files", shared.tls_files.clone().follow(stop.clone()));
         supervisor.start("watchdog", systemd::feed_watchdog(stop.clone()));
         supervisor.start("local networks", server::follow_local_networks(shared.clone(), stop));
         Ok(Self {

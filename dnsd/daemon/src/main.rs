@@ -14,6 +14,8 @@ mod reload;
 mod remotes;
 mod secondaries;
 mod server;
+#[cfg(test)]
+mod test_certificate;
 mod zones;
 
 use std::path::{Path, PathBuf};

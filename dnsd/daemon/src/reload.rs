@@ -13,7 +13,7 @@ use crate::config::{self, Config, QueryLogTarget};
 use crate::notify::Notify;
 use crate::query_log::Target;
 use crate::secondaries::Secondaries;
-use crate::server::bind::{self, ListenError};
+use crate::server::bind::{self, ListenError, Wanted};
 use crate::server::{Listeners, Shared};
 use crate::zones::{Plan, Report, Zones};
 
@@ -93,9 +93,10 @@ impl Running {
 
     async fn try_reload(&mut self, accept: bool, supervisor: &Supervisor) -> Result<Report, ReloadError> {
         let path = self.config_path.clone();
+        let tls_files = self.config.tls_files.clone();
         let loaded = tokio::task::spawn_blocking(move || {
             let diagnostics = Diagnostics::new();
-            let config = config::load(&path, &diagnostics);
+            let config = config::load_anew(&path, &tls_files, &diagnostics);
             (config, diagnostics.to_string())
         });
         let (config, diagnostics) = loaded.await.map_err(|_| ReloadError::Os)?;
@@ -104,9 +105,9 @@ impl Running {
             warn!("{diagnostics}");
         }
         let query_log = self.open_query_log(&config)?;
-        let listening = self.listeners.addresses();
-        let sockets = bind::bind(&config.listen, config.threads, &listening, &mut Inherited::default())
-            .map_err(ReloadError::Listen)?;
+        let listening = self.listeners.endpoints();
+        let sockets =
+            bind::bind(Wanted::of(&config), &listening, &mut Inherited::default()).map_err(ReloadError::Listen)?;
         self.listeners.tell_missing(&sockets.missing);
         // There may be no thread left for them. Until the zones are loaded they answer from those of before.
         self.listeners
@@ -142,8 +143,7 @@ impl Running {
 impl Running {
     /// Listens where the machine's addresses are now, if the configuration says so.
     pub(crate) fn follow_interfaces(&mut self, supervisor: &Supervisor) {
-        let Config { listen, threads, .. } = &self.config;
-        if self.listeners.follow_interfaces(listen, *threads, supervisor) {
+        if self.listeners.follow_interfaces(Wanted::of(&self.config), supervisor) {
             self.shared.refresh_local_networks();
         }
     }

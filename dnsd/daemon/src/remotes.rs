@@ -15,6 +15,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dnsd_core::tsig::{Key, ResponseError, TsigError};
 
@@ -44,6 +45,14 @@ pub(crate) enum Means {
     Tcp,
 }
 
+/// How long a TLS handshake may take, as BIND has it: three lost segments (RFC 6298) and both sides' work.
+pub(crate) const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+/// What is said of a server without ALPN.
+pub(crate) const NOT_DOT: &str = "TLS: the server did not choose the application protocol \"dot\"";
+/// What is said of a server that is slow.
+pub(crate) const SLOW_HANDSHAKE: &str = "TLS: the handshake was not finished in 10 s";
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum AskError {
@@ -53,6 +62,10 @@ pub(crate) enum AskError {
     Signature(ResponseError),
     /// What came over the connection isn't an answer to the question.
     Unexpected,
+    /// The server doesn't say that it speaks DNS over TLS, which it must (RFC 9103 §7.1).
+    NotDot,
+    /// It took longer than [`HANDSHAKE_MAX`].
+    SlowHandshake,
 }
 
 impl fmt::Display for AskError {
@@ -61,6 +74,8 @@ impl fmt::Display for AskError {
             Self::Io(error) => error.fmt(f),
             Self::Signature(error) => error.fmt(f),
             Self::Unexpected => f.write_str("the response is to another question"),
+            Self::NotDot => f.write_str(NOT_DOT),
+            Self::SlowHandshake => f.write_str(SLOW_HANDSHAKE),
         }
     }
 }
@@ -93,10 +108,10 @@ pub(crate) fn is_bad_key(error: &ResponseError) -> bool {
 }
 
 impl Place {
-    /// All addresses of some remotes, in their order. Who is to be spoken with over TLS isn't spoken with without it.
+    /// All addresses of some remotes, in their order.
     pub(crate) fn all_of(remotes: &[Arc<Remote>]) -> Vec<Self> {
         let mut places = Vec::new();
-        for remote in remotes.iter().filter(|remote| remote.tls.is_none()) {
+        for remote in remotes {
             places.extend(remote.addresses.iter().map(|address| Self {
                 remote: remote.clone(),
                 address: *address,
@@ -120,7 +135,8 @@ impl Place {
     }
 
     /// Sends what `write` makes of a random id, and gives what `read` makes of the message that answers it. In datagrams it
-    /// waits for one without end: who asks has the clock.
+    /// waits for one without end: who asks has the clock. Who is spoken with over TLS isn't sent datagrams, which would say in the
+    /// clear what TLS is to hide.
     pub(crate) async fn ask<T>(
         &self,
         means: Means,
@@ -133,8 +149,10 @@ impl Place {
             let (request, mut verification) = sign(write(id), key);
             let read = |message: &[u8]| read(id, message);
             let asked = match means {
-                Means::Udp => datagram::exchange(self, &request, &mut verification, read).await,
-                Means::Tcp => connection::exchange(self, &request, &mut verification, read).await,
+                Means::Udp if self.remote.tls.is_none() => {
+                    datagram::exchange(self, &request, &mut verification, read).await
+                }
+                Means::Udp | Means::Tcp => connection::exchange(self, &request, &mut verification, read).await,
             };
             match asked {
                 Err(error) if error.is_bad_key() => unknown = Some(error),

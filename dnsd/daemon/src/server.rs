@@ -17,6 +17,7 @@ mod responder;
 mod secrets;
 mod serving;
 mod tcp;
+mod tls;
 mod udp;
 pub(crate) mod views;
 

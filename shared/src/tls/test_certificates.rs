@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use data_encoding::BASE64;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// An authority, and the files it has made.
@@ -35,11 +37,13 @@ impl Authority {
         (certificate.pem(), key.serialize_pem())
     }
 
-    /// Writes such a pair to `cert.pem` and `key.pem`.
-    pub(super) fn write_pair(&self, name: &str) {
+    /// Writes such a pair to `cert.pem` and `key.pem`, and gives the hash of its public key.
+    pub(super) fn write_pair(&self, name: &str) -> String {
         let (certificate, key) = self.sign(name);
         self.write("cert.pem", &certificate);
         self.write("key.pem", &key);
+        let key = KeyPair::from_pem(&key).unwrap();
+        BASE64.encode(&Sha256::digest(key.subject_public_key_info()))
     }
 
     /// Puts a file into place, as what renews certificates does.

@@ -164,6 +164,24 @@ fn rfc7301_a_client_that_speaks_something_else_is_turned_away_and_one_that_says_
 }
 
 #[test]
+fn rfc7858_4_2_a_pinned_key_is_all_that_is_looked_at() {
+    let authority = Authority::new();
+    let pin = authority.write_pair("one.test");
+    let other = Authority::new().write_pair("one.test");
+    let files = TlsFiles::default();
+    let server = Arc::new(server_config(identity(&authority, &files), None, &[]));
+    let meet = |check| {
+        let client = client_config(check, None, &[&rustls::version::TLS13], &[]);
+        shake_hands(&server, client, "another.test")
+    };
+    let pins = |pins: &[&str]| PeerCheck::Keys(pins.iter().map(|pin| pin.parse().unwrap()).collect());
+    meet(pins(&[&other, &pin])).unwrap();
+    assert!(meet(pins(&[&other])).is_err());
+    meet(PeerCheck::Nothing).unwrap();
+    assert_eq!("AAAA".parse::<KeyPin>(), Err(NotAPin));
+}
+
+#[test]
 fn a_certificate_for_another_name_is_not_taken() {
     let authority = Authority::new();
     authority.write_pair("one.test");

@@ -30,9 +30,11 @@ impl<'s> Options<'s> {
                     }
                 }
                 // Over UDP there is no connection that it could be about (RFC 7828 §3.2.2).
-                option::TCP_KEEPALIVE if client.transport == Transport::Tcp => {
+                option::TCP_KEEPALIVE if client.transport.is_connected() => {
                     options.reply.tcp_keepalive = settings.tcp_keepalive;
                 }
+                // In the clear there is nothing to hide (RFC 7830 §6).
+                option::PADDING if client.transport == Transport::Tls => options.reply.padding = Some(0),
                 _ => {}
             }
         }

@@ -39,7 +39,7 @@ pub(super) fn answer(
         Some(edns) => Options::read(settings, client, edns)?,
         None => Options::default(),
     };
-    if wants_better_cookie(settings, client.transport, &options) {
+    if options.reply.padding.is_some() || wants_better_cookie(settings, client.transport, &options) {
         return None;
     }
     let opt = query.edns.map(|edns| reply_opt(settings, edns, options.reply, limit));

@@ -62,7 +62,12 @@ pub mod option {
     pub const COOKIE: u16 = 10;
     /// How long a connection may be idle (RFC 7828).
     pub const TCP_KEEPALIVE: u16 = 11;
+    /// Octets that mean nothing, so that a message's length says less about it (RFC 7830).
+    pub const PADDING: u16 = 12;
 }
+
+/// The length of a padded reply is a multiple of this (RFC 8467 §4.1).
+const PADDED_BYTES: usize = 468;
 
 /// The options of a reply's OPT record, written in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,6 +78,8 @@ pub struct ReplyOptions<'o> {
     pub cookie: Option<[u8; 24]>,
     /// How long the connection may be idle, in units of 100 milliseconds.
     pub tcp_keepalive: Option<u16>,
+    /// Octets of padding; known when all else is written.
+    pub padding: Option<u16>,
 }
 
 /// The OPT record of a reply, version 0.
@@ -98,10 +105,24 @@ impl ReplyOptions<'_> {
         if let Some(timeout) = self.tcp_keepalive {
             write(option::TCP_KEEPALIVE, &timeout.to_be_bytes());
         }
+        if let Some(padding) = self.padding {
+            write(option::PADDING, &[0; PADDED_BYTES][..padding.into()]);
+        }
     }
 }
 
 impl Opt<'_> {
+    /// Makes the padding, if there is to be any, as long as it takes for a message of so many `other` octets to be as long as
+    /// others, but no longer than there is `room` for.
+    pub(crate) fn pad(&mut self, other: usize, room: usize) {
+        if self.options.padding.is_some() {
+            self.options.padding = Some(0);
+            let unpadded = other + self.wire_bytes();
+            let wanted = unpadded.next_multiple_of(PADDED_BYTES) - unpadded;
+            self.options.padding = Some(wanted.min(room) as u16);
+        }
+    }
+
     /// The record's size in octets.
     #[must_use]
     pub fn wire_bytes(&self) -> usize {

@@ -180,6 +180,11 @@ impl<'b> Writer<'b> {
         self.len
     }
 
+    /// The octets that are left, those that only the OPT record may use among them.
+    pub fn room(&self) -> usize {
+        self.buffer.len() - self.len
+    }
+
     /// Whether the name that stands at `offset` is `name`.
     pub fn holds_at(&self, offset: usize, name: NameRef<'_>) -> bool {
         holds(&self.buffer[..self.len], offset, name.as_wire())
@@ -349,6 +354,7 @@ mod tests {
                 nsid: Some(b"ns7"),
                 cookie: Some([7; 24]),
                 tcp_keepalive: Some(300),
+                padding: None,
             },
         };
         let mut buffer = [0; HEADER_BYTES + 19 + 11 + 7 + 28 + 6];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::answer::{CookieSecret, Cookies, Outcome, Settings, answer};
+use crate::answer::{CookieSecret, Cookies, Outcome, Settings, Transport, answer};
 use crate::message::Flags;
 use crate::name::Name;
 use crate::rrtype::Type;

@@ -2,8 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, OneOrMany, Span, Spanned, Table};
+use ballast_shared::tls::{Authorities, Identity};
+
+use super::tls_files::TlsReader;
 
 /// The path that RFC 8484 shows and that clients know.
 const HTTPS_PATH: &str = "/dns-query";
@@ -24,12 +28,19 @@ pub(crate) struct EncryptedConfig {
 pub(crate) struct EncryptedListener {
     /// At least one.
     pub(crate) addresses: Vec<SocketAddr>,
-    /// The chain of certificates, as a PEM file.
-    pub(crate) certificate: PathBuf,
-    /// The key of the first of them, as a PEM file.
-    pub(crate) key: PathBuf,
+    /// The certificate that clients are shown.
+    pub(crate) identity: Arc<Identity>,
     /// Who has to have signed the client's certificate; `None`: clients need none.
-    pub(crate) client_ca: Option<PathBuf>,
+    pub(crate) clients: Option<Arc<Authorities>>,
+}
+
+impl EncryptedConfig {
+    /// All addresses, of every kind.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let https = self.https.as_ref().map(|(listener, _)| listener);
+        let listeners = self.tls.iter().chain(https).chain(&self.quic);
+        listeners.flat_map(|listener| &listener.addresses).copied()
+    }
 }
 
 /// The keys of `[listen]` as they are written.
@@ -44,9 +55,9 @@ pub(super) struct EncryptedSpec {
 struct ListenerSpec {
     table: Span,
     address: Option<OneOrMany<SocketAddr>>,
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
-    client_ca: Option<PathBuf>,
+    certificate: Option<Spanned<PathBuf>>,
+    key: Option<Spanned<PathBuf>>,
+    client_ca: Option<Spanned<PathBuf>>,
     path: Option<Spanned<String>>,
 }
 
@@ -58,13 +69,25 @@ impl EncryptedSpec {
         read_listener("quic", listen, &mut self.quic);
     }
 
-    pub(super) fn resolve(&self, diagnostics: &Diagnostics) -> EncryptedConfig {
+    /// `plain` is where DNS is listened for over TCP.
+    pub(super) fn resolve(
+        &self,
+        plain: &[SocketAddr],
+        files: TlsReader<'_>,
+        diagnostics: &Diagnostics,
+    ) -> EncryptedConfig {
         let path = self.https.as_ref().and_then(|https| https.path.as_ref());
         if let Some(path) = path.filter(|path| !path.value.starts_with('/')) {
             diagnostics.error(path.span, "a path begins with a slash");
         }
         let path = path.map_or(HTTPS_PATH, |path| path.value.as_str());
-        let resolve = |written: &Option<ListenerSpec>| written.as_ref().and_then(|spec| spec.resolve(diagnostics));
+        let resolve =
+            |written: &Option<ListenerSpec>| written.as_ref().and_then(|spec| spec.resolve(files, diagnostics));
+        // One port can't be listened on for two kinds of connections; QUIC has datagrams.
+        let mut taken = plain.to_vec();
+        for listener in [&self.tls, &self.https].into_iter().flatten() {
+            listener.take_addresses(&mut taken, diagnostics);
+        }
         EncryptedConfig {
             tls: resolve(&self.tls),
             https: resolve(&self.https).map(|listener| (listener, path.to_owned())),
@@ -92,16 +115,30 @@ fn read_listener(key: &'static str, listen: &Table<'_>, slot: &mut Option<Listen
 }
 
 impl ListenerSpec {
-    fn resolve(&self, diagnostics: &Diagnostics) -> Option<EncryptedListener> {
-        let address = self.address.as_ref()?;
-        if address.0.is_empty() {
-            diagnostics.error(address.1, "without an address leave the table out");
+    fn take_addresses(&self, taken: &mut Vec<SocketAddr>, diagnostics: &Diagnostics) {
+        for address in self.address.iter().flat_map(|list| &list.0) {
+            if taken.contains(&address.value) {
+                diagnostics.error(address.span, "something else is listened for at this address");
+            }
+            taken.push(address.value);
         }
+    }
+
+    fn resolve(&self, files: TlsReader<'_>, diagnostics: &Diagnostics) -> Option<EncryptedListener> {
+        let address = self.address.as_ref();
+        if let Some(empty) = address.filter(|list| list.0.is_empty()) {
+            diagnostics.error(empty.1, "without an address leave the table out");
+        }
+        let clients = self.client_ca.as_ref().map(|file| files.authorities(file));
+        let identity = files.identity(self.certificate.as_ref()?, self.key.as_ref()?)?;
         Some(EncryptedListener {
-            addresses: address.0.iter().map(|address| address.value).collect(),
-            certificate: self.certificate.clone()?,
-            key: self.key.clone()?,
-            client_ca: self.client_ca.clone(),
+            addresses: address?.0.iter().map(|address| address.value).collect(),
+            identity,
+            // Authorities that can't be read are not the same as none.
+            clients: match clients {
+                Some(clients) => Some(clients?),
+                None => None,
+            },
         })
     }
 }

@@ -32,6 +32,14 @@ impl FromValue for ListenAddress {
 }
 
 impl ListenAddress {
+    /// The address, if it is one.
+    pub(crate) fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Interfaces(_) => None,
+        }
+    }
+
     /// The port.
     pub(crate) fn port(self) -> u16 {
         match self {

@@ -37,7 +37,7 @@ impl AclSpec {
 /// Looks up what lists name.
 pub(super) struct Lists<'a> {
     pub(super) keys: &'a KeyRing,
-    pub(super) remotes: &'a Remotes,
+    pub(super) remotes: &'a Remotes<'a>,
     pub(super) diagnostics: &'a Diagnostics,
     specs: BTreeMap<&'a str, &'a AclSpec>,
     made: RefCell<HashMap<&'a str, Arc<Acl>>>,
@@ -51,7 +51,7 @@ impl<'a> Lists<'a> {
     pub(super) fn new(
         specs: &'a [AclSpec],
         keys: &'a KeyRing,
-        remotes: &'a Remotes,
+        remotes: &'a Remotes<'a>,
         diagnostics: &'a Diagnostics,
     ) -> Self {
         let mut lists = Self {

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, FromValue, Key as Written, OneOrMany, Span, Spanned, Table, Value, nearest};
@@ -13,7 +12,8 @@ use dnsd_core::tsig::Key;
 
 use super::key::KeyRing;
 use super::match_list::{BUILT_IN, is_list_name};
-use super::unserved::{self, Place};
+use super::remote_tls::{RemoteTls, RemoteTlsSpec};
+use super::tls_files::TlsReader;
 
 /// DNS over UDP and TCP.
 const PORT: u16 = 53;
@@ -33,24 +33,6 @@ pub(crate) struct Remote {
     pub(crate) sources: Vec<IpAddr>,
     /// How it is asked over TLS, if it is (RFC 9103).
     pub(crate) tls: Option<RemoteTls>,
-}
-
-/// TLS to another server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RemoteTls {
-    /// Whose certificate it has to show; `None`: whatever it shows is taken (RFC 7858 §4.1).
-    pub(crate) authority: Option<TlsAuthority>,
-    /// What it is shown: the chain of certificates and the key, as PEM files.
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
-}
-
-/// How a server's certificate is verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TlsAuthority {
-    /// Certificates of the authorities, as a PEM file.
-    pub(crate) ca: PathBuf,
-    /// The name in the certificate; `None`: its address.
-    pub(crate) peer_name: Option<String>,
 }
 
 impl Remote {
@@ -108,30 +90,16 @@ pub(super) struct RemoteSpec {
     address: Option<OneOrMany<AddressSpec>>,
     keys: Option<OneOrMany<Name>>,
     source: Option<OneOrMany<IpAddr>>,
-    tls: Option<TlsSpec>,
-}
-
-#[derive(Debug)]
-struct TlsSpec {
-    ca: Option<PathBuf>,
-    peer_name: Option<Spanned<String>>,
-    certificate: Option<Spanned<PathBuf>>,
-    key: Option<Spanned<PathBuf>>,
+    tls: Option<RemoteTlsSpec>,
 }
 
 impl RemoteSpec {
     fn read(table: &Table<'_>) -> Self {
-        unserved::warn(Place::Remote, table);
         Self {
             address: table.required("address"),
             keys: table.optional::<OneOrMany<KeyName>>("key").map(KeyName::names),
             source: table.optional("source"),
-            tls: table.table("tls").map(|tls| TlsSpec {
-                ca: tls.optional("ca"),
-                peer_name: tls.optional("peer-name"),
-                certificate: tls.optional("certificate"),
-                key: tls.optional("key"),
-            }),
+            tls: table.table("tls").map(|tls| RemoteTlsSpec::read(&tls)),
         }
     }
 
@@ -141,9 +109,8 @@ impl RemoteSpec {
         table.entries().into_iter().filter_map(read).collect()
     }
 
-    fn resolve(&self, name: String, keys: &KeyRing, diagnostics: &Diagnostics) -> Remote {
-        let tls = self.tls.as_ref().map(|tls| tls.resolve(diagnostics));
-        let default_port = if tls.is_some() { TLS_PORT } else { PORT };
+    fn resolve(&self, name: String, keys: &KeyRing, files: TlsReader<'_>, diagnostics: &Diagnostics) -> Remote {
+        let default_port = if self.tls.is_some() { TLS_PORT } else { PORT };
         let written = self.address.iter().flat_map(|list| &list.0);
         let addresses: Vec<SocketAddr> = written
             .map(|at| SocketAddr::new(at.value.ip.to_canonical(), at.value.port.unwrap_or(default_port)))
@@ -158,7 +125,7 @@ impl RemoteSpec {
             sources: self.sources(&addresses, diagnostics),
             name,
             addresses,
-            tls,
+            tls: self.tls.as_ref().and_then(|tls| tls.resolve(files, diagnostics)),
         }
     }
 
@@ -174,34 +141,6 @@ impl RemoteSpec {
             sources.push(address);
         }
         sources
-    }
-}
-
-impl TlsSpec {
-    fn resolve(&self, diagnostics: &Diagnostics) -> RemoteTls {
-        if let (Some(name), None) = (&self.peer_name, &self.ca) {
-            diagnostics.error(name.span, "`peer-name` is verified with a `ca`, which is missing here");
-        }
-        let identity = match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => Some((certificate.value.clone(), key.value.clone())),
-            (Some(alone), None) => {
-                diagnostics.error(
-                    alone.span,
-                    "a `certificate` is shown with its `key`, which is missing here",
-                );
-                None
-            }
-            (None, Some(alone)) => {
-                diagnostics.error(alone.span, "a `key` belongs to a `certificate`, which is missing here");
-                None
-            }
-            (None, None) => None,
-        };
-        let peer_name = self.peer_name.as_ref().map(|name| name.value.clone());
-        RemoteTls {
-            authority: self.ca.clone().map(|ca| TlsAuthority { ca, peer_name }),
-            identity,
-        }
     }
 }
 
@@ -277,14 +216,20 @@ impl FromValue for RemoteEntry {
 }
 
 /// The remotes of a configuration, and which of them are used.
-pub(super) struct Remotes {
+pub(super) struct Remotes<'a> {
     by_name: BTreeMap<String, (Span, Arc<Remote>)>,
+    files: TlsReader<'a>,
     used: RefCell<BTreeSet<String>>,
 }
 
-impl Remotes {
+impl<'a> Remotes<'a> {
     /// Looks up what they name.
-    pub(super) fn new(specs: &[(Written, RemoteSpec)], keys: &KeyRing, diagnostics: &Diagnostics) -> Self {
+    pub(super) fn new(
+        specs: &[(Written, RemoteSpec)],
+        keys: &KeyRing,
+        files: TlsReader<'a>,
+        diagnostics: &Diagnostics,
+    ) -> Self {
         let mut by_name: BTreeMap<String, (Span, Arc<Remote>)> = BTreeMap::new();
         for (name, spec) in specs {
             if BUILT_IN.contains(&name.name.as_str()) {
@@ -296,7 +241,7 @@ impl Remotes {
                     "it begins with a letter and has letters, digits, `-`, `_` and `.`",
                 );
             }
-            let remote = Arc::new(spec.resolve(name.name.clone(), keys, diagnostics));
+            let remote = Arc::new(spec.resolve(name.name.clone(), keys, files, diagnostics));
             if let Some((first, _)) = by_name.insert(name.name.clone(), (name.span, remote)) {
                 let first = diagnostics.place(first);
                 diagnostics.error(
@@ -307,6 +252,7 @@ impl Remotes {
         }
         Self {
             by_name,
+            files,
             used: RefCell::default(),
         }
     }
@@ -334,7 +280,7 @@ impl Remotes {
         for entry in &list.remotes {
             match &entry.value {
                 RemoteEntry::Given(spec) => {
-                    let mut remote = spec.resolve(String::new(), keys, diagnostics);
+                    let mut remote = spec.resolve(String::new(), keys, self.files, diagnostics);
                     remote.name = remote.addresses.first().map(ToString::to_string).unwrap_or_default();
                     remotes.push(Arc::new(remote));
                 }

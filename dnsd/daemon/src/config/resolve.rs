@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, Spanned};
 use ballast_shared::privileges::Process;
+use ballast_shared::tls::TlsFiles;
 use dnsd_core::answer::{MinimalResponses, UDP_PAYLOAD_BYTES};
 
 use super::key::KeyRing;
 use super::lists::Lists;
+use super::permissions::User;
 use super::remote::Remotes;
 use super::rules::Rules;
 use super::spec::Spec;
+use super::tls_files::TlsReader;
 use super::{Config, Identity, ListenAddress, TcpLimits, UDP_PAYLOAD_BYTES_LIMIT, view, written_files};
 
 /// RFC 6891 §6.2.3: less than 512 means 512.
@@ -29,9 +32,15 @@ const THREADS_MAX: usize = 1024;
 const IDENTITY_BYTES_MAX: usize = 255;
 
 /// Makes the configuration. It can be run if no error was reported.
-pub(super) fn resolve(spec: &Spec, base_dir: &Path, diagnostics: &Diagnostics) -> Config {
+pub(super) fn resolve(spec: &Spec, base_dir: &Path, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Config {
+    let process = Process::resolve(&spec.process, diagnostics);
+    let user = User::of(&process);
+    let files = TlsReader::new(tls_files, user.as_ref(), diagnostics);
+    let listen = resolve_listen(spec, diagnostics);
+    let plain: Vec<SocketAddr> = listen.iter().filter_map(|entry| entry.address()).collect();
+    let encrypted = spec.listen.encrypted.resolve(&plain, files, diagnostics);
     let keys = KeyRing::new(&spec.keys, diagnostics);
-    let remotes = Remotes::new(&spec.remotes, &keys, diagnostics);
+    let remotes = Remotes::new(&spec.remotes, &keys, files, diagnostics);
     let lists = Lists::new(&spec.acls, &keys, &remotes, diagnostics);
     let rules = spec.rules.resolve(&Arc::new(Rules::default()), &lists);
     let zones = spec.zones.resolve(&rules, &lists);
@@ -47,11 +56,11 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, diagnostics: &Diagnostics) -
     Config {
         work_dir: or_default(spec.work_dir.as_ref(), || "/var/lib/dnsd".into()),
         base_dir: base_dir.to_owned(),
-        listen: resolve_listen(spec, diagnostics),
+        listen,
         threads: resolve_threads(spec.listen.threads, diagnostics),
         control_socket: resolve_control_socket(spec),
         control_http: spec.control.http.map(|http| http.value),
-        process: Process::resolve(&spec.process, diagnostics),
+        process,
         identity: Identity {
             version: identity(spec.version.as_ref(), diagnostics),
             hostname: identity(spec.hostname.as_ref(), diagnostics),
@@ -69,7 +78,8 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, diagnostics: &Diagnostics) -
             clients_max: positive(spec.tcp_clients, diagnostics).unwrap_or(TCP_CLIENTS),
             idle_max: spec.tcp_idle_timeout.map_or(TCP_IDLE, |idle| idle.value),
         },
-        encrypted: spec.listen.encrypted.resolve(diagnostics),
+        encrypted,
+        tls_files: tls_files.clone(),
         query_log: spec.query_log.resolve(diagnostics),
         transfers: spec.transfers.resolve(diagnostics),
         keys: keys.keys(),

@@ -27,6 +27,8 @@ pub(crate) struct Rules {
     pub(crate) allow_query: Arc<Acl>,
     /// Who may transfer the zone.
     pub(crate) allow_transfer: Arc<Acl>,
+    /// Over what.
+    pub(crate) transfer_transport: TransferTransport,
     /// Who may send NOTIFY; of a zone with primaries these too.
     pub(crate) allow_notify: Arc<Acl>,
     /// Who may change the zone (RFC 2136).
@@ -62,6 +64,28 @@ impl Rules {
             refresh_secs_max: secs(self.refresh.1),
             retry_secs_min: secs(self.retry.0),
             retry_secs_max: secs(self.retry.1),
+        }
+    }
+}
+
+/// What a zone may be transferred out over: the transport that BIND has behind `allow-transfer`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TransferTransport {
+    /// Whatever it is asked for over.
+    Any,
+    /// TLS only (RFC 9103).
+    Tls,
+}
+
+impl FromValue for TransferTransport {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value.string()? {
+            "any" => Some(Self::Any),
+            "tls" => Some(Self::Tls),
+            _ => {
+                value.error("not a transport of transfers: \"any\" or \"tls\"");
+                None
+            }
         }
     }
 }
@@ -136,6 +160,7 @@ impl FromValue for NotifyMode {
 pub(super) struct RulesSpec {
     allow_query: Option<Spanned<MatchListSpec>>,
     allow_transfer: Option<Spanned<MatchListSpec>>,
+    allow_transfer_transport: Option<Spanned<TransferTransport>>,
     allow_notify: Option<Spanned<MatchListSpec>>,
     allow_update: Option<Spanned<MatchListSpec>>,
     also_notify: Option<Spanned<RemoteListSpec>>,
@@ -162,6 +187,7 @@ impl RulesSpec {
     pub(super) fn read(&mut self, table: &Table<'_>) {
         table.once("allow-query", &mut self.allow_query);
         table.once("allow-transfer", &mut self.allow_transfer);
+        table.once("allow-transfer-transport", &mut self.allow_transfer_transport);
         table.once("allow-notify", &mut self.allow_notify);
         table.once("allow-update", &mut self.allow_update);
         table.once("also-notify", &mut self.also_notify);
@@ -218,6 +244,7 @@ impl RulesSpec {
         Rules {
             allow_query: list(&self.allow_query, &above.allow_query),
             allow_transfer: list(&self.allow_transfer, &above.allow_transfer),
+            transfer_transport: value_or(self.allow_transfer_transport, above.transfer_transport),
             allow_notify: list(&self.allow_notify, &above.allow_notify),
             allow_update: list(&self.allow_update, &above.allow_update),
             notify: NotifyRules {
@@ -307,6 +334,7 @@ impl Default for Rules {
         Self {
             allow_query: Arc::new(Acl::any()),
             allow_transfer: nobody.clone(),
+            transfer_transport: TransferTransport::Any,
             allow_notify: nobody.clone(),
             allow_update: nobody,
             notify: NotifyRules {

@@ -17,11 +17,9 @@ pub(super) enum Place {
     Primary,
     /// `[zones.NAME.primary]`
     PrimaryGroup,
-    /// `[remote.NAME]`, and the same in a list
-    Remote,
 }
 
-use Place::{Listen, Primary, PrimaryGroup, Remote};
+use Place::{Listen, PrimaryGroup};
 
 /// A key that is warned of.
 struct Key {
@@ -41,12 +39,6 @@ const UNSERVED: &[Key] = &[
         &[PrimaryGroup],
         "other primaries are not asked for the zones of a group: one that has some needs a table of its own",
     ),
-    key(
-        "tls",
-        &[Remote],
-        "zones are not transferred over TLS by this version: this server is neither asked for them nor told of changes",
-    ),
-    key("tls", &[Listen], "DNS over TLS is not served by this version"),
     key("https", &[Listen], "DNS over HTTPS is not served by this version"),
     key("quic", &[Listen], "DNS over QUIC is not served by this version"),
 ];

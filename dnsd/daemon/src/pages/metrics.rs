@@ -26,6 +26,7 @@ pub(super) fn write(shared: &Shared, board: &Board, secondaries: &SecondaryBoard
     // Writing to a String can't fail.
     let _ = write_queries(shared, to);
     let _ = write_connections(shared, to);
+    let _ = write_tls(shared, to);
     let _ = write_query_log(shared, to);
     let _ = write_transfers(shared, to);
     let _ = write_zones(board, to);
@@ -34,8 +35,12 @@ pub(super) fn write(shared: &Shared, board: &Board, secondaries: &SecondaryBoard
 }
 
 fn write_queries(shared: &Shared, to: &mut String) -> fmt::Result {
-    let totals = [("udp", Transport::Udp), ("tcp", Transport::Tcp)]
-        .map(|(label, transport)| (label, shared.counters.totals(transport)));
+    let totals = [
+        ("udp", Transport::Udp),
+        ("tcp", Transport::Tcp),
+        ("tls", Transport::Tls),
+    ]
+    .map(|(label, transport)| (label, shared.counters.totals(transport)));
     head(
         to,
         "dnsd_queries_total",
@@ -96,8 +101,8 @@ fn write_queries(shared: &Shared, to: &mut String) -> fmt::Result {
         "counter",
         "Answers over UDP that were over the rate, by what became of them.",
     )?;
-    // Over TCP nothing is limited.
-    let [(_, udp), _] = &totals;
+    // Over connections nothing is limited.
+    let [(_, udp), ..] = &totals;
     for (action, count) in [("dropped", udp.dropped), ("slipped", udp.slipped)] {
         writeln!(to, "dnsd_rate_limited_total{{action=\"{action}\"}} {count}")?;
     }
@@ -309,6 +314,27 @@ fn write_catalogs(board: &Board, to: &mut String) -> fmt::Result {
     Ok(())
 }
 
+fn write_tls(shared: &Shared, to: &mut String) -> fmt::Result {
+    let name = "dnsd_tls_handshakes_total";
+    head(
+        to,
+        name,
+        "counter",
+        "TLS handshakes of clients, by what became of them.",
+    )?;
+    let (completed, failed) = shared.handshakes.counts();
+    for (fate, count) in [("completed", completed), ("failed", failed)] {
+        writeln!(to, "{name}{{fate=\"{fate}\"}} {count}")?;
+    }
+    let name = "dnsd_tls_certificate_expires_timestamp_seconds";
+    head(to, name, "gauge", "When a certificate of ours expires, by its file.")?;
+    for expiry in shared.tls_files.expiries() {
+        let file = expiry.certificate.to_string_lossy();
+        writeln!(to, "{name}{{certificate=\"{}\"}} {}", Escaped(&file), expiry.ends_at)?;
+    }
+    Ok(())
+}
+
 fn head(to: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(to, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
@@ -327,16 +353,17 @@ impl fmt::Display for ZoneLabels<'_> {
     }
 }
 
-/// A label's value: backslashes and quotes get a backslash. A name as text has no line ends.
+/// A label's value: backslashes and quotes get a backslash, and a line end, which a file's name may have, is written as one.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
-            if matches!(character, '\\' | '"') {
-                f.write_char('\\')?;
+            match character {
+                '\n' => f.write_str("\\n")?,
+                '\\' | '"' => write!(f, "\\{character}")?,
+                _ => f.write_char(character)?,
             }
-            f.write_char(character)?;
         }
         Ok(())
     }
@@ -395,6 +422,8 @@ mod tests {
             "dnsd_responses_unsent_total{transport=\"tcp\"} 0",
             "dnsd_rate_limited_total{action=\"slipped\"} 0",
             "dnsd_tcp_connections 0",
+            "dnsd_tls_handshakes_total{fate=\"failed\"} 0",
+            "dnsd_queries_total{transport=\"tls\",type=\"none\"} 0",
             "dnsd_zones{state=\"loaded\"} 2",
             "dnsd_zone_serial{zone=\"example.net.\",view=\"cloud\"} 7",
             "dnsd_zone_serial{zone=\"example.net.\"} 7",

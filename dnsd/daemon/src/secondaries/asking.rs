@@ -46,7 +46,11 @@ pub(super) async fn ask(place: &Place, origin: &Name, transport: Transport) -> R
     };
     match place.ask(means, write, read).await {
         // Nobody takes datagrams there: what a truncated answer leads to is right for that, too.
-        Err(AskError::Io(error)) if means == Means::Udp && error.kind() == io::ErrorKind::ConnectionRefused => {
+        Err(AskError::Io(error))
+            if means == Means::Udp
+                && place.remote.tls.is_none()
+                && error.kind() == io::ErrorKind::ConnectionRefused =>
+        {
             Ok(Asked {
                 answer: SoaAnswer::Truncated,
                 rcode: Rcode::NOERROR,

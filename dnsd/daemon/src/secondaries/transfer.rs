@@ -134,6 +134,7 @@ impl Order {
         let mut connection = Connection::open(&self.place, self.times.idle_max, deadline, hang_up)?;
         let length = (request.len() as u16).to_be_bytes();
         connection.get_mut().write_all(&[&length, request].concat())?;
+        connection.get_mut().flush()?;
         let mut incoming = match &self.wanted {
             Wanted::Steps(zone) => Incoming::ixfr(self.origin.clone(), id, zone.serial(), self.limits),
             Wanted::Zone { newer_than } => Incoming::axfr(self.origin.clone(), id, *newer_than, self.limits),

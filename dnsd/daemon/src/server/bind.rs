@@ -1,4 +1,4 @@
-//! Binds the sockets of an address: one for TCP and one for each UDP thread.
+//! Binds the sockets of an address: one for TCP, and for DNS in the clear one for each UDP thread.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,7 +13,7 @@ use socket2::SockRef;
 
 use super::udp::UdpListener;
 use super::{addresses, path_mtu};
-use crate::config::ListenAddress;
+use crate::config::{Config, ListenAddress};
 
 /// A port of the kernel's choice must be free for both transports; that the second one is taken is rare.
 const ANY_PORT_TRIES: usize = 16;
@@ -23,15 +23,73 @@ const ANY_PORT_TRIES: usize = 16;
 /// may not go beyond it (net.core.rmem_max) is often no more: then it stays at that.
 const UDP_QUEUE_BYTES: usize = 1 << 20;
 
+/// What is spoken at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Service {
+    /// DNS over UDP and TCP.
+    Dns,
+    /// DNS over TLS.
+    Tls,
+}
+
+/// Somewhere to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Endpoint {
+    /// For what.
+    pub(crate) service: Service,
+    /// Where.
+    pub(crate) address: SocketAddr,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)?;
+        match self.service {
+            Service::Dns => Ok(()),
+            Service::Tls => f.write_str(" for TLS"),
+        }
+    }
+}
+
+/// Where a configuration wants to listen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'c> {
+    /// For DNS over UDP and TCP.
+    pub(crate) dns: &'c [ListenAddress],
+    /// UDP threads.
+    pub(crate) threads: usize,
+    /// For DNS over TLS.
+    pub(crate) tls: &'c [SocketAddr],
+}
+
+impl<'c> Wanted<'c> {
+    /// As a configuration has it.
+    pub(crate) fn of(config: &'c Config) -> Self {
+        let tls = config.encrypted.tls.as_ref();
+        Self {
+            dns: &config.listen,
+            threads: config.threads,
+            tls: tls.map_or(&[], |listener| &listener.addresses),
+        }
+    }
+
+    /// The addresses that this means on this machine, now.
+    pub(super) fn endpoints(&self) -> Result<BTreeSet<Endpoint>, Errno> {
+        let at = |service| move |address| Endpoint { service, address };
+        let dns = addresses::expand(self.dns)?.into_iter().map(at(Service::Dns));
+        Ok(dns.chain(self.tls.iter().copied().map(at(Service::Tls))).collect())
+    }
+}
+
 /// The sockets of one address.
 #[derive(Debug)]
 pub(crate) struct Bound {
     /// As it was asked for: what a reload compares.
-    pub(crate) wanted: SocketAddr,
+    pub(crate) wanted: Endpoint,
     /// As it is: another where IPv6 is off or the port was left to the kernel.
     pub(crate) local: SocketAddr,
     pub(super) tcp: TcpListener,
-    /// One for each thread.
+    /// One for each thread; none where all is encrypted.
     pub(super) udp: Vec<UdpListener>,
 }
 
@@ -71,7 +129,7 @@ impl fmt::Display for ListenError {
 #[derive(Debug)]
 pub(crate) struct Sockets {
     /// All of the addresses.
-    pub(crate) wanted: BTreeSet<SocketAddr>,
+    pub(crate) wanted: BTreeSet<Endpoint>,
     /// Those that weren't listened on.
     pub(crate) bound: Vec<Bound>,
     /// Those of `"interfaces:PORT"` that can't be had yet.
@@ -86,16 +144,18 @@ pub(crate) struct Sockets {
 /// # Errors
 /// Everything else that went wrong, not only the first; what was bound is given back.
 pub(crate) fn bind(
-    listen: &[ListenAddress],
-    threads: usize,
-    running: &BTreeSet<SocketAddr>,
+    wanted: Wanted<'_>,
+    running: &BTreeSet<Endpoint>,
     inherited: &mut Inherited,
 ) -> Result<Sockets, Vec<ListenError>> {
-    let wanted = addresses::expand(listen).map_err(|errno| vec![ListenError::Interfaces(errno)])?;
-    let mut sockets = bind_all(wanted, threads, running, inherited);
+    let endpoints = wanted
+        .endpoints()
+        .map_err(|errno| vec![ListenError::Interfaces(errno)])?;
+    let mut sockets = bind_all(endpoints, wanted.threads, running, inherited);
     let is_of_interface = |error: &ListenError| match error {
         ListenError::Bind(error) => {
-            let is_named = listen.contains(&ListenAddress::Address(error.address));
+            let is_named = wanted.dns.contains(&ListenAddress::Address(error.address));
+            let is_named = is_named || wanted.tls.contains(&error.address);
             !is_named && error.cause.kind() == ErrorKind::AddrNotAvailable
         }
         ListenError::Interfaces(_) | ListenError::Overlaps { .. } => false,
@@ -111,47 +171,48 @@ pub(crate) fn bind(
 
 /// Binds as many of these addresses as are to be had.
 pub(super) fn bind_all(
-    wanted: BTreeSet<SocketAddr>,
+    wanted: BTreeSet<Endpoint>,
     threads: usize,
-    running: &BTreeSet<SocketAddr>,
+    running: &BTreeSet<Endpoint>,
     inherited: &mut Inherited,
 ) -> Sockets {
     let (mut bound, mut missing) = (Vec::new(), Vec::new());
-    for &address in wanted.difference(running) {
-        match bind_either_family(address, threads, inherited) {
+    for &endpoint in wanted.difference(running) {
+        match bind_either_family(endpoint, threads, inherited) {
             Ok(sockets) => bound.push(sockets),
-            Err(error) => missing.push(explain(error, address, running)),
+            Err(error) => missing.push(explain(error, endpoint.address, running)),
         }
     }
     Sockets { wanted, bound, missing }
 }
 
 /// Who holds the port, when it is we ourselves.
-fn explain(error: BindError, wanted: SocketAddr, running: &BTreeSet<SocketAddr>) -> ListenError {
-    let overlaps = |running: &&SocketAddr| {
-        running.port() == wanted.port() && (running.ip().is_unspecified() || wanted.ip().is_unspecified())
+fn explain(error: BindError, wanted: SocketAddr, running: &BTreeSet<Endpoint>) -> ListenError {
+    let overlaps = |running: &SocketAddr| {
+        let is_everywhere = running.ip().is_unspecified() || wanted.ip().is_unspecified();
+        running.port() == wanted.port() && (is_everywhere || running.ip() == wanted.ip())
     };
-    match running.iter().find(overlaps) {
-        Some(&running) if error.cause.kind() == ErrorKind::AddrInUse => ListenError::Overlaps { wanted, running },
+    match running.iter().map(|endpoint| endpoint.address).find(overlaps) {
+        Some(running) if error.cause.kind() == ErrorKind::AddrInUse => ListenError::Overlaps { wanted, running },
         _ => ListenError::Bind(error),
     }
 }
 
-fn bind_either_family(wanted: SocketAddr, threads: usize, inherited: &mut Inherited) -> Result<Bound, BindError> {
-    let first = bind_address(wanted, wanted, threads, inherited);
+fn bind_either_family(wanted: Endpoint, threads: usize, inherited: &mut Inherited) -> Result<Bound, BindError> {
+    let first = bind_address(wanted, wanted.address, threads, inherited);
     let Err(error) = &first else { return first };
     let no_ipv6 = matches!(
         error.cause.raw_os_error().map(Errno::from_raw),
         Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL)
     );
-    match addresses::without_ipv6(wanted) {
+    match addresses::without_ipv6(wanted.address) {
         Some(fallback) if no_ipv6 => bind_address(wanted, fallback, threads, inherited),
         _ => first,
     }
 }
 
 fn bind_address(
-    wanted: SocketAddr,
+    wanted: Endpoint,
     address: SocketAddr,
     threads: usize,
     inherited: &mut Inherited,
@@ -166,6 +227,15 @@ fn bind_address(
             cause,
             holder: None,
         })?;
+        if wanted.service == Service::Tls {
+            let udp = Vec::new();
+            return Ok(Bound {
+                wanted,
+                local,
+                tcp,
+                udp,
+            });
+        }
         tries -= 1;
         match bind_udp(SocketAddr::new(address.ip(), local.port()), address, threads, inherited) {
             Ok(udp) => {

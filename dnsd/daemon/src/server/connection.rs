@@ -1,4 +1,4 @@
-//! One TCP connection (RFC 7766): messages with their length in front, as many in a row as the client likes.
+//! One connection (RFC 7766), over TCP or TLS: messages with their length in front, as many in a row as the client likes.
 //!
 //! All that came is answered before anything is written, and written at once: pipelined queries cost one call to read them
 //! and one to write the answers. Answers are made from memory, so the one to the first query is ready before the second is
@@ -40,7 +40,7 @@ const WRITE_ALL_MAX: Duration = Duration::from_secs(60);
 
 /// How long the first query may take, where connections may be idle for longer than that: who connects has something to ask.
 /// That is enough for a segment to be lost three times (RFC 6298).
-const FIRST_QUERY_MAX: Duration = Duration::from_secs(10);
+pub(super) const FIRST_QUERY_MAX: Duration = Duration::from_secs(10);
 
 /// Answers are collected up to here before they are written, so that pipelined queries are answered with one system call.
 const BATCH_BYTES_MAX: usize = 64 << 10;
@@ -61,7 +61,7 @@ enum Next {
 /// Answers a client until it closes, is idle or too slow, loses its place or, between queries, `stop` is cancelled. The error
 /// is the connection's end, for a debug line.
 pub(super) async fn serve<S>(
-    mut stream: S,
+    stream: &mut S,
     peer: Peer<'static>,
     responder: &Responder,
     place: &Place,
@@ -75,7 +75,7 @@ where
     let mut beside = Beside::default();
     let mut wait_max = idle_max.min(FIRST_QUERY_MAX);
     loop {
-        let next = wait(&mut stream, &mut received, &mut beside, place, wait_max, stop).await?;
+        let next = wait(stream, &mut received, &mut beside, place, wait_max, stop).await?;
         wait_max = idle_max;
         place.answering();
         let written = match next {
@@ -83,7 +83,7 @@ where
             Next::Answer => {
                 // What a transfer has written stands before them on the way to the client.
                 let all_max = beside.write_max().unwrap_or_default().max(WRITE_ALL_MAX);
-                let answers = answer_all(&mut stream, peer, responder, place, &mut received, &mut beside);
+                let answers = answer_all(stream, peer, responder, place, &mut received, &mut beside);
                 until_evicted(place, timeout(all_max, answers)).await
             }
             Next::Beside(Turn::GivenUp) => Ok(()),
@@ -91,11 +91,11 @@ where
                 let batch = framed(&answer);
                 place.writing_from_now();
                 let write_max = beside.write_max().unwrap_or_default().max(WRITE_MAX);
-                until_evicted(place, timeout(write_max, stream.write_all(&batch))).await
+                until_evicted(place, timeout(write_max, write_through(stream, &batch))).await
             }
             Next::Beside(Turn::Transfer(transfer)) => {
                 let write_max = transfer.write_max();
-                let batch = write_batch(&mut stream, transfer, place, &mut beside);
+                let batch = write_batch(stream, transfer, place, &mut beside);
                 tokio::select! {
                     written = until_evicted(place, timeout(write_max, batch)) => written,
                     // The client may take as long as that; it comes again.
@@ -247,7 +247,7 @@ async fn write_batch<S: AsyncWrite + Unpin>(
         .map_err(io::Error::other)?;
     // Each batch that is read is one step on: a secondary with a large zone is no slow client.
     place.writing_from_now();
-    stream.write_all(&batch).await?;
+    write_through(stream, &batch).await?;
     BATCH.set(batch);
     if transfer.is_finished() {
         transfer.end();
@@ -262,8 +262,14 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&(message.len() as u16).to_be_bytes(), message].concat()
 }
 
+/// Writes all of it to the system: what is encrypted would wait in the stream for more.
+async fn write_through<S: AsyncWrite + Unpin>(stream: &mut S, batch: &[u8]) -> io::Result<()> {
+    stream.write_all(batch).await?;
+    stream.flush().await
+}
+
 async fn write<S: AsyncWrite + Unpin>(stream: &mut S, batch: &[u8], write_max: Duration) -> io::Result<()> {
-    let written = timeout(write_max, stream.write_all(batch)).await;
+    let written = timeout(write_max, write_through(stream, batch)).await;
     written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 

@@ -159,6 +159,7 @@ struct Counting {
     sets: Vec<Arc<Counters>>,
     ended_udp: Totals,
     ended_tcp: Totals,
+    ended_tls: Totals,
 }
 
 /// The sum for one transport.
@@ -187,7 +188,7 @@ pub(crate) struct Totals {
 impl AllCounters {
     /// A new set for a thread or a listener.
     pub(crate) fn add(&self, transport: Transport) -> Arc<Counters> {
-        self.add_set(transport, transport == Transport::Tcp)
+        self.add_set(transport, transport.is_connected())
     }
 
     /// A new set that several threads may count in.
@@ -234,6 +235,7 @@ impl Counting {
         match transport {
             Transport::Udp => &mut self.ended_udp,
             Transport::Tcp => &mut self.ended_tcp,
+            Transport::Tls => &mut self.ended_tls,
         }
     }
 }

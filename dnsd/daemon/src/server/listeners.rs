@@ -14,15 +14,14 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::bind::{self, Bound, ListenError};
+use super::bind::{self, Bound, Endpoint, ListenError, Service, Wanted};
 use super::udp::UdpListener;
 use super::{Shared, addresses, tcp, udp};
-use crate::config::ListenAddress;
 
-/// By the address as the configuration has it.
+/// By the place as the configuration has it.
 pub(crate) struct Listeners {
     shared: Shared,
-    running: BTreeMap<SocketAddr, Running>,
+    running: BTreeMap<Endpoint, Running>,
     /// What can't be listened on though the machine has it, as the log has it already.
     missing: BTreeSet<String>,
 }
@@ -43,7 +42,7 @@ impl Listeners {
     }
 
     /// What is listened on.
-    pub(crate) fn addresses(&self) -> BTreeSet<SocketAddr> {
+    pub(crate) fn endpoints(&self) -> BTreeSet<Endpoint> {
         self.running.keys().copied().collect()
     }
 
@@ -62,7 +61,7 @@ impl Listeners {
             started.push((wanted, local, guard));
         }
         for (wanted, local, guard) in started {
-            info!("listening on {local}");
+            info!("listening on {}", at(wanted, local));
             let stop = guard.disarm();
             self.running.insert(wanted, Running { local, stop });
         }
@@ -73,24 +72,23 @@ impl Listeners {
         for listener in sockets.udp {
             self.start_udp(listener, stop.clone(), supervisor)?;
         }
-        let tcp = tcp::run(sockets.tcp, self.shared.clone(), stop.clone());
+        let transport = match sockets.wanted.service {
+            Service::Dns => Transport::Tcp,
+            Service::Tls => Transport::Tls,
+        };
+        let tcp = tcp::run(sockets.tcp, transport, self.shared.clone(), stop.clone());
         supervisor.start("tcp", until_the_daemon_stops(tcp, stop.clone(), supervisor.stopping()));
         Ok(())
     }
 
     /// Listens on the addresses that `"interfaces:PORT"` has come to stand for since, and no more on those that are gone; says
     /// whether anything is another now. What can't be had is said once, and tried again the next time.
-    pub(crate) fn follow_interfaces(
-        &mut self,
-        listen: &[ListenAddress],
-        threads: usize,
-        supervisor: &Supervisor,
-    ) -> bool {
-        if !addresses::follow_the_machine(listen) {
+    pub(crate) fn follow_interfaces(&mut self, wanted: Wanted<'_>, supervisor: &Supervisor) -> bool {
+        if !addresses::follow_the_machine(wanted.dns) {
             return false;
         }
-        match addresses::expand(listen) {
-            Ok(wanted) => self.follow(wanted, threads, supervisor),
+        match wanted.endpoints() {
+            Ok(endpoints) => self.follow(endpoints, wanted.threads, supervisor),
             Err(errno) => {
                 self.tell_missing([ListenError::Interfaces(errno)]);
                 false
@@ -98,22 +96,22 @@ impl Listeners {
         }
     }
 
-    pub(super) fn follow(&mut self, wanted: BTreeSet<SocketAddr>, threads: usize, supervisor: &Supervisor) -> bool {
-        let before = self.addresses();
+    pub(super) fn follow(&mut self, wanted: BTreeSet<Endpoint>, threads: usize, supervisor: &Supervisor) -> bool {
+        let before = self.endpoints();
         if wanted == before {
             self.missing.clear();
             return false;
         }
         // An address that is gone may be in the way of another one on all addresses.
         self.keep_only(&wanted);
-        let sockets = bind::bind_all(wanted, threads, &self.addresses(), &mut Inherited::default());
+        let sockets = bind::bind_all(wanted, threads, &self.endpoints(), &mut Inherited::default());
         let missing = sockets.missing.iter().map(ToString::to_string);
         let unstarted = self
             .start(sockets.bound, supervisor)
             .err()
             .map(|cause| cause.to_string());
         self.tell_missing(missing.chain(unstarted));
-        self.addresses() != before
+        self.endpoints() != before
     }
 
     /// Says which addresses can't be had, unless that was the case the last time.
@@ -126,11 +124,11 @@ impl Listeners {
     }
 
     /// Closes what isn't wanted any more.
-    pub(crate) fn keep_only(&mut self, wanted: &BTreeSet<SocketAddr>) {
-        self.running.retain(|address, running| {
-            let keep = wanted.contains(address);
+    pub(crate) fn keep_only(&mut self, wanted: &BTreeSet<Endpoint>) {
+        self.running.retain(|endpoint, running| {
+            let keep = wanted.contains(endpoint);
             if !keep {
-                info!("no longer listening on {}", running.local);
+                info!("no longer listening on {}", at(*endpoint, running.local));
                 running.stop.cancel();
             }
             keep
@@ -164,6 +162,14 @@ impl Listeners {
         };
         supervisor.start("udp", until_the_daemon_stops(watch, stop, supervisor.stopping()));
         Ok(())
+    }
+}
+
+/// Where a listener is in the end.
+fn at(wanted: Endpoint, local: SocketAddr) -> Endpoint {
+    Endpoint {
+        address: local,
+        ..wanted
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) enum Peer<'d> {
         client: SocketAddr,
         /// This end.
         local: IpAddr,
+        /// Whether zones may be transferred through it: over TLS as RFC 9103 §7.1 has it only.
+        takes_transfers: bool,
     },
 }
 
@@ -71,6 +73,26 @@ impl Peer<'_> {
         SocketAddr::new(client.ip().to_canonical(), client.port())
     }
 
+    /// The same connection, through which zones may be transferred or not.
+    pub(super) fn with_transfers(self, takes_transfers: bool) -> Self {
+        match self {
+            Self::Connected { client, local, .. } => Self::Connected {
+                client,
+                local,
+                takes_transfers,
+            },
+            sender @ Self::Sender { .. } => sender,
+        }
+    }
+
+    /// Whether zones may be transferred to it, if it is who may have them.
+    pub(super) fn takes_transfers(&self) -> bool {
+        match self {
+            Self::Sender { .. } => true,
+            Self::Connected { takes_transfers, .. } => *takes_transfers,
+        }
+    }
+
     /// Which of our addresses it has asked.
     fn asked_address(&self) -> IpAddr {
         match self {
@@ -89,7 +111,7 @@ impl Responder {
             transport,
             shared_counters: match transport {
                 Transport::Udp => shared.later_counters.clone(),
-                Transport::Tcp => counters.clone(),
+                Transport::Tcp | Transport::Tls => counters.clone(),
             },
             counters,
             transfers: shared.transfers.clone(),

@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ballast_shared::tls::TlsFiles;
 use dnsd_core::acl::LocalNetworks;
 use dnsd_core::answer::{Chaos, ChaosText, CookieSecret, Cookies, Settings, Transport};
 use dnsd_core::rate_limit::RateLimiter;
 use dnsd_core::tsig::Keys;
+use rustls::ServerConfig;
 use tracing::warn;
 
 use super::Responder;
@@ -18,6 +20,7 @@ use super::local_networks;
 use super::log_gate::LogGate;
 use super::places::Places;
 use super::secrets::Secrets;
+use super::tls::{self, Handshakes};
 use super::views::Views;
 use crate::config::{Config, CookieConfig, RateLimitConfig};
 use crate::forward::Forwarder;
@@ -44,6 +47,8 @@ pub(crate) struct Serving {
     pub(crate) forwarder: Arc<Forwarder>,
     /// Lines of the log about requests that are refused.
     pub(crate) refusals: Arc<LogGate>,
+    /// How clients are met over TLS, if they are.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
 /// Response rate limiting, as it is configured.
@@ -70,6 +75,10 @@ pub(crate) struct Shared {
     pub(super) later_counters: Arc<Counters>,
     /// Who does what requests ask for, from when they are there.
     pub(super) handlers: Arc<OnceLock<Handlers>>,
+    /// What became of TLS handshakes.
+    pub(crate) handshakes: Arc<Handshakes>,
+    /// The certificates and keys that are in use.
+    pub(crate) tls_files: TlsFiles,
     /// Where queries are put to be logged.
     pub(crate) query_log: QueryLog,
     /// What nobody else knows, kept over reloads.
@@ -95,12 +104,15 @@ impl Shared {
                 transfers_out_max: config.transfers.out_max,
                 forwarder: Arc::new(Forwarder::new(config, None)),
                 refusals: Arc::default(),
+                tls: tls::server_config(&config.encrypted),
             })),
             later_counters: counters.add_shared(Transport::Udp),
             handlers: Arc::default(),
             counters,
             places: Places::new(config.tcp.clients_max),
             transfers: TransfersOut::default(),
+            handshakes: Arc::default(),
+            tls_files: config.tls_files.clone(),
             query_log: QueryLog::default(),
             secrets: Arc::new(secrets),
         })
@@ -114,6 +126,7 @@ impl Shared {
         let keys = Arc::new(self.keys_of(config));
         let forwarder = Arc::new(Forwarder::new(config, Some(&self.serving.load().forwarder)));
         let local = Arc::new(local_networks());
+        let tls = tls::server_config(&config.encrypted);
         self.places.resize(config.tcp.clients_max);
         self.serving.rcu(|serving| Serving {
             views: serving.views.clone(),
@@ -125,6 +138,7 @@ impl Shared {
             transfers_out_max: config.transfers.out_max,
             forwarder: forwarder.clone(),
             refusals: serving.refusals.clone(),
+            tls: tls.clone(),
         })
     }
 

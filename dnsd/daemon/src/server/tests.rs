@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::bind::{ListenError, Sockets};
+use super::bind::{Endpoint, ListenError, Service, Sockets, Wanted};
 use super::responder::{Answer, Peer};
 use super::views::{View, Views};
 use super::*;
@@ -59,6 +59,7 @@ fn connected(client: IpAddr) -> Peer<'static> {
     Peer::Connected {
         client: (client, 5300).into(),
         local: Ipv4Addr::LOCALHOST.into(),
+        takes_transfers: true,
     }
 }
 
@@ -91,13 +92,13 @@ struct Connection {
 
 /// A connection with so much room for what the client hasn't read.
 fn connect(shared: Shared, room_bytes: usize) -> Connection {
-    let (client, server) = duplex(room_bytes);
+    let (client, mut server) = duplex(room_bytes);
     let place = shared.places.take(CLIENT).unwrap();
     let responder = shared.responder(Transport::Tcp);
     let idle_max = shared.serving.load().tcp_idle_max;
     let served = tokio::spawn(async move {
         connection::serve(
-            server,
+            &mut server,
             connected(Ipv4Addr::LOCALHOST.into()),
             &responder,
             &place,
@@ -261,12 +262,22 @@ struct Running {
     local: Vec<SocketAddr>,
 }
 
+fn bind_dns(
+    dns: &[config::ListenAddress],
+    threads: usize,
+    running: &BTreeSet<Endpoint>,
+    inherited: &mut Inherited,
+) -> Result<Sockets, Vec<ListenError>> {
+    let wanted = Wanted { dns, threads, tls: &[] };
+    bind::bind(wanted, running, inherited)
+}
+
 fn listen(shared: &Shared, addresses: &[&str], threads: usize) -> Running {
     let wanted: Vec<_> = addresses
         .iter()
         .map(|address| config::ListenAddress::Address(address.parse().unwrap()))
         .collect();
-    let Sockets { bound, .. } = bind::bind(&wanted, threads, &BTreeSet::new(), &mut Inherited::default()).unwrap();
+    let Sockets { bound, .. } = bind_dns(&wanted, threads, &BTreeSet::new(), &mut Inherited::default()).unwrap();
     let local = bound.iter().map(|sockets| sockets.local).collect();
     let supervisor = Supervisor::new();
     let mut listeners = Listeners::new(shared.clone());
@@ -333,7 +344,8 @@ async fn a_listener_that_is_not_wanted_any_more_frees_its_port() {
     let shared = shared("");
     let mut running = listen(&shared, &["127.0.0.1:0"], 2);
     let local = running.local[0];
-    assert!(running.listeners.addresses().contains(&"127.0.0.1:0".parse().unwrap()));
+    let mut endpoints = running.listeners.endpoints().into_iter();
+    assert!(endpoints.any(|endpoint| endpoint.to_string() == "127.0.0.1:0"));
     running.listeners.keep_only(&BTreeSet::new());
     // The threads end by themselves, soon; until then the address is taken.
     let bound = tokio::task::spawn_blocking(move || {
@@ -360,8 +372,12 @@ async fn addresses_that_come_and_go_are_followed() {
         listeners, supervisor, ..
     } = &mut running;
     let mut follow = |hosts: &[&str]| {
-        let is_another = listeners.follow(hosts.iter().copied().map(at).collect(), 1, supervisor);
-        (is_another, listeners.addresses().len())
+        let wanted = hosts.iter().map(|host| Endpoint {
+            service: Service::Dns,
+            address: at(host),
+        });
+        let is_another = listeners.follow(wanted.collect(), 1, supervisor);
+        (is_another, listeners.endpoints().len())
     };
     assert_eq!(follow(&["127.0.0.1"]), (false, 1));
     // One is not the machine's: the others are listened on all the same.
@@ -384,7 +400,7 @@ async fn addresses_that_come_and_go_are_followed() {
 #[test]
 fn an_address_that_is_named_has_to_be_there() {
     let named = [config::ListenAddress::Address("192.0.2.1:0".parse().unwrap())];
-    let errors = bind::bind(&named, 1, &BTreeSet::new(), &mut Inherited::default()).unwrap_err();
+    let errors = bind_dns(&named, 1, &BTreeSet::new(), &mut Inherited::default()).unwrap_err();
     assert!(matches!(errors[..], [ListenError::Bind(_)]), "{errors:?}");
 }
 
@@ -402,8 +418,8 @@ async fn an_address_that_another_of_ours_overlaps_takes_a_restart() {
         ("127.0.0.1", "[::]"),
     ] {
         let mut inherited = Inherited::default();
-        let running = bind::bind(&address(first), 1, &BTreeSet::new(), &mut inherited).unwrap();
-        let errors = bind::bind(&address(second), 1, &running.wanted, &mut inherited).unwrap_err();
+        let running = bind_dns(&address(first), 1, &BTreeSet::new(), &mut inherited).unwrap();
+        let errors = bind_dns(&address(second), 1, &running.wanted, &mut inherited).unwrap_err();
         assert!(matches!(errors[..], [ListenError::Overlaps { .. }]), "{errors:?}");
         assert_eq!(
             errors[0].to_string(),
@@ -414,7 +430,7 @@ async fn an_address_that_another_of_ours_overlaps_takes_a_restart() {
 
 /// A port that nobody has, for both transports.
 fn free_port() -> u16 {
-    let sockets = bind::bind(
+    let sockets = bind_dns(
         &[config::ListenAddress::Address("[::]:0".parse().unwrap())],
         1,
         &BTreeSet::new(),

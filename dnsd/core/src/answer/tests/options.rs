@@ -12,6 +12,7 @@ ns A 192.0.2.1
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
 const TCP_KEEPALIVE: u16 = 11;
+const PADDING: u16 = 12;
 
 /// Of no server's making.
 const CLIENT_COOKIE: &[u8] = b"\x24\x64\xC4\xAB\xCF\x10\xC9\x57";
@@ -209,6 +210,39 @@ fn rfc7828_3_2_2_the_idle_timeout_is_told_over_tcp_only() {
     assert_eq!(over(Transport::Tcp, &asked), [(TCP_KEEPALIVE, vec![1, 44])]);
     assert!(over(Transport::Tcp, &[]).is_empty());
     assert!(over(Transport::Udp, &asked).is_empty());
+}
+
+#[test]
+fn rfc8467_4_1_padded_replies_are_multiples_of_468_octets() {
+    let settings = Settings::default();
+    let asked = [option(PADDING, &[0; 100])];
+    for name in ["ns.e", "no.e", "e", "elsewhere"] {
+        let answered = ask_options(&settings, Transport::Tls, name, &asked);
+        assert_eq!(answered.octets.len(), 468, "{name}");
+        let options = options_of(&answered);
+        assert!(options[0].0 == PADDING && options[0].1.iter().all(|octet| *octet == 0));
+        assert!(options_of(&ask_options(&settings, Transport::Tls, name, &[])).is_empty());
+        for in_the_clear in [Transport::Tcp, Transport::Udp] {
+            assert!(options_of(&ask_options(&settings, in_the_clear, name, &asked)).is_empty());
+        }
+    }
+}
+
+#[test]
+fn rfc8467_4_1_a_signature_is_of_the_padded_length_and_a_full_message_is_not_padded_past_its_end() {
+    let zones = zones();
+    let request = with_options(query("ns.e", Type::A), &[option(PADDING, b"")]);
+    for (held_back, room, expected) in [(100, 65_535, 368), (0, 300, 300), (0, 65_535, 468)] {
+        let client = Client {
+            held_back,
+            ..client(Transport::Tls)
+        };
+        let mut out = vec![0; room];
+        let Outcome::Reply(reply) = answer(&zones, &Settings::default(), &client, &request, &mut out) else {
+            panic!("a reply");
+        };
+        assert_eq!(reply.len, expected);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use dnsd_core::tsig::Algorithm;
 
 use super::{Bench, config, errors};
+use crate::test_certificate;
 
 /// 32 octets.
 const SECRET: &str = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=";
@@ -57,17 +58,38 @@ fn a_remote_has_addresses_ports_keys_and_sources() {
 #[test]
 fn rfc9103_7_1_a_remote_with_tls_is_on_port_853() {
     let text = format!(
-        "[remote.ns2]\naddress = \"172.16.1.1\"\ntls = {{ ca = \"/ca.pem\", peer-name = \"ns2.example.net\" }}\n{}",
+        "[remote.ns2]\naddress = \"172.16.1.1\"\ntls = {{ ca = \"cert.pem\", peer-name = \"ns2.example.net\" }}\n{}",
         zone("primaries = [\"ns2\"]")
     );
-    let config = Bench::new(&[]).load(&text).0.unwrap();
+    let bench = Bench::new(&[]);
+    test_certificate::write(bench.path(), "ns2.example.net");
+    let config = bench.load(&text).0.unwrap();
     let remote = &config.zones.secondaries[0].primaries[0];
     assert_eq!(remote.addresses[0].port(), 853);
-    let authority = remote.tls.as_ref().unwrap().authority.as_ref().unwrap();
-    assert_eq!(authority.peer_name.as_deref(), Some("ns2.example.net"));
-    let printed = errors("[remote.ns2]\naddress = \"172.16.1.1\"\ntls = { peer-name = \"a\", key = \"k.pem\" }\n");
-    assert!(printed.contains("`peer-name` is verified with a `ca`"), "{printed}");
-    assert!(printed.contains("a `key` belongs to a `certificate`"), "{printed}");
+    let name = remote.tls.as_ref().unwrap().name_at(remote.addresses[0].ip());
+    assert_eq!(name.to_str(), "ns2.example.net");
+}
+
+#[test]
+fn tls_to_a_remote_is_of_one_kind_and_its_files_are_there() {
+    for (tls, expected) in [
+        ("peer-name = \"a\"", "`peer-name` is verified with a `ca`"),
+        ("key = \"k.pem\"", "a `key` belongs to a `certificate`"),
+        ("ca = \"gone.pem\"", "gone.pem: No such file or directory"),
+        (
+            "ca = \"c\", peer-name = \"a b\"",
+            "not a name that a certificate can be for",
+        ),
+        ("cert-key = \"AAAA\"", "not the SHA-256 hash of a public key in base64"),
+        ("cert-key = []", "without keys no server would be the right one"),
+        (
+            "ca = \"c\", cert-key = \"WGg/lQHwpTUxfLlGjVnXTWRHAfYz5kY2E2ff6LUKDtg=\"",
+            "a `cert-key` is verified without a `ca`",
+        ),
+    ] {
+        let printed = errors(&format!("[remote.ns2]\naddress = \"172.16.1.1\"\ntls = {{ {tls} }}\n"));
+        assert!(printed.contains(expected), "{tls}: {printed}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::super::rules::NotifyMode;
 use super::super::zone_forward::ForwardPolicy;
 use super::super::zone_primary::SerialPolicy;
 use super::{Bench, errors};
+use crate::test_certificate;
 
 fn read(text: &str) -> (Config, String) {
     let (config, printed) = Bench::new(&[]).load(text);
@@ -298,12 +299,16 @@ fn queries_are_logged_to_a_file_or_to_syslog() {
 
 #[test]
 fn encrypted_listeners_have_addresses_and_a_certificate() {
-    let (config, _) = read(
-        "[listen]\ntls = { address = \"[::]:853\", certificate = \"/c\", key = \"/k\", client-ca = \"/ca\" }\n\
-         https = { address = [\"[::]:443\"], certificate = \"/c\", key = \"/k\" }\n",
-    );
+    let bench = Bench::new(&[]);
+    test_certificate::write(bench.path(), "ns.test");
+    let identity = "certificate = \"cert.pem\", key = \"key.pem\"";
+    let (config, printed) = bench.load(&format!(
+        "[listen]\ntls = {{ address = \"[::]:853\", {identity}, client-ca = \"cert.pem\" }}\n\
+         https = {{ address = [\"[::]:443\"], {identity} }}\n",
+    ));
+    let config = config.unwrap_or_else(|| panic!("{printed}"));
     let tls = config.encrypted.tls.unwrap();
-    assert_eq!((tls.addresses[0].port(), tls.client_ca.is_some()), (853, true));
+    assert_eq!((tls.addresses[0].port(), tls.clients.is_some()), (853, true));
     assert_eq!(config.encrypted.https.unwrap().1, "/dns-query");
     assert!(config.encrypted.quic.is_none());
     let printed = errors("[listen]\nquic = { address = [], certificate = \"/c\", path = \"/\" }\n");
@@ -314,6 +319,42 @@ fn encrypted_listeners_have_addresses_and_a_certificate() {
     ] {
         assert!(printed.contains(expected), "{printed}");
     }
+}
+
+#[test]
+fn what_is_wrong_with_a_file_of_tls_is_said_where_it_is_named() {
+    let bench = Bench::new(&[]);
+    test_certificate::write(bench.path(), "ns.test");
+    let (config, printed) = bench.load(
+        "[listen]\ndns = [\"127.0.0.1:853\"]\n\
+         tls = { address = [\"127.0.0.1:853\"], certificate = \"cert.pem\", key = \"gone.pem\" }\n\
+         https = { address = [\"[::]:443\"], certificate = \"key.pem\", key = \"key.pem\", client-ca = \"dnsd.toml\" }\n",
+    );
+    assert!(config.is_none());
+    for expected in [
+        "dnsd.toml:3:21: something else is listened for at this address",
+        "dnsd.toml:3:71: gone.pem: No such file or directory (os error 2)",
+        "dnsd.toml:4:50: key.pem: no certificate in it, as PEM has it: -----BEGIN CERTIFICATE-----",
+        "dnsd.toml:4:90: dnsd.toml: no certificate in it, as PEM has it: -----BEGIN CERTIFICATE-----",
+    ] {
+        assert!(printed.contains(expected), "{expected}\n{printed}");
+    }
+}
+
+#[test]
+fn a_reload_keeps_what_can_not_be_read_any_more() {
+    let bench = Bench::new(&[]);
+    test_certificate::write(bench.path(), "ns.test");
+    let text = "[listen]\ntls = { address = \"[::]:853\", certificate = \"cert.pem\", key = \"key.pem\" }\n";
+    let first = bench.load(text).0.unwrap();
+    std::fs::remove_file(bench.path().join("key.pem")).unwrap();
+    let again = super::load_anew(
+        &bench.path().join("dnsd.toml"),
+        &first.tls_files,
+        &super::Diagnostics::new(),
+    );
+    assert_eq!(again.unwrap().encrypted, first.encrypted);
+    assert!(bench.load(text).0.is_none());
 }
 
 #[test]

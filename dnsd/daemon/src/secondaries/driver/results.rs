@@ -82,11 +82,7 @@ impl<K: Keeping> Driver<K> {
             Verdict::Older(serial) => problem = older(key, follower, place, serial),
             // What the next answer says is told.
             Verdict::Again => problem = None,
-            Verdict::Newer(_)
-            | Verdict::Replaced
-            | Verdict::Conflict(_)
-            | Verdict::Failed
-            | Verdict::Late => {}
+            Verdict::Newer(_) | Verdict::Replaced | Verdict::Conflict(_) | Verdict::Failed | Verdict::Late => {}
         }
         tell(key, follower, problem);
     }

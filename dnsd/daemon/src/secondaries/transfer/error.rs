@@ -7,11 +7,19 @@ use dnsd_core::serial::Serial;
 use dnsd_core::transfer::IncomingError;
 use dnsd_core::tsig::ResponseError;
 
+use crate::remotes;
+
 /// Why a transfer brought nothing.
 #[derive(Debug)]
 pub(crate) enum TransferError {
     /// The connection can't be made, or broke.
     Io(io::Error),
+    /// The TLS handshake failed, or what came is not what the other side encrypted.
+    Tls(rustls::Error),
+    /// The primary doesn't say that it speaks DNS over TLS, which it must (RFC 9103 §7.1).
+    NotDot,
+    /// It took longer than [`HANDSHAKE_MAX`](remotes::HANDSHAKE_MAX).
+    SlowHandshake,
     /// The primary closed the connection in the middle.
     Closed,
     /// Nothing came for `max-transfer-idle-in`.
@@ -30,6 +38,9 @@ impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::NotDot => f.write_str(remotes::NOT_DOT),
+            Self::SlowHandshake => f.write_str(remotes::SLOW_HANDSHAKE),
             Self::Closed => f.write_str("the primary closed the connection"),
             Self::Idle => f.write_str("nothing came for max-transfer-idle-in"),
             Self::TooLong => f.write_str("it took longer than max-transfer-time-in"),
@@ -54,8 +65,18 @@ impl From<IncomingError> for TransferError {
     }
 }
 
+impl From<rustls::Error> for TransferError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Tls(error)
+    }
+}
+
 impl From<io::Error> for TransferError {
     fn from(error: io::Error) -> Self {
+        // rustls hands its errors through the streams.
+        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return Self::Tls(tls.clone());
+        }
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Closed,
             // What a receive timeout looks like (socket(7)).

@@ -1,14 +1,17 @@
-//! The connection of a transfer: messages behind their lengths (RFC 1035 §4.2.2), within two times, and hung up from outside.
+//! The connection of a transfer, over TCP or TLS: messages behind their lengths (RFC 1035 §4.2.2), within two times, and hung up
+//! from outside.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::TransferError;
-use crate::remotes::Place;
+use crate::config::{RemoteTls, TLS_PROTOCOL};
+use crate::remotes::{HANDSHAKE_MAX, Place};
 
 /// The largest that a message can be.
 pub(super) const MESSAGE_BYTES_MAX: usize = u16::MAX as usize;
@@ -89,8 +92,41 @@ impl Write for Bounded {
     }
 }
 
+/// What messages go through.
+pub(super) enum Channel {
+    /// The connection itself.
+    Clear(Bounded),
+    /// TLS over it (RFC 9103).
+    Tls(Box<StreamOwned<ClientConnection, Bounded>>),
+}
+
+impl Read for Channel {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Channel {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(stream) => stream.write(buffer),
+            Self::Tls(stream) => stream.write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Clear(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
 /// A connection that messages are read from.
-pub(super) struct Connection(BufReader<Bounded>);
+pub(super) struct Connection(BufReader<Channel>);
 
 impl Connection {
     pub(super) fn open(
@@ -110,10 +146,14 @@ impl Connection {
             idle_max,
             deadline,
         };
-        Ok(Self(BufReader::with_capacity(READ_BYTES, bounded)))
+        let channel = match &place.remote.tls {
+            None => Channel::Clear(bounded),
+            Some(tls) => Channel::Tls(Box::new(shake_hands(bounded, place, tls)?)),
+        };
+        Ok(Self(BufReader::with_capacity(READ_BYTES, channel)))
     }
 
-    pub(super) fn get_mut(&mut self) -> &mut Bounded {
+    pub(super) fn get_mut(&mut self) -> &mut Channel {
         self.0.get_mut()
     }
 
@@ -125,6 +165,31 @@ impl Connection {
         self.0.read_exact(message)?;
         Ok(message)
     }
+}
+
+/// Does the handshake in its own time, which is one of a transfer that has just begun.
+fn shake_hands(
+    mut bounded: Bounded,
+    place: &Place,
+    tls: &RemoteTls,
+) -> Result<StreamOwned<ClientConnection, Bounded>, TransferError> {
+    let mut connection = ClientConnection::new(tls.config.clone(), tls.name_at(place.address.ip()))?;
+    let (idle_max, deadline) = (bounded.idle_max, bounded.deadline);
+    bounded.idle_max = HANDSHAKE_MAX;
+    bounded.deadline = deadline.min(Instant::now() + HANDSHAKE_MAX);
+    while connection.is_handshaking() {
+        connection
+            .complete_io(&mut bounded)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => TransferError::SlowHandshake,
+                _ => error.into(),
+            })?;
+    }
+    if connection.alpn_protocol() != Some(TLS_PROTOCOL) {
+        return Err(TransferError::NotDot);
+    }
+    (bounded.idle_max, bounded.deadline) = (idle_max, deadline);
+    Ok(StreamOwned::new(connection, bounded))
 }
 
 fn connect(place: &Place, deadline: Instant) -> io::Result<TcpStream> {

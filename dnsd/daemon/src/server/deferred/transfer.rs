@@ -21,7 +21,7 @@ use super::super::responder::{Answer, unix_seconds};
 use super::sender::bare;
 use super::transfers_out::Running;
 use super::{Asked, OurZone, Sender};
-use crate::config::TransferTimes;
+use crate::config::{TransferTimes, TransferTransport};
 use crate::zones::key::ZoneKey;
 
 /// Messages are written together up to here: few calls, and what waits beside the transfer waits for so much at most.
@@ -39,6 +39,8 @@ const UDP_BYTES_MIN: u16 = 512;
 enum Refusal {
     NotOurs,
     Denied,
+    NotOverTls,
+    NotXot,
     NoVersion,
     NotServed,
     TooMany,
@@ -50,6 +52,8 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::NotOurs => "non-authoritative zone",
             Self::Denied => "denied",
+            Self::NotOverTls => "not over TLS",
+            Self::NotXot => "over TLS without version 1.3 and the application protocol dot",
             Self::NoVersion => "IXFR request missing SOA",
             Self::NotServed => "there is no version to send",
             Self::TooMany => "quota reached: there are too many already",
@@ -69,6 +73,12 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
     if !asked.is_allowed(&zone.info.rules.allow_transfer) {
         return refuse(asked, &request, Rcode::REFUSED, Refusal::Denied, out);
     }
+    if zone.info.rules.transfer_transport == TransferTransport::Tls && asked.client.transport != Transport::Tls {
+        return refuse(asked, &request, Rcode::REFUSED, Refusal::NotOverTls, out);
+    }
+    if !asked.peer.takes_transfers() {
+        return refuse(asked, &request, Rcode::REFUSED, Refusal::NotXot, out);
+    }
     let have = requested_serial(&request, asked.request);
     if qtype == Type::IXFR && have.is_none() {
         return refuse(asked, &request, Rcode::FORMERR, Refusal::NoVersion, out);
@@ -79,7 +89,7 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
     let head = ReplyHead::new(&request, opt(&asked, &request));
     let octets_max = match asked.client.transport {
         Transport::Udp => UDP_STEPS_OCTETS_MAX,
-        Transport::Tcp => usize::MAX,
+        Transport::Tcp | Transport::Tls => usize::MAX,
     };
     let outgoing = match have.filter(|_| qtype == Type::IXFR) {
         Some(have) => {

@@ -112,7 +112,7 @@ async fn rfc7766_6_2_1_1_pipelined_queries_take_one_read_and_one_write() {
     let shared = shared("");
     let (mut client, stream) = duplex(1 << 20);
     let (reads, writes) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-    let counted = Counted {
+    let mut counted = Counted {
         stream,
         reads: reads.clone(),
         writes: writes.clone(),
@@ -123,7 +123,7 @@ async fn rfc7766_6_2_1_1_pipelined_queries_take_one_read_and_one_write() {
     let place = shared.places.take(CLIENT).unwrap();
     let responder = shared.responder(Transport::Tcp);
     connection::serve(
-        counted,
+        &mut counted,
         connected(CLIENT),
         &responder,
         &place,
@@ -132,6 +132,7 @@ async fn rfc7766_6_2_1_1_pipelined_queries_take_one_read_and_one_write() {
     )
     .await
     .unwrap();
+    drop(counted);
     // The second read is that of the end.
     assert_eq!((reads.load(Ordering::Relaxed), writes.load(Ordering::Relaxed)), (2, 1));
     let mut answers = Vec::new();

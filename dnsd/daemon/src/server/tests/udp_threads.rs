@@ -141,7 +141,7 @@ fn every_socket_of_systemd_is_left_as_it_was() {
             .map(|socket| socket.try_clone().unwrap().into())
             .collect();
         let wanted = [config::ListenAddress::Address(address)];
-        let Sockets { mut bound, .. } = bind::bind(&wanted, threads, &Set::new(), &mut inherited).unwrap();
+        let Sockets { mut bound, .. } = bind_dns(&wanted, threads, &Set::new(), &mut inherited).unwrap();
         let udp = bound.pop().unwrap().udp;
         assert_eq!(udp.len(), threads.max(2), "each of the two is served");
         for listener in &udp {
