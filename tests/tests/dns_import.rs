@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use ballast_tests::certificates::Authority;
 use ballast_tests::daemon::{Setup, program};
 use ballast_tests::dns::client::Udp;
 use ballast_tests::dns::compare::differences;
@@ -62,9 +63,10 @@ fn named_checkconf_takes_what_goes_in_and_check_what_comes_out() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().display().to_string();
     fs::copy(data("named/ns-lan.conf"), folder.path().join("ns-lan.conf")).unwrap();
+    Authority::new(folder.path(), "authority").sign("a", "DNS:ns.test");
     for (name, code) in CONFIGURATIONS {
         let text = fs::read_to_string(data(&format!("named/named.conf.{name}"))).unwrap();
-        let text = ["/etc/bind", "/var/cache/bind", "/var/log/bind"]
+        let text = ["/etc/bind", "/etc/ssl", "/var/cache/bind", "/var/log/bind"]
             .iter()
             .fold(text, |text, folder| text.replace(folder, &here));
         let file = folder.path().join(name);

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -280,7 +280,140 @@ fn a_reload_opens_and_closes_the_listener_and_keeps_its_connections_kind() {
 }
 
 #[test]
-fn check_names_the_file_and_who_will_not_be_able_to_read_it() {
+fn who_became_another_user_serves_what_it_has_read_before() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root has privileges to drop");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let authority = authority(folder.path());
+    let setup = primary(&authority, "", "");
+    let text = fs::read_to_string(setup.path().join("dnsd.toml")).unwrap();
+    let setup = setup.file(
+        "dnsd.toml",
+        text + "\n[process]\nuser = \"nobody\"\ngroup = \"nogroup\"\n",
+    );
+    output(
+        "chown",
+        ["-R".as_ref(), "nobody:nogroup".as_ref(), setup.path().as_os_str()],
+    );
+    let said = setup.run(&["check"]);
+    assert!(said.status.success());
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    let warning = format!(
+        "warning: {}: not readable by the user that dnsd becomes",
+        authority.path("ns.key").display()
+    );
+    assert!(said.contains(&warning), "{said}");
+    let mut daemon = setup.start();
+    authority.sign("ns", "DNS:ns.test");
+    // The folder is root's alone: what changes in it isn't even noticed, and is no reason not to reload.
+    daemon.reload();
+    assert!(!daemon.log().contains("ERROR"), "{}", daemon.log());
+    let printed = kdig(&authority, &["example.net", "SOA"]);
+    assert!(printed.contains("status: NOERROR"), "{printed}");
+    daemon.stop();
+}
+
+#[test]
+fn rfc9103_7_1_transfers_take_tls_with_its_name_and_a_zone_may_take_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = authority(folder.path());
+    let daemon = primary(&authority, "", "allow-transfer-transport = \"tls\"").start();
+    let dig = |more: &[&str]| {
+        let (server, key) = (format!("@{}", address(0)), signed());
+        output(
+            "dig",
+            [&[server.as_str(), "-y", &key], more, &["example.net", "AXFR"]].concat(),
+        )
+    };
+    assert!(dig(&["-p", "5300"]).contains("Transfer failed"));
+    daemon.wait_for_log("zone transfer 'example.net./AXFR' refused: not over TLS");
+    assert!(dig(&["-p", &TLS_PORT.to_string(), "+tls"]).contains("XFR size: 2005 records"));
+    // An unsigned AXFR of example.net by a client that is sent through a tunnel, without ALPN or with an older version.
+    daemon.replace(
+        "dnsd.toml",
+        fs::read_to_string(daemon.path().join("dnsd.toml"))
+            .unwrap()
+            .replace("allow-transfer = [\"key:LAN\"]", "allow-transfer = [\"any\"]"),
+    );
+    let mut daemon = daemon;
+    daemon.reload();
+    let query = b"\x00\x1d\x12\x34\0\0\0\x01\0\0\0\0\0\0\x07example\x03net\0\0\xfc\0\x01";
+    for arguments in [&["-tls1_3"][..], &["-tls1_2", "-alpn", "dot"]] {
+        let answer = through_s_client(arguments, query);
+        assert_eq!(answer[3] & 0x0f, 5, "REFUSED: {answer:?}");
+    }
+    daemon.wait_for_log("refused: over TLS without version 1.3 and the application protocol dot");
+    let answer = through_s_client(&["-tls1_3", "-alpn", "dot"], query);
+    assert_eq!(answer[3] & 0x0f, 0, "NOERROR");
+    daemon.stop();
+}
+
+/// Sends octets through openssl's client, and gives the first of those that come back.
+fn through_s_client(arguments: &[&str], sent: &[u8]) -> Vec<u8> {
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-quiet", "-connect", &serves_tls().to_string()])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    client.stdin.as_ref().unwrap().write_all(sent).unwrap();
+    let mut answer = vec![0; 14];
+    client.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
+    client.kill().unwrap();
+    client.wait().unwrap();
+    // Behind the length.
+    answer.split_off(2)
+}
+
+/// The queries of a log, from the question on, without the address that was asked.
+fn logged(log: &Path) -> String {
+    wait::until(&format!("a query in {}", log.display()), || {
+        let text = fs::read_to_string(log).ok()?;
+        let (_, rest) = text.split_once(": query: ")?;
+        let (line, _) = rest.split_once(" (")?;
+        Some(line.to_owned())
+    })
+}
+
+#[test]
+fn a_query_over_tls_is_logged_as_from_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = authority(directory.path());
+    let setup = primary(&authority, "", "[query-log]\nfile = \"query.log\"\n");
+    let (port, here) = (second_port(), directory.path().display().to_string());
+    let (named, _) = peers::named_with(
+        directory.path(),
+        &format!("querylog yes; listen-on port {port} tls local {{ 127.0.0.1; }};"),
+        &format!(
+            "tls local {{ cert-file \"{here}/ns.pem\"; key-file \"{here}/ns.key\"; }};\n\
+             zone example.net {{ type primary; file \"{}\"; }};",
+            setup.path().join("example.net.zone").display()
+        ),
+    );
+    let daemon = setup.start();
+    for (server, port) in [("127.0.0.1".to_owned(), port), (address(0).to_string(), TLS_PORT)] {
+        let arguments = [
+            &format!("@{server}"),
+            "-p",
+            &port.to_string(),
+            "+tls",
+            "example.net",
+            "SOA",
+        ];
+        assert!(output("dig", arguments).contains("status: NOERROR"));
+    }
+    let of_named = logged(&directory.path().join("named.log"));
+    assert_eq!(logged(&daemon.path().join("query.log")), of_named);
+    daemon.stop();
+    named.stop();
+}
+
+#[test]
+fn check_names_the_file_that_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let authority = authority(folder.path());
     let setup = primary(&authority, "", "");
@@ -439,7 +572,6 @@ fn rfc9103_a_zone_comes_from_named_over_tls_behind_a_primary_that_fails() {
 
 /// A server that answers whatever comes with a line of text, for as long as the test runs.
 fn peers_plain() -> SocketAddr {
-    use std::io::Write;
     let listener = std::net::TcpListener::bind((address(2), 0)).unwrap();
     let at = listener.local_addr().unwrap();
     std::thread::spawn(move || {

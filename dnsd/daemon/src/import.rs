@@ -20,6 +20,7 @@ mod settings;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod toml;
 mod views;
 mod zones;

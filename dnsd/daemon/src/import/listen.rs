@@ -262,12 +262,9 @@ impl<'b> Import<'b> {
 
     fn encrypted(&mut self, listener: Encrypted<'b>) {
         let statement = listener.statement;
-        let block = self
-            .whole
-            .all("tls")
-            .find(|tls| tls.word(1).is_some_and(|word| word.text == listener.tls))
-            .and_then(Statement::block);
-        let file = |name: &'b str| Some(block?.last(name)?.word(1)?.text.clone());
+        let block = self.tls_block(&listener.tls);
+        let file = |name| self.tls_file(block?, name);
+        let clients = file("ca-file");
         let (Some(certificate), Some(key)) = (file("cert-file"), file("key-file")) else {
             let above = self.lost(statement, "dnsd takes a certificate and its key from files");
             self.document.section(Rank::Listen, "listen").comment(above);
@@ -277,12 +274,13 @@ impl<'b> Import<'b> {
         if addresses.is_empty() {
             return;
         }
-        let path = |file: String| Value::Text(self.directory.join(file).to_string_lossy().into_owned());
-        let table = Value::Inline(vec![
+        let mut table = vec![
             ("address", Value::texts(addresses)),
-            ("certificate", path(certificate)),
-            ("key", path(key)),
-        ]);
+            ("certificate", certificate),
+            ("key", key),
+        ];
+        table.extend(clients.map(|clients| ("client-ca", clients)));
+        let table = Value::Inline(table);
         let name = if listener.is_https { "https" } else { "tls" };
         let section = self.document.section(Rank::Listen, "listen");
         if section.has(name) {

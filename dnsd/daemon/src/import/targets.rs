@@ -11,6 +11,10 @@ use super::toml::{Element, Value};
 /// How many lists may refer to each other, one in the next: a list that names itself ends here.
 const LISTS_MAX: usize = 16;
 
+/// DNS over UDP and TCP, and over TLS.
+const PORT: u16 = 53;
+const TLS_PORT: u16 = 853;
+
 /// What holds for the entries of a list that don't say it themselves.
 #[derive(Debug, Clone, Copy, Default)]
 struct Defaults {
@@ -89,7 +93,9 @@ impl<'b> Import<'b> {
             self.error(statement, "not a server");
             return Vec::new();
         };
-        if statement.after("tls").is_some_and(|tls| !tls.is("none")) {
+        let over_tls = statement.after("tls").filter(|tls| !tls.is("none"));
+        let tls = over_tls.and_then(|name| self.tls_to_server(&name.text));
+        if over_tls.is_some() && (tls.is_none() || defaults.is_unsigned || first.text.parse::<IpAddr>().is_err()) {
             return self.lost(statement, "over TLS: give the server a [remote] table with `tls`");
         }
         let Ok(address) = first.text.parse::<IpAddr>() else {
@@ -100,7 +106,9 @@ impl<'b> Import<'b> {
             self.list(list, defaults, depth + 1, into);
             return self.comments(statement);
         };
-        let port = port(statement).or(defaults.port).filter(|&port| port != 53);
+        let port = port(statement)
+            .or(defaults.port)
+            .filter(|&port| port != if tls.is_some() { TLS_PORT } else { PORT });
         let key = statement.after("key").map(|key| key.text.clone());
         let server = self.remotes.server(address);
         if defaults.is_unsigned && server.as_ref().is_some_and(|server| !server.keys.is_empty()) {
@@ -110,11 +118,14 @@ impl<'b> Import<'b> {
                 "what is forwarded isn't signed, while `server` has a key for this address",
             );
         }
-        let table = self.remotes.table(address).filter(|_| port.is_none() && key.is_none());
+        let table = self
+            .remotes
+            .table(address)
+            .filter(|_| port.is_none() && key.is_none() && tls.is_none());
         let written = port.map_or(address.to_string(), |port| SocketAddr::new(address, port).to_string());
         let value = match table.filter(|_| !defaults.is_unsigned) {
             Some(table) => Value::Text(table.to_owned()),
-            None => with_key_and_source(written, key, server.filter(|_| !defaults.is_unsigned)),
+            None => with_all(written, key, server.filter(|_| !defaults.is_unsigned), tls),
         };
         into.push(Element {
             value,
@@ -126,7 +137,7 @@ impl<'b> Import<'b> {
 
 /// A server that is named with something of its own. What its `server` statement has holds whatever the port, and the key if
 /// the list gives none.
-fn with_key_and_source(address: String, key: Option<String>, server: Option<Server<'_>>) -> Value {
+fn with_all(address: String, key: Option<String>, server: Option<Server<'_>>, tls: Option<Value>) -> Value {
     let (keys, source) = server.map_or((Vec::new(), None), |server| (server.keys, server.source));
     let keys = match (key, &keys[..]) {
         (Some(key), _) => Some(Value::Text(key)),
@@ -134,12 +145,13 @@ fn with_key_and_source(address: String, key: Option<String>, server: Option<Serv
         (None, [key]) => Some(Value::Text((*key).to_owned())),
         (None, keys) => Some(Value::texts(keys.iter().copied())),
     };
-    if keys.is_none() && source.is_none() {
+    if keys.is_none() && source.is_none() && tls.is_none() {
         return Value::Text(address);
     }
     let mut table = vec![("address", Value::Text(address))];
     table.extend(keys.map(|keys| ("key", keys)));
     table.extend(source.map(|source| ("source", Value::Text(source.to_owned()))));
+    table.extend(tls.map(|tls| ("tls", tls)));
     Value::Inline(table)
 }
 

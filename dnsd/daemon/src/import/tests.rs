@@ -284,6 +284,37 @@ fn what_would_let_in_more_here_is_named() {
 }
 
 #[test]
+fn tls_statements_are_carried_to_who_names_them() {
+    let text = "options { directory \"/d\"; listen-on port 853 tls ours { 127.0.0.1; }; };
+        tls ours { cert-file \"c.pem\"; key-file \"c.key\"; ca-file \"clients.pem\"; };
+        tls theirs { ca-file \"/ca.pem\"; remote-hostname \"ns.test\"; cert-file \"c.pem\"; key-file \"c.key\"; };
+        tls systems { remote-hostname \"ns.test\"; };
+        key k { algorithm hmac-sha256; secret \"czNj\"; };
+        zone z { type secondary; primaries { 192.0.2.1 key k tls theirs; 192.0.2.2 port 8853 tls ephemeral; \
+            192.0.2.3 tls systems; 192.0.2.4; }; };";
+    let (toml, said) = imported(text);
+    let toml = toml.unwrap();
+    has_line(
+        &toml,
+        "tls = { address = [\"127.0.0.1:853\"], certificate = \"/d/c.pem\", key = \"/d/c.key\", \
+         client-ca = \"/d/clients.pem\" }",
+    );
+    for entry in [
+        "{ address = \"192.0.2.1\", key = \"k\", tls = { ca = \"/ca.pem\", peer-name = \"ns.test\", \
+         certificate = \"/d/c.pem\", key = \"/d/c.key\" } }",
+        "{ address = \"192.0.2.2:8853\", tls = {  } }",
+        "\"192.0.2.4\"",
+    ] {
+        assert!(toml.contains(entry), "{entry}\n{toml}");
+    }
+    // Those of the system are no file that there always is.
+    assert!(
+        said.contains("named.conf:6:109: warning: not carried over: over TLS"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_list_that_lacks_an_entry_is_not_excluded_but_shuts() {
     for text in [
         "acl bad { geoip country XX; 192.0.2.0/24; }; acl a { !BAD; any; };",
