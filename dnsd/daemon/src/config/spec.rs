@@ -88,8 +88,8 @@ impl Spec {
         if let Some(table) = root.table("listen") {
             table.once("dns", &mut self.listen.dns);
             table.once("threads", &mut self.listen.threads);
-            unserved::warn(Place::Listen, &table);
             self.listen.encrypted.read(&table);
+            unserved::warn(Place::Listen, &table);
         }
         if let Some(table) = root.table("control") {
             table.once("socket", &mut self.control.socket);
