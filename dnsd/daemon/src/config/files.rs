@@ -16,7 +16,7 @@ use super::key::KeySpec;
 use super::permissions::User;
 use super::spec::Spec;
 use super::zone_tables::{GroupSpec, ZoneSpec, ZonesSpec};
-use super::{Config, GroupConfig, QueryLogTarget, ZonesConfig};
+use super::{Config, GroupConfig, PrimarySettings, QueryLogTarget, ZonesConfig};
 
 /// Looks at every file that is named, and into every folder.
 pub(super) fn check(spec: &Spec, config: &Config, diagnostics: &Diagnostics) {
@@ -46,9 +46,13 @@ pub(super) fn check(spec: &Spec, config: &Config, diagnostics: &Diagnostics) {
 
 /// What the daemon may not do with the files of zones once it has become this user.
 fn check_rights(user: &User, spec: &ZonesSpec, config: &ZonesConfig, diagnostics: &Diagnostics) {
+    // By updates, or by what other primaries of the zone have.
+    let is_written = |settings: &PrimarySettings| {
+        settings.rules.allow_update.always() != Some(false) || !settings.primaries.is_empty()
+    };
     let is_updated = |file: &Path| {
         let zone = config.primaries.iter().find(|zone| zone.source.file == file);
-        zone.is_some_and(|zone| zone.settings.rules.allow_update.always() != Some(false))
+        zone.is_some_and(|zone| is_written(&zone.settings))
     };
     for (_, zone) in &spec.zones {
         match zone {
@@ -66,6 +70,26 @@ fn check_rights(user: &User, spec: &ZonesSpec, config: &ZonesConfig, diagnostics
                 warn_unless(user.may_replace(&file.value), file, why, diagnostics);
             }
             ZoneSpec::Forward(_) => {}
+        }
+    }
+    for group in &config.groups {
+        let Some(span) = pattern_of(&group.folder, &spec.groups) else {
+            continue;
+        };
+        let folder = &group.folder.directory;
+        let folder_of_zones = Spanned {
+            value: folder.clone(),
+            span,
+        };
+        warn_unless(
+            user.may_list(folder),
+            &folder_of_zones,
+            "read by [process] user",
+            diagnostics,
+        );
+        if is_written(&group.settings) {
+            let why = "written into by [process] user: updates stay in the journals";
+            warn_unless(user.may_fill(folder), &folder_of_zones, why, diagnostics);
         }
     }
 }

@@ -36,8 +36,19 @@ impl User {
 
     /// Whether it may replace a file, or make it: what is there already doesn't matter, as another takes its name.
     pub(super) fn may_replace(&self, file: &Path) -> bool {
-        let Some(folder) = file.parent() else { return true };
+        // Of a link it is the file that it leads to, as where the new one is written.
+        let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        file.parent().is_none_or(|folder| self.may_fill(folder))
+    }
+
+    /// Whether it may make and remove files in a folder.
+    pub(super) fn may_fill(&self, folder: &Path) -> bool {
         self.may(folder, WRITE | SEARCH)
+    }
+
+    /// Whether it may see which files there are in a folder, and come to them.
+    pub(super) fn may_list(&self, folder: &Path) -> bool {
+        self.may(folder, READ | SEARCH)
     }
 
     fn may(&self, path: &Path, wanted: u32) -> bool {

@@ -419,6 +419,7 @@ fn check_warns_of_files_that_are_out_of_reach_without_roots_privileges() {
     .unwrap();
     let text = "[key.k]\nalgorithm = \"hmac-sha256\"\nsecret-file = \"key\"\n\
         [zone.\"example.net\".primary]\nfile = \"zones/example.net.zone\"\nallow-update = [\"key:k\"]\n\
+        [zones.updated.primary]\nfiles = \"zones/*.db\"\nallow-update = [\"key:k\"]\n\
         [zone.\"example.org\".secondary]\nprimaries = [\"192.0.2.1\"]\nfile = \"zones/example.org.copy\"\n";
     let open = |mode| {
         use std::os::unix::fs::PermissionsExt;
@@ -436,6 +437,8 @@ fn check_warns_of_files_that_are_out_of_reach_without_roots_privileges() {
         "zones/example.net.zone can't be read by [process] user",
         "zones/example.net.zone can't be written by [process] user",
         "zones/example.org.copy can't be written by [process] user",
+        "zones can't be read by [process] user",
+        "zones can't be written into by [process] user",
     ] {
         assert!(printed.contains(line), "{line}: {printed}");
     }
@@ -443,5 +446,5 @@ fn check_warns_of_files_that_are_out_of_reach_without_roots_privileges() {
     open(0o755);
     let (_, printed) = bench.check(&text);
     assert!(!printed.contains("can't be read"), "{printed}");
-    assert_eq!(printed.matches("can't be written").count(), 2, "{printed}");
+    assert_eq!(printed.matches("can't be written").count(), 3, "{printed}");
 }
