@@ -6,5 +6,7 @@ pub mod dnsperf;
 pub mod mix;
 pub mod paced;
 pub mod peers;
+pub mod primary;
+pub mod stream;
 pub mod table;
 pub mod zones;

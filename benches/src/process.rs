@@ -146,6 +146,11 @@ impl Process {
         procfs::memory(self.pid())
     }
 
+    /// Tells a server to look at its files again, as all but one are told.
+    pub fn reload(&self) {
+        self.signal(self.pid(), Signal::SIGHUP);
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
     }

@@ -44,7 +44,10 @@ struct Arguments {
     /// Reloads under load.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=60))]
     reloads: u32,
-    /// The port of 127.0.0.1 that the servers get, one after the other.
+    /// Edits of a file in each round, until a secondary has them.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+    edits: u32,
+    /// The port of 127.0.0.1 that the servers get, one after the other; a server's primary gets the next one.
     #[arg(long, default_value_t = 15_353)]
     port: u16,
     /// Does everything once and briefly: whether it works, not how fast it is.
@@ -118,14 +121,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
 fn options(arguments: Arguments, programs: &Path, work: &Path) -> Options {
     let mut parts = arguments.only;
     if parts.is_empty() {
-        parts = vec![
-            Part::Qps,
-            Part::Million,
-            Part::Latency,
-            Part::Load,
-            Part::Reload,
-            Part::Core,
-        ];
+        parts = Part::ALL.to_vec();
     }
     let quick = arguments.quick;
     Options {
@@ -138,6 +134,7 @@ fn options(arguments: Arguments, programs: &Path, work: &Path) -> Options {
         seconds: if quick { 1 } else { arguments.secs },
         rates: if quick { vec![10_000] } else { arguments.rates },
         reloads: if quick { 2 } else { arguments.reloads },
+        edits: if quick { 3 } else { arguments.edits },
         seed: SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_nanos() as u64),

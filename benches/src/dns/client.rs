@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::mix::{Query, QueryType};
+use super::stream::skip_name;
 use crate::error::BenchError;
 use crate::interrupt;
 use crate::process::Process;
@@ -71,17 +72,6 @@ fn serial(message: &[u8]) -> Option<u32> {
     let mailbox = skip_name(message, fixed + 10)?;
     let serial = skip_name(message, mailbox)?;
     Some(u32::from_be_bytes(*message.get(serial..)?.first_chunk()?))
-}
-
-/// Where a name that starts at `at` ends: at its root label or at a pointer (RFC 1035 §4.1.4).
-fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match *message.get(at)? {
-            0 => return Some(at + 1),
-            pointer if pointer >= 0xC0 => return Some(at + 2),
-            length => at += 1 + usize::from(length),
-        }
-    }
 }
 
 /// How many answers of each kind: by response code and number of answer records.
@@ -171,6 +161,33 @@ impl Client {
     /// # Panics
     /// With more than 65536 zones, which are told apart by the message's id.
     pub fn wait_for_zones(&self, server: &mut Process, origins: &[String], limit: Duration) -> Result<(), BenchError> {
+        self.wait_for_all(server, origins, limit, Answer::serves_zone)
+    }
+
+    /// Waits until every zone has this serial.
+    ///
+    /// # Errors
+    /// When the server ends before, or at the limit.
+    ///
+    /// # Panics
+    /// With more than 65536 zones.
+    pub fn wait_for_serial(
+        &self,
+        server: &mut Process,
+        origins: &[String],
+        serial: u32,
+        limit: Duration,
+    ) -> Result<(), BenchError> {
+        self.wait_for_all(server, origins, limit, |answer| answer.serial == Some(serial))
+    }
+
+    fn wait_for_all(
+        &self,
+        server: &mut Process,
+        origins: &[String],
+        limit: Duration,
+        is_there: impl Fn(&Answer) -> bool,
+    ) -> Result<(), BenchError> {
         let queries: Vec<Query> = origins.iter().map(|origin| soa(origin)).collect();
         let mut open: Vec<(u16, &Query)> = queries
             .iter()
@@ -189,7 +206,7 @@ impl Client {
                 let answers = self.ask(&mut unanswered, STARTING_MAX)?;
                 let serving: Vec<u16> = answers
                     .iter()
-                    .filter(|(_, answer)| answer.serves_zone())
+                    .filter(|(_, answer)| is_there(answer))
                     .map(|(id, _)| *id)
                     .collect();
                 missing.extend(batch.iter().filter(|(id, _)| !serving.contains(id)).copied());
@@ -212,6 +229,15 @@ impl Client {
         let query = soa(origin);
         let answers = self.ask(&mut vec![(0, &query)], BATCH_MAX)?;
         Ok(answers.first().and_then(|(_, answer)| answer.serial))
+    }
+
+    /// What a server says to a query; `None` without an answer.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub fn answer(&self, query: &Query) -> Result<Option<Answer>, BenchError> {
+        let answers = self.ask(&mut vec![(0, query)], BATCH_MAX)?;
+        Ok(answers.first().map(|(_, answer)| *answer))
     }
 
     /// Waits for any answer at all, of a server that knows no zones.

@@ -3,25 +3,36 @@
 
 mod core_cost;
 mod data;
+mod edits;
 mod latency;
 mod load;
 mod rates;
 mod reload;
 mod run;
+mod secondaries;
+mod transfers_in;
+mod transfers_out;
+mod versions;
 
 pub use core_cost::CoreCost;
+pub use edits::EditRun;
 pub use latency::LatencyRun;
 pub use load::{LoadRun, Loaded};
 pub use rates::{RateRun, Scenario};
 pub use reload::ReloadRun;
+pub use secondaries::{Occasion, SecondariesRun};
+pub use transfers_in::{StepsInRun, ZoneInRun};
+pub use transfers_out::{StepsOutRun, ZoneOutRun};
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::peers::Peer;
+use super::zones::MILLION;
 use crate::error::BenchError;
 use run::Run;
+use versions::Versions;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -38,6 +49,27 @@ pub enum Part {
     Reload,
     /// dnsd's reader and its answer function, without sockets.
     Core,
+    /// The zone of a million records from server to server, whole and in steps.
+    Transfer,
+    /// From an edited file to the answer at a secondary.
+    Edit,
+    /// 10,000 secondary zones.
+    Secondaries,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Qps,
+        Self::Million,
+        Self::Latency,
+        Self::Load,
+        Self::Reload,
+        Self::Core,
+        Self::Transfer,
+        Self::Edit,
+        Self::Secondaries,
+    ];
 }
 
 /// How much is measured.
@@ -61,6 +93,8 @@ pub struct Options {
     pub rates: Vec<u32>,
     /// How often the zone of a million records is reloaded.
     pub reloads: u32,
+    /// How often a file is edited in each round.
+    pub edits: u32,
     /// The order of the servers.
     pub seed: u64,
 }
@@ -86,6 +120,18 @@ pub struct Results {
     pub reloads: Vec<ReloadRun>,
     /// Without sockets.
     pub core: Option<CoreCost>,
+    /// The zone of a million records out.
+    pub zones_out: Vec<ZoneOutRun>,
+    /// Steps of it out.
+    pub steps_out: Vec<StepsOutRun>,
+    /// The zone of a million records in.
+    pub zones_in: Vec<ZoneInRun>,
+    /// Steps of it in.
+    pub steps_in: Vec<StepsInRun>,
+    /// Edited files.
+    pub edits: Vec<EditRun>,
+    /// 10,000 secondary zones.
+    pub secondaries: Vec<SecondariesRun>,
 }
 
 /// Measures, and tells on stderr how far it is.
@@ -114,5 +160,27 @@ pub fn measure(options: Options) -> Result<Results, BenchError> {
     if parts.contains(&Part::Reload) {
         results.reloads = reload::measure(&mut run)?;
     }
+    if parts.contains(&Part::Transfer) {
+        measure_transfers(&mut run, &mut results)?;
+    }
+    if parts.contains(&Part::Edit) {
+        results.edits = edits::measure(&mut run)?;
+    }
+    if parts.contains(&Part::Secondaries) {
+        results.secondaries = secondaries::measure(&mut run)?;
+    }
     Ok(results)
+}
+
+fn measure_transfers(run: &mut Run, results: &mut Results) -> Result<(), BenchError> {
+    let versions = Versions::write(run.directory("versions")?, &MILLION, &transfers_out::EDITS)?;
+    for round in 0..run.options.other_rounds() {
+        let (zones, steps) = transfers_out::measure(run, &versions, round)?;
+        results.zones_out.extend(zones);
+        results.steps_out.extend(steps);
+        let (zones, steps) = transfers_in::measure(run, &versions, round)?;
+        results.zones_in.extend(zones);
+        results.steps_in.extend(steps);
+    }
+    Ok(())
 }

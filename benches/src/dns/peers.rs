@@ -42,6 +42,41 @@ pub struct ServedZone {
     pub file: PathBuf,
 }
 
+/// What a server has to do with other servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing.
+    Alone,
+    /// It has its zones from files, keeps the differences between their versions, and gives its zones to whoever is on this
+    /// machine.
+    Primary {
+        /// The port of who is told of changes.
+        told: Option<u16>,
+    },
+    /// It has its zones from a server on this machine.
+    Secondary {
+        /// The port of that.
+        primary: u16,
+        /// How much it does at a time, where it has bounds.
+        pace: SecondaryPace,
+    },
+}
+
+/// How much a secondary does at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondaryPace {
+    /// What it does by default.
+    Default,
+    /// For as many zones as a benchmark can wait for.
+    ManyZones,
+}
+
+/// Questions for serials that dnsd and BIND may send in a second with [`SecondaryPace::ManyZones`]; their default is 20.
+pub const QUERIES_PER_SECOND: u32 = 1000;
+
+/// Transfers that dnsd and BIND may have under way then; their defaults are 10, of which 2 from one server.
+pub const TRANSFERS_AT_A_TIME: u32 = 20;
+
 /// What a server is started with.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup<'a> {
@@ -57,6 +92,8 @@ pub struct Setup<'a> {
     pub zones: &'a [ServedZone],
     /// How long the echo server's answers are, in octets.
     pub answer_bytes: usize,
+    /// What it has to do with others.
+    pub role: Role,
 }
 
 impl Setup<'_> {
@@ -96,6 +133,25 @@ impl Peer {
     #[must_use]
     pub fn is_name_server(self) -> bool {
         self != Self::Echo
+    }
+
+    /// Whether it keeps the differences between the versions of a file, and gives them to secondaries.
+    #[must_use]
+    pub fn keeps_steps(self) -> bool {
+        !matches!(self, Self::PowerDns | Self::Echo)
+    }
+
+    /// Whether it is measured as a secondary.
+    #[must_use]
+    pub fn is_secondary(self) -> bool {
+        // PowerDNS keeps transferred zones in a database, which is another thing to measure.
+        !matches!(self, Self::PowerDns | Self::Echo)
+    }
+
+    /// Whether it has to be told, by SIGHUP, that a file is another.
+    #[must_use]
+    pub fn reloads_on_signal(self) -> bool {
+        self != Self::Dnsd
     }
 
     /// Writes its configuration and says how it is started.
@@ -211,6 +267,7 @@ mod tests {
             threads: 1,
             zones: &zones,
             answer_bytes: 100,
+            role: Role::Alone,
         };
         for config in [
             dnsd::config(&setup),
@@ -221,6 +278,43 @@ mod tests {
         ] {
             for wanted in ["15353", "127.0.0.1", "bench.example", "bench.zone"] {
                 assert!(config.contains(wanted), "{wanted}: {config}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secondary_names_its_primary_and_a_primary_whom_it_tells() {
+        let directory = tempfile::tempdir().unwrap();
+        let zones = [ServedZone {
+            origin: "bench.example".to_owned(),
+            file: directory.path().join("bench.zone"),
+        }];
+        for (role, other) in [
+            (Role::Primary { told: Some(15_354) }, "15354"),
+            (
+                Role::Secondary {
+                    primary: 15_355,
+                    pace: SecondaryPace::ManyZones,
+                },
+                "15355",
+            ),
+        ] {
+            let setup = Setup {
+                directory: directory.path(),
+                programs: Path::new("/nowhere"),
+                port: 15353,
+                threads: 1,
+                zones: &zones,
+                answer_bytes: 100,
+                role,
+            };
+            for config in [
+                dnsd::config(&setup),
+                nsd::config(&setup),
+                knot::config(&setup),
+                bind::config(&setup),
+            ] {
+                assert!(config.contains(other), "{other}: {config}");
             }
         }
     }

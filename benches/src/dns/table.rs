@@ -4,6 +4,7 @@
 mod document;
 mod servers;
 mod targets;
+mod transfers;
 
 use std::fmt::Write;
 
@@ -45,7 +46,8 @@ fn write(text: &mut String, results: &Results, options: &Options, circumstances:
         versions.join("; ")
     )?;
     targets::write(text, &verdicts(results))?;
-    servers::write(text, results, options)
+    servers::write(text, results, options)?;
+    transfers::write(text, results)
 }
 
 #[cfg(test)]

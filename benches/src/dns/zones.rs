@@ -46,6 +46,17 @@ pub const MILLION: Layout = Layout {
     delegations: 2_000,
 };
 
+/// A zone of 1,000 records, as a firm edits by hand.
+pub const THOUSAND: Layout = Layout {
+    origin: "thousand.example",
+    hosts: 400,
+    aliases: 100,
+    exchanges: 45,
+    texts: 40,
+    wildcards: 2,
+    delegations: 2,
+};
+
 /// How many small zones are loaded together.
 pub const SMALL_ZONES: u32 = 10_000;
 
@@ -68,17 +79,35 @@ impl Layout {
     /// The zone as a master file, with this serial.
     #[must_use]
     pub fn text(&self, serial: u32) -> String {
+        self.edited(serial, &[])
+    }
+
+    /// The zone as a master file after some edits: each has given so many hosts another address, all over the zone, and none
+    /// that an edit before it had.
+    ///
+    /// # Panics
+    /// When an edit is of no hosts, or of more than there are.
+    #[must_use]
+    pub fn edited(&self, serial: u32, edits: &[u32]) -> String {
         // A little more than a record is long on average.
         let mut text = String::with_capacity(self.records() as usize * 56);
-        self.write(&mut text, serial).expect("a string takes everything");
+        self.write(&mut text, serial, edits).expect("a string takes everything");
         text
     }
 
-    fn write(&self, text: &mut String, serial: u32) -> std::fmt::Result {
+    fn write(&self, text: &mut String, serial: u32, edits: &[u32]) -> std::fmt::Result {
         let z = self.origin;
         write_apex(text, z, serial)?;
+        // An edit changes each host whose number has this remainder, which is another one for each edit.
+        let edits: Vec<(u32, u32)> = (0..).zip(edits).map(|(n, hosts)| (n, self.hosts / hosts)).collect();
+        assert!(
+            edits.iter().all(|&(n, step)| n < step),
+            "an edit is of some of the hosts"
+        );
         for n in 0..self.hosts {
-            writeln!(text, "h{n:06}.{z}. 300 IN A {}", ipv4(n))?;
+            let edit = edits.iter().find(|&&(edit, step)| n % step == edit);
+            let address = edit.map_or_else(|| ipv4(n), |&(edit, _)| edited_ipv4(n, edit));
+            writeln!(text, "h{n:06}.{z}. 300 IN A {address}")?;
             writeln!(text, "h{n:06}.{z}. 300 IN AAAA {}", ipv6(n))?;
         }
         let hosts_per_alias = self.hosts.checked_div(self.aliases).unwrap_or(0);
@@ -112,15 +141,15 @@ pub fn small_origin(n: u32) -> String {
 
 /// A small zone as a master file: ten records, as of a firm with a web and a mail server.
 #[must_use]
-pub fn small_text(n: u32) -> String {
+pub fn small_text(n: u32, serial: u32) -> String {
     let mut text = String::with_capacity(600);
-    write_small(&mut text, n).expect("a string takes everything");
+    write_small(&mut text, n, serial).expect("a string takes everything");
     text
 }
 
-fn write_small(text: &mut String, n: u32) -> std::fmt::Result {
+fn write_small(text: &mut String, n: u32, serial: u32) -> std::fmt::Result {
     let z = small_origin(n);
-    write_apex(text, &z, 1)?;
+    write_apex(text, &z, serial)?;
     writeln!(text, "{z}. 3600 IN MX 10 mail.{z}.")?;
     writeln!(text, "{z}. 3600 IN TXT \"v=spf1 mx -all\"")?;
     writeln!(text, "www.{z}. 300 IN A {}", ipv4(n))?;
@@ -142,6 +171,11 @@ fn write_apex(text: &mut String, z: &str, serial: u32) -> std::fmt::Result {
 
 fn ipv4(n: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(10 << 24 | n)
+}
+
+/// What an edit makes of a host's address.
+fn edited_ipv4(n: u32, edit: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits((11 + edit) << 24 | n)
 }
 
 fn ipv6(n: u32) -> Ipv6Addr {
@@ -166,12 +200,13 @@ mod tests {
     #[test]
     fn a_zone_has_a_line_for_each_record() {
         assert_eq!(FEW.text(1).lines().count(), FEW.records() as usize);
-        assert_eq!(small_text(7).lines().count(), 10);
+        assert_eq!(small_text(7, 1).lines().count(), 10);
     }
 
     #[test]
-    fn the_million_is_a_million() {
+    fn the_million_is_a_million_and_the_thousand_a_thousand() {
         assert_eq!(MILLION.records(), 1_000_000);
+        assert_eq!(THOUSAND.records(), 1000);
     }
 
     #[test]
@@ -187,6 +222,18 @@ mod tests {
             different,
             ["few.example. 3600 IN SOA ns1.few.example. hostmaster.few.example. 1 7200 900 1209600 300"]
         );
+    }
+
+    #[test]
+    fn an_edit_changes_so_many_hosts_and_leaves_those_of_the_edits_before() {
+        let different = |a: &str, b: &str| a.lines().zip(b.lines()).filter(|(a, b)| a != b).count();
+        let versions = [
+            THOUSAND.text(1),
+            THOUSAND.edited(1, &[100]),
+            THOUSAND.edited(1, &[100, 10]),
+        ];
+        assert_eq!(different(&versions[0], &versions[1]), 100);
+        assert_eq!(different(&versions[1], &versions[2]), 10);
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(super) fn small_zones(directory: &Path) -> Result<Vec<ServedZone>, BenchErro
         .map(|n| {
             let origin = zones::small_origin(n);
             let file = folder.join(format!("{origin}.zone"));
-            fs::write(&file, zones::small_text(n)).map_err(BenchError::io("write", &file))?;
+            fs::write(&file, zones::small_text(n, 1)).map_err(BenchError::io("write", &file))?;
             Ok(ServedZone { origin, file })
         })
         .collect()

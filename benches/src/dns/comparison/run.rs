@@ -11,7 +11,7 @@ use ballast_shared::systemd::Inherited;
 
 use super::Options;
 use crate::dns::client::{Answers, Client};
-use crate::dns::peers::{Peer, ServedZone, Setup};
+use crate::dns::peers::{Peer, Role, ServedZone, Setup};
 use crate::error::BenchError;
 use crate::interrupt;
 use crate::process::Process;
@@ -25,13 +25,15 @@ const STEAL_MAX: f64 = 0.1;
 const REPEATS_MAX: u32 = 2;
 
 /// A server with 10,000 zones, or a million records, on a slow machine.
-const START_MAX: Duration = Duration::from_secs(120);
+pub(super) const START_MAX: Duration = Duration::from_secs(120);
 
 /// Where a server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Placement {
     /// On the first core, with one thread or process; the load has the second core.
     Pinned,
+    /// On the second core, as what asks a pinned server.
+    Beside,
     /// On all cores, with as many threads.
     Free,
 }
@@ -109,23 +111,17 @@ impl Run {
         placement: Placement,
         answer_bytes: usize,
     ) -> Result<Started, BenchError> {
-        self.port_is_free()?;
         let directory = self.directory(&format!("run/{peer}"))?;
-        let (core, threads) = match placement {
-            Placement::Pinned => (Some(SERVER_CORE), 1),
-            Placement::Free => (None, self.cores),
-        };
-        let command = peer.command(&Setup {
-            directory: &directory,
-            programs: &self.options.programs,
+        let order = Order {
+            peer,
+            role: Role::Alone,
             port: self.options.port,
-            threads,
+            directory: &directory,
             zones,
+            placement,
             answer_bytes,
-        })?;
-        let client = Client::new(self.options.port)?;
-        let start = Instant::now();
-        let mut process = Process::start(peer.name(), &command, &directory, core)?;
+        };
+        let (mut process, client, start) = self.launch(&order)?;
         if peer.is_name_server() {
             client.wait_for_zones(&mut process, origins, START_MAX)?;
         } else {
@@ -138,13 +134,49 @@ impl Run {
         })
     }
 
-    /// A server that was left over would take its part of the queries, so ports are tried without SO_REUSEPORT.
-    fn port_is_free(&self) -> Result<(), BenchError> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.options.port));
-        listen::tcp(address, &mut Inherited::default()).map_err(BenchError::PortTaken)?;
-        listen::udp(address, UdpOptions::default(), &mut Inherited::default()).map_err(BenchError::PortTaken)?;
-        Ok(())
+    /// Starts a server, which is not waited for; says when.
+    pub(super) fn launch(&self, order: &Order<'_>) -> Result<(Process, Client, Instant), BenchError> {
+        port_is_free(order.port)?;
+        let (core, threads) = match order.placement {
+            Placement::Pinned => (Some(SERVER_CORE), 1),
+            Placement::Beside => (Some(LOAD_CORE), 1),
+            Placement::Free => (None, self.cores),
+        };
+        let command = order.peer.command(&Setup {
+            directory: order.directory,
+            programs: &self.options.programs,
+            port: order.port,
+            threads,
+            zones: order.zones,
+            answer_bytes: order.answer_bytes,
+            role: order.role,
+        })?;
+        let client = Client::new(order.port)?;
+        let start = Instant::now();
+        let process = Process::start(order.peer.name(), &command, order.directory, core)?;
+        Ok((process, client, start))
     }
+}
+
+/// A server to start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) peer: Peer,
+    pub(super) role: Role,
+    pub(super) port: u16,
+    /// Its own.
+    pub(super) directory: &'a Path,
+    pub(super) zones: &'a [ServedZone],
+    pub(super) placement: Placement,
+    pub(super) answer_bytes: usize,
+}
+
+/// A server that was left over would take its part of the queries, so ports are tried without SO_REUSEPORT.
+fn port_is_free(port: u16) -> Result<(), BenchError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    listen::tcp(address, &mut Inherited::default()).map_err(BenchError::PortTaken)?;
+    listen::udp(address, UdpOptions::default(), &mut Inherited::default()).map_err(BenchError::PortTaken)?;
+    Ok(())
 }
 
 /// Measures what a server takes while something is done to it, again when the hypervisor took too much of the time.

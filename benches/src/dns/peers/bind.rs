@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::Setup;
+use super::{QUERIES_PER_SECOND, Role, SecondaryPace, ServedZone, Setup, TRANSFERS_AT_A_TIME};
 use crate::error::BenchError;
 
 pub(super) const PROGRAM: &str = "/usr/sbin/named";
@@ -30,10 +30,31 @@ pub(super) fn command(setup: &Setup<'_>) -> Result<Command, BenchError> {
     Ok(command)
 }
 
-/// Beside paths: authoritative only, and silent.
+/// Beside paths: authoritative only, and silent. A primary tells of every change at once, also of one that comes within five
+/// seconds of another; the bounds on answers to one NOTIFY after the other are lifted where all of many zones have changed.
 pub(super) fn config(setup: &Setup<'_>) -> String {
     let Setup { directory, port, .. } = setup;
     let directory = directory.display();
+    let role = match setup.role {
+        Role::Alone => "notify no;".to_owned(),
+        Role::Primary { told } => {
+            let told = told.map_or_else(
+                || "notify no;".to_owned(),
+                |port| format!("notify explicit; also-notify {{ 127.0.0.1 port {port}; }}; notify-delay 0;"),
+            );
+            format!("allow-transfer {{ 127.0.0.1; }}; ixfr-from-differences yes; {told}")
+        }
+        Role::Secondary { pace, .. } => {
+            let pace = match pace {
+                SecondaryPace::Default => String::new(),
+                SecondaryPace::ManyZones => format!(
+                    " serial-query-rate {QUERIES_PER_SECOND}; transfers-in {TRANSFERS_AT_A_TIME}; \
+                     transfers-per-ns {TRANSFERS_AT_A_TIME};"
+                ),
+            };
+            format!("notify no;{pace}")
+        }
+    };
     let mut config = format!(
         "options {{\n\
          \x20 directory \"{directory}\";\n\
@@ -44,15 +65,26 @@ pub(super) fn config(setup: &Setup<'_>) -> String {
          \x20 listen-on-v6 {{ none; }};\n\
          \x20 recursion no;\n\
          \x20 dnssec-validation no;\n\
-         \x20 notify no;\n\
+         \x20 {role}\n\
          }};\n\
          controls {{ }};\n\
          logging {{ channel errors {{ stderr; severity error; }}; category default {{ errors; }}; }};\n"
     );
-    for zone in setup.zones {
-        let file = zone.file.display();
-        writeln!(config, "zone \"{}\" {{ type primary; file \"{file}\"; }};", zone.origin)
-            .expect("a string takes everything");
+    for ServedZone { origin, file } in setup.zones {
+        let written = match setup.role {
+            Role::Alone | Role::Primary { .. } => {
+                writeln!(
+                    config,
+                    "zone \"{origin}\" {{ type primary; file \"{}\"; }};",
+                    file.display()
+                )
+            }
+            Role::Secondary { primary, .. } => writeln!(
+                config,
+                "zone \"{origin}\" {{ type secondary; file \"{origin}.copy\"; primaries {{ 127.0.0.1 port {primary}; }}; }};"
+            ),
+        };
+        written.expect("a string takes everything");
     }
     config
 }

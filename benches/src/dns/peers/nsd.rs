@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::process::Command;
 
-use super::Setup;
+use super::{Role, ServedZone, Setup};
 use crate::error::BenchError;
 
 pub(super) const PROGRAM: &str = "/usr/sbin/nsd";
@@ -16,7 +16,8 @@ pub(super) fn command(setup: &Setup<'_>) -> Result<Command, BenchError> {
 }
 
 /// Beside paths: `rrl-ratelimit: 0`, as Debian's package limits each client to 200 answers a second; `reuseport`, without which
-/// its processes wait for each other; no database file, which would only cost it time.
+/// its processes wait for each other; no database file, which would only cost it time. A primary makes the differences of its files
+/// and keeps them.
 pub(super) fn config(setup: &Setup<'_>) -> String {
     let Setup {
         directory,
@@ -43,10 +44,21 @@ pub(super) fn config(setup: &Setup<'_>) -> String {
          remote-control:\n\
          \x20 control-enable: no\n"
     );
-    for zone in setup.zones {
-        let file = zone.file.display();
-        write!(config, "zone:\n  name: \"{}\"\n  zonefile: \"{file}\"\n", zone.origin)
-            .expect("a string takes everything");
+    for ServedZone { origin, file } in setup.zones {
+        let zone = match setup.role {
+            Role::Alone => format!("  zonefile: \"{}\"\n", file.display()),
+            Role::Primary { told } => {
+                let told = told.map_or_else(String::new, |port| format!("  notify: 127.0.0.1@{port} NOKEY\n"));
+                format!(
+                    "  zonefile: \"{}\"\n  provide-xfr: 127.0.0.1 NOKEY\n  store-ixfr: yes\n  create-ixfr: yes\n{told}",
+                    file.display()
+                )
+            }
+            Role::Secondary { primary, .. } => format!(
+                "  zonefile: \"{origin}.copy\"\n  request-xfr: 127.0.0.1@{primary} NOKEY\n  allow-notify: 127.0.0.1 NOKEY\n"
+            ),
+        };
+        write!(config, "zone:\n  name: \"{origin}\"\n{zone}").expect("a string takes everything");
     }
     config
 }

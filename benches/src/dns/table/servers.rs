@@ -167,7 +167,7 @@ fn write_reloads(text: &mut String, results: &Results) -> fmt::Result {
 }
 
 /// The median, and from where to where.
-fn spread(values: impl Iterator<Item = f64> + Clone) -> String {
+pub(super) fn spread(values: impl Iterator<Item = f64> + Clone) -> String {
     let least = values.clone().fold(f64::INFINITY, f64::min);
     let most = values.clone().fold(f64::NEG_INFINITY, f64::max);
     median(values).map_or_else(String::new, |median| format!("{median:.2} ({least:.2}–{most:.2})"))

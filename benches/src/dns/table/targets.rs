@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-use crate::dns::comparison::{LoadRun, Loaded, RateRun, Results, Scenario};
-use crate::dns::peers::Peer;
+use crate::dns::comparison::{
+    LoadRun, Loaded, Occasion, RateRun, Results, Scenario, SecondariesRun, StepsOutRun, ZoneInRun, ZoneOutRun,
+};
+use crate::dns::peers::{Peer, QUERIES_PER_SECOND, TRANSFERS_AT_A_TIME};
 use crate::statistics::median;
 
 /// A target and what was measured.
@@ -33,6 +35,8 @@ pub(super) enum Unit {
     Instructions,
     MillionRecordsPerSecond,
     Queries,
+    Milliseconds,
+    Connections,
 }
 
 impl Verdict {
@@ -53,6 +57,8 @@ impl Unit {
             Self::Instructions => format!("{value:.0} instructions"),
             Self::MillionRecordsPerSecond => format!("{value:.1} M records/s"),
             Self::Queries => format!("{value:.0} queries"),
+            Self::Milliseconds => format!("{value:.0} ms"),
+            Self::Connections => format!("{value:.0} connections"),
         }
     }
 }
@@ -172,7 +178,99 @@ pub(super) fn verdicts(results: &Results) -> Vec<Verdict> {
             Unit::Times("that without"),
         );
     }
+    transfers(results, &mut add);
     verdicts
+}
+
+/// Zones from server to server.
+fn transfers(results: &Results, add: &mut impl FnMut(String, Limit, Option<f64>, Unit)) {
+    let knot = || Unit::Times(Peer::Knot.name());
+    let out = |figure: fn(&ZoneOutRun) -> f64| {
+        let of = |peer| move |run: &ZoneOutRun| (run.peer == peer).then(|| figure(run));
+        median_ratio(&results.zones_out, |run| run.round, of(Peer::Dnsd), of(Peer::Knot))
+    };
+    let title = "AXFR of 1,000,000 records out";
+    add(
+        format!("{title}: time"),
+        Limit::AtMost(1.0),
+        out(|run| run.seconds),
+        knot(),
+    );
+    add(
+        format!("{title}: CPU time"),
+        Limit::AtMost(1.0),
+        out(|run| run.cpu),
+        knot(),
+    );
+    let of = |peer| move |run: &ZoneInRun| (run.peer == peer).then_some(run.seconds);
+    add(
+        "AXFR of 1,000,000 records in: from the start to the first answer".to_owned(),
+        Limit::AtMost(0.7),
+        median_ratio(&results.zones_in, |run| run.round, of(Peer::Dnsd), of(Peer::Knot)),
+        knot(),
+    );
+    let of = |changes| move |run: &StepsOutRun| (run.peer == Peer::Dnsd && run.changes == changes).then_some(run.cpu);
+    // Ten times the changes are ten times the work at most.
+    add(
+        "IXFR of 1,000 changes of 1,000,000 records out: CPU time".to_owned(),
+        Limit::AtMost(10.0),
+        median_ratio(&results.steps_out, |run| run.round, of(1000), of(100)),
+        Unit::Times("that of 100"),
+    );
+    let whole = {
+        let steps = median(results.steps_out.iter().filter_map(of(1000)));
+        let zones = results.zones_out.iter().filter(|run| run.peer == Peer::Dnsd);
+        let zone = median(zones.map(|run| run.cpu));
+        steps.zip(zone).map(|(steps, zone)| steps / zone)
+    };
+    add(
+        "IXFR of 1,000 changes of 1,000,000 records out: CPU time beside AXFR".to_owned(),
+        Limit::None,
+        whole,
+        Unit::Times("the zone"),
+    );
+    let edits = || {
+        let runs = results.edits.iter().filter(|run| run.peer == Peer::Dnsd);
+        runs.flat_map(|run| run.seconds.iter().map(|seconds| seconds * 1e3))
+    };
+    let title = "from the rename of an edited file to the answer at a secondary";
+    add(
+        format!("{title}: median"),
+        Limit::AtMost(300.0),
+        median(edits()),
+        Unit::Milliseconds,
+    );
+    add(
+        format!("{title}: longest"),
+        Limit::AtMost(300.0),
+        edits().reduce(f64::max),
+        Unit::Milliseconds,
+    );
+    for (occasion, what) in [
+        (Occasion::First, "a first start"),
+        (Occasion::Change, "all changed at once"),
+        (Occasion::Restart, "a restart"),
+    ] {
+        let of_dnsd = |run: &&SecondariesRun| run.peer == Peer::Dnsd && run.occasion == occasion;
+        let most = |figure: fn(&SecondariesRun) -> usize| {
+            let figures = results.secondaries.iter().filter(of_dnsd).map(figure);
+            figures.max().map(|most| most as f64)
+        };
+        let title = format!("10,000 secondary zones, {what}: most");
+        add(
+            format!("{title} questions in a second"),
+            // A tenth more: what comes within a second is not what was sent within one.
+            Limit::AtMost(1.1 * f64::from(QUERIES_PER_SECOND)),
+            most(|run| run.most_questions),
+            Unit::Queries,
+        );
+        add(
+            format!("{title} connections at a time"),
+            Limit::AtMost(f64::from(TRANSFERS_AT_A_TIME)),
+            most(|run| run.most_connections),
+            Unit::Connections,
+        );
+    }
 }
 
 /// The median over the rounds of the ratio of two figures of a round, each of the first run that has it.

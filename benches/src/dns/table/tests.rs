@@ -1,9 +1,13 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::dns::comparison::{CoreCost, LatencyRun, LoadRun, Loaded, RateRun, ReloadRun, Scenario};
+use crate::dns::comparison::{
+    CoreCost, EditRun, LatencyRun, LoadRun, Loaded, Occasion, RateRun, ReloadRun, Scenario, SecondariesRun,
+    StepsOutRun, ZoneInRun, ZoneOutRun,
+};
 use crate::dns::paced::Figures;
 use crate::dns::peers::Peer;
+use crate::dns::stream::{Kind, Transfer};
 
 fn rate(round: u32, peer: Peer, scenario: Scenario, cpu_per_million: f64) -> RateRun {
     RateRun {
@@ -67,6 +71,7 @@ fn options() -> Options {
         seconds: 4,
         rates: vec![10_000],
         reloads: 10,
+        edits: 10,
         seed: 0,
     }
 }
@@ -163,4 +168,102 @@ fn the_machine_and_the_versions_stand_on_top() {
         "{table}"
     );
     assert!(table.contains("dnsd 0.1.0; knotd 3.2.6."), "{table}");
+}
+
+fn transfer(kind: Kind) -> Transfer {
+    Transfer {
+        kind,
+        seconds: 0.1,
+        messages: 10,
+        records: 100,
+        octets: 1000,
+    }
+}
+
+fn zone_out(round: u32, peer: Peer, seconds: f64, cpu: f64) -> ZoneOutRun {
+    ZoneOutRun {
+        round,
+        peer,
+        seconds,
+        cpu,
+        transfer: transfer(Kind::Zone),
+        clients: 7,
+        together_seconds: 7.0 * seconds,
+        together_cpu: cpu,
+        beside: figures(2000.0, 1000),
+        steal: 0.0,
+    }
+}
+
+fn steps_out(changes: u32, cpu: f64) -> StepsOutRun {
+    StepsOutRun {
+        round: 0,
+        peer: Peer::Dnsd,
+        changes,
+        edit_cpu: 0.5,
+        seconds: cpu,
+        cpu,
+        transfer: transfer(Kind::Steps),
+    }
+}
+
+fn zone_in(round: u32, peer: Peer, seconds: f64) -> ZoneInRun {
+    ZoneInRun {
+        round,
+        peer,
+        seconds,
+        cpu: seconds,
+        settled_cpu: seconds,
+        rss: 90_000_000,
+        pss: 90_000_000,
+        steal: 0.0,
+    }
+}
+
+fn transferred() -> Results {
+    Results {
+        zones_out: vec![zone_out(0, Peer::Dnsd, 0.1, 0.06), zone_out(0, Peer::Knot, 0.2, 0.05)],
+        steps_out: vec![steps_out(1000, 0.0009), steps_out(100, 0.0001)],
+        zones_in: vec![zone_in(0, Peer::Dnsd, 0.8), zone_in(0, Peer::Knot, 1.6)],
+        edits: vec![EditRun {
+            round: 0,
+            peer: Peer::Dnsd,
+            seconds: vec![0.1, 0.12, 0.4],
+        }],
+        secondaries: vec![SecondariesRun {
+            round: 0,
+            peer: Peer::Dnsd,
+            occasion: Occasion::Change,
+            seconds: 11.0,
+            cpu: 3.0,
+            rss: 50_000_000,
+            questions: 10_000,
+            most_questions: 1001,
+            transfers: 10_000,
+            connections: 10_000,
+            most_connections: 21,
+        }],
+        ..Results::default()
+    }
+}
+
+#[test]
+fn transfers_have_their_targets_and_tables() {
+    let table = table(&transferred());
+    for line in [
+        "| AXFR of 1,000,000 records out: time | ≤ 1.00 × knot | 0.50 × knot | met |",
+        "| AXFR of 1,000,000 records out: CPU time | ≤ 1.00 × knot | 1.20 × knot | **not met** |",
+        "| AXFR of 1,000,000 records in: from the start to the first answer | ≤ 0.70 × knot | 0.50 × knot | met |",
+        "| IXFR of 1,000 changes of 1,000,000 records out: CPU time | ≤ 10.00 × that of 100 | 9.00 × that of 100 | met |",
+        "| from the rename of an edited file to the answer at a secondary: median | ≤ 300 ms | 120 ms | met |",
+        "| from the rename of an edited file to the answer at a secondary: longest | ≤ 300 ms | 400 ms | **not met** |",
+        "| 10,000 secondary zones, all changed at once: most questions in a second | ≤ 1100 queries | 1001 queries | met |",
+        "| 10,000 secondary zones, all changed at once: most connections at a time | ≤ 20 connections | 21 connections | **not met** |",
+        "| knot | 0.20 (0.20–0.20) | 0.050 | 0.0 | 10 | 1.40 | 0.050 | 2.0 | 2.0 | 0.00 |",
+        "| dnsd | 0.50 | 900 | 900 | 1000 | 100 | steps |",
+        "| dnsd | 120 | 400 | 3 |",
+        "| dnsd | 11.00 (11.00–11.00) | 3.00 | 10000 | 1001 | 10000 | 10000 | 21 | 50 |",
+    ] {
+        assert!(table.contains(line), "{line}\n{table}");
+    }
 }
