@@ -35,8 +35,6 @@ use notified::Notified;
 use round::{Round, Step};
 use timers::{Timers, first_retry};
 
-/// How many zones ask for the first time in a second when a server starts: BIND's `serial-query-rate`.
-const FIRST_REFRESHES_PER_SECOND: usize = 20;
 /// Refreshes that NOTIFY starts are this far apart at least: a primary that changes its zone all the time, or that
 /// repeats itself, is asked five times a second.
 const NOTIFIED_GAP: Duration = Duration::from_millis(200);
@@ -75,10 +73,11 @@ pub enum Role {
     Peer,
 }
 
-/// The time over which so many zones that start together spread their first refresh.
-pub fn first_refresh_within(zones: usize) -> Duration {
+/// The time over which so many zones that start together, with copies of theirs to serve meanwhile, spread their first refresh
+/// when so many questions a second are sent. A zone without a copy has nothing to wait for.
+pub fn first_refresh_within(zones: usize, questions_per_second: usize) -> Duration {
     // A whole number of seconds, so that a single zone asks at once.
-    Duration::from_secs((zones / FIRST_REFRESHES_PER_SECOND) as u64)
+    Duration::from_secs((zones / questions_per_second.max(1)) as u64)
 }
 
 /// How long a zone is served without a primary that confirms it.

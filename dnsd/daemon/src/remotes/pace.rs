@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+/// How many go at once after a time without any; no more than a second's worth do. It is what a second has by default.
+const AT_ONCE_MAX: u32 = 20;
+
 /// A rate that is kept. A time is how long after a moment of the caller's choice, the same for all calls.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Between two, when there are many.
     interval: Duration,
-    /// How far they may be ahead of it: what was left undone for a second may be done at once.
+    /// How far they may be ahead of it: some of what was left undone before may be done at once.
     ahead_max: Duration,
     /// When the next one would be in its time.
     due_at: Duration,
@@ -17,10 +20,11 @@ impl Pace {
     /// So many a second.
     pub(crate) fn per_second(count: usize) -> Self {
         let second = Duration::from_secs(1);
-        let interval = second / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+        let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+        let interval = second / count;
         Self {
             interval,
-            ahead_max: second - interval,
+            ahead_max: interval * (count.min(AT_ONCE_MAX) - 1),
             due_at: Duration::ZERO,
         }
     }
@@ -67,5 +71,17 @@ mod tests {
         assert!(pace.ready_at() > now);
         pace.spend(now + Duration::from_secs(10));
         assert_eq!(pace.ready_at(), now + Duration::from_secs(11));
+    }
+
+    #[test]
+    fn no_second_has_many_more_than_its_number() {
+        let mut pace = Pace::per_second(1000);
+        let start = Duration::from_secs(100);
+        let mut sent = 0;
+        while pace.ready_at().max(start) < start + Duration::from_secs(1) {
+            pace.spend(pace.ready_at().max(start));
+            sent += 1;
+        }
+        assert_eq!(sent, 1019);
     }
 }

@@ -68,6 +68,7 @@ pub(super) struct Driver<K: Keeping> {
     /// Whose time has come, in their order.
     ready: VecDeque<ZoneKey>,
     pace: Pace,
+    per_second: usize,
     turns: Turns<Tag>,
     clock: Clock,
     /// Threads that a large zone is compiled on.
@@ -104,6 +105,7 @@ impl<K: Keeping> Driver<K> {
             timers: BTreeSet::new(),
             ready: VecDeque::new(),
             pace: Pace::per_second(limits.serial_queries_per_second),
+            per_second: limits.serial_queries_per_second,
             turns: Turns::new(limits),
             clock: Clock {
                 start: Instant::now(),
@@ -192,7 +194,8 @@ impl<K: Keeping> Driver<K> {
                 threads,
                 done,
             } => {
-                self.pace.set_per_second(limits.serial_queries_per_second);
+                self.per_second = limits.serial_queries_per_second;
+                self.pace.set_per_second(self.per_second);
                 self.turns.set_limits(limits);
                 self.threads = threads;
                 self.apply(followed).await;
@@ -285,7 +288,7 @@ impl<K: Keeping> Driver<K> {
     async fn follow_all(&mut self, new: Vec<Followed>) {
         self.timers.retain(|(_, key)| self.followers.contains_key(key));
         self.ready.retain(|key| self.followers.contains_key(key));
-        let first_within = first_refresh_within(new.len());
+        let first_within = first_refresh_within(new.len(), self.per_second);
         for followed in new {
             self.follow(followed, first_within).await;
         }

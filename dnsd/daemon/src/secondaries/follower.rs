@@ -113,7 +113,8 @@ impl Follower {
             bounds: followed.rules.timer_bounds(),
             role: followed.role,
             transfer_time_max: followed.rules.transfer_in.total_max,
-            first_within,
+            // What isn't there is asked for as soon as its turn comes.
+            first_within: stored.as_ref().map_or(Duration::ZERO, |_| first_within),
             seed,
         };
         let saved = stored.as_ref().map(|stored| SavedCopy {
