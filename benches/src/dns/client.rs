@@ -161,10 +161,10 @@ impl Client {
     /// # Panics
     /// With more than 65536 zones, which are told apart by the message's id.
     pub fn wait_for_zones(&self, server: &mut Process, origins: &[String], limit: Duration) -> Result<(), BenchError> {
-        self.wait_for_all(server, origins, limit, Answer::serves_zone)
+        self.wait_for_all(server, origins, limit, Duration::ZERO, Answer::serves_zone)
     }
 
-    /// Waits until every zone has this serial.
+    /// Waits until every zone has this serial, and asks for those that haven't so often: what is asked is work for the server.
     ///
     /// # Errors
     /// When the server ends before, or at the limit.
@@ -176,9 +176,10 @@ impl Client {
         server: &mut Process,
         origins: &[String],
         serial: u32,
+        every: Duration,
         limit: Duration,
     ) -> Result<(), BenchError> {
-        self.wait_for_all(server, origins, limit, |answer| answer.serial == Some(serial))
+        self.wait_for_all(server, origins, limit, every, |answer| answer.serial == Some(serial))
     }
 
     fn wait_for_all(
@@ -186,6 +187,7 @@ impl Client {
         server: &mut Process,
         origins: &[String],
         limit: Duration,
+        every: Duration,
         is_there: impl Fn(&Answer) -> bool,
     ) -> Result<(), BenchError> {
         let queries: Vec<Query> = origins.iter().map(|origin| soa(origin)).collect();
@@ -216,6 +218,9 @@ impl Client {
             }
             missing.extend_from_slice(&open[asked..]);
             open = missing;
+            if !open.is_empty() {
+                interrupt::sleep(every)?;
+            }
             Ok(open.is_empty().then_some(()))
         })?;
         done.ok_or_else(|| server.late("answer for every zone", limit))

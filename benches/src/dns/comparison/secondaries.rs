@@ -18,6 +18,13 @@ use crate::process::Process;
 /// Ten thousand transfers, at the pace of whoever does the fewest a second.
 const ALL_MAX: Duration = Duration::from_secs(600);
 
+/// How often is looked which zones are there.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A secondary still writes its copies; dnsd begins after five seconds. What it has not written when it is ended it has to
+/// transfer again.
+const SETTLE: Duration = Duration::from_secs(20);
+
 /// What a secondary asks after a start with copies is watched for so long.
 const WATCHED: Duration = Duration::from_secs(12);
 
@@ -106,7 +113,7 @@ fn one(
     };
     drop(primary.take_asked());
     let (mut process, client, start) = launch(run, peer, &directory, zones)?;
-    client.wait_for_zones(&mut process, origins, ALL_MAX)?;
+    client.wait_for_serial(&mut process, origins, 1, LOOK_EVERY, ALL_MAX)?;
     let cpu = process.cpu();
     let first = seen(
         Occasion::First,
@@ -117,17 +124,18 @@ fn one(
     primary.serve(2);
     let start = Instant::now();
     primary.notify(run.options.port)?;
-    client.wait_for_serial(&mut process, origins, 2, ALL_MAX)?;
+    client.wait_for_serial(&mut process, origins, 2, LOOK_EVERY, ALL_MAX)?;
     let change = seen(
         Occasion::Change,
         start.elapsed().as_secs_f64(),
         process.cpu().since(cpu).total().as_secs_f64(),
         &process,
     );
+    interrupt::sleep(SETTLE)?;
     drop(process);
     drop(primary.take_asked());
     let (mut process, client, start) = launch(run, peer, &directory, zones)?;
-    client.wait_for_serial(&mut process, origins, 2, ALL_MAX)?;
+    client.wait_for_serial(&mut process, origins, 2, LOOK_EVERY, ALL_MAX)?;
     let seconds = start.elapsed();
     interrupt::sleep(WATCHED.saturating_sub(seconds))?;
     let restart = seen(

@@ -132,9 +132,9 @@ fn one(run: &Run, versions: &Versions, round: u32, peer: Peer) -> Result<(ZoneIn
     for (serial, changes) in (2..).zip(EDITS) {
         let cpu = secondary.cpu();
         versions.edit(&zone, serial, Peer::Dnsd, &primary)?;
-        primary_client.wait_for_serial(&mut primary, &origins, serial, START_MAX)?;
+        primary_client.wait_for_serial(&mut primary, &origins, serial, Duration::ZERO, START_MAX)?;
         let served = Instant::now();
-        client.wait_for_serial(&mut secondary, &origins, serial, TRANSFER_MAX)?;
+        client.wait_for_serial(&mut secondary, &origins, serial, Duration::ZERO, TRANSFER_MAX)?;
         let seconds = served.elapsed().as_secs_f64();
         interrupt::sleep(SETTLE_STEPS)?;
         let cpu = secondary.cpu().since(cpu).total().as_secs_f64();

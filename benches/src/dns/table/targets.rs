@@ -266,7 +266,8 @@ fn transfers(results: &Results, add: &mut impl FnMut(String, Limit, Option<f64>,
         );
         add(
             format!("{title} connections at a time"),
-            Limit::AtMost(f64::from(TRANSFERS_AT_A_TIME)),
+            // The primary sees the end of a connection a moment after the secondary has gone on to the next one.
+            Limit::AtMost(2.0 * f64::from(TRANSFERS_AT_A_TIME)),
             most(|run| run.most_connections),
             Unit::Connections,
         );
