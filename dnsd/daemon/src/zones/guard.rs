@@ -1,6 +1,9 @@
 //! Whether a new version of a zone may take the place of the one that is served.
 
+use std::sync::Arc;
+
 use dnsd_core::serial::Serial;
+use dnsd_core::transfer::Delta;
 use dnsd_core::zone::Zone;
 use dnsd_core::zone::difference::Difference;
 
@@ -55,6 +58,16 @@ pub(crate) fn judge(old: &Zone, new: &Zone, accepted: bool) -> Verdict {
     Verdict::Serve
 }
 
+/// Whether a version that these steps lead to could be held: they say what they take away, and who [judges](judge) two versions
+/// walks through all of both.
+pub(crate) fn may_hold(old: &Zone, steps: &[Arc<Delta>]) -> bool {
+    let most = Difference {
+        removed: steps.iter().map(|step| step.removed().len()).sum(),
+        added: 0,
+    };
+    most.is_large_loss(old.record_count())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::test_zone::zone;
@@ -80,6 +93,19 @@ mod tests {
         };
         assert_eq!(judge(&old, &new, false), Verdict::Hold(loss));
         assert_eq!(judge(&old, &new, true), Verdict::Serve);
+    }
+
+    #[test]
+    fn steps_that_may_be_held_are_all_that_would_be() {
+        let versions = [hosts(98, 1), hosts(60, 2), hosts(55, 3), hosts(30, 4)];
+        let steps: Vec<Arc<Delta>> = versions
+            .windows(2)
+            .map(|pair| Arc::new(Delta::between(&pair[0], &pair[1])))
+            .collect();
+        for end in 1..versions.len() {
+            let is_held = matches!(judge(&versions[0], &versions[end], false), Verdict::Hold(_));
+            assert_eq!((may_hold(&versions[0], &steps[..end]), is_held), (end == 3, end == 3));
+        }
     }
 
     #[test]

@@ -15,7 +15,6 @@ use dnsd_core::name::Name;
 use dnsd_core::rrtype::Type;
 use dnsd_core::secondary::expires_after;
 use dnsd_core::transfer::{ApplyError, Delta, Received};
-use dnsd_core::zone::difference::Difference;
 use dnsd_core::zone::{Compiled, Finding, Severity, Zone};
 use dnsd_core::zones::ZoneState;
 use tracing::{info, warn};
@@ -387,7 +386,8 @@ impl Keeper {
         now: SystemTime,
     ) -> Result<Arc<Zone>, NotTaken> {
         let secondary = self.secondaries.get_mut(key).ok_or(NotTaken::NoSuchZone)?;
-        let mut zone = secondary.version.clone().ok_or(NotTaken::NoVersion)?;
+        let old = secondary.version.clone().ok_or(NotTaken::NoVersion)?;
+        let mut zone = old.clone();
         let mut exact = Vec::new();
         for step in steps {
             let (next, step) = step.apply_received(&zone).map_err(NotTaken::Unusable)?;
@@ -395,16 +395,7 @@ impl Keeper {
             exact.push(Arc::new(step));
         }
         secondary.check(&zone)?;
-        // What steps take away stands in them: who judges two versions walks through all of both.
-        let may_be_lost = Difference {
-            removed: exact.iter().map(|step| step.removed().len()).sum(),
-            added: 0,
-        };
-        if secondary
-            .version
-            .as_ref()
-            .is_some_and(|old| may_be_lost.is_large_loss(old.record_count()))
-        {
+        if guard::may_hold(&old, &exact) {
             judge(key, secondary, &zone, accept)?;
         }
         secondary

@@ -190,6 +190,8 @@ fn steps_that_do_not_fit_leave_the_zone_as_it_is() {
 fn a_transfer_that_loses_most_of_the_zone_waits_to_be_accepted() {
     let mut bench = bench();
     bench.transferred(whole(&long_lived(1, 200))).unwrap();
+    let in_steps = steps(&[&long_lived(1, 200), &long_lived(2, 2)]);
+    assert!(matches!(bench.transferred(in_steps), Err(NotTaken::Held(..))));
     let held = bench.transferred(whole(&long_lived(2, 2))).unwrap_err();
     assert!(held.to_string().contains("`dnsd reload net. --accept`"), "{held}");
     assert_eq!(bench.served("net"), Some(1));
