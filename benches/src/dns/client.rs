@@ -153,15 +153,21 @@ impl Client {
         })
     }
 
-    /// Waits until every zone answers for itself with authority.
+    /// Waits until every zone answers for itself with authority, and asks for those that don't so often.
     ///
     /// # Errors
     /// When the server ends before, or at the limit.
     ///
     /// # Panics
     /// With more than 65536 zones, which are told apart by the message's id.
-    pub fn wait_for_zones(&self, server: &mut Process, origins: &[String], limit: Duration) -> Result<(), BenchError> {
-        self.wait_for_all(server, origins, limit, Duration::ZERO, Answer::serves_zone)
+    pub fn wait_for_zones(
+        &self,
+        server: &mut Process,
+        origins: &[String],
+        every: Duration,
+        limit: Duration,
+    ) -> Result<(), BenchError> {
+        self.wait_for_all(server, origins, every, limit, Answer::serves_zone)
     }
 
     /// Waits until every zone has this serial, and asks for those that haven't so often: what is asked is work for the server.
@@ -179,15 +185,15 @@ impl Client {
         every: Duration,
         limit: Duration,
     ) -> Result<(), BenchError> {
-        self.wait_for_all(server, origins, limit, every, |answer| answer.serial == Some(serial))
+        self.wait_for_all(server, origins, every, limit, |answer| answer.serial == Some(serial))
     }
 
     fn wait_for_all(
         &self,
         server: &mut Process,
         origins: &[String],
-        limit: Duration,
         every: Duration,
+        limit: Duration,
         is_there: impl Fn(&Answer) -> bool,
     ) -> Result<(), BenchError> {
         let queries: Vec<Query> = origins.iter().map(|origin| soa(origin)).collect();

@@ -59,7 +59,7 @@ fn one(run: &Run, versions: &Versions, round: u32, peer: Peer) -> Result<EditRun
         placement: Placement::Free,
         answer_bytes: 0,
     })?;
-    primary_client.wait_for_zones(&mut primary, &origins, START_MAX)?;
+    primary_client.wait_for_zones(&mut primary, &origins, Duration::ZERO, START_MAX)?;
     let directory = run.directory(&format!("run/{peer}"))?;
     let (mut secondary, client, _) = run.launch(&Order {
         peer,
@@ -73,7 +73,7 @@ fn one(run: &Run, versions: &Versions, round: u32, peer: Peer) -> Result<EditRun
         placement: Placement::Free,
         answer_bytes: 0,
     })?;
-    client.wait_for_zones(&mut secondary, &origins, EDIT_MAX)?;
+    client.wait_for_zones(&mut secondary, &origins, Duration::ZERO, EDIT_MAX)?;
     let mut seconds = Vec::new();
     for serial in (2..).take(run.options.edits as usize) {
         interrupt::sleep(GAP)?;

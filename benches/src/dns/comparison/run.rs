@@ -123,7 +123,7 @@ impl Run {
         };
         let (mut process, client, start) = self.launch(&order)?;
         if peer.is_name_server() {
-            client.wait_for_zones(&mut process, origins, START_MAX)?;
+            client.wait_for_zones(&mut process, origins, Duration::ZERO, START_MAX)?;
         } else {
             client.wait_for_any(&mut process, START_MAX)?;
         }

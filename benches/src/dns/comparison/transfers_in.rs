@@ -93,7 +93,7 @@ fn one(run: &Run, versions: &Versions, round: u32, peer: Peer) -> Result<(ZoneIn
         placement: Placement::Beside,
         answer_bytes: 0,
     })?;
-    primary_client.wait_for_zones(&mut primary, &origins, START_MAX)?;
+    primary_client.wait_for_zones(&mut primary, &origins, Duration::ZERO, START_MAX)?;
     let directory = run.directory(&format!("run/{peer}"))?;
     let stolen = procfs::steal();
     let (mut secondary, client, start) = run.launch(&Order {
@@ -108,7 +108,7 @@ fn one(run: &Run, versions: &Versions, round: u32, peer: Peer) -> Result<(ZoneIn
         placement: Placement::Pinned,
         answer_bytes: 0,
     })?;
-    client.wait_for_zones(&mut secondary, &origins, TRANSFER_MAX)?;
+    client.wait_for_zones(&mut secondary, &origins, Duration::ZERO, TRANSFER_MAX)?;
     let seconds = start.elapsed().as_secs_f64();
     let cpu = secondary.cpu().total().as_secs_f64();
     let steal = procfs::steal().saturating_sub(stolen).as_secs_f64() / seconds;

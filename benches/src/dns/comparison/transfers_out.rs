@@ -110,7 +110,7 @@ pub(super) fn measure(
             answer_bytes: 0,
         };
         let (mut process, client, _) = run.launch(&order)?;
-        client.wait_for_zones(&mut process, &[MILLION.origin.to_owned()], START_MAX)?;
+        client.wait_for_zones(&mut process, &[MILLION.origin.to_owned()], Duration::ZERO, START_MAX)?;
         zones.push(whole(run, round, peer, &mut process)?);
         for (serial, changes) in (2..).zip(EDITS) {
             let cpu = process.cpu();
