@@ -79,7 +79,6 @@ pub(super) struct Driver<K: Keeping> {
 /// The time since the start.
 struct Clock {
     start: Instant,
-    wall: SystemTime,
 }
 
 impl Clock {
@@ -107,10 +106,7 @@ impl<K: Keeping> Driver<K> {
             pace: Pace::per_second(limits.serial_queries_per_second),
             per_second: limits.serial_queries_per_second,
             turns: Turns::new(limits),
-            clock: Clock {
-                start: Instant::now(),
-                wall: SystemTime::now(),
-            },
+            clock: Clock { start: Instant::now() },
             threads: 1,
             followers_made: 0,
         };
@@ -347,7 +343,12 @@ impl<K: Keeping> Driver<K> {
         };
         let status = follower.machine.status();
         follower.note_conflict(status.conflict_with);
-        let wall = |at: Duration| self.clock.wall.checked_add(at);
+        let (now, wall_now) = (self.clock.now(), SystemTime::now());
+        // As the machine's clock is set now, and not as it was when the daemon began.
+        let wall = |at: Duration| match at.checked_sub(now) {
+            Some(left) => wall_now.checked_add(left),
+            None => wall_now.checked_sub(now - at),
+        };
         self.board.set(
             key,
             SecondaryStatus {

@@ -30,6 +30,7 @@ use tracing::warn;
 use super::key::ZoneKey;
 use super::load::ReadFile;
 pub(crate) use handing_over::hand_over;
+pub(crate) use writer::When;
 use writer::{Job, Writer};
 
 /// The last line of a whole copy. A copy that a crash of the machine cut off hasn't got it, so that no copy needs to be
@@ -130,12 +131,12 @@ impl LastGood {
     /// Makes this version the copy, soon.
     pub(crate) fn keep(&self, key: &ZoneKey, zone: Arc<Zone>, files: &[ReadFile]) {
         let made_from = digest(files);
-        self.writer.order(key, Job::Write { zone, made_from });
+        self.writer.order(key, Job::Write { zone, made_from }, When::Later);
     }
 
-    /// Makes a version that was transferred the copy, soon.
-    pub(crate) fn keep_transferred(&self, key: &ZoneKey, zone: Arc<Zone>, copy: Transferred) {
-        self.writer.order(key, Job::WriteTransferred { zone, copy });
+    /// Makes a version that was transferred the copy.
+    pub(crate) fn keep_transferred(&self, key: &ZoneKey, zone: Arc<Zone>, copy: Transferred, when: When) {
+        self.writer.order(key, Job::WriteTransferred { zone, copy }, when);
     }
 
     /// Keeps a version that gives way to a peer's, instead of the one that did before; gives where.
@@ -151,7 +152,7 @@ impl LastGood {
 
     /// Notes that a primary said that what the copy and the journal have is the zone, soon.
     pub(crate) fn confirm(&self, key: &ZoneKey, copy: Transferred) {
-        self.writer.order(key, Job::Confirm(copy));
+        self.writer.order(key, Job::Confirm(copy), When::Later);
     }
 
     /// Where a zone's copy is, there or not.
@@ -171,7 +172,7 @@ impl LastGood {
 
     /// Removes the copy of a zone that is no more, soon.
     pub(crate) fn drop_zone(&self, key: &ZoneKey) {
-        self.writer.order(key, Job::Remove(None));
+        self.writer.order(key, Job::Remove(None), When::Later);
     }
 
     /// The same of a zone that was transferred, and of its copy in a file of its own. `at_once`: whoever kills the daemon now
@@ -183,7 +184,7 @@ impl LastGood {
             }
         }
         // What is being written meanwhile goes after it.
-        self.writer.order(key, Job::Remove(file));
+        self.writer.order(key, Job::Remove(file), When::Later);
     }
 }
 

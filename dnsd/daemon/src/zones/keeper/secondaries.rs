@@ -23,7 +23,7 @@ use super::super::board::{ServedFrom, ZoneStatus};
 use super::super::guard::{self, Loss, Verdict};
 use super::super::journal::{Durability, Past};
 use super::super::key::ZoneKey;
-use super::super::last_good::{self, Transferred};
+use super::super::last_good::{self, Transferred, When};
 use super::super::load;
 use super::super::outcome::LoadOutcome;
 use super::super::plan::PlannedSecondary;
@@ -219,7 +219,7 @@ impl Keeper {
                     known.info = Arc::new(info);
                     if is_elsewhere && let Some(version) = known.version.clone() {
                         let copy = known.copy();
-                        self.last_good.keep_transferred(&zone.key, version, copy);
+                        self.last_good.keep_transferred(&zone.key, version, copy, When::Later);
                     }
                     self.board.set(&zone.key, known.status.clone());
                 }
@@ -278,7 +278,7 @@ impl Keeper {
             secondary.note(None);
             if is_of_files {
                 // It was a primary zone so far: its copy, which is about to go, becomes this one's.
-                self.last_good.keep_transferred(key, zone, secondary.copy());
+                self.last_good.keep_transferred(key, zone, secondary.copy(), When::Now);
             }
         }
         for key in new {
@@ -375,7 +375,9 @@ impl Keeper {
             secondary.past.note_reused(reused);
         }
         secondary.take(zone.clone(), now);
-        self.last_good.keep_transferred(key, zone, secondary.copy());
+        // The thread that serves waits for no disk. Who is killed before it is written has the version before it, and transfers
+        // it again.
+        self.last_good.keep_transferred(key, zone, secondary.copy(), When::Now);
     }
 
     fn take_steps(
@@ -414,7 +416,7 @@ impl Keeper {
         let copy = secondary.copy();
         // A copy that somebody reads is as new as the zone; one of ours has the journal beside it.
         if is_full || copy.file.is_some() {
-            self.last_good.keep_transferred(key, zone.clone(), copy);
+            self.last_good.keep_transferred(key, zone.clone(), copy, When::Later);
         } else {
             self.last_good.confirm(key, copy);
         }

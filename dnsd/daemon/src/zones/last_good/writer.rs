@@ -22,6 +22,15 @@ use super::Transferred;
 /// and the file that this one was read from.
 const DELAY: Duration = Duration::from_secs(5);
 
+/// When an order is to be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// In some seconds: what is to be kept is elsewhere, too.
+    Later,
+    /// At once, before all others: nothing else on this machine has it.
+    Now,
+}
+
 /// What is to become of a copy.
 #[derive(Debug)]
 pub(super) enum Job {
@@ -59,12 +68,26 @@ struct Orders {
 
 impl Orders {
     /// A zone that is edited faster than it is written keeps one version alive here, not each of them.
-    fn put(&mut self, zone: &ZoneKey, job: Job, now: Instant) {
-        match self.jobs.get_mut(zone) {
-            Some(waiting) => waiting.follow_with(job),
+    fn put(&mut self, zone: &ZoneKey, job: Job, when: When, now: Instant) {
+        let is_waiting = match self.jobs.get_mut(zone) {
+            Some(waiting) => {
+                waiting.follow_with(job);
+                true
+            }
             None => {
                 self.jobs.insert(zone.clone(), job);
-                self.waiting.push_back((now, zone.clone()));
+                false
+            }
+        };
+        match when {
+            When::Later if is_waiting => {}
+            When::Later => self.waiting.push_back((now, zone.clone())),
+            When::Now => {
+                if is_waiting {
+                    self.waiting.retain(|(_, waiting)| waiting != zone);
+                }
+                self.waiting
+                    .push_front((now.checked_sub(DELAY).unwrap_or(now), zone.clone()));
             }
         }
     }
@@ -104,15 +127,15 @@ impl Writer {
         })
     }
 
-    /// Has a copy written or removed, soon.
-    pub(super) fn order(&self, zone: &ZoneKey, job: Job) {
+    /// Has a copy written or removed.
+    pub(super) fn order(&self, zone: &ZoneKey, job: Job, when: When) {
         let is_first = {
             let mut orders = self.desk.orders();
-            orders.put(zone, job, Instant::now());
+            orders.put(zone, job, when, Instant::now());
             orders.waiting.len() == 1
         };
         // The thread knows when the first one is due, and takes the others with it.
-        if is_first {
+        if is_first || when == When::Now {
             self.desk.news.notify_one();
         }
     }
@@ -238,13 +261,13 @@ mod tests {
     #[test]
     fn the_newest_order_for_a_copy_is_the_only_one() {
         let (mut orders, now) = (Orders::default(), Instant::now());
-        orders.put(&name("a"), version(1), now);
-        orders.put(&name("b"), Job::Remove(None), now);
+        orders.put(&name("a"), version(1), When::Later, now);
+        orders.put(&name("b"), Job::Remove(None), When::Later, now);
         let first = match &orders.jobs[&name("a")] {
             Job::Write { zone, .. } => Arc::downgrade(zone),
             _ => panic!("it was to be written"),
         };
-        orders.put(&name("a"), version(2), now);
+        orders.put(&name("a"), version(2), When::Later, now);
         assert!(first.upgrade().is_none(), "a version that nobody waits for is let go");
         let (taken, job) = orders.take().unwrap();
         assert_eq!(taken, name("a"));
@@ -263,10 +286,15 @@ mod tests {
         let Job::Write { zone, .. } = version(1) else {
             unreachable!()
         };
-        orders.put(&name("a"), Job::WriteTransferred { zone, copy: copy(1) }, now);
-        orders.put(&name("b"), Job::Remove(None), now);
+        orders.put(
+            &name("a"),
+            Job::WriteTransferred { zone, copy: copy(1) },
+            When::Later,
+            now,
+        );
+        orders.put(&name("b"), Job::Remove(None), When::Later, now);
         for zone in ["a", "b"] {
-            orders.put(&name(zone), Job::Confirm(copy(2)), now);
+            orders.put(&name(zone), Job::Confirm(copy(2)), When::Later, now);
         }
         assert!(matches!(orders.take(), Some((_, Job::WriteTransferred { copy: written, .. })) if written == copy(2)));
         assert!(matches!(orders.take(), Some((_, Job::Remove(None)))));
@@ -276,11 +304,27 @@ mod tests {
     fn an_order_waits_from_the_first_one_for_its_copy_on_and_not_at_the_end() {
         let (mut orders, now) = (Orders::default(), Instant::now());
         assert_eq!(orders.due_at(), None);
-        orders.put(&name("a"), version(1), now);
-        orders.put(&name("a"), version(2), now + DELAY / 2);
+        orders.put(&name("a"), version(1), When::Later, now);
+        orders.put(&name("a"), version(2), When::Later, now + DELAY / 2);
         assert_eq!(orders.due_at(), Some(now + DELAY));
         orders.no_more = true;
         assert_eq!(orders.due_at(), Some(now));
+    }
+
+    #[test]
+    fn what_nothing_else_has_is_written_at_once_and_before_what_waits() {
+        let (mut orders, now) = (Orders::default(), Instant::now() + DELAY);
+        for zone in ["a", "b"] {
+            orders.put(&name(zone), version(1), When::Later, now);
+        }
+        orders.put(&name("b"), version(2), When::Now, now);
+        assert_eq!(orders.due_at(), Some(now));
+        let (taken, job) = orders.take().unwrap();
+        assert_eq!(taken, name("b"));
+        assert!(matches!(job, Job::Write { made_from: 2, .. }));
+        assert_eq!(orders.due_at(), Some(now + DELAY));
+        assert_eq!(orders.take().map(|(zone, _)| zone), Some(name("a")));
+        assert!(orders.take().is_none());
     }
 
     #[test]
@@ -290,9 +334,9 @@ mod tests {
         let copy = |number| dir.path().join(path(&zone(number)));
         let writer = Writer::start(dir.path().to_owned()).unwrap();
         for number in 0..200 {
-            writer.order(&zone(number), version(number));
+            writer.order(&zone(number), version(number), When::Later);
         }
-        writer.order(&zone(7), Job::Remove(None));
+        writer.order(&zone(7), Job::Remove(None), When::Later);
         drop(writer);
         for number in (0..200).filter(|number| *number != 7) {
             assert_eq!(header(&copy(number)).unwrap().made_from, u64::from(number));
