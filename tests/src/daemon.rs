@@ -220,6 +220,20 @@ impl Daemon {
         (status, Stopped { directory, name, log })
     }
 
+    /// Kills it by SIGKILL, which it can do nothing about, and waits for its end.
+    ///
+    /// # Panics
+    /// When it is gone already.
+    #[must_use]
+    pub fn kill(mut self) -> Stopped {
+        self.signal(Signal::SIGKILL);
+        self.wait();
+        let log = self.log();
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().expect("a temporary directory"));
+        let name = self.name;
+        Stopped { directory, name, log }
+    }
+
     /// Waits until it tells its service manager this.
     ///
     /// # Panics

@@ -201,6 +201,28 @@ pub fn knotd_with(directory: &Path, serves: SocketAddr, sections: &str) -> Peer 
     Peer::start("knotd", command, directory, serves)
 }
 
+/// nsd at an address with clauses of the test's own, `key` and `zone` among them. What it sends comes from that address, too.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn nsd_with(directory: &Path, serves: SocketAddr, clauses: &str) -> Peer {
+    let here = directory.display();
+    let config = format!(
+        "server:\n  ip-address: {}@{}\n  server-count: 1\n  username: \"\"\n  chroot: \"\"\n  database: \"\"\n\
+         \x20 zonesdir: \"{here}\"\n  zonelistfile: \"{here}/zone.list\"\n  xfrdfile: \"{here}/xfrd.state\"\n\
+         \x20 xfrdir: \"{here}\"\n  pidfile: \"{here}/nsd.pid\"\n  verbosity: 2\n  rrl-ratelimit: 0\n\
+         remote-control:\n  control-enable: no\n{clauses}",
+        serves.ip(),
+        serves.port()
+    );
+    let file = directory.join("nsd.conf");
+    fs::write(&file, config).expect("a file");
+    let mut command = Command::new(unconfined("/usr/sbin/nsd"));
+    command.arg("-d").arg("-c").arg(&file);
+    Peer::start("nsd", command, directory, serves)
+}
+
 /// named as a resolver that asks one server for everything and validates what it says, from a zone's key on: the DNSKEY
 /// record's flags, protocol, algorithm and key. It listens where [`named`] would.
 ///

@@ -19,6 +19,8 @@ use super::rtype;
 const HEADER_BYTES: usize = 12;
 /// `TSIG` (RFC 8945 §4.2).
 const TSIG: u16 = 250;
+/// The numbers at the end of an SOA record's data, of which the serial is the first (RFC 1035 §3.3.13).
+const SOA_NUMBERS_BYTES: usize = 20;
 /// Seconds by which clocks may differ.
 const FUDGE: u16 = 300;
 
@@ -41,6 +43,8 @@ pub struct Asked {
     pub zone: String,
     /// The type that is asked for.
     pub rtype: u16,
+    /// Of an IXFR the version that its sender has (RFC 1995 §3).
+    pub has: Option<u32>,
     id: [u8; 2],
     question: Vec<u8>,
     /// Of a signed request the code that its response is bound to.
@@ -144,6 +148,7 @@ impl Asked {
         Some(Self {
             zone: labels.join("."),
             rtype: u16::from_be_bytes([fields[0], fields[1]]),
+            has: held_serial(message, end + 4),
             id,
             question: message[at..end + 4].to_vec(),
             mac: request_mac(message, end + 4),
@@ -274,6 +279,16 @@ fn name_end(message: &[u8], mut at: usize) -> Option<usize> {
             length => at += 1 + usize::from(length),
         }
     }
+}
+
+/// The serial of the SOA record in a request's authority section.
+fn held_serial(message: &[u8], at: usize) -> Option<u32> {
+    let authorities = message.get(8..10)?;
+    let head = name_end(message, at).filter(|_| authorities != [0, 0])?;
+    let fields = message.get(head..head + 10)?;
+    let end = head + 10 + usize::from(u16::from_be_bytes([fields[8], fields[9]]));
+    let serial = message.get(end - SOA_NUMBERS_BYTES..)?.first_chunk()?;
+    Some(u32::from_be_bytes(*serial))
 }
 
 /// The code in a request's TSIG record, its last one.
