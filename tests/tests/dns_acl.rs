@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use ballast_tests::address;
+use std::fs;
+use std::net::SocketAddr;
+
 use ballast_tests::daemon::{Setup, output};
-use ballast_tests::dns::server::{Configuration, PORT};
+use ballast_tests::dns::server::{Configuration, PORT, serves};
+use ballast_tests::{address, peers};
 
 const SECRET: &str = "bm90LWEtc2VjcmV0LWJ1dC1sb25nLWVub3VnaA==";
 
@@ -115,5 +118,38 @@ fn a_view_is_chosen_by_address_and_key_and_shows_the_zones_outside_unless_it_is_
     daemon.reload();
     assert_eq!(dig(1, &["www.example.net"]), got("NOERROR", &["192.0.2.10"]));
     assert_eq!(dig(3, &["www.example.net"]), got("NOERROR", &["192.0.2.20"]));
+    daemon.stop();
+}
+
+/// dig's line of an extended error (RFC 8914).
+fn extended_error(server: SocketAddr, name: &str) -> Option<String> {
+    let (ip, port) = (format!("@{}", server.ip()), server.port().to_string());
+    let printed = output("dig", [&*ip, "-p", &port, "+norec", name]);
+    let line = printed.lines().find(|line| line.starts_with("; EDE: "))?;
+    Some(line.to_owned())
+}
+
+#[test]
+fn rfc8914_who_is_refused_is_told_why_as_by_named() {
+    let configuration = Configuration::new()
+        .table("[zone.\"example.net\".primary]\nfile = \"db.inside\"\nallow-query = [\"none\"]")
+        .table("[zone.\"example.com\".secondary]\nprimaries = [\"192.0.2.53\"]");
+    let daemon = files(&configuration).start();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("db"), zone("192.0.2.20")).unwrap();
+    let zone = "zone example.net { type primary; file \"db\"; allow-query { none; }; };";
+    let (_named, named) = peers::named_with(directory.path(), "", zone);
+    for name in ["www.example.net", "elsewhere.test"] {
+        assert_eq!(extended_error(serves(), name), extended_error(named, name), "{name}");
+    }
+    assert_eq!(
+        extended_error(serves(), "www.example.net").unwrap(),
+        "; EDE: 18 (Prohibited)"
+    );
+    // Of a zone that never came named says nothing; the RFC has a code for it.
+    assert_eq!(
+        extended_error(serves(), "example.com").unwrap(),
+        "; EDE: 24 (Invalid Data)"
+    );
     daemon.stop();
 }

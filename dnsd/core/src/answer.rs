@@ -25,8 +25,8 @@ mod signed_set;
 use std::net::IpAddr;
 
 use crate::message::{
-    Edns, Flags, HEADER_BYTES, Header, Mark, Opcode, Opt, Question, Rcode, ReplyOptions, Request, RequestError,
-    SetHead, Writer,
+    Edns, ExtendedError, Flags, HEADER_BYTES, Header, Mark, Opcode, Opt, Question, Rcode, ReplyOptions, Request,
+    RequestError, SetHead, Writer,
 };
 use crate::name::{NAME_BYTES_MAX, NameRef};
 use crate::rrtype::{Class, Type};
@@ -227,6 +227,17 @@ fn answer_with(
 
 /// The reply that says nothing but a response code, with what the request's EDNS makes of any reply.
 pub fn answer_code(settings: &Settings, client: &Client, request: &[u8], rcode: Rcode, out: &mut [u8]) -> Outcome {
+    answer_error(settings, client, request, (rcode, None), out)
+}
+
+/// The same, saying also why (RFC 8914).
+pub fn answer_error(
+    settings: &Settings,
+    client: &Client,
+    request: &[u8],
+    (rcode, extended_error): (Rcode, Option<ExtendedError>),
+    out: &mut [u8],
+) -> Outcome {
     let header = match readable(request) {
         Ok(header) => header,
         Err(reason) => return Outcome::Drop(reason),
@@ -238,7 +249,10 @@ pub fn answer_code(settings: &Settings, client: &Client, request: &[u8], rcode: 
     if let Ok(Request { question, .. }) | Err(RequestError::Records(question)) = parsed {
         reply.question(question);
     }
-    reply.finish(Resolution::bare(rcode))
+    reply.finish(Resolution {
+        extended_error,
+        ..Resolution::bare(rcode)
+    })
 }
 
 /// The header of a request that may be answered at all.
@@ -425,6 +439,11 @@ impl<'r, 'b> PendingReply<'r, 'b> {
             flags = flags.with(Flags::RA);
         }
         if let Some(opt) = &mut self.opt {
+            let mut explained = *opt;
+            explained.options.extended_error = resolution.extended_error;
+            if self.writer.room() >= explained.wire_bytes() {
+                *opt = explained;
+            }
             let other = self.writer.position() + usize::from(self.signature_bytes);
             opt.pad(other, self.writer.room().saturating_sub(opt.wire_bytes()));
         }

@@ -17,7 +17,7 @@ pub(crate) use edns::OPT_BYTES;
 pub(crate) use writer::compressed_names;
 
 pub use code::{Opcode, Rcode};
-pub use edns::{Edns, Opt, ReplyOptions, option};
+pub use edns::{Edns, ExtendedError, Opt, ReplyOptions, option};
 pub use header::{Flags, HEADER_BYTES, Header};
 pub use received::{ReceivedError, ReceivedRecord, skip_questions};
 pub use request::{Question, Request, RequestError};

@@ -6,7 +6,7 @@ use super::authority::Authority;
 use super::denial::{Claim, Proof};
 use super::signed_set::SignedSet;
 use super::{Settings, Transport, head};
-use crate::message::{Flags, Full, Question, Rcode, Request, Section, SetHead, Writer};
+use crate::message::{ExtendedError, Flags, Full, Question, Rcode, Request, Section, SetHead, Writer};
 use crate::name::{NAME_BYTES_MAX, NameBuf, NameRef};
 use crate::rrtype::Type;
 use crate::search_name::SearchName;
@@ -26,6 +26,8 @@ pub(super) struct Resolution {
     pub(super) zone: Option<ZoneNumber>,
     /// As in [`Reply`](super::Reply).
     pub(super) free_bytes: u8,
+    /// Why there is no answer.
+    pub(super) extended_error: Option<ExtendedError>,
 }
 
 impl Resolution {
@@ -37,6 +39,7 @@ impl Resolution {
             truncated: false,
             zone: None,
             free_bytes: 0,
+            extended_error: None,
         }
     }
 }
@@ -138,6 +141,7 @@ impl<'a, 'w, 'b> Resolver<'a, 'w, 'b> {
             ..Resolution::bare(Rcode::SERVFAIL)
         };
         let ZoneState::Loaded(zone) = state else {
+            resolution.extended_error = Some(ExtendedError::INVALID_DATA);
             return resolution;
         };
         let mut name = NameBuf::root();

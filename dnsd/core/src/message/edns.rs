@@ -64,6 +64,21 @@ pub mod option {
     pub const TCP_KEEPALIVE: u16 = 11;
     /// Octets that mean nothing, so that a message's length says less about it (RFC 7830).
     pub const PADDING: u16 = 12;
+    /// Why there is no answer (RFC 8914).
+    pub const EXTENDED_ERROR: u16 = 15;
+}
+
+/// Why there is no answer, beyond the response code: RFC 8914's codes, of those that are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExtendedError(u16);
+
+impl ExtendedError {
+    /// The client isn't allowed to ask (RFC 8914 §4.19).
+    pub const PROHIBITED: Self = Self(18);
+    /// No server that was asked has answered (RFC 8914 §4.23).
+    pub const NO_REACHABLE_AUTHORITY: Self = Self(22);
+    /// There are no data of a zone that there is to be: none has come, or it has expired (RFC 8914 §4.25).
+    pub const INVALID_DATA: Self = Self(24);
 }
 
 /// The length of a padded reply is a multiple of this (RFC 8467 §4.1).
@@ -78,6 +93,8 @@ pub struct ReplyOptions<'o> {
     pub cookie: Option<[u8; 24]>,
     /// How long the connection may be idle, in units of 100 milliseconds.
     pub tcp_keepalive: Option<u16>,
+    /// Why there is no answer.
+    pub extended_error: Option<ExtendedError>,
     /// Octets of padding; known when all else is written.
     pub padding: Option<u16>,
 }
@@ -104,6 +121,10 @@ impl ReplyOptions<'_> {
         }
         if let Some(timeout) = self.tcp_keepalive {
             write(option::TCP_KEEPALIVE, &timeout.to_be_bytes());
+        }
+        if let Some(error) = self.extended_error {
+            // Without a text: the code says it.
+            write(option::EXTENDED_ERROR, &error.0.to_be_bytes());
         }
         if let Some(padding) = self.padding {
             write(option::PADDING, &[0; PADDED_BYTES][..padding.into()]);

@@ -228,7 +228,7 @@ pub(crate) fn compressed_names(rtype: Type) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::ReplyOptions;
+    use crate::message::{ExtendedError, ReplyOptions};
     use crate::name::Name;
     use crate::rdata::{NameUse, names};
 
@@ -354,10 +354,11 @@ mod tests {
                 nsid: Some(b"ns7"),
                 cookie: Some([7; 24]),
                 tcp_keepalive: Some(300),
+                extended_error: Some(ExtendedError::PROHIBITED),
                 padding: None,
             },
         };
-        let mut buffer = [0; HEADER_BYTES + 19 + 11 + 7 + 28 + 6];
+        let mut buffer = [0; HEADER_BYTES + 19 + 11 + 7 + 28 + 6 + 6];
         let mut writer = Writer::new(&mut buffer).unwrap();
         writer.hold_back_opt(&opt);
         write(&mut writer, "a.b", Type::A, &[&[1, 2, 3, 4]]).unwrap();
@@ -365,11 +366,12 @@ mod tests {
         let length = writer.finish(1, Flags::QR, Rcode::NOERROR, Some(&opt));
         assert_eq!(length, buffer.len());
         let expected = [
-            &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 41][..],
+            &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 47][..],
             b"\x00\x03\x00\x03ns7",
             b"\x00\x0A\x00\x18",
             &[7; 24],
             b"\x00\x0B\x00\x02\x01\x2C",
+            b"\x00\x0F\x00\x02\x00\x12",
         ]
         .concat();
         assert_eq!(buffer[length - expected.len()..], expected);

@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::{ArcSwap, Guard};
 use ballast_shared::datagrams::Datagram;
 use dnsd_core::acl::Who;
-use dnsd_core::answer::{Client, Deferred, Outcome, Reply, Settings, Transport, answer, answer_code, look_ahead};
-use dnsd_core::message::{Flags, Opcode, Rcode, truncate};
+use dnsd_core::answer::{Client, Deferred, Outcome, Reply, Settings, Transport, answer, answer_error, look_ahead};
+use dnsd_core::message::{ExtendedError, Flags, Opcode, Rcode, truncate};
 use dnsd_core::name::NameRef;
 use dnsd_core::rate_limit::Verdict;
 
@@ -17,6 +17,9 @@ use super::deferred::{Asked, Begin, Handlers, Transfer, TransfersOut};
 use super::views::View;
 use super::{Serving, Shared};
 use crate::query_log::{CookieState, Query, Recorder};
+
+/// What a client gets of a zone that isn't for it.
+pub(super) const PROHIBITED: (Rcode, Option<ExtendedError>) = (Rcode::REFUSED, Some(ExtendedError::PROHIBITED));
 
 /// Answers for one UDP thread, or for all connections of a TCP listener.
 pub(crate) struct Responder {
@@ -199,7 +202,7 @@ impl Answering<'_> {
         }
         let reply = match outcome {
             Outcome::Reply(reply) if view.allows_query(reply.zone, who, local) => Some(reply),
-            Outcome::Reply(_) => reply_of(answer_code(settings, &client, request, Rcode::REFUSED, out)),
+            Outcome::Reply(_) => reply_of(answer_error(settings, &client, request, PROHIBITED, out)),
             Outcome::Deferred(deferred) => return self.answer_deferred(peer, client, view, request, deferred, out),
             Outcome::Drop(_) => None,
         };

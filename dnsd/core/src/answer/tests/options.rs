@@ -254,3 +254,35 @@ fn rfc6891_6_1_3_options_of_another_version_are_not_answered() {
     assert_eq!(answered.reply.rcode, Rcode::BADVERS);
     assert!(options_of(&answered).is_empty());
 }
+
+#[test]
+fn rfc8914_a_reply_without_an_answer_says_why_where_there_is_room_for_it() {
+    const EXTENDED_ERROR: u16 = 15;
+    let zones = Zones::new([("e".parse().unwrap(), ZoneState::Failed)]);
+    let ask = |octets: &[u8]| {
+        let mut out = vec![0; 1232];
+        let settings = Settings::default();
+        let outcome = answer_generally(&zones, &settings, &client(Transport::Udp), octets, &mut out);
+        let Outcome::Reply(reply) = outcome else {
+            panic!("a reply")
+        };
+        out.truncate(reply.len);
+        (reply.rcode, out)
+    };
+    let (rcode, octets) = ask(&with_options(query("x.e", Type::A), &[]));
+    assert_eq!(rcode, Rcode::SERVFAIL);
+    let edns = Request::parse(Header::read(&octets).unwrap(), &octets)
+        .unwrap()
+        .edns
+        .unwrap();
+    assert_eq!(edns.options().collect::<Vec<_>>(), [(EXTENDED_ERROR, &[0, 24][..])]);
+    // Who sends no OPT record gets none (RFC 6891 §7).
+    let (rcode, octets) = ask(&query("x.e", Type::A).octets());
+    assert_eq!(rcode, Rcode::SERVFAIL);
+    assert!(
+        Request::parse(Header::read(&octets).unwrap(), &octets)
+            .unwrap()
+            .edns
+            .is_none()
+    );
+}

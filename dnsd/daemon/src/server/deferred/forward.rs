@@ -73,7 +73,7 @@ async fn reply(path: Path, later: Later) {
     let (serving, view) = (later.serving(), later.view());
     let outcome = match (response, path.policy) {
         (Some(response), _) => relay(&serving.settings, later.client(), later.request(), &response, &mut out),
-        (None, ForwardPolicy::Only) => return later.send_code(Rcode::SERVFAIL, &mut out),
+        (None, ForwardPolicy::Only) => return later.send_unreachable(&mut out),
         (None, ForwardPolicy::First) => {
             let local = answer_locally(
                 view.zones(),
@@ -86,7 +86,7 @@ async fn reply(path: Path, later: Later) {
                 Outcome::Reply(reply)
                     if reply.zone.is_none() || !view.allows_query(reply.zone, || later.who(), &serving.local) =>
                 {
-                    return later.send_code(Rcode::SERVFAIL, &mut out);
+                    return later.send_unreachable(&mut out);
                 }
                 local => local,
             }

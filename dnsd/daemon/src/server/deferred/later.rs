@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dnsd_core::acl::Who;
-use dnsd_core::answer::{Client, Outcome, answer_code};
-use dnsd_core::message::Rcode;
+use dnsd_core::answer::{Client, Outcome, answer_code, answer_error};
+use dnsd_core::message::{ExtendedError, Rcode};
 use dnsd_core::tsig::{Key, ResponseSigner};
 use tokio::sync::oneshot;
 
@@ -106,6 +106,13 @@ impl Later {
     /// Sends the reply that says nothing but a response code.
     pub(crate) fn send_code(self, rcode: Rcode, out: &mut [u8]) {
         let outcome = answer_code(&self.serving.settings, &self.client, &self.request, rcode, out);
+        self.send(outcome, out);
+    }
+
+    /// Sends the reply that no other server could be had an answer from.
+    pub(crate) fn send_unreachable(self, out: &mut [u8]) {
+        let error = (Rcode::SERVFAIL, Some(ExtendedError::NO_REACHABLE_AUTHORITY));
+        let outcome = answer_error(&self.serving.settings, &self.client, &self.request, error, out);
         self.send(outcome, out);
     }
 

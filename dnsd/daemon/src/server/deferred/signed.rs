@@ -1,12 +1,12 @@
 //! Signed requests (RFC 8945 §5.2): verified, looked at again without the signature, and answered with one.
 
 use dnsd_core::acl::Who;
-use dnsd_core::answer::{Client, Deferred, Outcome, answer_code, answer_generally};
+use dnsd_core::answer::{Client, Deferred, Outcome, answer_code, answer_error, answer_generally};
 use dnsd_core::message::Rcode;
 use dnsd_core::tsig::{Reason, Rejected, ResponseSigner, strip, verify_request};
 use tracing::info;
 
-use super::super::responder::{Answer, finish, note, reply_of};
+use super::super::responder::{Answer, PROHIBITED, finish, note, reply_of};
 use super::Asked;
 use super::sender::{Sender, bare};
 
@@ -45,7 +45,10 @@ fn answer_verified(asked: &Asked<'_>, signer: ResponseSigner, tsig_at: usize, ou
         // A second signature behind the one that was taken off.
         Outcome::Deferred(Deferred::Signed { .. }) => asked.code(Rcode::FORMERR, out),
         Outcome::Deferred(deferred) => asked.answer(deferred, out),
-        Outcome::Reply(reply) if !view.allows_query(reply.zone, who, &serving.local) => asked.code(Rcode::REFUSED, out),
+        Outcome::Reply(reply) if !view.allows_query(reply.zone, who, &serving.local) => {
+            let outcome = answer_error(&serving.settings, &client, &unsigned, PROHIBITED, out);
+            asked.reply(outcome, out)
+        }
         outcome => asked.reply(outcome, out),
     }
 }
