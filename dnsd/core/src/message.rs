@@ -6,6 +6,7 @@
 mod code;
 mod compression;
 mod edns;
+mod freshness;
 mod header;
 mod received;
 mod request;
@@ -18,6 +19,7 @@ pub(crate) use writer::compressed_names;
 
 pub use code::{Opcode, Rcode};
 pub use edns::{Edns, ExtendedError, Opt, ReplyOptions, option};
+pub use freshness::fresh_seconds;
 pub use header::{Flags, HEADER_BYTES, Header};
 pub use received::{ReceivedError, ReceivedRecord, skip_questions};
 pub use request::{Question, Request, RequestError};

@@ -133,8 +133,8 @@ pub(super) struct RawRecord<'m> {
     owned_by_root: bool,
     pub(super) rtype: Type,
     class: u16,
-    ttl: u32,
-    rdata: &'m [u8],
+    pub(super) ttl: u32,
+    pub(super) rdata: &'m [u8],
     pub(super) end: usize,
 }
 
