@@ -61,6 +61,10 @@ pub enum Transport {
     Tcp,
     /// The same encrypted (RFC 7858).
     Tls,
+    /// HTTP, encrypted (RFC 8484): as much, and one message.
+    Https,
+    /// A stream of QUIC's, encrypted (RFC 9250).
+    Quic,
 }
 
 impl Transport {
@@ -68,6 +72,12 @@ impl Transport {
     #[must_use]
     pub fn is_connected(self) -> bool {
         self != Self::Udp
+    }
+
+    /// Whether nobody on the way can read along.
+    #[must_use]
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Https | Self::Quic)
     }
 }
 
@@ -279,7 +289,7 @@ fn forwarded(zones: &Zones, settings: &Settings, request: &Request<'_>) -> Forwa
 /// How long the answer may be (RFC 6891 §6.2.3, §6.2.5).
 fn message_bytes_max(settings: &Settings, client: &Client, payload_bytes: Option<u16>, room: usize) -> usize {
     let wanted = match (client.transport, payload_bytes) {
-        (Transport::Tcp | Transport::Tls, _) => usize::from(u16::MAX),
+        (Transport::Tcp | Transport::Tls | Transport::Https | Transport::Quic, _) => usize::from(u16::MAX),
         (Transport::Udp, None) => UDP_BYTES_MIN,
         (Transport::Udp, Some(payload_bytes)) => {
             usize::from(payload_bytes.min(settings.udp_payload_bytes_max)).max(UDP_BYTES_MIN)

@@ -27,7 +27,8 @@ use crate::pages;
 use crate::query_log::Target;
 use crate::reload::{AskedReload, Running};
 use crate::secondaries::{Inputs, Secondaries};
-use crate::server::bind::{self, Sockets, Wanted};
+use crate::server::bind::{self, ListenError, Sockets, Wanted};
+use crate::server::encrypted::{self, EncryptedListeners};
 use crate::server::{self, Handlers, Later, Listeners, Shared};
 use crate::zones::key::ZoneKey;
 use crate::zones::{Plan, Zones, last_good};
@@ -61,6 +62,7 @@ struct Prepared {
     config_path: PathBuf,
     config: Config,
     sockets: Sockets,
+    encrypted: encrypted::Prepared,
     control: UnixListener,
     http: Option<TcpListener>,
     query_log: Option<Target>,
@@ -77,12 +79,8 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
     let config = config.ok_or(Exit::Config)?;
     let mut inherited = Inherited::take().map_err(|cause| fail(Exit::Os, &cause))?;
     let work_dir = WorkDir::lock(&config.work_dir).map_err(|cause| fail(Exit::Unavailable, &cause))?;
-    let sockets = bind::bind(Wanted::of(&config), &BTreeSet::new(), &mut inherited).map_err(|errors| {
-        for cause in &errors {
-            error!("{cause}");
-        }
-        Exit::Unavailable
-    })?;
+    let sockets = bind::bind(Wanted::of(&config), &BTreeSet::new(), &mut inherited).map_err(unavailable)?;
+    let encrypted = encrypted::prepare(&config, &BTreeSet::new(), &mut inherited).map_err(unavailable)?;
     let http = config.control_http.map(|address| listen::tcp(address, &mut inherited));
     let http = http.transpose().map_err(|cause| fail(Exit::Unavailable, &cause))?;
     let control = ballast_shared::control::bind(&config.control_socket).map_err(|cause| {
@@ -97,11 +95,19 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
         config_path: config_path.to_owned(),
         config,
         sockets,
+        encrypted,
         control,
         http,
         query_log,
         _work_dir: work_dir,
     })
+}
+
+fn unavailable(errors: Vec<ListenError>) -> Exit {
+    for cause in errors {
+        error!("{cause}");
+    }
+    Exit::Unavailable
 }
 
 /// While whoever starts the daemon may make a file where the daemon's user may not.
@@ -230,6 +236,8 @@ struct Daemon {
     running: Running,
     /// Until they listen.
     sockets: Option<Sockets>,
+    /// The same.
+    encrypted: Option<encrypted::Prepared>,
     _work_dir: WorkDir,
 }
 
@@ -274,12 +282,14 @@ impl Daemon {
                 config_path: prepared.config_path,
                 config: prepared.config,
                 listeners: Listeners::new(shared.clone()),
+                encrypted: EncryptedListeners::new(shared.clone()),
                 shared,
                 zones,
                 secondaries,
                 notify,
             },
             sockets: Some(prepared.sockets),
+            encrypted: Some(prepared.encrypted),
             _work_dir: prepared._work_dir,
         })
     }
@@ -290,6 +300,7 @@ impl Daemon {
             config,
             zones,
             listeners,
+            encrypted,
             secondaries,
             ..
         } = &mut self.running;
@@ -299,6 +310,11 @@ impl Daemon {
                 .start(bound, supervisor)
                 .map_err(|cause| fail(Exit::Os, &cause))?;
             listeners.tell_missing(missing);
+        }
+        if let Some(prepared) = self.encrypted.take() {
+            let started = encrypted.start(prepared, supervisor);
+            let wanted = started.map_err(|cause| fail(Exit::Os, &cause))?;
+            encrypted.settle(wanted);
         }
         secondaries.apply(config).await;
         config.drop_zones();

@@ -14,6 +14,7 @@ use crate::notify::Notify;
 use crate::query_log::Target;
 use crate::secondaries::Secondaries;
 use crate::server::bind::{self, ListenError, Wanted};
+use crate::server::encrypted::{self, EncryptedListeners};
 use crate::server::{Listeners, Shared};
 use crate::zones::{Plan, Report, Zones};
 
@@ -62,6 +63,8 @@ pub(crate) struct Running {
     pub(crate) notify: Notify,
     /// What is listened on.
     pub(crate) listeners: Listeners,
+    /// The same, encrypted.
+    pub(crate) encrypted: EncryptedListeners,
 }
 
 impl Running {
@@ -108,10 +111,16 @@ impl Running {
         let listening = self.listeners.endpoints();
         let sockets =
             bind::bind(Wanted::of(&config), &listening, &mut Inherited::default()).map_err(ReloadError::Listen)?;
+        let encrypted = encrypted::prepare(&config, &self.encrypted.running(), &mut Inherited::default())
+            .map_err(ReloadError::Listen)?;
         self.listeners.tell_missing(&sockets.missing);
         // There may be no thread left for them. Until the zones are loaded they answer from those of before.
         self.listeners
             .start(sockets.bound, supervisor)
+            .map_err(|_| ReloadError::Os)?;
+        let encrypted = self
+            .encrypted
+            .start(encrypted, supervisor)
             .map_err(|_| ReloadError::Os)?;
         // From here on nothing can go wrong any more that would leave half of the old configuration.
         let report = self
@@ -131,6 +140,7 @@ impl Running {
             (_, None) => self.shared.query_log.turn_off(),
         }
         self.listeners.keep_only(&sockets.wanted);
+        self.encrypted.settle(encrypted);
         self.secondaries.apply(&config).await;
         self.notify.apply(&config).await;
         warn_of_restart(&self.config, &config);

@@ -8,6 +8,7 @@ pub(crate) mod bind;
 mod connection;
 pub(crate) mod counters;
 mod deferred;
+pub(crate) mod encrypted;
 mod listeners;
 mod local_networks;
 mod log_gate;

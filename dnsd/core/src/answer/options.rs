@@ -2,7 +2,7 @@
 //! §6.1.2).
 
 use super::cookie::CookieOption;
-use super::{ChaosText, Client, Settings, Transport};
+use super::{ChaosText, Client, Settings};
 use crate::message::{Edns, ReplyOptions, option};
 
 /// What the options of a request amount to.
@@ -34,7 +34,7 @@ impl<'s> Options<'s> {
                     options.reply.tcp_keepalive = settings.tcp_keepalive;
                 }
                 // In the clear there is nothing to hide (RFC 7830 §6).
-                option::PADDING if client.transport == Transport::Tls => options.reply.padding = Some(0),
+                option::PADDING if client.transport.is_encrypted() => options.reply.padding = Some(0),
                 _ => {}
             }
         }

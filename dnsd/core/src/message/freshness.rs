@@ -41,7 +41,8 @@ fn read(reply: &[u8]) -> Option<u32> {
 }
 
 fn minimum(soa: &[u8]) -> Option<u32> {
-    soa.last_chunk::<MINIMUM_BYTES>().map(|octets| u32::from_be_bytes(*octets))
+    soa.last_chunk::<MINIMUM_BYTES>()
+        .map(|octets| u32::from_be_bytes(*octets))
 }
 
 #[cfg(test)]
@@ -72,7 +73,8 @@ mod tests {
 
     #[test]
     fn rfc8484_5_1_an_answer_is_good_as_long_as_its_shortest_ttl() {
-        let records: &[(Type, u32, &[u8])] = &[(Type::A, 300, b"\x01\x02\x03\x04"), (Type::A, 100, b"\x01\x02\x03\x05")];
+        let records: &[(Type, u32, &[u8])] =
+            &[(Type::A, 300, b"\x01\x02\x03\x04"), (Type::A, 100, b"\x01\x02\x03\x05")];
         assert_eq!(fresh_seconds(&reply(OK, records, &[])), 100);
         // What stands beside it says nothing about it.
         assert_eq!(fresh_seconds(&reply(OK, records, &[(Type::NS, 7, b"\0")])), 100);

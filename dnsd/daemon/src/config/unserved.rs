@@ -9,8 +9,6 @@ use ballast_shared::config::Table;
 pub(super) enum Place {
     /// The top of a file.
     Top,
-    /// `[listen]`
-    Listen,
     /// `[view.NAME]`
     View,
     /// `[zone."NAME".primary]`
@@ -19,7 +17,7 @@ pub(super) enum Place {
     PrimaryGroup,
 }
 
-use Place::{Listen, PrimaryGroup};
+use Place::PrimaryGroup;
 
 /// A key that is warned of.
 struct Key {
@@ -33,15 +31,11 @@ const fn key(name: &'static str, places: &'static [Place], instead: &'static str
 }
 
 /// The keys.
-const UNSERVED: &[Key] = &[
-    key(
-        "primaries",
-        &[PrimaryGroup],
-        "other primaries are not asked for the zones of a group: one that has some needs a table of its own",
-    ),
-    key("https", &[Listen], "DNS over HTTPS is not served by this version"),
-    key("quic", &[Listen], "DNS over QUIC is not served by this version"),
-];
+const UNSERVED: &[Key] = &[key(
+    "primaries",
+    &[PrimaryGroup],
+    "other primaries are not asked for the zones of a group: one that has some needs a table of its own",
+)];
 
 /// Warns of what a table has of these keys.
 pub(super) fn warn(place: Place, table: &Table<'_>) {

@@ -8,9 +8,18 @@ use dnsd_core::message::Rcode;
 
 use crate::secondaries::{SecondaryBoard, SecondaryStatus, unix_seconds};
 use crate::server::Shared;
-use crate::server::counters::{COUNTED_TYPES, TSIG_FAILURES, Totals};
+use crate::server::counters::{COUNTED_TYPES, HTTP_CODES, TSIG_FAILURES, Totals};
 use crate::zones::board::{Board, CatalogStatus, ServedFrom, ZoneStatus};
 use crate::zones::key::ZoneKey;
+
+/// What carries requests and replies, as the labels have it.
+const TRANSPORTS: [(&str, Transport); 5] = [
+    ("udp", Transport::Udp),
+    ("tcp", Transport::Tcp),
+    ("tls", Transport::Tls),
+    ("https", Transport::Https),
+    ("quic", Transport::Quic),
+];
 
 /// One of a transport's sums.
 type SumOf = fn(&Totals) -> u64;
@@ -35,12 +44,7 @@ pub(super) fn write(shared: &Shared, board: &Board, secondaries: &SecondaryBoard
 }
 
 fn write_queries(shared: &Shared, to: &mut String) -> fmt::Result {
-    let totals = [
-        ("udp", Transport::Udp),
-        ("tcp", Transport::Tcp),
-        ("tls", Transport::Tls),
-    ]
-    .map(|(label, transport)| (label, shared.counters.totals(transport)));
+    let totals = TRANSPORTS.map(|(label, transport)| (label, shared.counters.totals(transport)));
     head(
         to,
         "dnsd_queries_total",
@@ -119,6 +123,16 @@ fn write_queries(shared: &Shared, to: &mut String) -> fmt::Result {
                 "dnsd_tsig_failures_total{{transport=\"{transport}\",error=\"{error}\"}} {count}"
             )?;
         }
+    }
+    head(
+        to,
+        "dnsd_http_responses_total",
+        "counter",
+        "Responses to DNS over HTTPS, by HTTP's code.",
+    )?;
+    let https = shared.counters.totals(Transport::Https);
+    for (code, count) in HTTP_CODES.iter().zip(&https.by_http_code) {
+        writeln!(to, "dnsd_http_responses_total{{code=\"{code}\"}} {count}")?;
     }
     Ok(())
 }

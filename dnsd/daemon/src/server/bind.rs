@@ -30,6 +30,10 @@ pub(crate) enum Service {
     Dns,
     /// DNS over TLS.
     Tls,
+    /// DNS over HTTPS, with HTTP/2 and HTTP/3.
+    Https,
+    /// DNS over QUIC.
+    Quic,
 }
 
 /// Somewhere to listen.
@@ -47,6 +51,8 @@ impl fmt::Display for Endpoint {
         match self.service {
             Service::Dns => Ok(()),
             Service::Tls => f.write_str(" for TLS"),
+            Service::Https => f.write_str(" for HTTPS"),
+            Service::Quic => f.write_str(" for QUIC"),
         }
     }
 }
@@ -178,7 +184,9 @@ pub(super) fn bind_all(
 ) -> Sockets {
     let (mut bound, mut missing) = (Vec::new(), Vec::new());
     for &endpoint in wanted.difference(running) {
-        match bind_either_family(endpoint, threads, inherited) {
+        match either_family(endpoint.address, |local| {
+            bind_address(endpoint, local, threads, inherited)
+        }) {
             Ok(sockets) => bound.push(sockets),
             Err(error) => missing.push(explain(error, endpoint.address, running)),
         }
@@ -187,7 +195,7 @@ pub(super) fn bind_all(
 }
 
 /// Who holds the port, when it is we ourselves.
-fn explain(error: BindError, wanted: SocketAddr, running: &BTreeSet<Endpoint>) -> ListenError {
+pub(super) fn explain(error: BindError, wanted: SocketAddr, running: &BTreeSet<Endpoint>) -> ListenError {
     let overlaps = |running: &SocketAddr| {
         let is_everywhere = running.ip().is_unspecified() || wanted.ip().is_unspecified();
         running.port() == wanted.port() && (is_everywhere || running.ip() == wanted.ip())
@@ -198,15 +206,19 @@ fn explain(error: BindError, wanted: SocketAddr, running: &BTreeSet<Endpoint>) -
     }
 }
 
-fn bind_either_family(wanted: Endpoint, threads: usize, inherited: &mut Inherited) -> Result<Bound, BindError> {
-    let first = bind_address(wanted, wanted.address, threads, inherited);
+/// Binds all IPv4 addresses instead of all addresses where the machine has no IPv6.
+pub(super) fn either_family<T>(
+    wanted: SocketAddr,
+    mut bind: impl FnMut(SocketAddr) -> Result<T, BindError>,
+) -> Result<T, BindError> {
+    let first = bind(wanted);
     let Err(error) = &first else { return first };
     let no_ipv6 = matches!(
         error.cause.raw_os_error().map(Errno::from_raw),
         Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL)
     );
-    match addresses::without_ipv6(wanted.address) {
-        Some(fallback) if no_ipv6 => bind_address(wanted, fallback, threads, inherited),
+    match addresses::without_ipv6(wanted) {
+        Some(fallback) if no_ipv6 => bind(fallback),
         _ => first,
     }
 }

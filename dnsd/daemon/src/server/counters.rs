@@ -55,7 +55,10 @@ pub(crate) const TSIG_FAILURES: [(Option<TsigError>, &str); 5] = [
     (Some(TsigError::BADTRUNC), "BADTRUNC"),
 ];
 
-/// One set of counters: of one thread, for UDP, which alone adds to it, or of all connections of a listener, for TCP. On cache
+/// What HTTP requests get, each with a counter.
+pub(crate) const HTTP_CODES: [u16; 7] = [200, 400, 404, 405, 413, 415, 500];
+
+/// One set of counters: of one thread, for UDP, which alone adds to it, or of all connections of a listener. On cache
 /// lines of its own: threads that count don't wait for each other.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -72,6 +75,7 @@ pub(crate) struct Counters {
     dropped: AtomicU64,
     slipped: AtomicU64,
     tsig_failures: [AtomicU64; TSIG_FAILURES.len()],
+    by_http_code: [AtomicU64; HTTP_CODES.len()],
 }
 
 impl Counters {
@@ -88,6 +92,7 @@ impl Counters {
             dropped: AtomicU64::new(0),
             slipped: AtomicU64::new(0),
             tsig_failures: Default::default(),
+            by_http_code: Default::default(),
         }
     }
 
@@ -129,6 +134,13 @@ impl Counters {
         self.add(&self.tsig_failures[place.unwrap_or(0)], 1);
     }
 
+    /// A response of HTTP's, with or without a reply in it.
+    pub(crate) fn http_responded(&self, code: u16) {
+        if let Some(place) = HTTP_CODES.iter().position(|known| *known == code) {
+            self.add(&self.by_http_code[place], 1);
+        }
+    }
+
     /// What the rate limit found right for a reply.
     pub(crate) fn rate_limited(&self, verdict: Verdict) {
         match verdict {
@@ -160,6 +172,8 @@ struct Counting {
     ended_udp: Totals,
     ended_tcp: Totals,
     ended_tls: Totals,
+    ended_https: Totals,
+    ended_quic: Totals,
 }
 
 /// The sum for one transport.
@@ -183,6 +197,8 @@ pub(crate) struct Totals {
     pub(crate) slipped: u64,
     /// Requests whose signature is not to be believed, in the order of [`TSIG_FAILURES`].
     pub(crate) tsig_failures: Vec<u64>,
+    /// Responses of HTTP's, in the order of [`HTTP_CODES`].
+    pub(crate) by_http_code: Vec<u64>,
 }
 
 impl AllCounters {
@@ -236,6 +252,8 @@ impl Counting {
             Transport::Udp => &mut self.ended_udp,
             Transport::Tcp => &mut self.ended_tcp,
             Transport::Tls => &mut self.ended_tls,
+            Transport::Https => &mut self.ended_https,
+            Transport::Quic => &mut self.ended_quic,
         }
     }
 }
@@ -245,6 +263,7 @@ impl Totals {
         add_all(&mut self.by_type, &set.by_type);
         add_all(&mut self.by_rcode, &set.by_rcode);
         add_all(&mut self.tsig_failures, &set.tsig_failures);
+        add_all(&mut self.by_http_code, &set.by_http_code);
         self.unreadable += set.unreadable.load(Ordering::Relaxed);
         self.truncated += set.truncated.load(Ordering::Relaxed);
         self.ignored += set.ignored.load(Ordering::Relaxed);
@@ -266,6 +285,7 @@ impl Default for Totals {
             dropped: 0,
             slipped: 0,
             tsig_failures: vec![0; TSIG_FAILURES.len()],
+            by_http_code: vec![0; HTTP_CODES.len()],
         }
     }
 }

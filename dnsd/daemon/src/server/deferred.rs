@@ -34,7 +34,7 @@ pub(crate) use later::Later;
 pub(super) use later::{Begin, WayBack};
 pub(crate) use notify::NotifyReceived;
 use sender::Sender;
-pub(super) use transfer::Transfer;
+pub(super) use transfer::{BrokenOff, Transfer};
 pub(crate) use transfers_out::TransfersOut;
 
 /// Who does what requests ask for.

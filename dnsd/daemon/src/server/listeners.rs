@@ -74,7 +74,8 @@ impl Listeners {
         }
         let transport = match sockets.wanted.service {
             Service::Dns => Transport::Tcp,
-            Service::Tls => Transport::Tls,
+            // What else is encrypted has listeners of its own.
+            Service::Tls | Service::Https | Service::Quic => Transport::Tls,
         };
         let tcp = tcp::run(sockets.tcp, transport, self.shared.clone(), stop.clone());
         supervisor.start("tcp", until_the_daemon_stops(tcp, stop.clone(), supervisor.stopping()));
@@ -166,7 +167,7 @@ impl Listeners {
 }
 
 /// Where a listener is in the end.
-fn at(wanted: Endpoint, local: SocketAddr) -> Endpoint {
+pub(super) fn at(wanted: Endpoint, local: SocketAddr) -> Endpoint {
     Endpoint {
         address: local,
         ..wanted
@@ -174,7 +175,7 @@ fn at(wanted: Endpoint, local: SocketAddr) -> Endpoint {
 }
 
 /// A listener that a reload closed has ended as it should: the supervisor hears of it with the end of the daemon.
-async fn until_the_daemon_stops(
+pub(super) async fn until_the_daemon_stops(
     listener: impl Future<Output = ()>,
     closed: CancellationToken,
     daemon: CancellationToken,

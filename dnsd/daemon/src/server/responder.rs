@@ -114,7 +114,7 @@ impl Responder {
             transport,
             shared_counters: match transport {
                 Transport::Udp => shared.later_counters.clone(),
-                Transport::Tcp | Transport::Tls => counters.clone(),
+                _ => counters.clone(),
             },
             counters,
             transfers: shared.transfers.clone(),

@@ -33,6 +33,11 @@ pub(crate) struct Handshakes {
 }
 
 impl Handshakes {
+    /// One that led to a connection.
+    pub(super) fn count_completed(&self) {
+        self.completed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Those that led to a connection, and those that didn't.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (
@@ -74,7 +79,7 @@ pub(super) async fn serve(
         Ok(stream) => stream,
         Err(error) => return tell_of_failure(shared, peer.client(), &error),
     };
-    shared.handshakes.completed.fetch_add(1, Ordering::Relaxed);
+    shared.handshakes.count_completed();
     let peer = peer.with_transfers(is_for_transfers(stream.get_ref().1));
     let ended = connection::serve(&mut stream, peer, responder, place, idle_max, stop).await;
     match ended {
@@ -89,7 +94,7 @@ fn is_for_transfers(connection: &ServerConnection) -> bool {
 }
 
 /// Its cause may be a secondary's certificate that has expired, or anybody on the network.
-fn tell_of_failure(shared: &Shared, client: SocketAddr, error: &io::Error) {
+pub(super) fn tell_of_failure(shared: &Shared, client: SocketAddr, error: &io::Error) {
     shared.handshakes.failed.fetch_add(1, Ordering::Relaxed);
     if shared.serving.load().refusals.admit(unix_seconds()) {
         let (ip, port) = (client.ip(), client.port());

@@ -217,11 +217,13 @@ fn rfc8467_4_1_padded_replies_are_multiples_of_468_octets() {
     let settings = Settings::default();
     let asked = [option(PADDING, &[0; 100])];
     for name in ["ns.e", "no.e", "e", "elsewhere"] {
-        let answered = ask_options(&settings, Transport::Tls, name, &asked);
-        assert_eq!(answered.octets.len(), 468, "{name}");
-        let options = options_of(&answered);
-        assert!(options[0].0 == PADDING && options[0].1.iter().all(|octet| *octet == 0));
-        assert!(options_of(&ask_options(&settings, Transport::Tls, name, &[])).is_empty());
+        for encrypted in [Transport::Tls, Transport::Https, Transport::Quic] {
+            let answered = ask_options(&settings, encrypted, name, &asked);
+            assert_eq!(answered.octets.len(), 468, "{name}");
+            let options = options_of(&answered);
+            assert!(options[0].0 == PADDING && options[0].1.iter().all(|octet| *octet == 0));
+            assert!(options_of(&ask_options(&settings, encrypted, name, &[])).is_empty());
+        }
         for in_the_clear in [Transport::Tcp, Transport::Udp] {
             assert!(options_of(&ask_options(&settings, in_the_clear, name, &asked)).is_empty());
         }

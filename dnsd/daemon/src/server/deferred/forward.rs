@@ -68,7 +68,7 @@ async fn reply(path: Path, later: Later) {
     }
     let mut out = match later.client().transport {
         Transport::Udp => vec![0; UDP_PAYLOAD_BYTES_LIMIT.into()],
-        Transport::Tcp | Transport::Tls => vec![0; MESSAGE_BYTES_MAX],
+        _ => vec![0; MESSAGE_BYTES_MAX],
     };
     let (serving, view) = (later.serving(), later.view());
     let outcome = match (response, path.policy) {

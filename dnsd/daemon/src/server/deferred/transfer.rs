@@ -37,6 +37,7 @@ const UDP_BYTES_MIN: u16 = 512;
 /// Why a transfer isn't begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
+    OverHttps,
     NotOurs,
     Denied,
     NotOverTls,
@@ -50,6 +51,7 @@ enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::OverHttps => "not over HTTPS",
             Self::NotOurs => "non-authoritative zone",
             Self::Denied => "denied",
             Self::NotOverTls => "not over TLS",
@@ -67,13 +69,17 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
         return asked.code(Rcode::FORMERR, out);
     };
     let qtype = request.question.qtype;
+    if asked.client.transport == Transport::Https {
+        // One message is all that there is room for (RFC 8484 §6); BIND says so too.
+        return refuse(asked, &request, Rcode::NOTIMP, Refusal::OverHttps, out);
+    }
     let Some(zone) = asked.zone(&request) else {
         return refuse(asked, &request, Rcode::NOTAUTH, Refusal::NotOurs, out);
     };
     if !asked.is_allowed(&zone.info.rules.allow_transfer) {
         return refuse(asked, &request, Rcode::REFUSED, Refusal::Denied, out);
     }
-    if zone.info.rules.transfer_transport == TransferTransport::Tls && asked.client.transport != Transport::Tls {
+    if zone.info.rules.transfer_transport == TransferTransport::Tls && !asked.client.transport.is_encrypted() {
         return refuse(asked, &request, Rcode::REFUSED, Refusal::NotOverTls, out);
     }
     if !asked.peer.takes_transfers() {
@@ -89,7 +95,7 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
     let head = ReplyHead::new(&request, opt(&asked, &request));
     let octets_max = match asked.client.transport {
         Transport::Udp => UDP_STEPS_OCTETS_MAX,
-        Transport::Tcp | Transport::Tls => usize::MAX,
+        _ => usize::MAX,
     };
     let outgoing = match have.filter(|_| qtype == Type::IXFR) {
         Some(have) => {

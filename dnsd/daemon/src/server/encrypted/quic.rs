@@ -1,0 +1,175 @@
+//! A socket with QUIC (RFC 9000), for HTTP/3 or for DNS over QUIC: takes connections, each a task of its own.
+//!
+//! The place of a connection is taken when its handshake is done: before that, whoever says to be its client may be somebody
+//! else, who would lose the places of his own connections by it. Handshakes have a bound of their own, and when half of it is
+//! used up, who comes has to show first that it is where it says it is (RFC 9000 §8.1.2).
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dnsd_core::answer::Transport;
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::rustls;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::super::responder::Peer;
+use super::super::tls::tell_of_failure;
+use super::super::{Responder, Shared};
+use super::requests::{BEGIN_MAX, Requests, STREAMS_MAX, close};
+use super::terms::{CurrentTerms, Speaks};
+use super::{doq, http3};
+
+/// Handshakes at the same time, of one socket. Each costs a signature and some ten kilobytes.
+const HANDSHAKES_MAX: usize = 256;
+
+/// Connections that wait to be looked at, which is done at once, and what they may send meanwhile.
+const INCOMING_MAX: usize = HANDSHAKES_MAX;
+const INCOMING_BYTES_MAX: u64 = 64 << 10;
+
+/// Octets that a connection may send before they are read, on one stream and on all: a whole message, and four of them.
+const STREAM_BYTES_MAX: u32 = 64 << 10;
+const CONNECTION_BYTES_MAX: u32 = 256 << 10;
+
+/// Octets that are sent before they are acknowledged: 20 Mbit/s over 100 ms, for transfers.
+const SEND_BYTES_MAX: u64 = 256 << 10;
+
+/// A client's streams of HTTP/3 that are no requests: control, two of QPACK's (RFC 9114 §6.2), and some that mean nothing.
+const HTTP_OTHER_STREAMS_MAX: u32 = 8;
+
+/// How long nothing may come from a client, acknowledgements and all, before it is given up, where connections may be idle for
+/// less: a reply that others are asked for may take as long as that.
+const SILENCE_MIN: Duration = Duration::from_secs(30);
+
+/// How connections are met: with TLS as it is configured, and the limits above.
+pub(super) fn config(tls: rustls::ServerConfig, speaks: &Speaks, idle_max: Duration) -> ServerConfig {
+    // QUIC is version 1.3 of TLS (RFC 9001 §4.2). Ring has the cipher suite that it begins with.
+    let crypto = QuicServerConfig::try_from(tls).expect("ring has AES-128-GCM");
+    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+    let mut transport = TransportConfig::default();
+    let silence_max = idle_max.max(SILENCE_MIN);
+    transport
+        .max_concurrent_bidi_streams(STREAMS_MAX.into())
+        .max_concurrent_uni_streams(match speaks {
+            Speaks::Https { .. } => HTTP_OTHER_STREAMS_MAX.into(),
+            Speaks::Quic => VarInt::from_u32(0),
+        })
+        .stream_receive_window(STREAM_BYTES_MAX.into())
+        .receive_window(CONNECTION_BYTES_MAX.into())
+        .send_window(SEND_BYTES_MAX)
+        .datagram_receive_buffer_size(None)
+        .max_idle_timeout(IdleTimeout::try_from(silence_max).ok());
+    config
+        .transport_config(Arc::new(transport))
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_BYTES_MAX)
+        // Who is allowed what goes by the address; one that a client moves to is believed before it is verified (RFC 9000 §9.3).
+        .migration(false);
+    config
+}
+
+/// A socket that is listened on.
+pub(super) struct QuicListener {
+    endpoint: Endpoint,
+    bound: IpAddr,
+    shared: Shared,
+    responder: Arc<Responder>,
+    terms: CurrentTerms,
+    handshakes: Arc<Semaphore>,
+}
+
+impl QuicListener {
+    /// # Errors
+    /// When the socket can't be used.
+    pub(super) fn new(socket: UdpSocket, shared: Shared, terms: CurrentTerms) -> io::Result<Self> {
+        let now = terms.load();
+        let transport = match now.speaks {
+            Speaks::Https { .. } => Transport::Https,
+            Speaks::Quic => Transport::Quic,
+        };
+        let (bound, config) = (socket.local_addr()?.ip(), now.quic.clone());
+        let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime))?;
+        Ok(Self {
+            endpoint,
+            bound,
+            responder: Arc::new(shared.responder(transport)),
+            shared,
+            terms,
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+        })
+    }
+
+    /// Takes connections until the listener is to end; then waits until the replies that have begun are sent.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let connections = TaskTracker::new();
+        loop {
+            let incoming = tokio::select! {
+                () = stop.cancelled() => break,
+                incoming = self.endpoint.accept() => incoming,
+            };
+            // Without its socket there is nothing more to come.
+            let Some(incoming) = incoming else { break };
+            self.take(incoming, &connections, &stop);
+        }
+        self.endpoint.set_server_config(None);
+        connections.close();
+        connections.wait().await;
+        // What closes the last connections is on its way.
+        close(self.endpoint.wait_idle()).await;
+    }
+
+    fn take(&self, incoming: Incoming, connections: &TaskTracker, stop: &CancellationToken) {
+        let is_busy = self.handshakes.available_permits() <= HANDSHAKES_MAX / 2;
+        if is_busy && !incoming.remote_address_validated() && incoming.may_retry() {
+            // It may, as it was asked.
+            let _ = incoming.retry();
+            return;
+        }
+        let Ok(handshake) = self.handshakes.clone().try_acquire_owned() else {
+            return incoming.refuse();
+        };
+        let terms = self.terms.load_full();
+        let from = incoming.remote_address();
+        let local = incoming.local_ip().unwrap_or(self.bound);
+        let Ok(connecting) = incoming.accept_with(Arc::new(terms.quic.clone())) else {
+            // It is broken.
+            return;
+        };
+        let (shared, responder, stop) = (self.shared.clone(), self.responder.clone(), stop.clone());
+        connections.spawn(async move {
+            let connected = tokio::select! {
+                connected = timeout(BEGIN_MAX, connecting) => connected,
+                () = stop.cancelled() => return,
+            };
+            let connection = match connected {
+                Ok(Ok(connection)) => connection,
+                Ok(Err(error)) => return tell_of_failure(&shared, from, &error.into()),
+                // Dropped, it is closed.
+                Err(_) => return tell_of_failure(&shared, from, &io::ErrorKind::TimedOut.into()),
+            };
+            shared.handshakes.count_completed();
+            drop(handshake);
+            let client: SocketAddr = connection.remote_address();
+            let Some(place) = shared.places.take(client.ip()) else {
+                return connection.close(terms.speaks.excessive_load(), b"");
+            };
+            let peer = Peer::Connected {
+                client,
+                local,
+                takes_transfers: true,
+            };
+            let requests = Requests::new(place, shared.serving.load().tcp_idle_max);
+            match &terms.speaks {
+                Speaks::Https { path } => {
+                    http3::serve(connection, peer, responder, path.clone(), requests, &stop).await;
+                }
+                Speaks::Quic => doq::serve(connection, peer, responder, requests, &stop).await,
+            }
+        });
+    }
+}
