@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod compare;
+pub mod encrypted;
 pub mod generate;
 pub mod message;
 pub mod name;
