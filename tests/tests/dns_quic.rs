@@ -125,7 +125,7 @@ fn rfc9250_4_2_a_transfer_is_many_messages_on_one_stream() {
         over_tcp.len()
     );
     wait::until("both transfers to have ended", || {
-        let ended = dnsd.log().matches("transfer of 'large.example': AXFR ended").count();
+        let ended = dnsd.log().matches("transfer of 'large.example/IN': AXFR ended").count();
         (ended == 2).then_some(())
     });
     let refused = client.ask(&Query::of("closed.example", rtype::AXFR).id(0).to_bytes());

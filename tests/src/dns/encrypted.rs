@@ -216,6 +216,7 @@ type Connected = (Sender, Vec<u8>, tokio::task::JoinHandle<()>, Option<Endpoint>
 async fn two(server: SocketAddr, authority: &Path) -> Result<Connected, String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
     let stream = TcpStream::connect(server).await.map_err(|error| said(&error))?;
+    stream.set_nodelay(true).map_err(|error| said(&error))?;
     let connector = TlsConnector::from(Arc::new(tls(authority, b"h2")));
     let name = ServerName::try_from(NAME).map_err(|error| said(&error))?;
     let stream = connector.connect(name, stream).await.map_err(|error| said(&error))?;

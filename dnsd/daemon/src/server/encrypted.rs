@@ -230,3 +230,19 @@ pub(crate) struct Wanted {
     kept: BTreeMap<Endpoint, Terms>,
     new: BTreeSet<Endpoint>,
 }
+
+/// One connection with HTTP/2, for tests.
+#[cfg(test)]
+pub(super) async fn serve_http2(
+    stream: tokio::io::DuplexStream,
+    peer: super::responder::Peer<'static>,
+    responder: Arc<super::Responder>,
+    path: Arc<str>,
+    place: super::places::Place,
+    idle_max: std::time::Duration,
+    stop: &CancellationToken,
+) {
+    let requests = requests::Requests::new(place, idle_max);
+    // The error is the end of the connection.
+    let _ = http2::serve(stream, peer, responder, path, requests, stop).await;
+}

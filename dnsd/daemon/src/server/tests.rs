@@ -24,6 +24,7 @@ use crate::zones::test_zone::zone;
 
 mod access;
 mod handed_on;
+mod https_connections;
 mod signed;
 mod tcp_connections;
 mod transfers;

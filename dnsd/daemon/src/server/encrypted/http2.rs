@@ -22,6 +22,9 @@ use super::requests::{BEGIN_MAX, End, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES
 /// Octets of replies that a stream holds until the connection takes them.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
+/// Octets of a request that isn't served, before its stream is reset: that much longer than a message somebody may take one for.
+const DISCARDED_BYTES_MAX: usize = 256 << 10;
+
 /// What all requests of a connection are answered with.
 #[derive(Clone)]
 struct Terms {
@@ -103,6 +106,9 @@ async fn respond_to(
         Ok(Found::Content) => read(&mut content, long_request).await?,
         Err(code) => Err(code),
     };
+    if message.is_err() {
+        discard(&mut content).await?;
+    }
     let reply = doh::answer(&terms.responder, &terms.peer, message).await;
     send(respond, reply).await
 }
@@ -122,6 +128,19 @@ async fn read(content: &mut RecvStream, long_request: &Semaphore) -> Result<Resu
         content.flow_control().release_capacity(piece.len())?;
     }
     Ok(Ok(message))
+}
+
+/// Takes what is left of a request that isn't served: some clients don't look at a response that comes before they have sent it.
+async fn discard(content: &mut RecvStream) -> Result<(), h2::Error> {
+    let mut discarded = 0;
+    while discarded < DISCARDED_BYTES_MAX
+        && let Some(piece) = content.data().await
+    {
+        let length = piece?.len();
+        discarded += length;
+        content.flow_control().release_capacity(length)?;
+    }
+    Ok(())
 }
 
 /// Sends as the client takes it.
