@@ -7,5 +7,5 @@ mod client;
 mod frame;
 mod server;
 
-pub use client::{ClientError, call};
-pub use server::{CallError, Interface, Service, bind, serve};
+pub use client::{ClientError, call, call_more};
+pub use server::{CallError, Interface, Part, Service, bind, serve};

@@ -53,6 +53,37 @@ impl std::error::Error for ClientError {}
 /// # Errors
 /// When there is no daemon, or it refuses.
 pub fn call(socket: &Path, method: &str, parameters: Map<String, Value>) -> Result<Map<String, Value>, ClientError> {
+    let mut replies = send(socket, method, parameters, false)?;
+    Ok(next_reply(&mut replies)?.parameters)
+}
+
+/// Calls a method that has several answers, and hands over one after the other.
+///
+/// # Errors
+/// When there is no daemon, it refuses or breaks off, or `take` fails.
+pub fn call_more(
+    socket: &Path,
+    method: &str,
+    parameters: Map<String, Value>,
+    mut take: impl FnMut(Map<String, Value>) -> io::Result<()>,
+) -> Result<(), ClientError> {
+    let mut replies = send(socket, method, parameters, true)?;
+    loop {
+        let reply = next_reply(&mut replies)?;
+        take(reply.parameters).map_err(ClientError::Io)?;
+        if !reply.continues {
+            return Ok(());
+        }
+    }
+}
+
+/// Sends a call, and gives what its replies are read from.
+fn send(
+    socket: &Path,
+    method: &str,
+    parameters: Map<String, Value>,
+    more: bool,
+) -> Result<BufReader<UnixStream>, ClientError> {
     let mut stream = UnixStream::connect(socket).map_err(|cause| ClientError::Connect {
         socket: socket.to_owned(),
         cause,
@@ -61,20 +92,24 @@ pub fn call(socket: &Path, method: &str, parameters: Map<String, Value>) -> Resu
         method: method.to_owned(),
         parameters,
         oneway: false,
-        more: false,
+        more,
     };
     stream.write_all(&encode(&request)).map_err(ClientError::Io)?;
+    Ok(BufReader::new(stream))
+}
+
+fn next_reply(replies: &mut BufReader<UnixStream>) -> Result<Reply, ClientError> {
     let mut message = Vec::new();
-    BufReader::new(stream)
+    replies
         .take(MESSAGE_BYTES_MAX as u64)
         .read_until(0, &mut message)
         .map_err(ClientError::Io)?;
     if message.pop() != Some(0) {
         return Err(ClientError::Garbled);
     }
-    let reply: Reply = serde_json::from_slice(&message).map_err(|_| ClientError::Garbled)?;
-    match reply.error {
-        None => Ok(reply.parameters),
+    let mut reply: Reply = serde_json::from_slice(&message).map_err(|_| ClientError::Garbled)?;
+    match reply.error.take() {
+        None => Ok(reply),
         Some(error) => Err(ClientError::Refused(error, reply.parameters)),
     }
 }
@@ -84,9 +119,10 @@ mod tests {
     use std::sync::Arc;
 
     use serde_json::json;
+    use tokio::sync::mpsc;
     use tokio_util::sync::CancellationToken;
 
-    use super::super::server::{CallError, Interface, Service, bind, serve};
+    use super::super::server::{CallError, Interface, Part, Service, bind, serve};
     use super::*;
 
     struct Echo;
@@ -99,8 +135,33 @@ mod tests {
                     "Broken",
                     Map::from_iter([("message".into(), json!("it is broken"))]),
                 )),
+                "Count" | "Break" => Err(CallError::ExpectedMore),
                 _ => Err(CallError::MethodNotFound),
             }
+        }
+
+        fn call_more(
+            &self,
+            method: &str,
+            _: &Map<String, Value>,
+        ) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
+            let last = match method {
+                "Count" => 3,
+                // Never comes.
+                "Break" => 4,
+                _ => return Ok(None),
+            };
+            let (parts, receiver) = mpsc::channel(1);
+            tokio::spawn(async move {
+                for n in 1..=3 {
+                    let part = Part {
+                        parameters: Map::from_iter([("n".into(), json!(n))]),
+                        continues: n < last,
+                    };
+                    parts.send(part).await.unwrap();
+                }
+            });
+            Ok(Some(receiver))
         }
     }
 
@@ -159,6 +220,43 @@ mod tests {
     }
 
     #[test]
+    fn several_replies_come_one_after_the_other() {
+        with_server(|socket| {
+            let mut counted = Vec::new();
+            let mut count = |reply: Map<String, Value>| {
+                counted.push(reply["n"].as_u64().unwrap());
+                Ok(())
+            };
+            call_more(socket, "io.ballast.echo.Count", Map::new(), &mut count).unwrap();
+            assert_eq!(counted, [1, 2, 3]);
+            // A method with one reply gives it to who would take several.
+            let mut replies = 0;
+            call_more(socket, "io.ballast.echo.Echo", Map::new(), |_| {
+                replies += 1;
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(replies, 1);
+        });
+    }
+
+    #[test]
+    fn replies_that_end_early_are_no_whole_answer() {
+        with_server(|socket| {
+            let broken = call_more(socket, "io.ballast.echo.Break", Map::new(), |_| Ok(()));
+            assert!(matches!(broken, Err(ClientError::Garbled)), "{broken:?}");
+        });
+    }
+
+    #[test]
+    fn who_takes_one_reply_is_told_that_there_are_several() {
+        with_server(|socket| match call(socket, "io.ballast.echo.Count", Map::new()) {
+            Err(ClientError::Refused(error, _)) => assert_eq!(error, "org.varlink.service.ExpectedMore"),
+            other => panic!("{other:?}"),
+        });
+    }
+
+    #[test]
     fn the_service_describes_itself() {
         with_server(|socket| {
             let info = call(socket, "org.varlink.service.GetInfo", Map::new()).unwrap();
@@ -166,6 +264,14 @@ mod tests {
             let which = Map::from_iter([("interface".into(), json!("io.ballast.echo"))]);
             let text = call(socket, "org.varlink.service.GetInterfaceDescription", which).unwrap();
             assert_eq!(text["description"], json!("interface io.ballast.echo"));
+            let described = |interface: &str| {
+                let which = Map::from_iter([("interface".into(), json!(interface))]);
+                call(socket, "org.varlink.service.GetInterfaceDescription", which)
+            };
+            let service = described("org.varlink.service").unwrap();
+            assert!(service["description"].as_str().unwrap().contains("method GetInfo()"));
+            let unknown = described("io.ballast.other").unwrap_err().to_string();
+            assert!(unknown.contains("org.varlink.service.InterfaceNotFound"), "{unknown}");
         });
     }
 

@@ -14,7 +14,7 @@ pub(super) struct Request {
     /// The caller wants no reply.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) oneway: bool,
-    /// The caller takes several replies. No method of ours gives more than one.
+    /// The caller takes several replies.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) more: bool,
 }
@@ -25,6 +25,9 @@ pub(super) struct Reply {
     pub(super) error: Option<String>,
     #[serde(default)]
     pub(super) parameters: Map<String, Value>,
+    /// There are more to come.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) continues: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field by reference")]

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
@@ -24,6 +25,9 @@ const CONNECTIONS_MAX: usize = 32;
 
 /// How long to wait when the system has no descriptor for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The interface that every Varlink service has.
+const SERVICE_DESCRIPTION: &str = include_str!("org.varlink.service.varlink");
 
 /// What a daemon can be asked, in Varlink's interface language.
 #[derive(Debug, Clone, Copy)]
@@ -41,10 +45,23 @@ pub struct Interface {
 pub enum CallError {
     /// The interface has no such method.
     MethodNotFound,
+    /// There is no such interface: its name.
+    InterfaceNotFound(String),
     /// A parameter is missing or of the wrong type: its name.
     InvalidParameter(&'static str),
+    /// The method has several replies, and the caller takes one.
+    ExpectedMore,
     /// An error of the interface itself: its name without the interface, and its parameters.
     Failed(&'static str, Map<String, Value>),
+}
+
+/// One of several replies to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What it says.
+    pub parameters: Map<String, Value>,
+    /// Whether there are more to come.
+    pub continues: bool,
 }
 
 /// Answers calls to the methods of one interface.
@@ -55,6 +72,20 @@ pub trait Service: Send + Sync + 'static {
         method: &str,
         parameters: Map<String, Value>,
     ) -> impl Future<Output = Result<Map<String, Value>, CallError>> + Send;
+
+    /// Answers one whose caller takes several replies (`more`), if the method has several. They go out one by one as the caller
+    /// takes them: who makes them waits for room in the channel, and ends when there is nobody at its other end. When they end
+    /// before one that says that it is the last, the conversation is broken off.
+    ///
+    /// # Errors
+    /// When the call is refused.
+    fn call_more(
+        &self,
+        _method: &str,
+        _parameters: &Map<String, Value>,
+    ) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
+        Ok(None)
+    }
 }
 
 /// Binds the control socket: mode 0660, in place of one that a daemon which was killed has left there. Call it while
@@ -154,30 +185,76 @@ async fn converse<S: Service>(stream: UnixStream, interface: Interface, service:
         let Ok(request) = serde_json::from_slice::<Request>(&message) else {
             return Ok(());
         };
-        let (oneway, reply) = (request.oneway, answer(request, interface, service).await);
-        if !oneway {
-            writer.write_all(&encode(&reply)).await?;
+        let oneway = request.oneway;
+        match answer(request, interface, service).await {
+            Answer::One(_) if oneway => {}
+            Answer::One(reply) => writer.write_all(&encode(&reply)).await?,
+            Answer::Several(parts) => {
+                if !send_parts(parts, &mut writer).await? {
+                    return Ok(());
+                }
+            }
         }
     }
 }
 
-async fn answer<S: Service>(request: Request, interface: Interface, service: &S) -> Reply {
+/// What becomes of a call.
+enum Answer {
+    One(Reply),
+    Several(mpsc::Receiver<Part>),
+}
+
+/// Sends replies as they are made; `false` when the last of them never came, which the caller is to notice.
+async fn send_parts(mut parts: mpsc::Receiver<Part>, writer: &mut OwnedWriteHalf) -> io::Result<bool> {
+    while let Some(Part { parameters, continues }) = parts.recv().await {
+        let reply = Reply {
+            error: None,
+            parameters,
+            continues,
+        };
+        writer.write_all(&encode(&reply)).await?;
+        if !continues {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn answer<S: Service>(request: Request, interface: Interface, service: &S) -> Answer {
     let (name, method) = request.method.rsplit_once('.').unwrap_or(("", &request.method));
     let result = match name {
         "org.varlink.service" => describe(method, &request.parameters, interface),
-        _ if name == interface.name => service.call(method, request.parameters).await,
-        _ => return refusal("InterfaceNotFound", json!({ "interface": name })),
+        _ if name == interface.name => {
+            // Who wants no reply wants not several either.
+            let several = match request.more && !request.oneway {
+                true => service.call_more(method, &request.parameters),
+                false => Ok(None),
+            };
+            match several {
+                Ok(Some(parts)) => return Answer::Several(parts),
+                Ok(None) => service.call(method, request.parameters).await,
+                Err(error) => Err(error),
+            }
+        }
+        _ => return Answer::One(refusal("InterfaceNotFound", json!({ "interface": name }))),
     };
+    Answer::One(reply(result, method, interface))
+}
+
+fn reply(result: Result<Map<String, Value>, CallError>, method: &str, interface: Interface) -> Reply {
     match result {
         Ok(parameters) => Reply {
-            error: None,
             parameters,
+            ..Reply::default()
         },
         Err(CallError::MethodNotFound) => refusal("MethodNotFound", json!({ "method": method })),
         Err(CallError::InvalidParameter(parameter)) => refusal("InvalidParameter", json!({ "parameter": parameter })),
+        Err(CallError::InterfaceNotFound(name)) => refusal("InterfaceNotFound", json!({ "interface": name })),
+        Err(CallError::ExpectedMore) => refusal("ExpectedMore", json!({})),
         Err(CallError::Failed(error, parameters)) => Reply {
             error: Some(format!("{}.{error}", interface.name)),
             parameters,
+            continues: false,
         },
     }
 }
@@ -186,6 +263,7 @@ fn refusal(error: &str, parameters: Value) -> Reply {
     Reply {
         error: Some(format!("org.varlink.service.{error}")),
         parameters: object(parameters),
+        continues: false,
     }
 }
 
@@ -205,7 +283,9 @@ fn describe(
         }))),
         "GetInterfaceDescription" => match parameters.get("interface").and_then(Value::as_str) {
             Some(name) if name == interface.name => Ok(object(json!({ "description": interface.description }))),
-            _ => Err(CallError::InvalidParameter("interface")),
+            Some("org.varlink.service") => Ok(object(json!({ "description": SERVICE_DESCRIPTION }))),
+            Some(name) => Err(CallError::InterfaceNotFound(name.to_owned())),
+            None => Err(CallError::InvalidParameter("interface")),
         },
         _ => Err(CallError::MethodNotFound),
     }
