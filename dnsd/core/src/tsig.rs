@@ -20,7 +20,7 @@ mod server;
 pub use algorithm::{Algorithm, AlgorithmError};
 pub use client::{ResponseError, ResponseVerifier, Verified, sign_request};
 pub use error::TsigError;
-pub use key::{Key, Keys};
+pub use key::{Key, KeyUse, Keys};
 pub use secret::{Secret, SecretError};
 pub use secret_file::{KeyMaterial, SecretFileError, SecretFileProblem, read_secret_file};
 pub use server::{Reason, Rejected, ResponseSigner, strip, verify_request};

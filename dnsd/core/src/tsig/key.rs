@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::mac::MacState;
 use super::record::record_bytes;
@@ -20,6 +21,17 @@ pub struct Key {
     state: MacState,
     /// Seconds since 1970; 0: not yet.
     last_used: AtomicU64,
+    /// Who used it then, and when that was written down.
+    user: Mutex<(u64, Option<IpAddr>)>,
+}
+
+/// When a key was last used, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Seconds since 1970.
+    pub at: u64,
+    /// Whose message it was, as far as that was [told](Key::note_user); of several within a second one of them.
+    pub by: Option<IpAddr>,
 }
 
 impl Key {
@@ -31,6 +43,7 @@ impl Key {
             algorithm,
             state: MacState::new(algorithm, secret.as_bytes()),
             last_used: AtomicU64::new(0),
+            user: Mutex::default(),
         }
     }
 
@@ -58,9 +71,28 @@ impl Key {
         Some(self.last_used.load(Ordering::Relaxed)).filter(|&time| time != 0)
     }
 
-    /// Takes over when the key was last used from what it was before a reload.
+    /// The same, and whose message it was.
+    pub fn last_use(&self) -> Option<KeyUse> {
+        let at = self.last_used()?;
+        let (_, by) = *self.user.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(KeyUse { at, by })
+    }
+
+    /// Notes whose message that was, which was good now. Once a second: what cores that use the same key share is left alone.
+    pub fn note_user(&self, user: IpAddr, now: u64) {
+        // Whoever else writes it down now is a user, too.
+        if let Ok(mut noted) = self.user.try_lock()
+            && noted.0 != now
+        {
+            *noted = (now, Some(user));
+        }
+    }
+
+    /// Takes over when the key was last used, and by whom, from what it was before a reload.
     pub fn inherit_use(&self, former: &Self) {
         self.note_use(former.last_used.load(Ordering::Relaxed));
+        let user = *former.user.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.user.lock().unwrap_or_else(PoisonError::into_inner) = user;
     }
 
     /// Notes that the key was used. Within a second there is nothing to write, so cores that use the same key don't take
