@@ -122,3 +122,42 @@ fn an_update_after_which_a_name_server_had_no_address_is_refused_as_by_named() {
     assert_eq!(dig(&["ns.example.net", "AAAA"]), "2001:db8::1\n");
     daemon.stop();
 }
+
+#[test]
+fn all_zones_that_take_updates_are_synced_frozen_and_thawed() {
+    let daemon = setup().start();
+    let key = format!("hmac-sha256:ddns:{SECRET}");
+    let update = |host: &str| {
+        nsupdate(
+            &["-y", &key],
+            &format!("update add {host}.example.net 60 A 192.0.2.9\n"),
+        )
+    };
+    let command = |word: &str| {
+        let output = daemon.run(&[word]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{word}: {said}");
+        said
+    };
+    let file = || std::fs::read_to_string(daemon.path().join("db.example.net")).unwrap();
+    assert_eq!(update("one"), "");
+    assert!(!file().contains("one.example.net."));
+    assert_eq!(
+        command("sync"),
+        "zone example.net.: its updates are in its file\n1 zone done\n"
+    );
+    assert!(file().contains("one.example.net. 60 IN A 192.0.2.9\n"));
+    assert_eq!(command("freeze"), "zone example.net.: frozen\n1 zone done\n");
+    assert!(update("two").contains("REFUSED"));
+    daemon.replace("db.example.net", file() + "hand 60 A 192.0.2.7\n");
+    let thawed = command("thaw");
+    assert!(
+        thawed.starts_with("zone example.net.: loaded serial ") && thawed.ends_with("1 zone done\n"),
+        "{thawed}"
+    );
+    assert_eq!(command("thaw"), "0 zones done\n");
+    assert_eq!(update("three"), "");
+    assert_eq!(dig(&["hand.example.net"]), "192.0.2.7\n");
+    assert_eq!(dig(&["three.example.net"]), "192.0.2.9\n");
+    daemon.stop();
+}

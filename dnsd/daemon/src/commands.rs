@@ -1,7 +1,10 @@
 //! The commands that don't run the daemon.
 
+mod dump;
+mod explain;
+mod status;
+
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::control::{self, ClientError};
@@ -13,6 +16,10 @@ use crate::config;
 use crate::control::INTERFACE;
 use crate::zones::key::ZoneKey;
 use crate::zones::{LoadOutcome, load};
+
+pub(crate) use dump::{dump, flush};
+pub(crate) use explain::{explain, explain_files};
+pub(crate) use status::status;
 
 /// `dnsd check`
 pub(crate) fn check(config: &Path) -> Exit {
@@ -55,71 +62,6 @@ pub(crate) fn check_zone(origin: &Name, file: &Path) -> Exit {
     }
 }
 
-/// `dnsd status [ZONE] [--view VIEW]`
-pub(crate) fn status(config: &Path, zone: Option<&Name>, view: Option<&str>) -> Exit {
-    let parameters = json!({ "zone": zone.map(ToString::to_string), "view": view });
-    let answer = call(config, "Status", parameters);
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(exit) => return exit,
-    };
-    let zones = answer.get("zones").and_then(Value::as_array);
-    for status in zones.into_iter().flatten() {
-        print_zone(status, zone.is_some());
-    }
-    let unlisted = answer
-        .get("unlisted")
-        .filter(|_| zone.is_none())
-        .and_then(Value::as_array);
-    for group in unlisted.into_iter().flatten() {
-        println!("{}", group.as_str().unwrap_or_default());
-    }
-    Exit::Ok
-}
-
-fn print_zone(zone: &Value, in_full: bool) {
-    let text = |key: &str| zone[key].as_str().unwrap_or_default().to_owned();
-    let serial = zone["serial"].as_u64().map_or("-".into(), |serial| serial.to_string());
-    let view = zone["view"].as_str().map(|view| format!(" (view {view})"));
-    let view = view.unwrap_or_default();
-    println!(
-        "{}{view}\t{}\tserial {serial}\t{} records\t{}",
-        text("name"),
-        text("state"),
-        zone["records"],
-        text("file")
-    );
-    if let Some(held) = zone["held"].as_object() {
-        println!(
-            "\theld: {} → {} records; `dnsd reload {} --accept` if that is meant",
-            held["oldRecords"],
-            held["newRecords"],
-            arguments(zone)
-        );
-    }
-    if zone["fileIsGone"] == json!(true) {
-        println!(
-            "\tits file is gone; `dnsd reload {} --accept` removes the zone",
-            arguments(zone)
-        );
-    }
-    if let Some(secondary) = zone["secondary"].as_object() {
-        print_secondary(secondary, in_full);
-    }
-    if let Some(catalog) = zone["catalog"].as_object() {
-        print_catalog(catalog);
-    }
-    for error in zone["errors"].as_array().into_iter().flatten() {
-        println!("\terror: {}", error.as_str().unwrap_or_default());
-    }
-    if in_full {
-        for warning in zone["warnings"].as_array().into_iter().flatten() {
-            println!("\twarning: {}", warning.as_str().unwrap_or_default());
-        }
-        println!("\tloads refused since the start: {}", zone["loadFailures"]);
-    }
-}
-
 /// `dnsd sync`, `freeze`, `thaw`, `retransfer`, `refresh` and `notify ZONE`, by the name of their method
 pub(crate) fn steer(config: &Path, method: &str, zone: &Name, view: Option<&str>) -> Exit {
     match call(config, method, json!({ "zone": zone.to_string(), "view": view })) {
@@ -131,63 +73,6 @@ pub(crate) fn steer(config: &Path, method: &str, zone: &Name, view: Option<&str>
             Exit::Ok
         }
         Err(exit) => exit,
-    }
-}
-
-/// Where a zone stands that comes from other servers.
-fn print_secondary(secondary: &Map<String, Value>, in_full: bool) {
-    if let Some(problem) = secondary["problem"].as_str() {
-        println!("\t{problem}");
-    }
-    if let Some(conflict) = secondary["conflict"].as_str() {
-        println!("\terror: {conflict}");
-    }
-    if !in_full {
-        return;
-    }
-    let primaries = secondary["primaries"].as_array().into_iter().flatten();
-    let primaries: Vec<&str> = primaries.filter_map(Value::as_str).collect();
-    println!("\tprimaries: {}", primaries.join(", "));
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let seconds = |key: &str| secondary[key].as_u64();
-    if let Some(confirmed) = seconds("confirmedAt") {
-        println!("\tconfirmed by one of them {} s ago", now.saturating_sub(confirmed));
-    }
-    if let Some(refresh) = seconds("refreshAt") {
-        println!("\tasked again in {} s", refresh.saturating_sub(now));
-    }
-    if let Some(expires) = seconds("expiresAt") {
-        println!("\texpires in {} s", expires.saturating_sub(now));
-    }
-    println!("\trefreshes that failed in a row: {}", secondary["failures"]);
-}
-
-/// What a zone is as a catalog. Its members are there when it alone was asked for.
-fn print_catalog(catalog: &Map<String, Value>) {
-    println!("\tcatalog of {} zones", catalog["members"]);
-    if let Some(broken) = catalog["broken"].as_str() {
-        println!("\terror: broken catalog: {broken}");
-    }
-    if let Some(held) = catalog["held"].as_str() {
-        println!("\theld: {held}");
-    }
-    for clash in catalog["clashes"].as_array().into_iter().flatten() {
-        println!("\terror: member not taken: {}", clash.as_str().unwrap_or_default());
-    }
-    for zone in catalog["zones"].as_array().into_iter().flatten() {
-        println!("\tmember: {}", zone.as_str().unwrap_or_default());
-    }
-}
-
-/// How a command names a zone of `Status`.
-fn arguments(zone: &Value) -> String {
-    let name = zone["name"].as_str().unwrap_or_default();
-    match zone["view"].as_str() {
-        Some(view) => format!("{name} --view {view}"),
-        None => name.to_owned(),
     }
 }
 
@@ -231,6 +116,27 @@ fn print_report(report: &Map<String, Value>) -> Exit {
     if all_is_served { Exit::Ok } else { Exit::Config }
 }
 
+/// `dnsd sync`, `freeze` and `thaw` without a zone, by the name of their method
+pub(crate) fn steer_all(config: &Path, method: &str) -> Exit {
+    let answer = match call(config, method, json!({})) {
+        Ok(answer) => answer,
+        Err(exit) => return exit,
+    };
+    let zones = answer
+        .get("zones")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let is_done = |zone: &&Value| zone["failed"] != json!(true);
+    for zone in &zones {
+        println!("zone {}: {}", shown(zone), zone["message"].as_str().unwrap_or_default());
+    }
+    let done = zones.iter().filter(is_done).count();
+    let plural = if done == 1 { "" } else { "s" };
+    println!("{done} zone{plural} done");
+    if done == zones.len() { Exit::Ok } else { Exit::Config }
+}
+
 /// A zone of a report.
 fn shown(zone: &Value) -> String {
     let name = zone["zone"].as_str().unwrap_or_default();
@@ -247,15 +153,22 @@ fn call(config: &Path, method: &str, parameters: Value) -> Result<Map<String, Va
         Value::Object(parameters) => parameters,
         _ => Map::new(),
     };
-    let method = format!("{}.{method}", INTERFACE.name);
-    control::call(&socket, &method, parameters).map_err(|error| {
-        eprintln!("{error}");
-        match error {
-            ClientError::Connect { .. } | ClientError::Garbled => Exit::Unavailable,
-            ClientError::Io(_) => Exit::Io,
-            ClientError::Refused(name, _) => refusal_exit(&name),
-        }
-    })
+    control::call(&socket, &self::method(method), parameters).map_err(|error| exit_of(&error))
+}
+
+/// The full name of one of the daemon's methods.
+fn method(name: &str) -> String {
+    format!("{}.{name}", INTERFACE.name)
+}
+
+/// Prints why the daemon could not be asked, or what it refused.
+fn exit_of(error: &ClientError) -> Exit {
+    eprintln!("{error}");
+    match error {
+        ClientError::Connect { .. } | ClientError::Garbled => Exit::Unavailable,
+        ClientError::Io(_) => Exit::Io,
+        ClientError::Refused(name, _) => refusal_exit(name),
+    }
 }
 
 /// What a refusal means for the command.

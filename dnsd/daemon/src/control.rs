@@ -1,16 +1,29 @@
 //! What the running daemon is asked through its control socket: `io.ballast.dnsd`.
 
-use ballast_shared::control::{CallError, Interface, Service};
+mod dump;
+mod status;
+mod steering;
+
+use std::sync::Arc;
+
+use ballast_shared::control::{CallError, Interface, Part, Service};
 use dnsd_core::name::Name;
+use dnsd_core::rrtype::Type;
+use dnsd_core::zone::Zone;
+use dnsd_core::zones::ZoneState;
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::explain::{self, Inquiry};
+use crate::forward::Flushed;
 use crate::notify::Notify;
 use crate::reload::{AskedReload, ReloadError};
 use crate::secondaries::{Secondaries, SecondaryStatus};
+use crate::server::Shared;
+use crate::signatures::{FirstToExpire, SignatureBoard};
 use crate::zones::board::ZoneStatus;
 use crate::zones::key::ZoneKey;
-use crate::zones::{LoadOutcome, Report, Steer, SyncError, Zones};
+use crate::zones::{LoadOutcome, Report, Steer, Zones};
 
 /// The interface, as its file describes it.
 pub(crate) const INTERFACE: Interface = Interface {
@@ -21,24 +34,30 @@ pub(crate) const INTERFACE: Interface = Interface {
 
 /// Answers the calls.
 pub(crate) struct Control {
+    shared: Shared,
     zones: Zones,
     secondaries: Secondaries,
     notify: Notify,
+    signatures: Arc<SignatureBoard>,
     reloads: mpsc::Sender<AskedReload>,
 }
 
 impl Control {
     /// `reloads` is where the daemon takes requests for a reload of everything.
     pub(crate) fn new(
+        shared: Shared,
         zones: Zones,
         secondaries: Secondaries,
         notify: Notify,
+        signatures: Arc<SignatureBoard>,
         reloads: mpsc::Sender<AskedReload>,
     ) -> Self {
         Self {
+            shared,
             zones,
             secondaries,
             notify,
+            signatures,
             reloads,
         }
     }
@@ -62,14 +81,19 @@ impl Control {
                 }
             }),
         }
-        Ok(object(json!({ "zones": zones, "unlisted": board.unlisted() })))
+        Ok(object(json!({
+            "zones": zones,
+            "unlisted": board.unlisted(),
+            "server": status::server(&self.shared, &self.secondaries),
+        })))
     }
 
     fn zone_json(&self, zone: &ZoneKey, status: &ZoneStatus, in_full: bool) -> Value {
         let secondary = self.secondaries.board().zone(zone);
         let catalog = self.zones.board().catalog(zone);
         let catalog = catalog.map(|catalog| catalog.to_json(in_full));
-        zone_json(zone, status, secondary.as_ref(), catalog)
+        let signature = self.signatures.zone(zone);
+        zone_json(zone, status, secondary.as_ref(), catalog, signature.as_ref())
     }
 
     async fn retransfer(&self, zone: ZoneKey) -> Result<Map<String, Value>, CallError> {
@@ -84,6 +108,48 @@ impl Control {
             true => Ok(Map::new()),
             false => Err(not_secondary(&zone)),
         }
+    }
+
+    /// The version that is served.
+    fn served(&self, zone: &ZoneKey) -> Result<Arc<Zone>, CallError> {
+        match self.shared.serving.load().views.zone(zone) {
+            Some(ZoneState::Loaded(version)) => Ok(version.clone()),
+            Some(ZoneState::Failed | ZoneState::Forward) | None => {
+                let message = format!("nothing is served of zone {zone}");
+                let parameters = json!({ "zone": zone.name.to_string(), "message": message });
+                Err(CallError::Failed("ZoneNotServed", object(parameters)))
+            }
+        }
+    }
+
+    fn flush(&self, parameters: &Map<String, Value>) -> Result<Map<String, Value>, CallError> {
+        let name = name_parameter(parameters, "name")?;
+        let what = match (&name, flag_parameter(parameters, "tree")?) {
+            (Some(name), true) => Flushed::Tree(name),
+            (Some(name), false) => Flushed::Name(name),
+            (None, false) => Flushed::All,
+            (None, true) => return Err(CallError::InvalidParameter("name")),
+        };
+        let forgotten = self.shared.serving.load().forwarder.flush(what);
+        Ok(object(json!({ "forgotten": forgotten })))
+    }
+
+    fn explain(&self, parameters: &Map<String, Value>) -> Result<Map<String, Value>, CallError> {
+        let required = |called| text_parameter(parameters, called)?.ok_or(CallError::InvalidParameter(called));
+        let inquiry = Inquiry {
+            name: name_parameter(parameters, "name")?.ok_or(CallError::InvalidParameter("name"))?,
+            qtype: Type::parse(required("type")?.as_bytes()).ok_or(CallError::InvalidParameter("type"))?,
+            from: required("from")?
+                .parse()
+                .map_err(|_| CallError::InvalidParameter("from"))?,
+            key: name_parameter(parameters, "key")?,
+            recursion_desired: !flag_parameter(parameters, "noRecursion")?,
+            dnssec_ok: flag_parameter(parameters, "dnssec")?,
+        };
+        let board = self.zones.board();
+        let source = |zone: &ZoneKey| board.zone(zone).map(|status| explain::served_from(&status));
+        let lines = explain::explain(&self.shared.serving.load(), &source, &inquiry);
+        Ok(object(json!({ "lines": lines })))
     }
 
     async fn notify(&self, zone: ZoneKey) -> Result<Map<String, Value>, CallError> {
@@ -112,17 +178,6 @@ impl Control {
     fn zone_of(&self, parameters: &Map<String, Value>) -> Result<ZoneKey, CallError> {
         let name = zone_parameter(parameters)?.ok_or(CallError::InvalidParameter("zone"))?;
         self.zone(&name, view_parameter(parameters)?)
-    }
-
-    async fn steer(&self, parameters: &Map<String, Value>, what: Steer) -> Result<Map<String, Value>, CallError> {
-        let zone = self.zone_of(parameters)?;
-        let message =
-            |error: &SyncError| object(json!({ "zone": zone.name.to_string(), "message": error.to_string() }));
-        match self.zones.steer(&zone, what).await {
-            Ok(()) => Ok(Map::new()),
-            Err(error @ SyncError::NoSuchZone) => Err(CallError::Failed("NoSuchZone", message(&error))),
-            Err(error) => Err(CallError::Failed("SyncFailed", message(&error))),
-        }
     }
 
     async fn reload_zone(&self, zone: ZoneKey, accept: bool) -> Result<Map<String, Value>, CallError> {
@@ -169,39 +224,64 @@ impl Service for Control {
             }
             "Sync" => self.steer(&parameters, Steer::Sync).await,
             "Freeze" => self.steer(&parameters, Steer::Freeze).await,
-            "Thaw" => {
-                self.steer(&parameters, Steer::Thaw).await?;
-                self.reload_zone(self.zone_of(&parameters)?, false).await
-            }
+            "Thaw" => self.steer(&parameters, Steer::Thaw).await,
             "Retransfer" => self.retransfer(self.zone_of(&parameters)?).await,
             "Refresh" => self.refresh(self.zone_of(&parameters)?).await,
             "Notify" => self.notify(self.zone_of(&parameters)?).await,
+            "Flush" => self.flush(&parameters),
+            "Explain" => self.explain(&parameters),
+            "Dump" => Err(CallError::ExpectedMore),
             _ => Err(CallError::MethodNotFound),
+        }
+    }
+
+    fn call_more(
+        &self,
+        method: &str,
+        parameters: &Map<String, Value>,
+    ) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
+        match method {
+            "Dump" => {
+                let zone = self.zone_of(parameters)?;
+                let version = self.served(&zone)?;
+                Ok(Some(dump::dump(&zone, version)))
+            }
+            _ => Ok(None),
         }
     }
 }
 
 fn zone_parameter(parameters: &Map<String, Value>) -> Result<Option<Name>, CallError> {
-    match parameters.get("zone") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(name)) => name.parse().map(Some).map_err(|_| CallError::InvalidParameter("zone")),
-        Some(_) => Err(CallError::InvalidParameter("zone")),
-    }
+    name_parameter(parameters, "zone")
 }
 
 fn view_parameter(parameters: &Map<String, Value>) -> Result<Option<&str>, CallError> {
-    match parameters.get("view") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(view)) => Ok(Some(view)),
-        Some(_) => Err(CallError::InvalidParameter("view")),
-    }
+    text_parameter(parameters, "view")
 }
 
 fn accept_parameter(parameters: &Map<String, Value>) -> Result<bool, CallError> {
-    match parameters.get("accept") {
+    flag_parameter(parameters, "accept")
+}
+
+fn name_parameter(parameters: &Map<String, Value>, called: &'static str) -> Result<Option<Name>, CallError> {
+    let text = text_parameter(parameters, called)?;
+    let name = text.map(|text| text.parse().map_err(|_| CallError::InvalidParameter(called)));
+    name.transpose()
+}
+
+fn text_parameter<'p>(parameters: &'p Map<String, Value>, called: &'static str) -> Result<Option<&'p str>, CallError> {
+    match parameters.get(called) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(CallError::InvalidParameter(called)),
+    }
+}
+
+fn flag_parameter(parameters: &Map<String, Value>, called: &'static str) -> Result<bool, CallError> {
+    match parameters.get(called) {
         None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(accept)) => Ok(*accept),
-        Some(_) => Err(CallError::InvalidParameter("accept")),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => Err(CallError::InvalidParameter(called)),
     }
 }
 
@@ -252,16 +332,18 @@ fn not_secondary(zone: &ZoneKey) -> CallError {
     CallError::Failed("NotSecondary", object(parameters))
 }
 
-/// A zone as `Status` shows it.
-fn zone_json(
+/// A zone as `Status` and the page `/zones` show it.
+pub(crate) fn zone_json(
     zone: &ZoneKey,
     status: &ZoneStatus,
     secondary: Option<&SecondaryStatus>,
     catalog: Option<Value>,
+    signature: Option<&FirstToExpire>,
 ) -> Value {
     let mut shown = status.to_json(zone);
     shown["catalog"] = catalog.into();
     shown["secondary"] = secondary.map_or(Value::Null, SecondaryStatus::to_json);
+    shown["signaturesExpireAt"] = json!(signature.map(|first| first.at));
     shown
 }
 
@@ -294,10 +376,22 @@ mod tests {
             &status,
             Some(&secondary),
             Some(CatalogStatus::default().to_json(true)),
+            None,
         );
         assert_described("Zone", &zone);
         assert_described("Secondary", &zone["secondary"]);
         assert_described("Catalog", &zone["catalog"]);
+    }
+
+    #[test]
+    fn the_server_has_the_fields_that_the_interface_describes() {
+        let (_dir, shared) = crate::server::test_shared("");
+        let server = status::server_json(&shared, Default::default());
+        assert_described("Server", &server);
+        assert_described("TransfersOut", &server["transfersOut"]);
+        assert_described("TransfersIn", &server["transfersIn"]);
+        assert_described("Forwarded", &server["forwarded"]);
+        assert_described("Key", &status::key_json("lan", "hmac-sha256", None));
     }
 
     fn assert_described(name: &str, value: &Value) {

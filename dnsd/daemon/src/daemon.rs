@@ -29,7 +29,9 @@ use crate::reload::{AskedReload, Running};
 use crate::secondaries::{Inputs, Secondaries};
 use crate::server::bind::{self, ListenError, Sockets, Wanted};
 use crate::server::encrypted::{self, EncryptedListeners};
+use crate::server::seldom::SeldomCounters;
 use crate::server::{self, Handlers, Later, Listeners, Shared};
+use crate::signatures::{self, SignatureBoard};
 use crate::zones::key::ZoneKey;
 use crate::zones::{Plan, Zones, last_good};
 
@@ -223,10 +225,14 @@ async fn stop_signal(signals: &mut Signals, hung_up: &mut bool) {
 }
 
 /// Hands updates to the keeper of the zones, whose verdict is the reply.
-fn updates_to(zones: Zones) -> Arc<dyn Fn(ZoneKey, Later) + Send + Sync> {
+fn updates_to(zones: Zones, counters: Arc<SeldomCounters>) -> Arc<dyn Fn(ZoneKey, Later) + Send + Sync> {
     Arc::new(move |zone, later| {
         let request = later.request().into();
-        let reply = move |rcode| later.send_code(rcode, &mut [0; CODE_BYTES_MAX]);
+        let counters = counters.clone();
+        let reply = move |rcode| {
+            counters.update(rcode);
+            later.send_code(rcode, &mut [0; CODE_BYTES_MAX]);
+        };
         zones.update(zone, request, Box::new(reply));
     })
 }
@@ -252,7 +258,7 @@ impl Daemon {
         let (notifies, notified) = mpsc::channel(NOTIFIES_WAITING_MAX);
         shared.connect(Handlers {
             notifies,
-            update: updates_to(zones.clone()),
+            update: updates_to(zones.clone(), shared.seldom.clone()),
         });
         let inputs = Inputs {
             notifies: notified,
@@ -261,21 +267,26 @@ impl Daemon {
         };
         let secondaries = Secondaries::start(zones.clone(), inputs, prepared.config.transfers, supervisor);
         let notify = Notify::start(shared.clone(), zones.changes(), &prepared.config, supervisor);
+        let signatures = Arc::new(SignatureBoard::default());
         let service = Arc::new(Control::new(
+            shared.clone(),
             zones.clone(),
             secondaries.clone(),
             notify.clone(),
+            signatures.clone(),
             reloads,
         ));
         let stop = supervisor.stopping();
         let control = ballast_shared::control::serve(prepared.control, control::INTERFACE, service, stop.clone());
         supervisor.start("control", control);
         if let Some(listener) = prepared.http {
-            let pages = pages::pages(&shared, zones.board(), secondaries.board());
+            let pages = pages::pages(&shared, zones.board(), secondaries.board(), &signatures);
             supervisor.start("http", ballast_shared::http::serve(listener, pages, stop.clone()));
         }
         supervisor.start("tls files", shared.tls_files.clone().follow(stop.clone()));
         supervisor.start("watchdog", systemd::feed_watchdog(stop.clone()));
+        let follow = signatures::follow(shared.clone(), signatures, stop.clone());
+        supervisor.start("signatures", follow);
         supervisor.start("local networks", server::follow_local_networks(shared.clone(), stop));
         Ok(Self {
             running: Running {

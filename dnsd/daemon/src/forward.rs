@@ -4,11 +4,14 @@
 //! and by how many are under way. What is goes to a task, which looks into the cache, asks one forwarder after the other
 //! (`upstream.rs`), and gives the response back as octets, for `dnsd_core::answer::relay` to make the reply of.
 
+mod cache;
+mod counts;
 mod private_names;
 mod question;
 mod upstream;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dnsd_core::acl::{Acl, LocalNetworks, Who};
@@ -16,10 +19,13 @@ use dnsd_core::name::NameRef;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use cache::Flushed;
+pub(crate) use counts::ForwardCounts;
 pub(crate) use private_names::empty_zones;
 pub(crate) use question::Question;
 
 use crate::config::{CacheLimits, Config, ForwardPolicy, ForwardZone, Remote};
+use counts::ForwardCounters;
 use private_names::is_private;
 use upstream::{Forwarders, Upstream};
 
@@ -34,6 +40,7 @@ pub(crate) struct Forwarder {
     upstreams: HashMap<Forwarders, Arc<Upstream>>,
     limits: CacheLimits,
     permits: Arc<Semaphore>,
+    counters: Arc<ForwardCounters>,
     /// Where it is asked: answering threads have no runtime of their own. `None` where there is none at all.
     runtime: Option<Handle>,
 }
@@ -75,13 +82,17 @@ impl Forwarder {
         // Without `[forward]` forward zones have its defaults.
         let limits = config.forward.as_ref().map(|forward| forward.cache).unwrap_or_default();
         let permits = old.map_or_else(|| Arc::new(Semaphore::new(ASKED_MAX)), |old| old.permits.clone());
+        let counters = old.map(|old| old.counters.clone()).unwrap_or_default();
         let old = old.filter(|old| old.limits == limits);
         let mut upstreams = HashMap::new();
         let mut upstream = |remotes: &[Arc<Remote>]| {
             let forwarders = Forwarders::of(remotes);
             let known = old.and_then(|old| old.upstreams.get(&forwarders));
             let made = upstreams.entry(forwarders).or_insert_with_key(|forwarders| {
-                known.map_or_else(|| Arc::new(Upstream::new(forwarders, &limits)), Arc::clone)
+                known.map_or_else(
+                    || Arc::new(Upstream::new(forwarders, &limits, counters.clone())),
+                    Arc::clone,
+                )
             });
             made.clone()
         };
@@ -98,6 +109,7 @@ impl Forwarder {
             upstreams,
             limits,
             permits,
+            counters,
             runtime: Handle::try_current().ok(),
         }
     }
@@ -109,6 +121,25 @@ impl Forwarder {
             .is_some_and(|global| global.allow.allows(&who(), local))
     }
 
+    /// Who is asked below a forward zone, or, without one, for a name of no zone; `None`: nobody.
+    pub(crate) fn target<'f>(&'f self, zone: Option<&'f ForwardZone>) -> Option<Target<'f>> {
+        let Some(zone) = zone else {
+            let global = self.global.as_ref()?;
+            return Some(Target {
+                allow: &global.allow,
+                policy: ForwardPolicy::Only,
+                upstream: &global.upstream,
+            });
+        };
+        // A zone of another configuration than this one is about to go or to come.
+        let upstream = self.upstreams.get(&Forwarders::of(&zone.forwarders))?;
+        (!upstream.is_empty()).then_some(Target {
+            allow: &zone.allow,
+            policy: zone.policy,
+            upstream,
+        })
+    }
+
     /// What becomes of a question below a forward zone, or, without one, for a name of no zone.
     pub(crate) fn route(
         &self,
@@ -117,25 +148,18 @@ impl Forwarder {
         who: &Who<'_>,
         local: &LocalNetworks,
     ) -> Route {
-        let (allow, upstream, policy) = match (zone, &self.global) {
-            (Some(zone), _) => {
-                let upstream = self.upstreams.get(&Forwarders::of(&zone.forwarders));
-                // A zone of another configuration than this one is about to go or to come.
-                let Some(upstream) = upstream.filter(|upstream| !upstream.is_empty()) else {
-                    return Route::Locally;
-                };
-                (&zone.allow, upstream, zone.policy)
-            }
-            (None, Some(global)) => (&global.allow, &global.upstream, ForwardPolicy::Only),
-            (None, None) => return Route::Locally,
+        let Some(Target {
+            allow,
+            policy,
+            upstream,
+        }) = self.target(zone)
+        else {
+            return Route::Locally;
         };
         if !allow.allows(who, local) {
             return Route::Locally;
         }
-        // Who has a forward zone in one of these networks is asked about it; the zone above all of them, or the root, says nothing
-        // of that.
-        let is_meant = zone.is_some_and(|zone| is_private(zone.name.as_name_ref()));
-        if is_private(name) && !is_meant {
+        if stays_here(zone, name) {
             return Route::Private;
         }
         let Some(runtime) = self.runtime.clone() else {
@@ -151,6 +175,41 @@ impl Forwarder {
             Err(_) => Route::Busy,
         }
     }
+}
+
+impl Forwarder {
+    /// Forgets what forwarders have answered, and says how many answers these were. What is under way is kept when it comes.
+    pub(crate) fn flush(&self, what: Flushed<'_>) -> usize {
+        self.upstreams.values().map(|upstream| upstream.flush(what)).sum()
+    }
+
+    /// What became of questions so far.
+    pub(crate) fn counts(&self) -> ForwardCounts {
+        self.counters.counts(ASKED_MAX - self.permits.available_permits())
+    }
+}
+
+/// Who is asked, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'f> {
+    /// Whose questions are forwarded.
+    pub(crate) allow: &'f Acl,
+    /// What is answered when nobody there answers.
+    pub(crate) policy: ForwardPolicy,
+    upstream: &'f Arc<Upstream>,
+}
+
+impl Target<'_> {
+    /// Who is asked, in this order.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.upstream.addresses()
+    }
+}
+
+/// Whether a name is of a private network, whose names never leave. Who has a forward zone in one of these networks is asked about
+/// it; the zone above all of them, or the root, says nothing of that.
+pub(crate) fn stays_here(zone: Option<&ForwardZone>, name: NameRef<'_>) -> bool {
+    is_private(name) && !zone.is_some_and(|zone| is_private(zone.name.as_name_ref()))
 }
 
 impl Path {

@@ -12,26 +12,44 @@ use ballast_shared::http;
 use ballast_shared::metrics::Metrics;
 use serde_json::Value;
 
+use crate::control::zone_json;
 use crate::secondaries::SecondaryBoard;
 use crate::server::Shared;
+use crate::signatures::SignatureBoard;
 use crate::zones::board::Board;
+use metrics::Boards;
 
 /// The pages.
-pub(crate) fn pages(shared: &Shared, board: &Arc<Board>, secondaries: &Arc<SecondaryBoard>) -> Router {
-    let zones = board.clone();
-    let zones_page = move || async move { zones_as_json(&zones) };
+pub(crate) fn pages(
+    shared: &Shared,
+    board: &Arc<Board>,
+    secondaries: &Arc<SecondaryBoard>,
+    signatures: &Arc<SignatureBoard>,
+) -> Router {
+    let boards = Boards {
+        zones: board.clone(),
+        secondaries: secondaries.clone(),
+        signatures: signatures.clone(),
+    };
+    let shown = boards.clone();
+    let zones_page = move || async move { zones_as_json(&shown) };
     let common = Metrics::install().map(|metrics| {
-        let (shared, board, secondaries) = (shared.clone(), board.clone(), secondaries.clone());
-        let metrics = metrics.with(move |text| metrics::write(&shared, &board, &secondaries, text));
+        let shared = shared.clone();
+        let metrics = metrics.with(move |text| metrics::write(&shared, &boards, text));
         // A zone that can't be loaded is no reason to take the others away from their clients.
         http::pages(metrics, || Ok(()))
     });
     common.unwrap_or_default().route("/zones", get(zones_page))
 }
 
-fn zones_as_json(board: &Board) -> impl IntoResponse + use<> {
+fn zones_as_json(boards: &Boards) -> impl IntoResponse + use<> {
     let mut zones = Vec::new();
-    board.for_each(|name, status| zones.push(status.to_json(name)));
+    boards.zones.for_each(|zone, status| {
+        let secondary = boards.secondaries.zone(zone);
+        let catalog = boards.zones.catalog(zone).map(|catalog| catalog.to_json(false));
+        let signature = boards.signatures.zone(zone);
+        zones.push(zone_json(zone, status, secondary.as_ref(), catalog, signature.as_ref()));
+    });
     let text = format!("{}\n", Value::Array(zones));
     ([(CONTENT_TYPE, "application/json")], text)
 }

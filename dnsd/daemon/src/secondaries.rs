@@ -24,7 +24,7 @@ use crate::server::NotifyReceived;
 use crate::zones::key::ZoneKey;
 use crate::zones::{Changed, MembersChanged};
 
-pub(crate) use board::{SecondaryBoard, SecondaryStatus, unix_seconds};
+pub(crate) use board::{LastTransfer, SecondaryBoard, SecondaryStatus, TransferInCounts, unix_seconds};
 use driver::Driver;
 pub(crate) use followed::Followed;
 pub(crate) use keeping::Keeping;

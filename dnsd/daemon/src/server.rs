@@ -16,11 +16,13 @@ mod path_mtu;
 pub(crate) mod places;
 mod responder;
 mod secrets;
+pub(crate) mod seldom;
 mod serving;
 mod tcp;
 mod tls;
 mod udp;
 pub(crate) mod views;
+mod zone_statistics;
 
 pub(crate) use deferred::{Handlers, Later, NotifyReceived};
 pub(crate) use listeners::Listeners;
@@ -33,3 +35,14 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 65_535;
 
 #[cfg(test)]
 mod tests;
+
+/// What listeners share for a configuration of this text, and the folder that it is in.
+#[cfg(test)]
+pub(crate) fn test_shared(text: &str) -> (tempfile::TempDir, Shared) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("dnsd.toml");
+    std::fs::write(&file, text).unwrap();
+    let config = crate::config::load(&file, &ballast_shared::config::Diagnostics::new()).unwrap();
+    let shared = Shared::new(&config).unwrap();
+    (dir, shared)
+}

@@ -5,6 +5,7 @@
 
 pub(crate) mod board;
 mod debounce;
+pub(crate) mod files;
 mod guard;
 mod journal;
 mod keeper;

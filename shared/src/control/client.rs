@@ -140,11 +140,7 @@ mod tests {
             }
         }
 
-        fn call_more(
-            &self,
-            method: &str,
-            _: &Map<String, Value>,
-        ) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
+        fn call_more(&self, method: &str, _: &Map<String, Value>) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
             let last = match method {
                 "Count" => 3,
                 // Never comes.

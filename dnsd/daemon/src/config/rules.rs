@@ -53,6 +53,8 @@ pub(crate) struct Rules {
     pub(crate) records_max: Option<u64>,
     /// Bytes that a zone may get by a transfer or an update.
     pub(crate) zone_bytes_max: u64,
+    /// Whether its questions are counted.
+    pub(crate) zone_statistics: bool,
 }
 
 impl Rules {
@@ -180,6 +182,7 @@ pub(super) struct RulesSpec {
     max_transfer_idle_out: Option<Spanned<Duration>>,
     max_records: Option<Spanned<u64>>,
     zone_max_size: Option<Spanned<Size>>,
+    zone_statistics: Option<Spanned<bool>>,
 }
 
 impl RulesSpec {
@@ -207,6 +210,7 @@ impl RulesSpec {
         table.once("max-transfer-idle-out", &mut self.max_transfer_idle_out);
         table.once("max-records", &mut self.max_records);
         table.once("zone-max-size", &mut self.zone_max_size);
+        table.once("zone-statistics", &mut self.zone_statistics);
     }
 
     /// Where `allow-update` stands, for zones that take no updates.
@@ -275,6 +279,7 @@ impl RulesSpec {
                 .max_records
                 .map_or(above.records_max, |max| Some(max.value).filter(|max| *max > 0)),
             zone_bytes_max: self.zone_max_size.map_or(above.zone_bytes_max, |size| size.value.bytes),
+            zone_statistics: value_or(self.zone_statistics, above.zone_statistics),
         }
     }
 
@@ -343,6 +348,7 @@ impl Default for Rules {
                 delay: NOTIFY_DELAY,
             },
             journal_bytes_max: None,
+            zone_statistics: false,
             provide_ixfr: true,
             request_ixfr: true,
             refresh: (Duration::from_secs(300), 4 * WEEK),

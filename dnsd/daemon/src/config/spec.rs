@@ -89,7 +89,6 @@ impl Spec {
             table.once("dns", &mut self.listen.dns);
             table.once("threads", &mut self.listen.threads);
             self.listen.encrypted.read(&table);
-            unserved::warn(Place::Listen, &table);
         }
         if let Some(table) = root.table("control") {
             table.once("socket", &mut self.control.socket);

@@ -11,11 +11,13 @@ use hickory_resolver::config::{NameServerConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::{DnsHandle as _, FirstAnswer as _};
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
-use hickory_resolver::{NameServerPool, PoolContext, ResponseCache, TlsConfig, TtlConfig};
+use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::Question;
+use super::cache::{Cache, Flushed};
+use super::counts::ForwardCounters;
 use crate::config::{CacheLimits, Remote};
 
 /// How long one forwarder has, retries included. A resolver that has to ask others itself takes a second now and then.
@@ -38,7 +40,8 @@ pub(super) struct Forwarders(Vec<(SocketAddr, Option<IpAddr>)>);
 pub(super) struct Upstream {
     servers: Vec<Server>,
     /// Responses to questions without and with DO, which differ in their records.
-    caches: [ResponseCache; 2],
+    caches: [Cache; 2],
+    counters: Arc<ForwardCounters>,
     /// What `failed_ms` counts from.
     started: Instant,
 }
@@ -68,16 +71,23 @@ impl Forwarders {
 }
 
 impl Upstream {
-    pub(super) fn new(forwarders: &Forwarders, limits: &CacheLimits) -> Self {
-        let mut options = ResolverOpts::default();
-        options.positive_max_ttl = Some(limits.ttl_max);
-        options.negative_max_ttl = Some(limits.negative_ttl_max);
-        let cache = || ResponseCache::new(limits.entries_max as u64, TtlConfig::from_opts(&options));
+    pub(super) fn new(forwarders: &Forwarders, limits: &CacheLimits, counters: Arc<ForwardCounters>) -> Self {
         Self {
             servers: forwarders.0.iter().map(|forwarder| Server::new(*forwarder)).collect(),
-            caches: [cache(), cache()],
+            caches: [Cache::new(limits), Cache::new(limits)],
+            counters,
             started: Instant::now(),
         }
+    }
+
+    /// Who is asked, in this order.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.servers.iter().map(|server| server.address)
+    }
+
+    /// Forgets what was answered, and says how many answers these were.
+    pub(super) fn flush(&self, what: Flushed<'_>) -> usize {
+        self.caches.iter().map(|cache| cache.flush(what)).sum()
     }
 
     /// Whether nobody is to be asked.
@@ -89,17 +99,19 @@ impl Upstream {
     pub(super) async fn ask(&self, question: &Question) -> Option<Vec<u8>> {
         // Answers that weren't checked are for those alone who want them so.
         let cache = (!question.checking_disabled).then(|| &self.caches[usize::from(question.dnssec_ok)]);
-        if let Some(cached) = cache.and_then(|cache| cache.get(&question.query, Instant::now())) {
+        if let Some(cached) = cache.and_then(|cache| cache.get(&question.query)) {
+            self.counters.cached();
             return response(question, cached);
         }
-        let answer = timeout(ALL_MAX, self.ask_servers(question)).await.ok().flatten()?;
-        let Some(cache) = cache else {
-            return response(question, answer);
+        let Some(answer) = timeout(ALL_MAX, self.ask_servers(question)).await.ok().flatten() else {
+            self.counters.failed();
+            return None;
         };
-        let now = Instant::now();
-        cache.insert(question.query.clone(), answer.clone(), now);
-        // With the TTLs that it is kept for; one that isn't kept has its own.
-        response(question, cache.get(&question.query, now).unwrap_or(answer))
+        self.counters.answered();
+        match cache {
+            Some(cache) => response(question, cache.insert(&question.query, answer)),
+            None => response(question, answer),
+        }
     }
 
     async fn ask_servers(&self, question: &Question) -> Option<Result<Message, NetError>> {
@@ -214,7 +226,6 @@ fn response(question: &Question, answer: Result<Message, NetError>) -> Option<Ve
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let addresses = self.servers.iter().map(|server| server.address);
-        f.debug_list().entries(addresses).finish()
+        f.debug_list().entries(self.addresses()).finish()
     }
 }

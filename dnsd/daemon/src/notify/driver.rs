@@ -22,6 +22,7 @@ use super::targets::{Here, NameServers, Targets, name_servers};
 use super::{Command, Settings};
 use crate::remotes::{Means, Pace, Place};
 use crate::server::Shared;
+use crate::server::seldom::NotifyFate;
 use crate::server::views::{View, Views, ZoneInfo};
 use crate::zones::Changed;
 use crate::zones::key::ZoneKey;
@@ -226,6 +227,7 @@ impl Driver {
                 rcode,
             } => {
                 if list == teller.list && teller.notifier.handle_response(target, serial, rcode) {
+                    self.shared.seldom.notify(NotifyFate::Answered);
                     let place = &teller.targets[target.0].0;
                     match rcode {
                         Rcode::NOERROR => debug!("zone {key}: notify response from {place}"),
@@ -310,10 +312,12 @@ impl Driver {
                 break;
             };
             self.pace.spend(now);
+            self.shared.seldom.notify(NotifyFate::Sent);
             start(key, teller, send, zone.clone(), self.events.clone());
         }
         for ((place, is_given_up), state) in teller.targets.iter_mut().zip(teller.notifier.states()) {
             if matches!(state, TargetState::GivenUp(_)) && !std::mem::replace(is_given_up, true) {
+                self.shared.seldom.notify(NotifyFate::GivenUp);
                 info!("zone {key}: notify to {place}: retries exceeded");
             }
         }

@@ -1,7 +1,8 @@
 //! What is summed up when `/metrics` is read: the threads' counters, and the zones as they are.
 
 use std::fmt::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Instant, UNIX_EPOCH};
 
 use dnsd_core::answer::Transport;
 use dnsd_core::message::Rcode;
@@ -9,6 +10,8 @@ use dnsd_core::message::Rcode;
 use crate::secondaries::{SecondaryBoard, SecondaryStatus, unix_seconds};
 use crate::server::Shared;
 use crate::server::counters::{COUNTED_TYPES, HTTP_CODES, TSIG_FAILURES, Totals};
+use crate::server::seldom::NotifyFate;
+use crate::signatures::{self, SignatureBoard};
 use crate::zones::board::{Board, CatalogStatus, ServedFrom, ZoneStatus};
 use crate::zones::key::ZoneKey;
 
@@ -31,7 +34,12 @@ type ValueOf = fn(&ZoneStatus) -> Option<u64>;
 type SecondaryValueOf = fn(&SecondaryStatus) -> Option<u64>;
 
 /// Appends all series, in Prometheus' text format.
-pub(super) fn write(shared: &Shared, board: &Board, secondaries: &SecondaryBoard, to: &mut String) {
+pub(super) fn write(shared: &Shared, boards: &Boards, to: &mut String) {
+    let Boards {
+        zones: board,
+        secondaries,
+        signatures,
+    } = boards;
     // Writing to a String can't fail.
     let _ = write_queries(shared, to);
     let _ = write_connections(shared, to);
@@ -41,6 +49,19 @@ pub(super) fn write(shared: &Shared, board: &Board, secondaries: &SecondaryBoard
     let _ = write_zones(board, to);
     let _ = write_catalogs(board, to);
     let _ = write_secondaries(secondaries, to);
+    let _ = write_transfers_in(secondaries, to);
+    let _ = write_signatures(signatures, to);
+    let _ = write_seldom(shared, to);
+    let _ = write_forwarded(shared, to);
+    let _ = write_zone_queries(shared, to);
+}
+
+/// Where it is written down how the zones are.
+#[derive(Clone)]
+pub(super) struct Boards {
+    pub(super) zones: Arc<Board>,
+    pub(super) secondaries: Arc<SecondaryBoard>,
+    pub(super) signatures: Arc<SignatureBoard>,
 }
 
 fn write_queries(shared: &Shared, to: &mut String) -> fmt::Result {
@@ -165,7 +186,7 @@ fn write_transfers(shared: &Shared, to: &mut String) -> fmt::Result {
         writeln!(
             to,
             "dnsd_tsig_key_used_timestamp_seconds{{key=\"{}\"}} {used_at}",
-            key.name()
+            Escaped(&key.name().to_string())
         )?;
     }
     Ok(())
@@ -251,7 +272,7 @@ fn write_zones(board: &Board, to: &mut String) -> fmt::Result {
 }
 
 fn write_secondaries(board: &SecondaryBoard, to: &mut String) -> fmt::Result {
-    let series: [(&str, &str, SecondaryValueOf); 5] = [
+    let series: [(&str, &str, SecondaryValueOf); 8] = [
         (
             "dnsd_zone_confirmed_timestamp_seconds",
             "When a primary last said that what is served is the zone.",
@@ -263,12 +284,9 @@ fn write_secondaries(board: &SecondaryBoard, to: &mut String) -> fmt::Result {
             |zone| unix_seconds(zone.expires_at),
         ),
         ("dnsd_zone_expires_in_seconds", "How long that is from now.", |zone| {
-            Some(
-                zone.expires_at?
-                    .duration_since(SystemTime::now())
-                    .unwrap_or_default()
-                    .as_secs(),
-            )
+            // Whatever the wall clock has been set to since.
+            let left = zone.expires?.checked_duration_since(Instant::now());
+            Some(left.unwrap_or_default().as_secs())
         }),
         (
             "dnsd_zone_refresh_failures",
@@ -279,6 +297,19 @@ fn write_secondaries(board: &SecondaryBoard, to: &mut String) -> fmt::Result {
             "dnsd_zone_conflict",
             "1 while another primary has other data under the same serial.",
             |zone| zone.is_peer.then_some(zone.conflict.is_some().into()),
+        ),
+        (
+            "dnsd_zone_transferred_timestamp_seconds",
+            "When the last transfer ended that brought something.",
+            |zone| unix_seconds(Some(zone.transferred.as_ref()?.at)),
+        ),
+        ("dnsd_zone_transferred_bytes", "Octets of that transfer.", |zone| {
+            Some(zone.transferred.as_ref()?.octets)
+        }),
+        (
+            "dnsd_zone_transferred_milliseconds",
+            "How long that transfer took.",
+            |zone| Some(zone.transferred.as_ref()?.took.as_millis() as u64),
         ),
     ];
     for (name, help, value) in series {
@@ -349,6 +380,123 @@ fn write_tls(shared: &Shared, to: &mut String) -> fmt::Result {
     Ok(())
 }
 
+fn write_transfers_in(board: &SecondaryBoard, to: &mut String) -> fmt::Result {
+    let counts = board.transfers();
+    head(to, "dnsd_transfers_in", "gauge", "Transfers in under way.")?;
+    writeln!(to, "dnsd_transfers_in {}", counts.underway)?;
+    head(
+        to,
+        "dnsd_transfers_in_total",
+        "counter",
+        "Transfers in, by how they fared.",
+    )?;
+    for (fate, count) in [("succeeded", counts.succeeded), ("failed", counts.failed)] {
+        writeln!(to, "dnsd_transfers_in_total{{fate=\"{fate}\"}} {count}")?;
+    }
+    Ok(())
+}
+
+fn write_signatures(board: &SignatureBoard, to: &mut String) -> fmt::Result {
+    let now = signatures::now();
+    type ExpiryOf = fn(i64, i64) -> i64;
+    let series: [(&str, &str, ExpiryOf); 2] = [
+        (
+            "dnsd_zone_signatures_expire_timestamp_seconds",
+            "When the first of the zone's signatures expires, or has.",
+            |at, _| at,
+        ),
+        (
+            "dnsd_zone_signatures_expire_in_seconds",
+            "How long that is from now; less than 0 when one has expired.",
+            |at, now| at - now,
+        ),
+    ];
+    for (name, help, value) in series {
+        head(to, name, "gauge", help)?;
+        let mut written = Ok(());
+        board.for_each(|zone, first| {
+            let labels = ZoneLabels(zone);
+            written = written.and(writeln!(to, "{name}{{{labels}}} {}", value(first.at, now)));
+        });
+        written?;
+    }
+    Ok(())
+}
+
+fn write_seldom(shared: &Shared, to: &mut String) -> fmt::Result {
+    head(
+        to,
+        "dnsd_notifies_total",
+        "counter",
+        "NOTIFYs, by the way they went and what became of them.",
+    )?;
+    for fate in NotifyFate::ALL {
+        let (direction, label) = fate.labels();
+        let count = shared.seldom.notifies(fate);
+        writeln!(
+            to,
+            "dnsd_notifies_total{{direction=\"{direction}\",fate=\"{label}\"}} {count}"
+        )?;
+    }
+    head(
+        to,
+        "dnsd_updates_total",
+        "counter",
+        "Dynamic updates, by the response code.",
+    )?;
+    for (rcode, count) in shared.seldom.updates() {
+        writeln!(to, "dnsd_updates_total{{rcode=\"{rcode}\"}} {count}")?;
+    }
+    Ok(())
+}
+
+/// Of zones with `zone-statistics`.
+fn write_zone_queries(shared: &Shared, to: &mut String) -> fmt::Result {
+    head(
+        to,
+        "dnsd_zone_queries_total",
+        "counter",
+        "Questions about the zone, by the response code.",
+    )?;
+    let serving = shared.serving.load();
+    for view in serving.views.iter() {
+        // A view that isn't strict has zones from outside, too.
+        for info in view.infos().filter(|info| info.key.view.as_ref() == view.name()) {
+            let counts = info.statistics.iter().flat_map(|statistics| statistics.counts());
+            for (rcode, count) in counts {
+                let labels = ZoneLabels(&info.key);
+                writeln!(to, "dnsd_zone_queries_total{{{labels},rcode=\"{rcode}\"}} {count}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_forwarded(shared: &Shared, to: &mut String) -> fmt::Result {
+    let counts = shared.serving.load().forwarder.counts();
+    head(
+        to,
+        "dnsd_forwarding",
+        "gauge",
+        "Questions that other servers are asked now.",
+    )?;
+    writeln!(to, "dnsd_forwarding {}", counts.underway)?;
+    head(
+        to,
+        "dnsd_forwarded_total",
+        "counter",
+        "Questions for other servers, by who answered them.",
+    )?;
+    for (outcome, count) in [
+        ("cached", counts.cached),
+        ("answered", counts.answered),
+        ("failed", counts.failed),
+    ] {
+        writeln!(to, "dnsd_forwarded_total{{outcome=\"{outcome}\"}} {count}")?;
+    }
+    Ok(())
+}
+
 fn head(to: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(to, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
@@ -385,7 +533,7 @@ impl fmt::Display for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use ballast_shared::config::Diagnostics;
     use dnsd_core::serial::Serial;
@@ -403,7 +551,14 @@ mod tests {
         udp.asked(Some(dnsd_core::rrtype::Type::MX));
         udp.replied(Rcode::NXDOMAIN, true);
         udp.ignored();
-        let board = Board::default();
+        let boards = Boards {
+            zones: Arc::default(),
+            secondaries: Arc::default(),
+            signatures: Arc::default(),
+        };
+        let board = &boards.zones;
+        shared.seldom.update(Rcode::NXRRSET);
+        shared.seldom.notify(NotifyFate::Received);
         let mut status = ZoneStatus::new("db".into(), None);
         status.served_from = ServedFrom::File;
         status.serial = Some(Serial(7));
@@ -418,15 +573,17 @@ mod tests {
         };
         board.set_catalog(&ZoneKey::outside("catz".parse().unwrap()), Some(catalog));
         let mut text = String::new();
-        let secondaries = SecondaryBoard::default();
         let secondary = SecondaryStatus {
             confirmed_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(2000)),
             expires_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3000)),
+            expires: Some(Instant::now() + Duration::from_millis(4500)),
             failures: 3,
             ..SecondaryStatus::default()
         };
-        secondaries.set(&ZoneKey::outside("example.org".parse().unwrap()), secondary);
-        write(&shared, &board, &secondaries, &mut text);
+        boards
+            .secondaries
+            .set(&ZoneKey::outside("example.org".parse().unwrap()), secondary);
+        write(&shared, &boards, &mut text);
         for line in [
             "# TYPE dnsd_queries_total counter",
             "dnsd_queries_total{transport=\"udp\",type=\"MX\"} 1",
@@ -448,13 +605,51 @@ mod tests {
             "dnsd_catalog_held{zone=\"catz.\"} 0",
             "dnsd_zone_confirmed_timestamp_seconds{zone=\"example.org.\"} 2000",
             "dnsd_zone_expires_timestamp_seconds{zone=\"example.org.\"} 3000",
-            "dnsd_zone_expires_in_seconds{zone=\"example.org.\"} 0",
+            "dnsd_zone_expires_in_seconds{zone=\"example.org.\"} 4",
             "dnsd_zone_refresh_failures{zone=\"example.org.\"} 3",
+            "dnsd_transfers_in_total{fate=\"failed\"} 0",
+            "dnsd_notifies_total{direction=\"in\",fate=\"received\"} 1",
+            "dnsd_updates_total{rcode=\"NXRRSET\"} 1",
+            "dnsd_forwarded_total{outcome=\"cached\"} 0",
         ] {
             assert!(
                 text.lines().any(|written| written == line),
                 "{line} is missing in\n{text}"
             );
+        }
+    }
+
+    /// All that can be written.
+    fn names() -> Vec<String> {
+        let (_dir, shared) = crate::server::test_shared("");
+        let boards = Boards {
+            zones: Arc::default(),
+            secondaries: Arc::default(),
+            signatures: Arc::default(),
+        };
+        let mut text = String::new();
+        write(&shared, &boards, &mut text);
+        let heads = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        heads.map(|head| head.split(' ').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_metric_is_in_the_manual() {
+        let manual = include_str!("../../../../docs/dnsd.md");
+        for name in names() {
+            assert!(manual.contains(&format!("`{name}`")), "{name} is not in docs/dnsd.md");
+        }
+    }
+
+    #[test]
+    fn alerts_are_about_metrics_that_there_are() {
+        let (names, alerts) = (names(), include_str!("../../../../docs/prometheus-alerts.yml"));
+        let is_part = |character: char| character.is_ascii_lowercase() || character == '_';
+        let words = alerts.split(|character| !is_part(character));
+        let meant: Vec<&str> = words.filter(|word| word.starts_with("dnsd_")).collect();
+        assert!(meant.len() > 10);
+        for name in meant {
+            assert!(names.iter().any(|known| known == name), "{name} is no metric");
         }
     }
 

@@ -85,6 +85,15 @@ impl Clock {
     fn now(&self) -> Duration {
         self.start.elapsed()
     }
+
+    /// What the wall clock shows at a time, as it is set now: a machine may learn what time it is long after the start.
+    fn wall(&self, at: Duration) -> Option<SystemTime> {
+        let (now, wall) = (self.now(), SystemTime::now());
+        match at.checked_sub(now) {
+            Some(ahead) => wall.checked_add(ahead),
+            None => wall.checked_sub(now.saturating_sub(at)),
+        }
+    }
 }
 
 impl<K: Keeping> Driver<K> {
@@ -343,24 +352,21 @@ impl<K: Keeping> Driver<K> {
         };
         let status = follower.machine.status();
         follower.note_conflict(status.conflict_with);
-        let (now, wall_now) = (self.clock.now(), SystemTime::now());
-        // As the machine's clock is set now, and not as it was when the daemon began.
-        let wall = |at: Duration| match at.checked_sub(now) {
-            Some(left) => wall_now.checked_add(left),
-            None => wall_now.checked_sub(now - at),
-        };
+        let wall = |at: Duration| self.clock.wall(at);
         self.board.set(
             key,
             SecondaryStatus {
                 primaries: follower.places.iter().map(ToString::to_string).collect(),
                 confirmed_at: status.confirmed_at.and_then(wall),
                 expires_at: status.expires_at.and_then(wall),
+                expires: status.expires_at.map(|at| (self.clock.start + at).into_std()),
                 refresh_at: wall(status.refresh_at),
                 refreshing: status.refreshing,
                 failures: status.failures,
                 problem: follower.problem.clone(),
                 is_peer: follower.followed.role == Role::Peer,
                 conflict: follower.conflict.clone(),
+                transferred: follower.transferred.clone(),
             },
         );
     }

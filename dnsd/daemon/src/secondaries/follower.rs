@@ -12,6 +12,7 @@ use dnsd_core::zone::Zone;
 use tokio::task::AbortHandle;
 use tracing::{error, info};
 
+use super::board::LastTransfer;
 use super::followed::Followed;
 use super::transfer::{HangUp, Order, Wanted};
 use crate::remotes::Place;
@@ -37,6 +38,8 @@ pub(super) struct Follower {
     pub(super) is_ready: bool,
     /// What went wrong last, until something goes well.
     pub(super) problem: Option<String>,
+    /// The last transfer that brought something.
+    pub(super) transferred: Option<LastTransfer>,
     /// That a peer has other data under the same serial, until it hasn't.
     pub(super) conflict: Option<String>,
     /// No NOTIFY is told of in the log before this.
@@ -131,6 +134,7 @@ impl Follower {
             zone: stored.map(|stored| stored.zone),
             followed,
             under_way: UnderWay::Nothing,
+            transferred: None,
             wakes_at: None,
             is_ready: false,
             problem: None,

@@ -39,6 +39,11 @@ impl<T: PartialEq> Turns<T> {
         self.per_server_max = limits.in_per_server_max;
     }
 
+    /// How many run.
+    pub(super) fn running(&self) -> usize {
+        self.running
+    }
+
     /// Somebody waits for a turn.
     pub(super) fn wait(&mut self, server: IpAddr, waiter: T) {
         self.tickets += 1;

@@ -14,6 +14,7 @@ use dnsd_core::rate_limit::Verdict;
 
 use super::counters::Counters;
 use super::deferred::{Asked, Begin, Handlers, Transfer, TransfersOut};
+use super::seldom::SeldomCounters;
 use super::views::View;
 use super::{Serving, Shared};
 use crate::query_log::{CookieState, Query, Recorder};
@@ -29,6 +30,7 @@ pub(crate) struct Responder {
     /// What is counted by others than the one thread that answers over UDP.
     shared_counters: Arc<Counters>,
     transfers: TransfersOut,
+    seldom: Arc<SeldomCounters>,
     handlers: Arc<OnceLock<Handlers>>,
     recorder: Recorder,
 }
@@ -118,6 +120,7 @@ impl Responder {
             },
             counters,
             transfers: shared.transfers.clone(),
+            seldom: shared.seldom.clone(),
             handlers: shared.handlers.clone(),
             recorder: shared.query_log.recorder(),
         }
@@ -160,6 +163,10 @@ impl Responder {
     pub(super) fn transfers(&self) -> &TransfersOut {
         &self.transfers
     }
+
+    pub(super) fn seldom(&self) -> &SeldomCounters {
+        &self.seldom
+    }
 }
 
 /// Answers the requests of one batch.
@@ -200,12 +207,19 @@ impl Answering<'_> {
         if let Some(log) = self.log {
             self.note(log, peer, view, request, &outcome);
         }
+        let asked_zone = match &outcome {
+            Outcome::Reply(reply) => reply.zone,
+            Outcome::Deferred(_) | Outcome::Drop(_) => None,
+        };
         let reply = match outcome {
             Outcome::Reply(reply) if view.allows_query(reply.zone, who, local) => Some(reply),
             Outcome::Reply(_) => reply_of(answer_error(settings, &client, request, PROHIBITED, out)),
             Outcome::Deferred(deferred) => return self.answer_deferred(peer, client, view, request, deferred, out),
             Outcome::Drop(_) => None,
         };
+        if let Some(reply) = &reply {
+            view.count(asked_zone, reply.rcode);
+        }
         match finish(&self.serving, &self.responder.counters, &client, None, reply, out) {
             Some(length) => Answer::Reply(length),
             None => Answer::Nothing,

@@ -20,6 +20,7 @@ use super::local_networks;
 use super::log_gate::LogGate;
 use super::places::Places;
 use super::secrets::Secrets;
+use super::seldom::SeldomCounters;
 use super::tls::{self, Handshakes};
 use super::views::Views;
 use crate::config::{Config, CookieConfig, RateLimitConfig};
@@ -71,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     /// Transfers out, of all listeners.
     pub(crate) transfers: TransfersOut,
+    /// What was counted of requests that are no questions.
+    pub(crate) seldom: Arc<SeldomCounters>,
     /// What is counted about datagrams that are answered later, by any task.
     pub(super) later_counters: Arc<Counters>,
     /// Who does what requests ask for, from when they are there.
@@ -113,6 +116,7 @@ impl Shared {
             transfers: TransfersOut::default(),
             handshakes: Arc::default(),
             tls_files: config.tls_files.clone(),
+            seldom: Arc::default(),
             query_log: QueryLog::default(),
             secrets: Arc::new(secrets),
         })

@@ -8,10 +8,12 @@ use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use dnsd_core::acl::{Acl, LocalNetworks, Who};
+use dnsd_core::message::Rcode;
 use dnsd_core::serial::Serial;
 use dnsd_core::transfer::Delta;
-use dnsd_core::zones::{ZoneNumber, Zones};
+use dnsd_core::zones::{ZoneNumber, ZoneState, Zones};
 
+use super::zone_statistics::ZoneStatistics;
 use crate::config::{ForwardZone, Rules};
 use crate::zones::key::{ViewName, ZoneKey};
 
@@ -34,6 +36,8 @@ pub(crate) struct View {
     infos: Arc<[Arc<ZoneInfo>]>,
     /// Whether none of the zones has a rule on who is answered, as is the rule itself.
     answers_everybody: bool,
+    /// Whether any of the zones has its questions counted.
+    counts_questions: bool,
 }
 
 /// What is known of a zone beside its records. It stays the same from version to version.
@@ -47,6 +51,8 @@ pub(crate) struct ZoneInfo {
     pub(crate) kind: Kind,
     /// The steps to its newest version.
     pub(crate) history: ArcSwap<History>,
+    /// What was asked of it, if that is counted.
+    pub(crate) statistics: Option<Arc<ZoneStatistics>>,
 }
 
 /// Where the records of a zone come from.
@@ -100,6 +106,16 @@ impl Views {
     pub(crate) fn outside(&self) -> &View {
         &self.0.outside
     }
+
+    /// What is served of a zone; `None` when there is no such zone.
+    pub(crate) fn zone(&self, key: &ZoneKey) -> Option<&ZoneState> {
+        self.iter().find_map(|view| {
+            let number = view.zones.number(key.name.as_name_ref())?;
+            view.zones
+                .state(number)
+                .filter(|_| view.info(number).is_some_and(|info| info.key == *key))
+        })
+    }
 }
 
 /// No zones.
@@ -120,6 +136,7 @@ impl View {
         let is_open = |info: &Arc<ZoneInfo>| info.rules.allow_query.always() == Some(true);
         Self {
             answers_everybody: infos.iter().all(is_open),
+            counts_questions: infos.iter().any(|info| info.statistics.is_some()),
             name,
             match_clients,
             zones,
@@ -142,14 +159,35 @@ impl View {
         self.name.as_ref()
     }
 
+    /// Whom it is for.
+    pub(crate) fn match_clients(&self) -> &Acl {
+        &self.match_clients
+    }
+
     /// Its zones, and of a view that is not strict also those outside the views.
     pub(crate) fn zones(&self) -> &Zones {
         &self.zones
     }
 
+    /// What is known of each zone, in the order of their numbers.
+    pub(crate) fn infos(&self) -> impl Iterator<Item = &Arc<ZoneInfo>> {
+        self.infos.iter()
+    }
+
     /// What is known of a zone.
     pub(crate) fn info(&self, number: ZoneNumber) -> Option<&Arc<ZoneInfo>> {
         self.infos.get(number.0 as usize)
+    }
+
+    /// Counts a reply by the zone that it is from, where that is wanted.
+    pub(crate) fn count(&self, zone: Option<ZoneNumber>, rcode: Rcode) {
+        if !self.counts_questions {
+            return;
+        }
+        let info = zone.and_then(|number| self.info(number));
+        if let Some(statistics) = info.and_then(|info| info.statistics.as_ref()) {
+            statistics.count(rcode);
+        }
     }
 
     /// Whether a client may see what a zone says. Who asks for names of no zone sees nothing of any.
@@ -180,11 +218,19 @@ impl ZoneInfo {
         /// What all of these have in common.
         static WITHOUT_PAST: LazyLock<Arc<History>> = LazyLock::new(Arc::default);
         Self {
+            statistics: rules.zone_statistics.then(Arc::default),
             key,
             rules,
             kind,
             history: ArcSwap::new(WITHOUT_PAST.clone()),
         }
+    }
+
+    /// The same zone by another configuration: its past, and what was counted, are those of before.
+    pub(crate) fn following(self, former: &Self) -> Self {
+        self.history.store(former.history.load_full());
+        let statistics = self.statistics.map(|new| former.statistics.clone().unwrap_or(new));
+        Self { statistics, ..self }
     }
 }
 

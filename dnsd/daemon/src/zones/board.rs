@@ -120,7 +120,7 @@ impl ZoneStatus {
         errors
     }
 
-    /// A zone as `Status` and the page `/zones` show it.
+    /// What `Status` and the page `/zones` show of it.
     pub(crate) fn to_json(&self, zone: &ZoneKey) -> Value {
         let loaded_at = self.loaded_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         json!({

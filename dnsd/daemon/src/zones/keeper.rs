@@ -51,6 +51,7 @@ use secondaries::Secondary;
 use updates::Uncommitted;
 
 pub(crate) use members::MembersChanged;
+pub(in crate::zones) use publish::numbered;
 pub(crate) use secondaries::{NotTaken, Stored};
 pub(crate) use updates::{SyncError, UpdateReply};
 

@@ -223,6 +223,11 @@ fn path(zone: &ZoneKey) -> PathBuf {
     zone.path(file_name(&zone.name))
 }
 
+/// Where a zone's copy is, there or not.
+pub(crate) fn copy(work_dir: &Path, zone: &ZoneKey) -> PathBuf {
+    folder(work_dir).join(path(zone))
+}
+
 /// What the copy at this path says of itself; `None` when there is none, or it is cut off.
 pub(crate) fn header(path: &Path) -> Option<Header> {
     let mut file = File::open(path).ok()?;

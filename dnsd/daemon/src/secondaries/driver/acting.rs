@@ -60,6 +60,9 @@ impl<K: Keeping> Driver<K> {
                 }
                 Action::Abandon(_) => {
                     tell_of_silence(key, follower);
+                    if let UnderWay::Transferring { .. } | UnderWay::Storing(..) = follower.under_way {
+                        self.board.transfer_ended(false);
+                    }
                     end(follower, &mut self.turns);
                 }
                 Action::Expire => {
@@ -132,6 +135,7 @@ impl<K: Keeping> Driver<K> {
             // Its time has begun.
             self.look_at(&key, self.clock.now());
         }
+        self.board.set_transfers_underway(self.turns.running());
     }
 }
 

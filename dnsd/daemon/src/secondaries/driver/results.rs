@@ -1,6 +1,7 @@
 //! What answers and transfers mean for a zone.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use dnsd_core::message::Rcode;
 use dnsd_core::secondary::{Attempt, Role, SoaAnswer, TransferEnd, Verdict};
@@ -12,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use super::{Driver, Ended, Event, Tag};
 use crate::remotes::{AskError, Place};
+use crate::secondaries::LastTransfer;
 use crate::secondaries::asking::Asked;
 use crate::secondaries::follower::{Follower, Transfer, UnderWay};
 use crate::secondaries::keeping::Keeping;
@@ -106,6 +108,7 @@ impl<K: Keeping> Driver<K> {
         );
         let received = match brought.received {
             Received::Zone(theirs) if transfer.is_comparison && follower.is_served(serial) => {
+                self.board.transfer_ended(true);
                 return self.compare(zone, transfer, Arc::new(theirs.zone));
             }
             received => received,
@@ -113,6 +116,7 @@ impl<K: Keeping> Driver<K> {
         let is_news = !matches!(received, Received::UpToDate(_)) && follower.wants(&transfer, serial);
         if !is_news {
             self.turns.ended(transfer.server());
+            self.board.transfer_ended(true);
             self.finish(key, &transfer, TransferEnd::UpToDate(serial));
             return self.look_at(&zone.key, self.clock.now());
         }
@@ -127,6 +131,12 @@ impl<K: Keeping> Driver<K> {
             transfer.attempt,
             transfer.forced,
         );
+        follower.transferred = Some(LastTransfer {
+            at: SystemTime::now(),
+            from: transfer.place.to_string(),
+            octets: totals.octets as u64,
+            took: brought.took,
+        });
         follower.machine.handle_transfer_going_on(self.clock.now(), attempt);
         follower.under_way = UnderWay::Storing(transfer, serial);
         // It is stored to its end even if nobody waits for that any more.
@@ -158,8 +168,10 @@ impl<K: Keeping> Driver<K> {
             return;
         };
         if let Some(offered) = error.offered_no_newer() {
+            self.board.transfer_ended(true);
             return self.finish(key, transfer, TransferEnd::UpToDate(offered));
         }
+        self.board.transfer_ended(false);
         let place = &transfer.place;
         let are_steps = transfer.from.is_some() && follower.followed.rules.request_ixfr;
         if are_steps && error.is_of_steps() {
@@ -183,6 +195,7 @@ impl<K: Keeping> Driver<K> {
         let Some(follower) = self.followers.get_mut(key) else {
             return;
         };
+        self.board.transfer_ended(stored.is_ok());
         let end = match stored {
             Ok(zone) => {
                 info!("transfer of '{key}' from {}: Transfer status: success", transfer.place);

@@ -8,6 +8,7 @@ use dnsd_core::serial::Serial;
 use tracing::{debug, info};
 
 use super::super::responder::Answer;
+use super::super::seldom::NotifyFate;
 use super::{Asked, Sender};
 use crate::zones::key::ZoneKey;
 
@@ -42,6 +43,7 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
     let handlers = asked.responder.handlers();
     let handler = handlers.filter(|_| asked.is_allowed(&zone.info.rules.allow_notify));
     let Some(handler) = handler else {
+        asked.responder.seldom().notify(NotifyFate::Refused);
         if asked.serving.refusals.admit(asked.now) {
             info!(
                 "{}: refused notify for zone '{}'",
@@ -62,7 +64,10 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
         serial: notification.serial,
     };
     match handler.notifies.try_send(received) {
-        Ok(()) => asked.noerror_with(Flags::AA, out),
+        Ok(()) => {
+            asked.responder.seldom().notify(NotifyFate::Received);
+            asked.noerror_with(Flags::AA, out)
+        }
         Err(_) => Answer::Nothing,
     }
 }

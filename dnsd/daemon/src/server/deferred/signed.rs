@@ -27,6 +27,7 @@ fn answer_verified(asked: &Asked<'_>, signer: ResponseSigner, tsig_at: usize, ou
     };
     let serving = asked.serving;
     let key = signer.key().clone();
+    key.note_user(client.address, asked.now);
     let who = || Who::new(client.address, Some(key.name().as_name_ref()));
     let view = serving.views.of(who, &serving.local);
     let asked = Asked {
@@ -46,10 +47,15 @@ fn answer_verified(asked: &Asked<'_>, signer: ResponseSigner, tsig_at: usize, ou
         Outcome::Deferred(Deferred::Signed { .. }) => asked.code(Rcode::FORMERR, out),
         Outcome::Deferred(deferred) => asked.answer(deferred, out),
         Outcome::Reply(reply) if !view.allows_query(reply.zone, who, &serving.local) => {
+            view.count(reply.zone, Rcode::REFUSED);
             let outcome = answer_error(&serving.settings, &client, &unsigned, PROHIBITED, out);
             asked.reply(outcome, out)
         }
-        outcome => asked.reply(outcome, out),
+        Outcome::Reply(reply) => {
+            view.count(reply.zone, reply.rcode);
+            asked.reply(Outcome::Reply(reply), out)
+        }
+        Outcome::Drop(reason) => asked.reply(Outcome::Drop(reason), out),
     }
 }
 

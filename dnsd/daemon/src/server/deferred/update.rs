@@ -23,6 +23,7 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
     let is_allowed = matches!(zone.info.kind, Kind::Primary) && asked.is_allowed(&zone.info.rules.allow_update);
     let handlers = asked.responder.handlers().filter(|_| is_allowed).cloned();
     let Some(handlers) = handlers else {
+        asked.responder.seldom().update(Rcode::REFUSED);
         if asked.serving.refusals.admit(asked.now) {
             info!("{}: update '{}' denied", Sender::new(&asked, &request), zone.info.key);
         }

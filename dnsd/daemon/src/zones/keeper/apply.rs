@@ -119,7 +119,7 @@ impl Keeper {
             old.catalog = new.catalog;
             old.status.group.clone_from(&old.group);
             old.appeared_at = None;
-            self.must_list |= old.set_info(new.info);
+            self.must_list |= old.set_info(&new.info);
             old.set_rivals(rivals);
             self.board.set(&zone, old.status.clone());
             if is_other_file {

@@ -78,12 +78,12 @@ impl Entry {
     }
 
     /// Takes over how it is served; whether that is another way.
-    pub(super) fn set_info(&mut self, new: Arc<ZoneInfo>) -> bool {
+    pub(super) fn set_info(&mut self, new: &ZoneInfo) -> bool {
         if self.info.rules == new.rules {
             return false;
         }
-        new.history.store(self.info.history.load_full());
-        self.info = new;
+        let new = ZoneInfo::new(new.key.clone(), new.rules.clone(), new.kind.clone());
+        self.info = Arc::new(new.following(&self.info));
         true
     }
 

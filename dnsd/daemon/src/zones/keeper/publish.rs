@@ -15,7 +15,7 @@ use crate::server::views::{View, Views, ZoneInfo};
 const REPLACED_SINGLY_MAX: usize = 64;
 
 /// What a view has of a zone.
-type Seen<'k> = (&'k Name, ZoneState, &'k Arc<ZoneInfo>);
+pub(in crate::zones) type Seen<'k> = (&'k Name, ZoneState, &'k Arc<ZoneInfo>);
 
 impl Keeper {
     /// Swaps these zones in what is served, and whatever else is to be another way by now.
@@ -85,7 +85,7 @@ impl Keeper {
 }
 
 /// The zones, and what is known of each by its number. Of two with the same name the later counts.
-fn numbered(mut seen: Vec<Seen<'_>>) -> (Zones, Arc<[Arc<ZoneInfo>]>) {
+pub(in crate::zones) fn numbered(mut seen: Vec<Seen<'_>>) -> (Zones, Arc<[Arc<ZoneInfo>]>) {
     // Stable, so that of equal names the last given is the last of its run.
     seen.sort_by(|left, right| left.0.cmp(right.0));
     seen.reverse();

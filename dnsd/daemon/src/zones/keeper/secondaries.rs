@@ -215,8 +215,7 @@ impl Keeper {
                     known.file = zone.file;
                     known.catalog = zone.catalog;
                     let info = ZoneInfo::new(zone.key.clone(), zone.rules, zone.kind);
-                    info.history.store(known.info.history.load_full());
-                    known.info = Arc::new(info);
+                    known.info = Arc::new(info.following(&known.info));
                     if is_elsewhere && let Some(version) = known.version.clone() {
                         let copy = known.copy();
                         self.last_good.keep_transferred(&zone.key, version, copy, When::Later);
