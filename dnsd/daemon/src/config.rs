@@ -23,7 +23,6 @@ mod rules;
 mod spec;
 mod tls_files;
 mod transfers;
-mod unserved;
 mod view;
 mod written_files;
 mod zone_forward;
@@ -42,27 +41,22 @@ use ballast_shared::tls::TlsFiles;
 use dnsd_core::answer::MinimalResponses;
 use dnsd_core::tsig::Keys;
 
+pub(crate) use catalog::{Membership, Templates};
 pub(crate) use cookies::CookieConfig;
-pub(crate) use encrypted::EncryptedConfig;
+pub(crate) use encrypted::{EncryptedConfig, EncryptedListener};
 pub(crate) use group::{GroupConfig, Listing};
 pub(crate) use listen::ListenAddress;
 pub(crate) use query_log::{QueryLogConfig, QueryLogTarget};
 pub(crate) use rate_limit::RateLimitConfig;
 pub(crate) use remote::Remote;
 pub(crate) use remote_tls::{PROTOCOL as TLS_PROTOCOL, RemoteTls};
+pub(crate) use rules::{NotifyMode, NotifyRules, Rules, TransferTimes, TransferTransport};
 pub(crate) use transfers::TransfersConfig;
 pub(crate) use view::ViewConfig;
 pub(crate) use zone_forward::{CacheLimits, ForwardConfig, ForwardPolicy, ForwardZone};
-pub(crate) use zone_primary::ZoneConfig;
+pub(crate) use zone_primary::{PrimarySettings, SerialPolicy, ZoneConfig};
+pub(crate) use zone_secondary::SecondaryConfig;
 pub(crate) use zone_tables::ZonesConfig;
-#[allow(unused_imports, reason = "named by who serves what unserved lists")]
-pub(crate) use {
-    catalog::{Membership, Templates},
-    encrypted::EncryptedListener,
-    rules::{NotifyMode, NotifyRules, Rules, TransferTimes, TransferTransport},
-    zone_primary::{GeneratedCatalog, PrimaryConfig, PrimaryGroup, PrimarySettings, SerialPolicy},
-    zone_secondary::{SecondaryConfig, SecondaryGroup},
-};
 
 /// Where the configuration is when the command line doesn't say.
 pub(crate) const DEFAULT_PATH: &str = "/etc/dnsd/dnsd.toml";

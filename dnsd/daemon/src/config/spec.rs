@@ -18,7 +18,6 @@ use super::rate_limit::RateLimitSpec;
 use super::remote::RemoteSpec;
 use super::rules::RulesSpec;
 use super::transfers::TransfersSpec;
-use super::unserved::{self, Place};
 use super::view::ViewSpec;
 use super::zone_forward::ForwardSpec;
 use super::zone_tables::ZonesSpec;
@@ -105,7 +104,6 @@ impl Spec {
         }
         self.read_names(root);
         self.transfers.read(root);
-        unserved::warn(Place::Top, root);
         self.rules.read(root);
         if let Some(table) = root.table("forward") {
             self.forward.read(&table);

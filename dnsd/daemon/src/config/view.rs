@@ -8,7 +8,6 @@ use dnsd_core::acl::{Acl, Entry, Subject, Unreachable};
 use super::lists::Lists;
 use super::match_list::MatchListSpec;
 use super::rules::{Rules, RulesSpec};
-use super::unserved::{self, Place};
 use super::zone_tables::{ZonesConfig, ZonesSpec};
 
 /// A view.
@@ -40,7 +39,6 @@ impl ViewSpec {
         let mut views = Vec::new();
         for (name, value) in table.entries() {
             let Some(table) = value.table() else { continue };
-            unserved::warn(Place::View, &table);
             let mut view = Self {
                 name,
                 match_clients: table.optional("match-clients"),

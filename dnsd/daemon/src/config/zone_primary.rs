@@ -11,7 +11,6 @@ use super::group::{GroupConfig, PatternError, split_pattern};
 use super::lists::Lists;
 use super::remote::{Remote, RemoteListSpec};
 use super::rules::{Rules, RulesSpec};
-use super::unserved::{self, Place};
 use super::zone_secondary::SecondaryGroup;
 
 /// What is to be had of a zone's master file.
@@ -163,7 +162,6 @@ impl SettingsSpec {
 impl PrimarySpec {
     pub(super) fn read(table: &Table<'_>) -> Self {
         let settings = (!table.has_only("file")).then(|| {
-            unserved::warn(Place::Primary, table);
             let mut settings = Box::new(SettingsSpec::read(table));
             settings.catalog.read_template(table);
             settings
@@ -239,7 +237,11 @@ pub(super) enum Made {
 
 impl PrimaryGroupSpec {
     pub(super) fn read(table: &Table<'_>) -> Self {
-        unserved::warn(Place::PrimaryGroup, table);
+        if let Some(value) = table.value("primaries") {
+            let instead =
+                "other primaries are not asked for the zones of a group: one that has some needs a table of its own";
+            table.diagnostics().warning(value.span(), instead);
+        }
         Self {
             files: table.required("files"),
             settings: SettingsSpec::read(table),
