@@ -30,6 +30,8 @@ use crate::zones::key::ZoneKey;
 /// How long the response to one message is waited for, BIND's time; what comes later is as good as none, for the message has
 /// been sent again then.
 const RESPONSE_MAX: Duration = Duration::from_secs(15);
+/// Changes taken before anything else is looked at: at the start there is one for each zone.
+const CHANGES_AT_ONCE_MAX: usize = 256;
 /// Octets of any NOTIFY without its signature.
 const NOTIFY_BYTES_MAX: usize = 512;
 /// With nothing to wait for it wakes up all the same.
@@ -113,13 +115,18 @@ impl Driver {
         mut changes: mpsc::UnboundedReceiver<Changed>,
         stop: CancellationToken,
     ) {
+        let mut news = Vec::new();
         loop {
             let wakes_at = self.start + self.wakes_at();
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(command) = commands.recv() => self.handle_command(command),
                 Some(event) = events.recv() => self.handle_event(event),
-                Some(changed) = changes.recv() => self.handle_news(&changed.key, None),
+                1.. = changes.recv_many(&mut news, CHANGES_AT_ONCE_MAX) => {
+                    for changed in news.drain(..) {
+                        self.handle_news(&changed.key, None);
+                    }
+                }
                 () = tokio::time::sleep_until(wakes_at) => {}
             }
             self.look_at_due();

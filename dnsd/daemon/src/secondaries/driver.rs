@@ -31,6 +31,8 @@ use crate::zones::{Changed, MembersChanged};
 
 /// With nothing to wait for it wakes up all the same: a sleep without end is none that a timer has.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
+/// Changes taken before anything else is looked at: at the start there is one for each zone, of others than ours too.
+const CHANGES_AT_ONCE_MAX: usize = 256;
 
 /// What ended that was under way. `E`: why the keeper didn't take a zone.
 pub(super) struct Event<E> {
@@ -130,6 +132,7 @@ impl<K: Keeping> Driver<K> {
         mut inputs: Inputs,
         stop: CancellationToken,
     ) {
+        let mut changes = Vec::new();
         loop {
             let wakes_at = self.clock.start + self.wakes_at();
             tokio::select! {
@@ -137,7 +140,11 @@ impl<K: Keeping> Driver<K> {
                 Some(command) = commands.recv() => self.handle_command(command).await,
                 Some(event) = events.recv() => self.handle_event(event),
                 Some(notify) = inputs.notifies.recv() => self.handle_notify(&notify),
-                Some(changed) = inputs.changes.recv() => self.handle_changed(changed),
+                1.. = inputs.changes.recv_many(&mut changes, CHANGES_AT_ONCE_MAX) => {
+                    for changed in changes.drain(..) {
+                        self.handle_changed(changed);
+                    }
+                }
                 Some(changed) = inputs.members.recv() => self.handle_members(changed).await,
                 () = tokio::time::sleep_until(wakes_at) => {}
             }
