@@ -35,7 +35,7 @@ impl Keeper {
         self.must_list |= !same_views(&self.views, &plan.views);
         self.views = plan.views;
         let mut outcomes = self.load(&to_load, plan.accept);
-        self.list_all();
+        self.list_all(plan.accept);
         self.interpret_news();
         self.reconsider_members(None);
         let groups: Vec<Group> = self.groups.iter().cloned().collect();

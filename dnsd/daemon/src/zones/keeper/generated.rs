@@ -3,7 +3,7 @@
 //! Its versions are kept as those of a secondary zone are, in a copy and a journal: who has an older one gets the steps, and
 //! the labels of the members are there after a restart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dnsd_core::catalog::{Producer, ProducerError, Wanted};
@@ -11,11 +11,11 @@ use dnsd_core::name::Name;
 use dnsd_core::serial::Serial;
 use dnsd_core::transfer::Received;
 use dnsd_core::zone::Zone;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::super::board::CatalogStatus;
 use super::super::key::ZoneKey;
-use super::super::plan::PlannedSecondary;
+use super::super::plan::{Group, PlannedSecondary};
 use super::Keeper;
 use crate::server::views::Kind;
 
@@ -25,7 +25,7 @@ pub(super) struct Generated {
     /// The members, as far as they have been read back from the version that is there.
     catalogs: BTreeMap<ZoneKey, Option<Producer>>,
     /// Zones that came or went since they were listed.
-    touched: Vec<ZoneKey>,
+    touched: BTreeSet<ZoneKey>,
 }
 
 impl Generated {
@@ -40,22 +40,54 @@ impl Generated {
     /// A zone has come or gone.
     pub(super) fn touch(&mut self, zone: &ZoneKey) {
         if !self.catalogs.is_empty() {
-            self.touched.push(zone.clone());
+            self.touched.insert(zone.clone());
         }
     }
 }
 
 impl Keeper {
-    /// Brings all catalogs up to date with the zones that there are.
-    pub(super) fn list_all(&mut self) {
-        self.generated.touched.clear();
+    /// Brings all catalogs up to date with the zones that there are. `accept`: what is not there is meant to be no more.
+    pub(super) fn list_all(&mut self, accept: bool) {
         let catalogs: Vec<ZoneKey> = self.generated.catalogs.keys().cloned().collect();
-        for catalog in catalogs {
-            let of_catalog = self.entries.keys().filter(|zone| zone.view == catalog.view);
-            let listed = of_catalog.filter_map(|zone| Some((zone.name.clone(), self.listed(zone, &catalog)?)));
-            let wanted: Vec<(Name, Option<Box<[u8]>>)> = listed.collect();
-            self.make(&catalog, |producer| producer.towards(wanted));
+        for catalog in &catalogs {
+            self.make(catalog, |keeper, producer| keeper.towards_all(catalog, producer, accept));
         }
+        self.generated.touched.clear();
+    }
+
+    /// What is to change for a catalog to list the zones that name it, and those whose files may only be out of reach.
+    fn towards_all(&self, catalog: &ZoneKey, producer: &Producer, accept: bool) -> Vec<Wanted> {
+        let of_catalog = self.entries.keys().filter(|zone| zone.view == catalog.view);
+        let listed = of_catalog.filter_map(|zone| Some((zone.name.clone(), self.listed(zone, catalog)?)));
+        let mut changes = producer.towards(listed);
+        let before = changes.len();
+        let are_gone = self.takes_missing_for_gone(catalog, accept);
+        changes.retain(|Wanted { zone, listed }| {
+            let key = || ZoneKey::new(catalog.view.clone(), zone.clone());
+            listed.is_some() || are_gone || self.is_no_member(&key())
+        });
+        let kept = before - changes.len();
+        if kept > 0 {
+            warn!("zone {catalog}: {kept} of its zones have no file; they are listed until `dnsd reload --accept`");
+        }
+        changes
+    }
+
+    /// Whether a zone that a catalog lists and that isn't there counts as gone. After a start nothing is known of a group's zone
+    /// but its file, and a folder that isn't mounted looks like one whose files are gone: that they are meant to be has to be
+    /// said, and of a folder that can't be listed nobody can say it.
+    fn takes_missing_for_gone(&self, catalog: &ZoneKey, accept: bool) -> bool {
+        let names_it = |group: &&Group| {
+            let membership = group.settings.catalog.as_ref();
+            group.key.view == catalog.view && membership.is_some_and(|membership| membership.catalog == catalog.name)
+        };
+        let mut groups = self.groups.iter().filter(names_it);
+        groups.all(|group| accept && !self.groups.is_unlisted(group))
+    }
+
+    /// Whether a zone that is not to be listed is known to be so: it was removed, or is had in another way.
+    fn is_no_member(&self, zone: &ZoneKey) -> bool {
+        self.generated.touched.contains(zone) || self.entries.contains_key(zone) || self.has_other_table(zone)
     }
 
     /// The same for zones that have come or gone: what it costs is theirs.
@@ -73,7 +105,7 @@ impl Keeper {
                     listed: self.listed(zone, &catalog),
                 })
                 .collect();
-            self.make(&catalog, |_| wanted);
+            self.make(&catalog, |_, _| wanted);
         }
     }
 
@@ -85,7 +117,7 @@ impl Keeper {
     }
 
     /// Makes, stores and serves the next version of a catalog, if there is something to change.
-    fn make(&mut self, catalog: &ZoneKey, changes: impl FnOnce(&Producer) -> Vec<Wanted>) {
+    fn make(&mut self, catalog: &ZoneKey, changes: impl FnOnce(&Self, &Producer) -> Vec<Wanted>) {
         let version = self.stored(catalog).map(|stored| stored.zone);
         let serial = next_serial(version.as_deref());
         let known = self.generated.catalogs.get_mut(catalog).and_then(Option::take);
@@ -94,7 +126,7 @@ impl Keeper {
             None => taken_up(catalog, version.as_deref()),
         };
         let made = taken_up.and_then(|(mut producer, version)| {
-            let changes = changes(&producer);
+            let changes = changes(self, &producer);
             let received = next(&mut producer, version, serial, changes)?;
             Ok((producer, received))
         });

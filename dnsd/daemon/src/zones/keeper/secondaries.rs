@@ -144,6 +144,11 @@ impl Secondary {
         matches!(self.info.kind, Kind::Primary)
     }
 
+    /// Whether it has a table of its own, and is there by no catalog.
+    pub(super) fn is_configured(&self) -> bool {
+        self.catalog.is_none()
+    }
+
     /// What is to be had of its copy.
     fn copy(&self) -> Transferred {
         Transferred {
@@ -175,6 +180,12 @@ impl Secondary {
 }
 
 impl Keeper {
+    /// Whether a name is had by a table, and not by one of a primary zone.
+    pub(super) fn has_other_table(&self, key: &ZoneKey) -> bool {
+        let is_secondary = self.secondaries.get(key).is_some_and(Secondary::is_configured);
+        is_secondary || self.forwards.contains_key(key)
+    }
+
     /// Takes over the secondary zones of a configuration; says which are no more.
     pub(super) fn take_over_secondaries(&mut self, planned: Vec<PlannedSecondary>) -> Vec<ZoneKey> {
         let wanted: BTreeSet<&ZoneKey> = planned.iter().map(|zone| &zone.key).collect();

@@ -150,6 +150,52 @@ fn labels_stay_over_a_restart_and_are_others_for_a_zone_that_was_gone() {
 }
 
 #[test]
+fn a_folder_that_is_out_of_reach_at_a_restart_costs_no_member() {
+    let config = format!("{GENERATED}[zones.all.primary]\nfiles = \"mounted/*.zone\"\ncatalog = \"catz\"\n");
+    let mut bench = Bench::new(&[]);
+    let (folder, away) = (bench.dir.path().join("mounted"), bench.dir.path().join("away"));
+    fs::create_dir(&folder).unwrap();
+    for file in ["a.zone", "b.zone"] {
+        fs::write(folder.join(file), text(1, 1)).unwrap();
+    }
+    bench.apply(&config, false);
+    let (first, serial) = (bench.listed(), bench.version("catz").serial());
+    assert_eq!(first.len(), 2);
+    // The folder is there and empty, as one that something is to be mounted on.
+    fs::rename(&folder, &away).unwrap();
+    fs::create_dir(&folder).unwrap();
+    let mut bench = bench.again(&config);
+    assert!(!bench.is_there("a"));
+    assert_eq!(bench.listed(), first);
+    fs::remove_dir(&folder).unwrap();
+    assert_eq!(bench.apply(&config, true).unlisted.len(), 1);
+    assert_eq!(bench.listed(), first);
+    fs::rename(&away, &folder).unwrap();
+    bench.keeper.sweep(Instant::now());
+    bench.quiet();
+    bench.keeper.list_touched();
+    assert_eq!((bench.served("a"), bench.listed()), (Some(1), first.clone()));
+    assert_eq!(bench.version("catz").serial(), serial);
+    // One that was deleted while the daemon was down goes when that is accepted.
+    fs::remove_file(folder.join("a.zone")).unwrap();
+    let mut bench = bench.again(&config);
+    assert_eq!(bench.listed(), first);
+    bench.apply(&config, true);
+    assert_eq!(bench.listed(), first[1..]);
+}
+
+#[test]
+fn a_zone_whose_group_or_table_names_the_catalog_no_more_is_listed_no_more_after_a_restart() {
+    let forward = "[zone.\"b\".forward]\nforwarders = [\"192.0.2.1\"]\n";
+    let bench = generating(&["a.zone", "b.zone"]);
+    fs::remove_file(bench.file("b.zone")).unwrap();
+    let bench = bench.again(&format!("{GENERATED}{GROUP}{forward}"));
+    assert_eq!(bench.listed().len(), 1);
+    let bench = bench.again(&format!("{GENERATED}[zones.all.primary]\nfiles = \"zones/*.zone\"\n"));
+    assert_eq!(bench.listed().len(), 0);
+}
+
+#[test]
 fn another_group_is_a_step_and_a_catalog_that_is_no_more_is_gone() {
     let mut bench = generating(&["a.zone"]);
     let first = bench.listed();
