@@ -10,6 +10,7 @@ use super::super::key::ZoneKey;
 use super::super::outcome::{LoadOutcome, Report};
 use super::super::plan::{Group, Plan, PlannedView, PlannedZone};
 use super::entry::Entry;
+use super::groups::Unread;
 use super::{Keeper, Key};
 use crate::config::{ForwardZone, Rules};
 use crate::server::views::{Kind, ZoneInfo};
@@ -21,8 +22,11 @@ impl Keeper {
         for group in self.groups.replace(plan.groups) {
             self.watcher.forget(&Key::Group(group.key));
         }
-        let wanted = self.wanted(plan.zones);
-        let mut removed = self.remove_unwanted(&wanted, plan.accept);
+        let of_secondaries = plan.secondaries.iter().map(|zone| &zone.key);
+        let of_forwards = plan.forwards.iter().map(|(key, _)| key);
+        let of_other_tables: BTreeSet<&ZoneKey> = of_secondaries.chain(of_forwards).collect();
+        let (wanted, unread) = self.wanted(plan.zones, &of_other_tables);
+        let mut removed = self.remove_unwanted(&wanted, &of_other_tables, plan.accept);
         let mut secondaries = plan.secondaries;
         self.generated.take_over(&secondaries);
         let forwards: BTreeSet<&ZoneKey> = plan.forwards.iter().map(|(key, _)| key).collect();
@@ -51,23 +55,34 @@ impl Keeper {
             let rivals = entry.status.rival_texts().into_iter();
             report.refused.extend(rivals.map(|text| (zone.clone(), text)));
         }
+        report.refused.extend(self.tell_unread(unread));
         report.unlisted = self.groups.unlisted();
         self.board.set_unlisted(report.unlisted.clone());
         report
     }
 
-    /// The zones that there are to be: those with a table of their own, and those of the groups' files.
-    fn wanted(&mut self, zones: Vec<PlannedZone>) -> BTreeMap<ZoneKey, Entry> {
+    /// The primary zones that there are to be: those with a table of their own, and those of the groups' files. With them the
+    /// files whose names other tables have.
+    fn wanted(
+        &mut self,
+        zones: Vec<PlannedZone>,
+        of_other_tables: &BTreeSet<&ZoneKey>,
+    ) -> (BTreeMap<ZoneKey, Entry>, Unread) {
         let of_tables = zones.into_iter().map(|zone| (zone.key.clone(), Entry::single(zone)));
         let mut wanted: BTreeMap<ZoneKey, Entry> = of_tables.collect();
+        let mut unread = Unread::new();
         let groups: Vec<Group> = self.groups.iter().cloned().collect();
         for group in &groups {
             for (name, file) in self.groups.list(group).unwrap_or_default().zones {
                 let zone = group.zone(name);
-                self.claim(&mut wanted, zone.clone(), Entry::of_group(zone, group, file));
+                if of_other_tables.contains(&zone) {
+                    unread.entry(zone).or_default().push(file);
+                } else {
+                    self.claim(&mut wanted, zone.clone(), Entry::of_group(zone, group, file));
+                }
             }
         }
-        wanted
+        (wanted, unread)
     }
 
     /// A file claims a zone's name. A table has it before any file, then the file that the zone is read from now: a second
@@ -149,14 +164,21 @@ impl Keeper {
     }
 
     /// Removes zones that the configuration has no more. Those whose file was deleted from a group's folder go only when
-    /// that is accepted: a folder that isn't mounted looks the same. Those of a folder that can't be listed never go.
-    fn remove_unwanted(&mut self, wanted: &BTreeMap<ZoneKey, Entry>, accept: bool) -> Vec<ZoneKey> {
+    /// that is accepted: a folder that isn't mounted looks the same. Those of a folder that can't be listed never go, unless
+    /// another table has the name by now.
+    fn remove_unwanted(
+        &mut self,
+        wanted: &BTreeMap<ZoneKey, Entry>,
+        of_other_tables: &BTreeSet<&ZoneKey>,
+        accept: bool,
+    ) -> Vec<ZoneKey> {
         let mut removed = Vec::new();
         for (zone, entry) in &mut self.entries {
             if wanted.contains_key(zone) {
                 continue;
             }
             let group = self.groups.of_file(zone, &entry.file);
+            let group = group.filter(|_| !of_other_tables.contains(zone));
             if group.is_some_and(|group| self.groups.is_unlisted(group)) {
                 // Whether its file is there can't be told.
                 continue;

@@ -102,22 +102,12 @@ impl Entry {
 
     /// Notes the files that would be this zone, too, and no others.
     pub(super) fn set_rivals(&mut self, files: Vec<PathBuf>) {
-        self.status.rivals.retain(|rival| files.contains(rival));
-        for file in files {
-            self.add_rival(file);
-        }
+        set_rivals(&mut self.status, &self.info.key, files);
     }
 
     /// Notes a file that would be this zone, too; whether it is a new one.
     pub(super) fn add_rival(&mut self, file: PathBuf) -> bool {
-        let rivals = &mut self.status.rivals;
-        if rivals.len() >= RIVALS_MAX || rivals.contains(&file) {
-            return false;
-        }
-        rivals.push(file);
-        let texts = self.status.rival_texts();
-        error!("zone {}: {}", self.info.key, texts.last().map_or("", String::as_str));
-        true
+        add_rival(&mut self.status, &self.info.key, file)
     }
 
     /// Whether it came by a file that was only there for a moment. A folder that is gone says nothing of its files.
@@ -133,4 +123,24 @@ impl Entry {
     pub(super) fn file_is_gone(&self) -> bool {
         matches!(self.file.try_exists(), Ok(false))
     }
+}
+
+/// Notes the files that would be this zone, too, and no others.
+pub(super) fn set_rivals(status: &mut ZoneStatus, zone: &ZoneKey, files: Vec<PathBuf>) {
+    status.rivals.retain(|rival| files.contains(rival));
+    for file in files {
+        add_rival(status, zone, file);
+    }
+}
+
+/// Notes a file that would be this zone, too; whether it is a new one.
+pub(super) fn add_rival(status: &mut ZoneStatus, zone: &ZoneKey, file: PathBuf) -> bool {
+    let rivals = &mut status.rivals;
+    if rivals.len() >= RIVALS_MAX || rivals.contains(&file) {
+        return false;
+    }
+    rivals.push(file);
+    let texts = status.rival_texts();
+    error!("zone {zone}: {}", texts.last().map_or("", String::as_str));
+    true
 }

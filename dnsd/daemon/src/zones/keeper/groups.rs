@@ -15,8 +15,11 @@ use super::super::debounce::Change;
 use super::super::key::ZoneKey;
 use super::super::plan::{Group, GroupKey};
 use super::Keeper;
-use super::entry::Entry;
+use super::entry::{Entry, add_rival, set_rivals};
 use crate::config::Listing;
+
+/// Files that would be zones, but whose names other tables have.
+pub(super) type Unread = BTreeMap<ZoneKey, Vec<PathBuf>>;
 
 /// All of them.
 #[derive(Default)]
@@ -171,9 +174,11 @@ impl Keeper {
             }
         }
         self.board.set_unlisted(self.groups.unlisted());
-        let with_rivals = self.entries.iter().filter(|(_, entry)| !entry.status.rivals.is_empty());
-        let gone: Vec<(ZoneKey, PathBuf)> = with_rivals
-            .flat_map(|(zone, entry)| entry.status.rivals.iter().map(|file| (zone.clone(), file.clone())))
+        let of_primaries = self.entries.iter().map(|(zone, entry)| (zone, &entry.status));
+        let of_others = self.secondaries.iter().map(|(zone, other)| (zone, &other.status));
+        let gone: Vec<(ZoneKey, PathBuf)> = of_primaries
+            .chain(of_others)
+            .flat_map(|(zone, status)| status.rivals.iter().map(|file| (zone.clone(), file.clone())))
             .filter(|(_, file)| !file.exists())
             .collect();
         for (zone, file) in gone {
@@ -185,6 +190,14 @@ impl Keeper {
     /// There is a file of a group: a new zone's, the one that a zone is read from, or another for the same zone. Without a
     /// change it was found by looking.
     fn found(&mut self, group: &Group, zone: ZoneKey, file: PathBuf, change: Option<Change>, now: Instant) {
+        if self.has_other_table(&zone) {
+            if let Some(other) = self.secondaries.get_mut(&zone)
+                && add_rival(&mut other.status, &zone, file)
+            {
+                self.board.set(&zone, other.status.clone());
+            }
+            return;
+        }
         match self.entries.get_mut(&zone) {
             // It hears of its own files.
             Some(entry) if entry.file == file => {}
@@ -210,17 +223,40 @@ impl Keeper {
     }
 
     fn drop_rival(&mut self, zone: &ZoneKey, file: &Path) {
-        if let Some(entry) = self.entries.get_mut(zone)
-            && entry.status.rivals.iter().any(|rival| rival == file)
-        {
-            entry.status.rivals.retain(|rival| rival != file);
-            self.board.set(zone, entry.status.clone());
+        let of_primary = self.entries.get_mut(zone).map(|entry| &mut entry.status);
+        let status = of_primary.or_else(|| self.secondaries.get_mut(zone).map(|other| &mut other.status));
+        if let Some(status) = status.filter(|status| status.rivals.iter().any(|rival| rival == file)) {
+            status.rivals.retain(|rival| rival != file);
+            self.board.set(zone, status.clone());
         }
+    }
+
+    /// Notes which files of the groups are not read, as other tables have their names; a line for each.
+    pub(super) fn tell_unread(&mut self, mut unread: Unread) -> Vec<(ZoneKey, String)> {
+        let mut told = Vec::new();
+        for (zone, other) in &mut self.secondaries {
+            let files = unread.remove(zone).unwrap_or_default();
+            if !files.is_empty() || !other.status.rivals.is_empty() {
+                set_rivals(&mut other.status, zone, files);
+                self.board.set(zone, other.status.clone());
+                told.extend(other.status.rival_texts().into_iter().map(|text| (zone.clone(), text)));
+            }
+        }
+        // What is left is of forward zones.
+        for (zone, file) in unread
+            .iter()
+            .flat_map(|(zone, files)| files.iter().map(move |file| (zone, file)))
+        {
+            let text = format!("{} is not read: other servers are asked for this zone", file.display());
+            error!("zone {zone}: {text}");
+            told.push((zone.clone(), text));
+        }
+        told
     }
 
     /// A file that is new in a group's folder is a new zone.
     pub(super) fn enter_new(&mut self, zone: &ZoneKey, now: Instant) {
-        if self.entries.contains_key(zone) {
+        if self.entries.contains_key(zone) || self.has_other_table(zone) {
             return;
         }
         let mut files = self.groups.take_newcomers(zone).into_iter();

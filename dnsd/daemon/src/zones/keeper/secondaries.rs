@@ -303,16 +303,16 @@ impl Keeper {
 
     /// What is there of a zone that is followed, expired or not.
     pub(super) fn stored(&self, key: &ZoneKey) -> Option<Stored> {
-        if let Some(entry) = self.entries.get(key) {
-            // A primary's own version needs nobody's word.
-            let (zone, confirmed_at) = (entry.served.clone()?, SystemTime::now());
-            return Some(Stored { zone, confirmed_at });
+        if let Some(secondary) = self.secondaries.get(key) {
+            return Some(Stored {
+                zone: secondary.version.clone()?,
+                confirmed_at: secondary.confirmed_at,
+            });
         }
-        let secondary = self.secondaries.get(key)?;
-        Some(Stored {
-            zone: secondary.version.clone()?,
-            confirmed_at: secondary.confirmed_at,
-        })
+        // A primary's own version needs nobody's word.
+        let zone = self.entries.get(key)?.served.clone()?;
+        let confirmed_at = SystemTime::now();
+        Some(Stored { zone, confirmed_at })
     }
 
     /// Stores and serves what came from a primary.
@@ -322,7 +322,7 @@ impl Keeper {
         received: Received,
         accept: bool,
     ) -> Result<Arc<Zone>, NotTaken> {
-        if self.entries.contains_key(key) {
+        if !self.secondaries.contains_key(key) && self.entries.contains_key(key) {
             return self.take_from_peer(key, received, accept);
         }
         let now = SystemTime::now();

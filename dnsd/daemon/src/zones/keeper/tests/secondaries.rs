@@ -75,6 +75,43 @@ fn a_zone_that_never_came_is_servfail_and_one_that_came_is_served_and_told() {
 }
 
 #[test]
+fn a_table_has_its_secondary_zone_before_a_file_of_a_group_which_transfers_leave_alone() {
+    let both = format!("{GROUP}{SECONDARY}");
+    let mut bench = Bench::new(&[("net.zone", &text(5, 1))]);
+    let file = bench.file("net.zone");
+    let report = bench.apply(&both, false);
+    assert_eq!((report.loaded, report.refused.len()), (0, 1));
+    assert_eq!(bench.status("net").rivals, std::slice::from_ref(&file));
+    assert_eq!(bench.transferred(whole(&long_lived(1, 3))).unwrap(), 1);
+    assert_eq!(bench.served("net"), Some(1));
+    assert_eq!(fs::read_to_string(&file).unwrap(), text(5, 1));
+    // Nor does a file have it that turns up later.
+    fs::remove_file(&file).unwrap();
+    bench.keeper.sweep(Instant::now());
+    assert!(bench.status("net").rivals.is_empty());
+    fs::write(&file, text(6, 1)).unwrap();
+    bench.keeper.sweep(Instant::now());
+    assert_eq!(bench.status("net").rivals, std::slice::from_ref(&file));
+    assert!(!bench.keeper.debounce.is_waiting(&name("net")));
+    // Without the table the file is the zone, and with it again the zone is no more.
+    assert!(bench.apply(GROUP, false).refused.is_empty());
+    assert_eq!((bench.served("net"), bench.status("net").rivals), (Some(6), Vec::new()));
+    assert_eq!(bench.apply(&both, false).removed, [name("net")]);
+    assert_eq!(bench.transferred(whole(&long_lived(8, 3))).unwrap(), 8);
+    assert_eq!(bench.served("net"), Some(8));
+    assert_eq!(fs::read_to_string(&file).unwrap(), text(6, 1));
+}
+
+#[test]
+fn a_table_has_its_forward_zone_before_a_file_of_a_group() {
+    let mut bench = Bench::new(&[("net.zone", &text(5, 1))]);
+    let forward = "[zone.\"net\".forward]\nforwarders = [\"192.0.2.1\"]\n";
+    let report = bench.apply(&format!("{GROUP}{forward}"), false);
+    assert_eq!((report.loaded, report.refused.len(), bench.served("net")), (0, 1, None));
+    assert!(bench.keeper.entries.is_empty());
+}
+
+#[test]
 fn a_zone_is_served_from_its_copy_after_a_restart() {
     let mut bench = bench();
     bench.transferred(whole(&long_lived(1, 3))).unwrap();
