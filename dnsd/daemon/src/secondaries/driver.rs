@@ -271,7 +271,11 @@ impl<K: Keeping> Driver<K> {
         self.let_go(gone);
         let mut new = Vec::new();
         for (key, zone) in changed.there {
-            let known = self.followers.remove(&key);
+            let mut known = self.followers.remove(&key);
+            // What is there of a zone that was had otherwise so far may be another version by now.
+            if let Some(mut former) = known.take_if(|known| !known.followed.is_member) {
+                acting::end(&mut former, &mut self.turns);
+            }
             new.extend(self.take_on(Followed::of_catalog(key, zone), known));
         }
         self.follow_all(new).await;

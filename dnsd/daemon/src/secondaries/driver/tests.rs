@@ -13,6 +13,8 @@ use crate::remotes::scripted::{Script, Scripted, key};
 use crate::zones::Stored;
 use crate::zones::test_zone::zone;
 
+mod members;
+
 /// Keeps zones in memory and tells what becomes of them.
 #[derive(Clone)]
 struct Keeper {

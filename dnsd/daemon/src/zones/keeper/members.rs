@@ -156,7 +156,48 @@ impl Keeper {
             }
             self.show_catalog(catalog);
         }
+        for catalog in &catalogs {
+            let is_taken = |key: &ZoneKey| planned.contains(key) || is_configured(key);
+            members.extend(self.take_freed(catalog, is_taken, &mut changed));
+        }
         self.interpreter.tell(&changed);
+        members
+    }
+
+    /// Brings in the members of a catalog whose names the configuration has no more. What is there of such a zone stays: it isn't
+    /// removed to be transferred again.
+    fn take_freed(
+        &mut self,
+        catalog: &ZoneKey,
+        is_taken: impl Fn(&ZoneKey) -> bool,
+        changed: &mut MembersChanged,
+    ) -> Vec<PlannedSecondary> {
+        let Self {
+            interpreter, entries, ..
+        } = self;
+        let is_taken = |zone: &Name| {
+            let key = ZoneKey::new(catalog.view.clone(), zone.clone());
+            entries.contains_key(&key) || is_taken(&key)
+        };
+        let update = interpreter.consumer(&catalog.view).reconsider(&catalog.name, is_taken);
+        let mut members = Vec::new();
+        for Change { zone, .. } in update.changes {
+            let key = ZoneKey::new(catalog.view.clone(), zone);
+            info!("zone {key}: new in the catalog {catalog}");
+            // What another catalog had brought goes with it all the same (RFC 9432 §5.3).
+            if self.secondaries.get(&key).is_some_and(|known| !known.is_configured()) {
+                self.wipe(&key);
+            }
+            let owned = self.interpreter.consumer(&key.view).owned(&key.name).cloned();
+            if let Some(how) = owned.and_then(|owned| self.interpreter.how(catalog, &key.name, &owned)) {
+                members.push(PlannedSecondary::of_catalog(key.clone(), &how, catalog.name.clone()));
+                changed.there.push((key, how));
+            }
+        }
+        if !members.is_empty() {
+            self.write_members(catalog);
+            self.show_catalog(catalog);
+        }
         members
     }
 

@@ -289,6 +289,10 @@ impl Keeper {
             if is_of_files {
                 // It was a primary zone so far: its copy, which is about to go, becomes this one's.
                 self.last_good.keep_transferred(key, zone, secondary.copy(), When::Now);
+            } else if self.is_serving {
+                // It is about to go as that of the zone that just was one of this name.
+                self.last_good
+                    .keep_transferred(key, zone, secondary.copy(), When::Later);
             }
         }
         for key in new {

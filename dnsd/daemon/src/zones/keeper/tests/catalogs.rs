@@ -334,6 +334,39 @@ fn rfc9432_5_2_a_zone_of_the_configuration_is_no_catalog_s() {
 }
 
 #[test]
+fn a_secondary_zone_that_goes_over_from_its_table_to_a_catalog_stays_as_it_is() {
+    let own = "[zone.\"a\".secondary]\nprimaries = [\"192.0.2.53\"]\nfile = \"own\"\n";
+    let mut bench = Bench::new(&[]);
+    bench.apply(&format!("{INTERPRETED}{own}"), false);
+    bench.came("catz", &catalog(1, &["a 1"]));
+    bench.came("a", &long_lived(7));
+    let mut members = bench.listen_for_members();
+    bench.apply(INTERPRETED, false);
+    assert_eq!((bench.served("a"), bench.members()), (Some(7), vec!["a.".to_owned()]));
+    assert_eq!(told(&mut members), ["a. 192.0.2.53"]);
+    let bench = bench.again(INTERPRETED);
+    assert_eq!((bench.served("a"), bench.members()), (Some(7), vec!["a.".to_owned()]));
+}
+
+#[test]
+fn rfc9432_5_3_what_a_catalog_had_brought_goes_with_it_though_another_lists_it() {
+    let other = "[zone.\"newcatz\".secondary]\nprimaries = [\"192.0.2.55\"]\ncatalog-role = \"interpret\"\n\
+        catalog-template = \"new\"\n[zones.new.secondary]\nprimaries = [\"192.0.2.55\"]\n";
+    let mut bench = Bench::new(&[]);
+    let both = format!("{INTERPRETED}{other}");
+    bench.apply(&both, false);
+    bench.came("catz", &catalog(1, &["a 1"]));
+    bench.came("a", &long_lived(7));
+    bench.came("newcatz", &catalog(1, &["a 1"]));
+    let mut bench = bench.again(&both);
+    assert_eq!(bench.served("a"), Some(7));
+    let mut members = bench.listen_for_members();
+    bench.apply(other, false);
+    assert_eq!(told(&mut members), ["-a.", "a. 192.0.2.55"]);
+    assert_eq!(bench.served("a"), None);
+}
+
+#[test]
 fn a_new_file_in_a_group_s_folder_has_its_name_before_a_catalog() {
     let group = "[zones.all.primary]\nfiles = \"zones/*.zone\"\n";
     let mut bench = Bench::new(&[]);

@@ -103,6 +103,18 @@ fn a_table_has_its_secondary_zone_before_a_file_of_a_group_which_transfers_leave
 }
 
 #[test]
+fn a_zone_that_goes_and_comes_back_keeps_the_copy_that_was_to_go() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 3))).unwrap();
+    let mut bench = bench.restarted(SECONDARY);
+    bench.keeper.is_serving = true;
+    bench.apply("", false);
+    bench.apply(SECONDARY, false);
+    assert_eq!(bench.served("net"), Some(1));
+    assert_eq!(bench.restarted(SECONDARY).served("net"), Some(1));
+}
+
+#[test]
 fn a_table_has_its_forward_zone_before_a_file_of_a_group() {
     let mut bench = Bench::new(&[("net.zone", &text(5, 1))]);
     let forward = "[zone.\"net\".forward]\nforwarders = [\"192.0.2.1\"]\n";
