@@ -238,6 +238,8 @@ impl Keeper {
         error!("zone {key}: broken catalog: {broken}; its members stay as they are");
         if let Some(catalog) = self.interpreter.catalogs.get_mut(key) {
             catalog.broken = Some(broken);
+            // It was the one that was meant.
+            catalog.accepts_next = false;
         }
         self.show_catalog(key);
     }
