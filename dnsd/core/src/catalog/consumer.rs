@@ -127,6 +127,10 @@ impl Consumer {
             reset: count(&update.changes, What::Reset),
         };
         if loss.is_large() && !accept {
+            // It may have been noted already, and is no right version to take members from.
+            if self.catalogs.get(catalog) == Some(&version) {
+                self.catalogs.remove(catalog);
+            }
             return Err(loss);
         }
         self.take(catalog, &version, &update.changes);

@@ -201,6 +201,27 @@ fn the_loss_of_more_than_half_of_a_hundred_members_has_to_be_accepted() {
 }
 
 #[test]
+fn of_a_version_that_waits_nothing_is_brought_in_though_it_was_noted() {
+    let mut bench = Bench::default();
+    for n in 0..100 {
+        let owned = Owned {
+            catalog: name("c"),
+            id: MemberId::new(b"i"),
+            groups: Vec::new(),
+        };
+        bench.0.restore(name(&format!("z{n}")), owned);
+    }
+    let waiting = catalog(&["new 1"]);
+    bench.0.note(&name("c"), &waiting);
+    let refused = bench.0.update(&name("c"), waiting.clone(), false, NOTHING_TAKEN);
+    assert_eq!(refused.unwrap_err().removed, 100);
+    assert_eq!(bench.0.reconsider(&name("c"), NOTHING_TAKEN), Update::default());
+    assert_eq!(bench.0.owned_by(&name("c")).count(), 100);
+    let accepted = bench.0.update(&name("c"), waiting, true, NOTHING_TAKEN).unwrap();
+    assert_eq!(accepted.changes.len(), 101);
+}
+
+#[test]
 fn a_catalog_that_is_none_any_more_takes_its_zones_with_it() {
     let mut bench = Bench::default();
     bench.update("c", &["a 1", "b 2"]);
