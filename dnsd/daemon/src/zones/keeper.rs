@@ -318,6 +318,7 @@ impl Keeper {
     fn load_due(&mut self, now: Instant) {
         if now >= self.next_sweep_at {
             self.sweep(now);
+            self.generated.try_again();
         }
         let due = self.debounce.take_due(now);
         if due.is_empty() {

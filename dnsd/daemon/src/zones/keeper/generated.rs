@@ -22,10 +22,13 @@ use crate::server::views::Kind;
 /// All of them.
 #[derive(Default)]
 pub(super) struct Generated {
-    /// The members, as far as they have been read back from the version that is there.
+    /// The members; `None`: they are still to be read back from the version that is there, as it could not be followed by the
+    /// next one.
     catalogs: BTreeMap<ZoneKey, Option<Producer>>,
-    /// Zones that came or went since they were listed.
+    /// Zones that came or went since all catalogs were right.
     touched: BTreeSet<ZoneKey>,
+    /// Whether there is something to be done.
+    is_due: bool,
 }
 
 impl Generated {
@@ -41,6 +44,24 @@ impl Generated {
     pub(super) fn touch(&mut self, zone: &ZoneKey) {
         if !self.catalogs.is_empty() {
             self.touched.insert(zone.clone());
+            self.is_due = true;
+        }
+    }
+
+    /// Has a catalog that could not be brought up to date be tried again.
+    pub(super) fn try_again(&mut self) {
+        self.is_due |= self.has_failed();
+    }
+
+    fn has_failed(&self) -> bool {
+        self.catalogs.values().any(Option::is_none)
+    }
+
+    /// All have been tried. What one of them could not take is remembered.
+    fn settle(&mut self) {
+        self.is_due = false;
+        if !self.has_failed() {
+            self.touched.clear();
         }
     }
 }
@@ -50,9 +71,11 @@ impl Keeper {
     pub(super) fn list_all(&mut self, accept: bool) {
         let catalogs: Vec<ZoneKey> = self.generated.catalogs.keys().cloned().collect();
         for catalog in &catalogs {
-            self.make(catalog, |keeper, producer| keeper.towards_all(catalog, producer, accept));
+            self.make(catalog, |keeper, producer| {
+                keeper.towards_all(catalog, producer, accept)
+            });
         }
-        self.generated.touched.clear();
+        self.generated.settle();
     }
 
     /// What is to change for a catalog to list the zones that name it, and those whose files may only be out of reach.
@@ -92,10 +115,14 @@ impl Keeper {
 
     /// The same for zones that have come or gone: what it costs is theirs.
     pub(super) fn list_touched(&mut self) {
-        let touched = std::mem::take(&mut self.generated.touched);
-        if touched.is_empty() {
+        if !self.generated.is_due {
             return;
         }
+        if self.generated.has_failed() {
+            // It may lack more than what came or went.
+            return self.list_all(false);
+        }
+        let touched = self.generated.touched.clone();
         let catalogs: Vec<ZoneKey> = self.generated.catalogs.keys().cloned().collect();
         for catalog in catalogs {
             let of_catalog = touched.iter().filter(|zone| zone.view == catalog.view);
@@ -107,6 +134,7 @@ impl Keeper {
                 .collect();
             self.make(&catalog, |_, _| wanted);
         }
+        self.generated.settle();
     }
 
     /// Whether a catalog lists a zone, and in which group.
@@ -158,10 +186,15 @@ impl Keeper {
         }
     }
 
-    /// The next change is tried from the version that is there.
+    /// It is tried again from the version that is there: with the next change, or when files are looked at.
     fn tell_failed(&self, catalog: &ZoneKey, cause: &str) {
-        error!("zone {catalog}: the catalog is not brought up to date: {cause}");
         let before = self.board.catalog(catalog);
+        let is_told = before
+            .as_ref()
+            .is_some_and(|before| before.broken.as_deref() == Some(cause));
+        if !is_told {
+            error!("zone {catalog}: the catalog is not brought up to date: {cause}");
+        }
         let status = CatalogStatus {
             is_generated: true,
             broken: Some(cause.to_owned()),

@@ -205,6 +205,33 @@ fn a_zone_whose_group_or_table_names_the_catalog_no_more_is_listed_no_more_after
 }
 
 #[test]
+fn what_a_catalog_could_not_take_it_takes_once_it_can() {
+    let mut bench = generating(&["a.zone", "b.zone"]);
+    let broken = |bench: &Bench| bench.board.catalog(&name("catz")).unwrap().broken;
+    // As if the disk were full.
+    let in_the_way = last_good::folder(bench.dir.path()).join("catz.journal");
+    fs::create_dir(&in_the_way).unwrap();
+    fs::write(bench.file("c.zone"), text(1, 1)).unwrap();
+    bench.after_edit("c");
+    bench.keeper.list_touched();
+    assert!(broken(&bench).unwrap().starts_with("the journal can't be written"));
+    fs::remove_file(bench.file("b.zone")).unwrap();
+    bench.keeper.reload(&name("b"), true).unwrap();
+    bench.keeper.list_touched();
+    assert_eq!(bench.members(), ["a.", "b."]);
+    fs::remove_dir(&in_the_way).unwrap();
+    let now = Instant::now();
+    bench.keeper.next_sweep_at = now;
+    bench.keeper.load_due(now);
+    bench.keeper.list_touched();
+    assert_eq!(
+        (bench.members(), broken(&bench)),
+        (vec!["a.".to_owned(), "c.".to_owned()], None)
+    );
+    assert_eq!(bench.listed().len(), 2);
+}
+
+#[test]
 fn another_group_is_a_step_and_a_catalog_that_is_no_more_is_gone() {
     let mut bench = generating(&["a.zone"]);
     let first = bench.listed();
