@@ -18,6 +18,8 @@ const GUARDED_FROM: usize = 100;
 pub struct Consumer {
     /// The newest right version of each.
     catalogs: BTreeMap<Name, Catalog>,
+    /// Newer ones that are there and not taken over yet.
+    noted: BTreeMap<Name, Catalog>,
     owned: BTreeMap<Name, Owned>,
 }
 
@@ -101,12 +103,10 @@ impl Consumer {
         self.owned.iter().filter(move |(_, owned)| owned.catalog == *catalog)
     }
 
-    /// Notes the version of a catalog that is there, without acting on it: others that come to the same moment may hand
-    /// zones over by it.
+    /// Notes the version of a catalog that is there, without acting on it: others that come at the same moment may have zones
+    /// handed over by it, whichever is taken over first.
     pub fn note(&mut self, catalog: &Name, version: &Catalog) {
-        if !self.catalogs.contains_key(catalog) {
-            self.catalogs.insert(catalog.clone(), version.clone());
-        }
+        self.noted.insert(catalog.clone(), version.clone());
     }
 
     /// Takes over a new version of a catalog. `accept`: a loss is meant. `is_taken`: whether there is a zone of this name
@@ -120,6 +120,7 @@ impl Consumer {
         accept: bool,
         is_taken: impl Fn(&Name) -> bool,
     ) -> Result<Update, Loss> {
+        self.noted.remove(catalog);
         let update = self.changes(catalog, &version, true, is_taken);
         let loss = Loss {
             members: self.owned_by(catalog).count(),
@@ -127,10 +128,6 @@ impl Consumer {
             reset: count(&update.changes, What::Reset),
         };
         if loss.is_large() && !accept {
-            // It may have been noted already, and is no right version to take members from.
-            if self.catalogs.get(catalog) == Some(&version) {
-                self.catalogs.remove(catalog);
-            }
             return Err(loss);
         }
         self.take(catalog, &version, &update.changes);
@@ -153,6 +150,7 @@ impl Consumer {
     /// Lets go of a catalog that is none any more, and says which zones go with it.
     pub fn forget(&mut self, catalog: &Name) -> Vec<Name> {
         self.catalogs.remove(catalog);
+        self.noted.remove(catalog);
         let gone: Vec<Name> = self.owned_by(catalog).map(|(zone, _)| zone.clone()).collect();
         for zone in &gone {
             self.owned.remove(zone);
@@ -196,7 +194,9 @@ impl Consumer {
 
     /// Whether the catalog that has a zone says that another is to have it (RFC 9432 §4.4.1).
     fn hands_over(&self, owned: &Owned, zone: &Name, to: &Name) -> bool {
-        let member = self.catalogs.get(&owned.catalog).and_then(|old| old.member(zone));
+        let noted = self.noted.get(&owned.catalog);
+        let newest = noted.or_else(|| self.catalogs.get(&owned.catalog));
+        let member = newest.and_then(|old| old.member(zone));
         member.is_some_and(|member| member.coo.as_ref() == Some(to))
     }
 

@@ -123,6 +123,23 @@ fn rfc9432_4_4_1_a_zone_goes_over_when_the_new_catalog_lists_it_and_the_old_one_
 }
 
 #[test]
+fn rfc9432_4_4_1_versions_that_come_together_hand_zones_over_in_either_order() {
+    let versions = [("old", catalog(&["a 1 ! new"])), ("new", catalog(&["a 1"]))];
+    for order in [[0, 1], [1, 0]] {
+        let mut bench = Bench::default();
+        bench.update("old", &["a 1"]);
+        for (of, version) in &versions {
+            bench.0.note(&name(of), version);
+        }
+        for (of, version) in order.map(|n| &versions[n]) {
+            let update = bench.0.update(&name(of), version.clone(), false, NOTHING_TAKEN);
+            assert!(update.is_ok());
+        }
+        assert_eq!(bench.owners("a").as_deref(), Some("new. 1"), "{order:?}");
+    }
+}
+
+#[test]
 fn rfc9432_4_4_1_a_hand_over_that_was_taken_back_is_none() {
     let mut bench = Bench::default();
     bench.update("old", &["a 1 ! new"]);
