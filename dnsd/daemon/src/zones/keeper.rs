@@ -34,7 +34,7 @@ use super::debounce::{Change, Debounce};
 use super::guard::{self, Verdict};
 use super::key::ZoneKey;
 use super::last_good::LastGood;
-use super::load::{self, Attempt, Loaded};
+use super::load::{self, Attempt, Loaded, ReadFile};
 use super::outcome::{LoadOutcome, Report};
 use super::plan::{GroupKey, Plan, PlannedView};
 use super::priority::{self, Beside};
@@ -168,6 +168,8 @@ pub(crate) struct Keeper {
     is_serving: bool,
     watcher: Watcher<Key>,
     debounce: Debounce<ZoneKey, PathBuf>,
+    /// The edits that the last look at the files has found, which wait to be loaded: what each file is now.
+    noticed: HashMap<ZoneKey, Vec<ReadFile>>,
     /// Zones whose files may be others than those that are watched.
     to_watch: Vec<ZoneKey>,
     /// Versions that were loaded, which the log doesn't say yet.
@@ -213,6 +215,7 @@ impl Keeper {
             is_serving: false,
             watcher,
             debounce: Debounce::new(),
+            noticed: HashMap::new(),
             to_watch: Vec::new(),
             untold: Vec::new(),
             next_sweep_at: Instant::now(),

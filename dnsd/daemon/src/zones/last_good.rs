@@ -29,6 +29,7 @@ use tracing::warn;
 
 use super::key::ZoneKey;
 use super::load::ReadFile;
+use super::stamp::Stamp;
 pub(crate) use handing_over::hand_over;
 pub(crate) use writer::When;
 use writer::{Job, Writer};
@@ -286,38 +287,74 @@ pub(crate) fn state(files: &[ReadFile]) -> FileState {
     state
 }
 
-/// Replaces a zone's own file with what is served, written through. Links to it stay, and so do its permissions and, as far as
-/// this process may say so, its owner and group; one that isn't there is made.
-pub(crate) fn write_file(path: &Path, zone: &Zone) -> io::Result<()> {
-    let path = match fs::canonicalize(path) {
+/// Why a zone's own file was not replaced.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    /// Somebody has edited it: it is left as it is.
+    Edited,
+    /// It can't be written.
+    Io(io::Error),
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Replaces a zone's own file with what is served, written through, if what it was `read` from is as it was then; gives what is
+/// there now. Links to it stay, and so do its permissions and, as far as this process may say so, its owner and group; one that
+/// isn't there is made.
+///
+/// # Errors
+/// When it was edited, or can't be written.
+pub(crate) fn write_file(path: &Path, zone: &Zone, read: &[ReadFile]) -> Result<ReadFile, WriteError> {
+    let target = match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-        path => path?,
+        target => target?,
     };
-    let mut temporary = path.as_os_str().to_owned();
+    let mut temporary = target.as_os_str().to_owned();
     // A group's folder takes no file of this ending for a zone.
     temporary.push(".dpkg-new");
     let temporary = PathBuf::from(temporary);
-    let written = write_whole(&temporary, zone, 0).and_then(|()| {
-        let new = File::open(&temporary)?;
-        match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            old => {
-                let old = old?;
-                // It stays whose it was, if we may give it away, and whose group's.
-                let _ = fchown(&new, Some(old.uid()), None);
-                let _ = fchown(&new, None, Some(old.gid()));
-                new.set_permissions(old.permissions())?;
+    let written = write_beside(&temporary, &target, zone)
+        .map_err(WriteError::Io)
+        .and_then(|stamp| {
+            // To write a large zone through to the disk takes seconds, in which somebody may have saved an edit.
+            if !read.iter().all(ReadFile::is_unchanged) {
+                return Err(WriteError::Edited);
             }
-        }
-        new.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        // After a power cut the old file would stand there beside a journal that takes it for the new one.
-        sync_folder_of(&path)
-    });
+            fs::rename(&temporary, &target)?;
+            // After a power cut the old file would stand there beside a journal that takes it for the new one.
+            sync_folder_of(&target)?;
+            Ok(stamp)
+        });
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written
+    // Not what is there by now: that may be an edit already.
+    written.map(|stamp| ReadFile {
+        path: path.to_owned(),
+        stamp: Some(stamp),
+    })
+}
+
+/// Writes a zone through to the disk, as a file that may take the place of another.
+fn write_beside(temporary: &Path, target: &Path, zone: &Zone) -> io::Result<Stamp> {
+    write_whole(temporary, zone, 0)?;
+    let new = File::open(temporary)?;
+    match fs::metadata(target) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        old => {
+            let old = old?;
+            // It stays whose it was, if we may give it away, and whose group's.
+            let _ = fchown(&new, Some(old.uid()), None);
+            let _ = fchown(&new, None, Some(old.gid()));
+            new.set_permissions(old.permissions())?;
+        }
+    }
+    new.sync_all()?;
+    Ok(Stamp::from(&new.metadata()?))
 }
 
 /// Has a file under its new name after a power cut.
@@ -509,6 +546,14 @@ mod tests {
         assert!(header(&copy).is_some() && !left_over.exists());
     }
 
+    /// A file that was read just now.
+    fn read(path: &Path) -> ReadFile {
+        ReadFile {
+            path: path.to_owned(),
+            stamp: Stamp::of(path),
+        }
+    }
+
     #[test]
     fn a_zones_own_file_stays_what_it_was_but_for_its_content() {
         use std::os::unix::fs::PermissionsExt;
@@ -521,11 +566,27 @@ mod tests {
         }
         std::os::unix::fs::symlink(&path, &link).unwrap();
         let old = fs::metadata(&path).unwrap();
-        write_file(&link, &sample()).unwrap();
+        let read = [read(&link)];
+        let written = write_file(&link, &sample(), &read).unwrap();
+        assert!(written.path == link && written.is_unchanged());
         let new = fs::metadata(&path).unwrap();
         let marks = |file: &fs::Metadata| (file.mode(), file.uid(), file.gid());
         assert_eq!(marks(&new), marks(&old));
         assert!(link.symlink_metadata().unwrap().is_symlink() && new.len() > 0);
+        assert_eq!(dir.path().read_dir().unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_zones_own_file_that_was_edited_since_it_was_read_is_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, included) = (dir.path().join("net"), dir.path().join("included"));
+        fs::write(&path, "read").unwrap();
+        fs::write(&included, "read").unwrap();
+        let read = [&path, &included].map(|path| read(path));
+        fs::write(&included, "edited").unwrap();
+        let refused = write_file(&path, &sample(), &read);
+        assert!(matches!(refused, Err(WriteError::Edited)), "{refused:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "read");
         assert_eq!(dir.path().read_dir().unwrap().count(), 2);
     }
 

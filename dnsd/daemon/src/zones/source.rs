@@ -35,14 +35,6 @@ pub(crate) struct ReadFile {
 }
 
 impl ReadFile {
-    /// A file as it is now.
-    pub(crate) fn now(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            stamp: Stamp::of(path),
-        }
-    }
-
     /// Whether it is still the same.
     pub(crate) fn is_unchanged(&self) -> bool {
         Stamp::of(&self.path) == self.stamp

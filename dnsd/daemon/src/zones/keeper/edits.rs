@@ -1,11 +1,14 @@
 //! Noticing edits: file events, and looks at the files where there are none.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
 
 use super::super::debounce::Change;
+use super::super::key::ZoneKey;
+use super::super::load::ReadFile;
 use super::super::plan::{Group, GroupKey};
 use super::super::points::{DecidingEntries, deciding_entries};
 use super::super::stamp::Stamp;
@@ -92,19 +95,28 @@ impl Keeper {
     pub(super) fn sweep(&mut self, now: Instant) {
         // Before the look: what changes after it has an event.
         let has_all_events = self.watcher.has_all_events();
-        for (zone, entry) in &mut self.entries {
+        // What was read stays as it was then: until an edit is loaded, its file isn't to be taken for the one that is served.
+        let mut noticed: HashMap<ZoneKey, Vec<ReadFile>> = HashMap::new();
+        for (zone, entry) in &self.entries {
             if !entry.watch {
                 continue;
             }
-            for file in &mut entry.seen {
+            for file in &entry.seen {
                 let stamp = Stamp::of(&file.path);
-                if stamp != file.stamp {
-                    file.stamp = stamp;
-                    self.debounce
-                        .changed(zone.clone(), file.path.clone(), Change::Modified, now);
+                if stamp == file.stamp {
+                    continue;
                 }
+                let path = file.path.clone();
+                let edited = ReadFile { path, stamp };
+                let is_known = self.noticed.get(zone).is_some_and(|known| known.contains(&edited));
+                if !is_known {
+                    self.debounce
+                        .changed(zone.clone(), edited.path.clone(), Change::Modified, now);
+                }
+                noticed.entry(zone.clone()).or_default().push(edited);
             }
         }
+        self.noticed = noticed;
         self.sweep_groups(now);
         self.next_sweep_at = now + self.sweep_period(has_all_events);
     }

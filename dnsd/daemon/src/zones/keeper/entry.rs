@@ -8,7 +8,7 @@ use dnsd_core::zone::Zone;
 use dnsd_core::zones::ZoneState;
 use tracing::error;
 
-use super::super::board::ZoneStatus;
+use super::super::board::{ServedFrom, ZoneStatus};
 use super::super::journal::Past;
 use super::super::key::ZoneKey;
 use super::super::load::ReadFile;
@@ -117,6 +117,15 @@ impl Entry {
             .is_some_and(|at| now.saturating_duration_since(at) < FLEETING_MAX);
         let folder_is_there = || self.file.parent().is_some_and(Path::is_dir);
         is_new && self.file_is_gone() && folder_is_there()
+    }
+
+    /// Whether what is served is what its file says, with updates that are still to be written into it, and nobody has edited it
+    /// since: only then is it written over.
+    pub(super) fn is_as_in_file(&self) -> bool {
+        self.status.served_from == ServedFrom::File
+            && self.status.errors.is_empty()
+            && self.status.held.is_none()
+            && self.seen.iter().all(ReadFile::is_unchanged)
     }
 
     /// Whether it is certain that its file is not there: one that can't be looked at may be.

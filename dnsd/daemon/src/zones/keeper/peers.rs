@@ -31,12 +31,7 @@ impl Entry {
             return Err(NotTaken::Frozen);
         }
         let is_there = match &self.served {
-            Some(_) => {
-                self.status.served_from == ServedFrom::File
-                    && self.status.errors.is_empty()
-                    && self.status.held.is_none()
-                    && self.seen.iter().all(ReadFile::is_unchanged)
-            }
+            Some(_) => self.is_as_in_file(),
             // A file with errors is somebody's; one that isn't there is to come from the peer.
             None => !self.is_in_conflict && self.file_is_gone(),
         };
@@ -127,8 +122,16 @@ impl Keeper {
 
     fn replace_file(&mut self, key: &ZoneKey, old: Option<&Zone>, new: &Arc<Zone>) -> Result<(), NotTaken> {
         let entry = self.entries.get_mut(key).ok_or(NotTaken::NoSuchZone)?;
-        last_good::write_file(&entry.file, new).map_err(|error| NotTaken::NotWritten(SyncError::File(error)))?;
-        entry.seen = vec![ReadFile::now(&entry.file)];
+        let no_file = ReadFile {
+            path: entry.file.clone(),
+            stamp: None,
+        };
+        let replaced = match old {
+            Some(_) => &entry.seen[..],
+            None => std::slice::from_ref(&no_file),
+        };
+        let written = last_good::write_file(&entry.file, new, replaced);
+        entry.seen = vec![written.map_err(|error| NotTaken::NotWritten(error.into()))?];
         entry.served = Some(new.clone());
         entry.follow_file(old, new, new, &self.last_good);
         self.last_good.keep(key, new.clone(), &entry.seen);

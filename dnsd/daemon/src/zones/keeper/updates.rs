@@ -23,8 +23,8 @@ use tracing::{debug, error, info, warn};
 use super::super::board::ServedFrom;
 use super::super::journal::{Durability, Past};
 use super::super::key::ZoneKey;
-use super::super::last_good::{self, LastGood};
-use super::super::load::{Attempt, Loaded, ReadFile};
+use super::super::last_good::{self, LastGood, WriteError};
+use super::super::load::{Attempt, Loaded};
 use super::super::problem::{Conflict, Problem};
 use super::Keeper;
 use super::entry::Entry;
@@ -404,12 +404,10 @@ impl Keeper {
         if Arc::ptr_eq(&dynamic.of_file, &served) {
             return Ok(());
         }
-        let is_edited = entry.seen.iter().any(|file| !file.is_unchanged());
-        if entry.status.served_from != ServedFrom::File || !entry.status.errors.is_empty() || is_edited {
+        if !entry.is_as_in_file() {
             return Err(SyncError::FileNotServed);
         }
-        last_good::write_file(&entry.file, &served).map_err(SyncError::File)?;
-        entry.seen = vec![ReadFile::now(&entry.file)];
+        entry.seen = vec![last_good::write_file(&entry.file, &served, &entry.seen)?];
         entry
             .rebase(&served, served.clone(), &served)
             .map_err(SyncError::Journal)?;
@@ -469,6 +467,15 @@ fn edit_of(before: &Zone, edited: &Zone, served: &Zone) -> Delta {
     }
     Delta::new(removed, added)
         .expect("a step between versions of the zone has their SOA records and no names of others")
+}
+
+impl From<WriteError> for SyncError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Edited => Self::FileNotServed,
+            WriteError::Io(error) => Self::File(error),
+        }
+    }
 }
 
 impl fmt::Display for SyncError {

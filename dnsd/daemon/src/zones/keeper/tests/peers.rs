@@ -87,6 +87,22 @@ fn a_file_that_was_edited_meanwhile_is_not_written_over() {
 }
 
 #[test]
+fn an_edit_that_was_found_by_looking_is_not_written_over_while_it_waits() {
+    let mut bench = bench();
+    bench.keeper.watcher.forget(&Key::Zone(name("net")));
+    replace(&bench.file("net"), &text(2, 7));
+    bench.keeper.sweep(Instant::now());
+    let due = bench.keeper.debounce.next_due_at();
+    bench.comes_from_peer(whole(&text(5, 1))).unwrap_err();
+    // Each look finds it again, and only the first puts it off.
+    bench.keeper.sweep(Instant::now());
+    assert_eq!(bench.keeper.debounce.next_due_at(), due);
+    bench.quiet();
+    assert_eq!((bench.served("net"), bench.status("net").records), (Some(2), 9));
+    assert_eq!(bench.comes_from_peer(whole(&text(5, 1))).unwrap(), 5);
+}
+
+#[test]
 fn a_file_with_errors_is_left_to_its_editor() {
     let mut bench = bench();
     replace(&bench.file("net"), "nonsense\n");

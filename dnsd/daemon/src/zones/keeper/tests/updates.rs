@@ -210,6 +210,27 @@ fn an_edit_of_what_updates_have_changed_is_refused_and_nothing_is_lost() {
 }
 
 #[test]
+fn updates_are_not_written_over_an_edit_that_waits_to_be_loaded_or_accepted() {
+    let mut bench = Bench::new(&[("net", &text(1, 200))]);
+    bench.apply(NET, false);
+    bench.add("new");
+    bench.keeper.watcher.forget(&Key::Zone(name("net")));
+    let edited = text(5, 20);
+    replace(&bench.file("net"), &edited);
+    bench.keeper.sweep(Instant::now());
+    for is_loaded in [false, true] {
+        if is_loaded {
+            bench.quiet();
+        }
+        assert_eq!(bench.status("net").held.is_some(), is_loaded);
+        assert!(matches!(bench.keeper.sync(&name("net")), Err(SyncError::FileNotServed)));
+        assert_eq!(fs::read_to_string(bench.file("net")).unwrap(), edited);
+    }
+    assert!(bench.keeper.reload(&name("net"), true).unwrap().is_served());
+    assert!(bench.has("new") && !bench.has("h20"));
+}
+
+#[test]
 fn an_edit_while_the_daemon_was_down_goes_together_with_updates() {
     let mut bench = bench();
     bench.add("new");
