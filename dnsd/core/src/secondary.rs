@@ -495,7 +495,7 @@ impl Secondary {
     fn compare(&mut self, now: Duration, serial: Serial) -> Verdict {
         match self.held {
             Some(held) if held.soa.serial == serial => self.compare_data(now, held.soa),
-            Some(_) if self.held_back == Some(serial) => self.keep_back(now, serial),
+            _ if self.held_back == Some(serial) => self.keep_back(now, serial),
             held if self.is_newer(serial) => {
                 // Steps lead on from a peer's version: from one of ours that only has its serial they would lead to a mixture.
                 let leads_on = self.settings.role == Role::Secondary

@@ -434,4 +434,12 @@ fn a_version_that_waits_does_not_bring_an_expired_zone_back() {
     let (attempt, ..) = transfer(&mut secondary, Duration::ZERO);
     secondary.handle_transfer(Duration::ZERO, attempt, TransferEnd::HeldBack(Serial(2)));
     assert_eq!((secondary.serial(), secondary.status().failures), (None, 1));
+    // Nor is it transferred at each try.
+    let now = wait(&mut secondary, Duration::ZERO);
+    let (attempt, ..) = ask(&mut secondary, now);
+    assert_eq!(
+        secondary.handle_answer(now, attempt, SoaAnswer::Soa(soa(2))),
+        Verdict::HeldBack(Serial(2))
+    );
+    assert_eq!((secondary.serial(), secondary.status().failures), (None, 2));
 }

@@ -80,11 +80,17 @@ impl<K: Keeping> Driver<K> {
                 follower.problem = None;
                 self.keeper.confirmed(key);
             }
-            Verdict::HeldBack(_) => self.keeper.confirmed(key),
+            // Of a zone that has expired nobody says that it is the zone.
+            Verdict::HeldBack(_) if follower.machine.serial().is_some() => self.keeper.confirmed(key),
             Verdict::Older(serial) => problem = older(key, follower, place, serial),
             // What the next answer says is told.
             Verdict::Again => problem = None,
-            Verdict::Newer(_) | Verdict::Replaced | Verdict::Conflict(_) | Verdict::Failed | Verdict::Late => {}
+            Verdict::Newer(_)
+            | Verdict::Replaced
+            | Verdict::Conflict(_)
+            | Verdict::HeldBack(_)
+            | Verdict::Failed
+            | Verdict::Late => {}
         }
         tell(key, follower, problem);
     }
@@ -231,12 +237,17 @@ impl<K: Keeping> Driver<K> {
                 follower.problem = None;
                 self.keeper.confirmed(key);
             }
-            Verdict::HeldBack(_) => self.keeper.confirmed(key),
+            Verdict::HeldBack(_) if follower.machine.serial().is_some() => self.keeper.confirmed(key),
             Verdict::Older(serial) => {
                 let problem = older(key, follower, &transfer.place, serial);
                 tell(key, follower, problem);
             }
-            Verdict::Newer(_) | Verdict::Conflict(_) | Verdict::Again | Verdict::Failed | Verdict::Late => {}
+            Verdict::Newer(_)
+            | Verdict::Conflict(_)
+            | Verdict::HeldBack(_)
+            | Verdict::Again
+            | Verdict::Failed
+            | Verdict::Late => {}
         }
     }
 }

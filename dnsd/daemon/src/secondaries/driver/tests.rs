@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballast_shared::supervise::Supervisor;
 use dnsd_core::answer::Transport;
@@ -19,6 +20,8 @@ mod members;
 #[derive(Clone)]
 struct Keeper {
     zones: Arc<Mutex<HashMap<ZoneKey, Arc<Zone>>>>,
+    /// Whether whatever comes waits to be accepted.
+    holds: Arc<AtomicBool>,
     told: mpsc::UnboundedSender<Told>,
 }
 
@@ -32,16 +35,22 @@ enum Told {
 }
 
 #[derive(Debug)]
-struct Misfit(ApplyError);
+enum NotTaken {
+    Misfit(ApplyError),
+    Held,
+}
 
-impl fmt::Display for Misfit {
+impl fmt::Display for NotTaken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
+        match self {
+            Self::Misfit(error) => write!(f, "{error:?}"),
+            Self::Held => f.write_str("held"),
+        }
     }
 }
 
 impl Keeping for Keeper {
-    type NotTaken = Misfit;
+    type NotTaken = NotTaken;
 
     async fn stored(&self, key: &ZoneKey) -> Option<Stored> {
         let zone = self.zones.lock().unwrap().get(key).cloned()?;
@@ -51,14 +60,17 @@ impl Keeping for Keeper {
         })
     }
 
-    async fn transferred(&self, key: &ZoneKey, received: Received, _accept: bool) -> Result<Arc<Zone>, Misfit> {
+    async fn transferred(&self, key: &ZoneKey, received: Received, _accept: bool) -> Result<Arc<Zone>, NotTaken> {
+        if self.holds.load(Ordering::Relaxed) {
+            return Err(NotTaken::Held);
+        }
         let mut zones = self.zones.lock().unwrap();
         let (zone, told): (_, fn(u32) -> Told) = match received {
             Received::Zone(compiled) => (Arc::new(compiled.zone), Told::Zone),
             Received::Steps(steps) => {
                 let mut zone = zones[key].clone();
                 for step in steps {
-                    zone = Arc::new(step.apply(&zone).map_err(Misfit)?);
+                    zone = Arc::new(step.apply(&zone).map_err(NotTaken::Misfit)?);
                 }
                 (zone, Told::Steps)
             }
@@ -69,12 +81,12 @@ impl Keeping for Keeper {
         Ok(zone)
     }
 
-    fn is_misfit(_: &Misfit) -> bool {
-        true
+    fn is_misfit(error: &NotTaken) -> bool {
+        matches!(error, NotTaken::Misfit(_))
     }
 
-    fn is_held(_: &Misfit) -> bool {
-        false
+    fn is_held(error: &NotTaken) -> bool {
+        matches!(error, NotTaken::Held)
     }
 
     fn confirmed(&self, _: &ZoneKey) {
@@ -114,6 +126,7 @@ impl Bench {
         let (sender, told) = mpsc::unbounded_channel();
         let keeper = Keeper {
             zones: Arc::default(),
+            holds: Arc::default(),
             told: sender,
         };
         let board = Arc::new(SecondaryBoard::default());
@@ -399,6 +412,24 @@ async fn a_retransfer_takes_an_older_version() {
     assert!(is_there.await.unwrap());
     assert_eq!(bench.told().await, Told::Zone(3));
     bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_version_that_waits_keeps_the_zone_alive_that_is_served_and_brings_none_back() {
+    let primary = primary(5);
+    for is_served in [true, false] {
+        let mut bench = Bench::start();
+        bench.keeper.holds.store(true, Ordering::Relaxed);
+        if is_served {
+            let served = Arc::new(version(4));
+            bench.keeper.zones.lock().unwrap().insert(zone_key(), served);
+        }
+        bench.follow(from(&[&primary])).await;
+        let said = bench.problem().await;
+        assert!(said.contains("is not served"), "{said}");
+        assert_eq!(bench.told.try_recv().ok(), is_served.then_some(Told::Confirmed));
+        bench.stop().await;
+    }
 }
 
 #[tokio::test]
