@@ -349,7 +349,9 @@ impl<K: Keeping> Driver<K> {
         // A peer may have taken the serial that it had before.
         let is_other = |zone: &Arc<Zone>| !Arc::ptr_eq(zone, &changed.zone);
         let is_peers = follower.followed.role == Role::Peer && follower.zone.as_ref().is_some_and(is_other);
-        if follower.machine.serial() != Some(changed.zone.serial()) || is_peers {
+        // What is being stored is told of by the end of its transfer, which also says whose version it is.
+        let is_being_stored = follower.under_way.stores(changed.zone.serial());
+        if !is_being_stored && (follower.machine.serial() != Some(changed.zone.serial()) || is_peers) {
             debug!("zone {}: serial {} is served", changed.key, changed.zone.serial());
             follower.machine.handle_change(now, changed.zone.soa());
         }

@@ -88,6 +88,11 @@ impl Transfer {
 }
 
 impl UnderWay {
+    /// Whether a version of this serial that was transferred is being stored.
+    pub(super) fn stores(&self, serial: Serial) -> bool {
+        matches!(self, Self::Storing(transfer, stored) if !transfer.is_comparison && *stored == serial)
+    }
+
     /// Which request it is for.
     pub(super) fn attempt(&self) -> Option<Attempt> {
         match self {

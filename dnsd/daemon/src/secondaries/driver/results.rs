@@ -96,7 +96,7 @@ impl<K: Keeping> Driver<K> {
     }
 
     /// What came is stored before it is served.
-    fn handle_brought(&mut self, zone: Tag, transfer: Transfer, brought: Brought) {
+    fn handle_brought(&mut self, zone: Tag, mut transfer: Transfer, brought: Brought) {
         let Some(follower) = self.followers.get_mut(&zone.key) else {
             return;
         };
@@ -144,6 +144,8 @@ impl<K: Keeping> Driver<K> {
             took: brought.took,
         });
         follower.machine.handle_transfer_going_on(self.clock.now(), attempt);
+        // A newer version than the one that was to be compared is taken like any other.
+        transfer.is_comparison = false;
         follower.under_way = UnderWay::Storing(transfer, serial);
         // It is stored to its end even if nobody waits for that any more.
         tokio::spawn(async move {
@@ -222,6 +224,13 @@ impl<K: Keeping> Driver<K> {
                 }
             }
         };
+        // A version of the same serial that came another way meanwhile was taken for this one.
+        let other = follower.zone.as_ref().filter(|zone| zone.serial() == serial);
+        if let Some(other) = other.filter(|_| !matches!(end, TransferEnd::Complete(_)))
+            && follower.machine.serial() != Some(serial)
+        {
+            follower.machine.handle_change(self.clock.now(), other.soa());
+        }
         self.finish(key, transfer, end);
     }
 
