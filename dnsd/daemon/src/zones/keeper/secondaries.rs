@@ -280,7 +280,11 @@ impl Keeper {
             };
             secondary.past.recall();
             let is_of_files = !header.is_transferred(&copy);
-            let confirmed_at = last_good::confirmed_at(file).unwrap_or(SystemTime::UNIX_EPOCH);
+            // What was a primary zone so far needed nobody's word for it: its copy is as old as its last edit.
+            let confirmed_at = match is_of_files {
+                true => SystemTime::now(),
+                false => last_good::confirmed_at(file).unwrap_or(SystemTime::UNIX_EPOCH),
+            };
             let zone = replayed(copy, &mut secondary.past, key);
             let expires_at = confirmed_at + expires_after(zone.soa(), secondary.info.rules.timer_bounds());
             secondary.take(zone.clone(), confirmed_at);

@@ -348,6 +348,10 @@ fn a_primary_zone_that_becomes_a_secondary_is_served_on_over_a_restart() {
     bench.apply("[zone.\"net\".primary]\nfile = \"zones/net\"\n", false);
     // The copy is on disk.
     let mut bench = bench.restarted("[zone.\"net\".primary]\nfile = \"zones/net\"\n");
+    // It was edited last longer ago than a secondary would serve it.
+    let copy = fs::File::options().write(true).open(bench.copy()).unwrap();
+    copy.set_modified(SystemTime::now() - Duration::from_secs(10 * 86_400))
+        .unwrap();
     bench.apply(SECONDARY, false);
     assert_eq!(bench.served("net"), Some(4));
     let bench = bench.restarted(SECONDARY);
