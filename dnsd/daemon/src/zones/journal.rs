@@ -146,6 +146,11 @@ impl Past {
         self.reused
     }
 
+    /// Whether the steps from a serial on can only be those of one version.
+    pub(super) fn leads_on_from(&self, serial: Serial) -> bool {
+        self.reused.is_none_or(|reused| serial.is_after(reused))
+    }
+
     /// The version that the last step leads to.
     pub(super) fn newest(&self) -> Option<Serial> {
         self.steps.back().map(|step| step.to())
@@ -374,7 +379,7 @@ impl Past {
     }
 
     fn is_told(&self, step: &Delta) -> bool {
-        self.reused.is_none_or(|reused| step.from().is_after(reused))
+        self.leads_on_from(step.from())
     }
 }
 

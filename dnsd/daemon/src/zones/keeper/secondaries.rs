@@ -432,8 +432,10 @@ impl Keeper {
         }
         secondary.take(zone.clone(), now);
         let copy = secondary.copy();
+        // From a serial that came twice no restart follows the journal: until the copy is of a later one, it has to be the zone.
+        let is_followed = secondary.past.leads_on_from(old.serial());
         // A copy that somebody reads is as new as the zone; one of ours has the journal beside it.
-        if is_full || copy.file.is_some() {
+        if is_full || !is_followed || copy.file.is_some() {
             self.last_good.keep_transferred(key, zone.clone(), copy, When::Later);
         } else {
             self.last_good.confirm(key, copy);
@@ -518,7 +520,7 @@ fn judge(key: &ZoneKey, secondary: &mut Secondary, new: &Arc<Zone>, accept: bool
 /// The version that the journal leads to from the copy. A journal that doesn't lead on from it is of no use.
 fn replayed(copy: Arc<Zone>, past: &mut Past, key: &ZoneKey) -> Arc<Zone> {
     // Of a serial that came twice the journal may go on from the other version.
-    if past.reused().is_some_and(|reused| !copy.serial().is_after(reused)) {
+    if !past.leads_on_from(copy.serial()) {
         return copy;
     }
     let steps = past.steps_from(copy.serial());

@@ -204,6 +204,23 @@ fn a_whole_zone_leaves_no_steps_behind() {
 }
 
 #[test]
+fn steps_behind_a_serial_that_was_reset_are_there_after_a_restart() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(9, 1))).unwrap();
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    // The second run ends behind the serials that came twice.
+    for versions in [&[1, 2][..], &[2, 10, 11]] {
+        bench = bench.restarted(SECONDARY);
+        for pair in versions.windows(2) {
+            let [from, to] = [pair[0], pair[1]].map(|serial| long_lived(serial, serial as usize));
+            bench.transferred(steps(&[&from, &to])).unwrap();
+        }
+        bench = bench.restarted(SECONDARY);
+        assert_eq!(bench.served("net"), versions.last().copied());
+    }
+}
+
+#[test]
 fn what_a_primary_may_serve_and_a_file_may_not_hold_is_there_after_a_restart() {
     let mut bench = bench();
     let odd = long_lived(1, 1).replace("@ NS ns.other.", "@ NS ns\nw CNAME h0\nw TXT x");
