@@ -145,6 +145,11 @@ impl Zones {
         drop(self.inbox.send(Input::Confirmed(zone.clone())));
     }
 
+    /// A primary has now another version, which waits to be accepted: until then what is there is the zone.
+    pub(crate) fn kept_back(&self, zone: &ZoneKey) {
+        drop(self.inbox.send(Input::KeptBack(zone.clone())));
+    }
+
     /// No primary has said so for too long: the zone is served no more.
     pub(crate) fn expire(&self, zone: &ZoneKey) {
         drop(self.inbox.send(Input::Expire(zone.clone())));

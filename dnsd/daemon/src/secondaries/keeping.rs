@@ -35,6 +35,9 @@ pub(crate) trait Keeping: Clone + Send + Sync + 'static {
     /// A primary said now that the version that is served is the zone.
     fn confirmed(&self, key: &ZoneKey);
 
+    /// A primary has now another version, which waits to be accepted: until then the one that is served is the zone.
+    fn kept_back(&self, key: &ZoneKey);
+
     /// The zone is served no more.
     fn expire(&self, key: &ZoneKey);
 }
@@ -60,6 +63,10 @@ impl Keeping for Zones {
 
     fn confirmed(&self, key: &ZoneKey) {
         Self::confirmed(self, key);
+    }
+
+    fn kept_back(&self, key: &ZoneKey) {
+        Self::kept_back(self, key);
     }
 
     fn expire(&self, key: &ZoneKey) {

@@ -92,6 +92,8 @@ pub(crate) enum Input {
     },
     /// A primary said that what is there is the zone.
     Confirmed(ZoneKey),
+    /// A primary has another version, which waits to be accepted: until then what is there is the zone.
+    KeptBack(ZoneKey),
     /// No primary has said so for too long.
     Expire(ZoneKey),
     /// Apply an update.
@@ -283,6 +285,7 @@ impl Keeper {
                 reply,
             } => drop(reply.send(self.take_transferred(&zone, *received, accept))),
             Input::Confirmed(zone) => self.take_confirmed(&zone, SystemTime::now()),
+            Input::KeptBack(zone) => self.keep_alive(&zone, SystemTime::now()),
             Input::Expire(zone) => self.expire(&zone),
             Input::Update { zone, request, reply } => self.take_update(zone, &request, reply),
             Input::Steer { zone, what, reply } => drop(reply.send(match what {

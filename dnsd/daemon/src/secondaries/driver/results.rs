@@ -81,7 +81,7 @@ impl<K: Keeping> Driver<K> {
                 self.keeper.confirmed(key);
             }
             // Of a zone that has expired nobody says that it is the zone.
-            Verdict::HeldBack(_) if follower.machine.serial().is_some() => self.keeper.confirmed(key),
+            Verdict::HeldBack(_) if follower.machine.serial().is_some() => self.keeper.kept_back(key),
             Verdict::Older(serial) => problem = older(key, follower, place, serial),
             // What the next answer says is told.
             Verdict::Again => problem = None,
@@ -246,7 +246,7 @@ impl<K: Keeping> Driver<K> {
                 follower.problem = None;
                 self.keeper.confirmed(key);
             }
-            Verdict::HeldBack(_) if follower.machine.serial().is_some() => self.keeper.confirmed(key),
+            Verdict::HeldBack(_) if follower.machine.serial().is_some() => self.keeper.kept_back(key),
             Verdict::Older(serial) => {
                 let problem = older(key, follower, &transfer.place, serial);
                 tell(key, follower, problem);

@@ -443,8 +443,21 @@ impl Keeper {
         Ok(zone)
     }
 
-    /// A primary said that the version that is there is the zone.
+    /// A primary said that the version that is there is the zone: one that waits to be accepted is none that is to be had.
     pub(super) fn take_confirmed(&mut self, key: &ZoneKey, now: SystemTime) {
+        let Some(secondary) = self.secondaries.get_mut(key) else {
+            return;
+        };
+        if let Some(held) = secondary.held.take() {
+            info!("zone {key}: serial {}, which waited to be accepted, has been withdrawn", held.serial());
+            secondary.status.held = None;
+            self.board.set(key, secondary.status.clone());
+        }
+        self.keep_alive(key, now);
+    }
+
+    /// A primary is there for the zone, for which the version that is here stands until another is accepted.
+    pub(super) fn keep_alive(&mut self, key: &ZoneKey, now: SystemTime) {
         let Some(secondary) = self.secondaries.get_mut(key) else {
             return;
         };

@@ -277,6 +277,22 @@ fn a_transfer_that_loses_most_of_the_zone_waits_to_be_accepted() {
 }
 
 #[test]
+fn a_version_that_waits_can_be_accepted_until_a_primary_has_the_one_before_it_again() {
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 200))).unwrap();
+    bench.transferred(whole(&long_lived(2, 2))).unwrap_err();
+    bench.keeper.keep_alive(&name("net"), SystemTime::now());
+    assert!(bench.status("net").held.is_some());
+    bench.keeper.take_confirmed(&name("net"), SystemTime::now());
+    assert_eq!(bench.status("net").held, None);
+    assert!(matches!(
+        bench.keeper.reload(&name("net"), true),
+        Some(LoadOutcome::NotFromFile)
+    ));
+    assert_eq!(bench.served("net"), Some(1));
+}
+
+#[test]
 fn more_than_the_zone_may_have_is_not_taken() {
     let mut bench = Bench::new(&[]);
     bench.apply(&format!("{SECONDARY}max-records = 5\n"), false);
