@@ -59,7 +59,7 @@ impl Keeper {
         let entry = self.entries.get(key).ok_or(NotTaken::NoSuchZone)?;
         entry.may_be_replaced()?;
         let old = entry.served.clone();
-        let (new, is_whole) = match received {
+        let (new, is_whole, may_be_held) = match received {
             Received::UpToDate(_) => return old.ok_or(NotTaken::NoVersion),
             Received::Zone(compiled) => {
                 // The file is to be one that can be loaded again.
@@ -67,25 +67,29 @@ impl Keeper {
                 if has_errors(&findings) {
                     return Err(NotTaken::Unsound(findings));
                 }
-                (Arc::new(compiled.zone), true)
+                (Arc::new(compiled.zone), true, true)
             }
             Received::Steps(steps) => {
-                let mut zone = old.clone().ok_or(NotTaken::NoVersion)?;
+                let old = old.as_ref().ok_or(NotTaken::NoVersion)?;
+                let mut zone = old.clone();
+                let mut exact = Vec::new();
                 for step in &steps {
-                    zone = Arc::new(step.apply_received(&zone).map_err(NotTaken::Unusable)?.0);
+                    let (next, step) = step.apply_received(&zone).map_err(NotTaken::Unusable)?;
+                    zone = Arc::new(next);
+                    exact.push(Arc::new(step));
                 }
                 // What one step has broken a later one may have mended: the last version counts.
                 let findings: Vec<_> = steps.iter().flat_map(|step| check_step(&zone, step)).collect();
                 if has_errors(&findings) {
                     return Err(NotTaken::Unsound(findings));
                 }
-                (zone, false)
+                (zone, false, guard::may_hold(old, &exact))
             }
         };
         if entry.is_too_large(&new) {
             return Err(NotTaken::TooLarge);
         }
-        if let Some(old) = &old
+        if let Some(old) = old.as_ref().filter(|_| may_be_held)
             && let Verdict::Hold(loss) = guard::judge(old, &new, accept)
         {
             return Err(NotTaken::HeldFromPeer(key.clone(), loss));

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use dnsd_core::name::Name;
 use dnsd_core::rrtype::Type;
 use dnsd_core::secondary::expires_after;
+use dnsd_core::serial::Serial;
 use dnsd_core::transfer::{ApplyError, Delta, Received};
 use dnsd_core::zone::{Compiled, Finding, Severity, Zone};
 use dnsd_core::zones::ZoneState;
@@ -47,6 +48,8 @@ pub(super) struct Secondary {
     /// A version that has lost most of the zone and waits to be accepted.
     held: Option<Arc<Zone>>,
     past: Box<Past>,
+    /// The version of the copy with which the journal could not be made shorter: until there is a newer copy each step is needed.
+    full_with: Option<Serial>,
     /// The catalog that has brought it.
     catalog: Option<Name>,
 }
@@ -99,6 +102,7 @@ impl Secondary {
             is_expired: false,
             held: None,
             past,
+            full_with: None,
         }
     }
 
@@ -424,11 +428,15 @@ impl Keeper {
             .map_err(NotTaken::Storage)?;
         let bytes_max = secondary.journal_bytes_max(&zone);
         let mut is_full = secondary.past.is_larger_than(bytes_max);
-        if is_full && let Some(header) = last_good::header(&secondary.status.file) {
+        if is_full
+            && let Some(header) = last_good::header(&secondary.status.file)
+            && secondary.full_with != Some(header.serial())
+        {
             if let Err(error) = secondary.past.shorten(bytes_max, Some(header.serial())) {
                 warn!(%error, "zone {key}: the journal could not be shortened");
             }
             is_full = secondary.past.is_larger_than(bytes_max);
+            secondary.full_with = is_full.then_some(header.serial());
         }
         secondary.take(zone.clone(), now);
         let copy = secondary.copy();

@@ -1,5 +1,6 @@
 //! The promises about secondary zones: what is served, what is on disk, and what is there after a restart.
 
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use dnsd_core::serial::Serial;
@@ -178,6 +179,27 @@ fn a_kill_around_the_time_when_the_copy_of_a_whole_zone_is_written_leaves_that_o
         .serial();
     assert!([Serial(2), Serial(7)].contains(&left), "{left}");
     assert_eq!(bench.restarted(SECONDARY).served("net"), Some(7));
+}
+
+#[test]
+fn a_full_journal_whose_steps_are_all_needed_is_not_written_anew_with_each() {
+    let config = format!("{SECONDARY}max-journal-size = \"1KiB\"\n");
+    let mut bench = bench();
+    bench.transferred(whole(&long_lived(1, 1))).unwrap();
+    bench = bench.restarted(&config);
+    // The first of these steps is larger than any journal may always be.
+    let versions = [(1, 1), (2, 4000), (3, 4001), (4, 4002)].map(|(serial, hosts)| long_lived(serial, hosts));
+    let journal = bench.copy().with_extension("journal");
+    let mut files = Vec::new();
+    for pair in versions.windows(2) {
+        bench.transferred(steps(&[&pair[0], &pair[1]])).unwrap();
+        // Another file has another number.
+        files.push(fs::metadata(&journal).unwrap().ino());
+    }
+    assert_eq!(last_good::header(&bench.copy()).unwrap().serial(), Serial(1));
+    assert!(fs::metadata(&journal).unwrap().len() > 64 << 10);
+    assert_eq!(files, [files[0]; 3]);
+    assert_eq!(bench.restarted(SECONDARY).served("net"), Some(4));
 }
 
 #[test]
