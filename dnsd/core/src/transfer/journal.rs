@@ -232,39 +232,6 @@ impl<'j> Journal<'j> {
         })
     }
 
-    /// The version that the last step leads to.
-    pub fn newest(&self) -> Option<Serial> {
-        self.steps().next_back().map(Delta::to)
-    }
-
-    /// The steps that lead from a version to the newest, the oldest first; none for the newest itself. `None` when the
-    /// journal doesn't reach back to it without a gap.
-    pub fn steps_from(&self, serial: Serial) -> Option<Vec<&Delta>> {
-        let mut steps: Vec<&Delta> = Vec::new();
-        if self.newest()? == serial {
-            return Some(steps);
-        }
-        for step in self.steps().rev() {
-            if steps.last().is_some_and(|next| next.from() != step.to()) {
-                return None;
-            }
-            steps.push(step);
-            if step.from() == serial {
-                steps.reverse();
-                return Some(steps);
-            }
-        }
-        None
-    }
-
-    /// Which version the zone's file held when it was in this state last.
-    pub fn serial_of_file(&self, state: &FileState) -> Option<Serial> {
-        self.entries().rev().find_map(|entry| match entry {
-            Entry::File { serial, state: known } if known == state => Some(*serial),
-            _ => None,
-        })
-    }
-
     /// A journal with the newest of these entries that take no more than so many octets; and what appends to it. Steps are
     /// dropped whole, the oldest first. Kept however much they take are the steps from `needed` on, the newest version that
     /// something else on disk has, and the last notes about the zone's file and about serials.

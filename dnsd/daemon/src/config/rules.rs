@@ -7,6 +7,7 @@ use std::time::Duration;
 use ballast_shared::config::{Diagnostics, FromValue, Size, Spanned, Table, Value, nearest};
 use dnsd_core::acl::{Acl, Entry, RemoteSubject, Subject};
 use dnsd_core::secondary::Bounds;
+use dnsd_core::zone::Zone;
 
 use super::lists::Lists;
 use super::match_list::MatchListSpec;
@@ -67,6 +68,18 @@ impl Rules {
             retry_secs_min: secs(self.retry.0),
             retry_secs_max: secs(self.retry.1),
         }
+    }
+
+    /// Whether a zone has got larger than one may get by a transfer or an update.
+    pub(crate) fn is_too_large(&self, zone: &Zone) -> bool {
+        let has_too_many = self.records_max.is_some_and(|max| zone.record_count() as u64 > max);
+        has_too_many || zone.heap_bytes() as u64 > self.zone_bytes_max
+    }
+
+    /// How large the journal of this zone gets, in bytes.
+    pub(crate) fn journal_bytes_max_of(&self, zone: &Zone) -> u64 {
+        // BIND's default for max-journal-size: twice the zone.
+        self.journal_bytes_max.unwrap_or(2 * zone.heap_bytes() as u64)
     }
 }
 

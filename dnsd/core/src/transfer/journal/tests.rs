@@ -32,11 +32,6 @@ fn entries(journal: &Journal<'_>) -> Vec<Entry> {
     journal.entries().cloned().collect()
 }
 
-fn serials(steps: Option<Vec<&Delta>>) -> Option<Vec<(u32, u32)>> {
-    let serials = |step: &Delta| (step.from().0, step.to().0);
-    steps.map(|steps| steps.into_iter().map(serials).collect())
-}
-
 fn file(serial: u32, state: u8) -> Entry {
     Entry::File {
         serial: Serial(serial),
@@ -45,32 +40,10 @@ fn file(serial: u32, state: u8) -> Entry {
 }
 
 #[test]
-fn the_steps_from_a_version_are_there_as_far_back_as_there_is_no_gap() {
-    let octets = octets_of(&[
-        Entry::Step(step(1, 2)),
-        Entry::Step(step(3, 5)),
-        file(5, 1),
-        Entry::Step(step(5, u32::MAX)),
-        Entry::Step(step(u32::MAX, 3)),
-    ]);
-    let journal = scan(&octets);
-    assert_eq!(journal.newest(), Some(Serial(3)));
-    let from = |serial| serials(journal.steps_from(Serial(serial)));
-    // The newest version has the serial that an old one had.
-    assert_eq!(from(3), Some(vec![]));
-    assert_eq!(from(u32::MAX), Some(vec![(u32::MAX, 3)]));
-    assert_eq!(from(5), Some(vec![(5, u32::MAX), (u32::MAX, 3)]));
-    assert_eq!((from(1), from(2), from(4)), (None, None, None));
-    assert_eq!(serials(scan(&octets_of(&[])).steps_from(Serial(1))), None);
-}
-
-#[test]
 fn the_last_state_of_the_zones_file_counts() {
-    let octets = octets_of(&[file(1, 7), file(2, 8), file(3, 7)]);
-    let journal = scan(&octets);
-    assert_eq!(journal.serial_of_file(&[7; 16]), Some(Serial(3)));
-    assert_eq!(journal.serial_of_file(&[8; 16]), Some(Serial(2)));
-    assert_eq!(journal.serial_of_file(&[9; 16]), None);
+    let octets = octets_of(&[file(1, 7), file(3, 7), file(2, 8)]);
+    assert_eq!(scan(&octets).file_state(), Some((Serial(2), [8; 16])));
+    assert_eq!(scan(&octets_of(&[])).file_state(), None);
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Entry {
             }
             return;
         }
-        let bytes_max = rules.journal_bytes_max.unwrap_or(2 * new.heap_bytes() as u64);
+        let bytes_max = rules.journal_bytes_max_of(new);
         let base = old.unwrap_or(new).serial();
         let mut past = self.past.take().unwrap_or_else(|| {
             let key = &self.info.key;

@@ -40,12 +40,6 @@ impl Entry {
             false => Err(NotTaken::NotWritten(SyncError::FileNotServed)),
         }
     }
-
-    fn is_too_large(&self, zone: &Zone) -> bool {
-        let rules = &self.info.rules;
-        let has_too_many = rules.records_max.is_some_and(|max| zone.record_count() as u64 > max);
-        has_too_many || zone.heap_bytes() as u64 > rules.zone_bytes_max
-    }
 }
 
 impl Keeper {
@@ -86,7 +80,7 @@ impl Keeper {
                 (zone, false, guard::may_hold(old, &exact))
             }
         };
-        if entry.is_too_large(&new) {
+        if entry.info.rules.is_too_large(&new) {
             return Err(NotTaken::TooLarge);
         }
         if let Some(old) = old.as_ref().filter(|_| may_be_held)

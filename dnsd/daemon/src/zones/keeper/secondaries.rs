@@ -161,19 +161,9 @@ impl Secondary {
         }
     }
 
-    fn journal_bytes_max(&self, zone: &Zone) -> u64 {
-        // BIND's default for max-journal-size: twice the zone.
-        self.info
-            .rules
-            .journal_bytes_max
-            .unwrap_or(2 * zone.heap_bytes() as u64)
-    }
-
     /// Whether a version may be served at all.
     fn check(&self, zone: &Zone) -> Result<(), NotTaken> {
-        let rules = &self.info.rules;
-        let has_too_many = rules.records_max.is_some_and(|max| zone.record_count() as u64 > max);
-        if has_too_many || zone.heap_bytes() as u64 > rules.zone_bytes_max {
+        if self.info.rules.is_too_large(zone) {
             return Err(NotTaken::TooLarge);
         }
         if zone.apex().set(Type::NS).is_none() {
@@ -426,7 +416,7 @@ impl Keeper {
             .past
             .add(&exact, Durability::Kept)
             .map_err(NotTaken::Storage)?;
-        let bytes_max = secondary.journal_bytes_max(&zone);
+        let bytes_max = secondary.info.rules.journal_bytes_max_of(&zone);
         let mut is_full = secondary.past.is_larger_than(bytes_max);
         if is_full
             && let Some(header) = last_good::header(&secondary.status.file)
@@ -457,7 +447,10 @@ impl Keeper {
             return;
         };
         if let Some(held) = secondary.held.take() {
-            info!("zone {key}: serial {}, which waited to be accepted, has been withdrawn", held.serial());
+            info!(
+                "zone {key}: serial {}, which waited to be accepted, has been withdrawn",
+                held.serial()
+            );
             secondary.status.held = None;
             self.board.set(key, secondary.status.clone());
         }

@@ -264,27 +264,17 @@ impl Entry {
             debug!("zone {key}: update refused: the journal is full and can't be shortened");
             return Err(Rcode::SERVFAIL);
         }
-        let rules = &self.info.rules;
-        let has_too_many = rules
-            .records_max
-            .is_some_and(|max| changed.zone.record_count() as u64 > max);
-        if has_too_many || changed.zone.heap_bytes() as u64 > rules.zone_bytes_max {
+        if self.info.rules.is_too_large(&changed.zone) {
             info!("zone {key}: update refused: larger than max-records or zone-max-size allow");
             return Err(Rcode::SERVFAIL);
         }
         Ok(Some((Arc::new(changed.zone), changed.delta)))
     }
 
-    /// How large the journal may be.
-    fn journal_bytes_max(&self, served: &Zone) -> u64 {
-        let bytes_max = self.info.rules.journal_bytes_max;
-        bytes_max.unwrap_or(2 * served.heap_bytes() as u64)
-    }
-
     /// Whether the journal is twice as large as it may be, since nothing of it can be written into the file: it would grow as
     /// long as there are updates, on disk and in memory. Once in a while one is let through, to see whether that has changed.
     fn is_overfull(&self, served: &Zone, now: Instant) -> bool {
-        let bytes_max = self.journal_bytes_max(served).saturating_mul(2);
+        let bytes_max = self.info.rules.journal_bytes_max_of(served).saturating_mul(2);
         self.dynamic.as_ref().is_some_and(|dynamic| dynamic.is_stuck(now))
             && self.past.as_ref().is_some_and(|past| past.is_larger_than(bytes_max))
     }
@@ -378,7 +368,7 @@ impl Keeper {
         let (Some(past), Some(served)) = (&entry.past, &entry.served) else {
             return;
         };
-        let (bytes_max, now) = (entry.journal_bytes_max(served), Instant::now());
+        let (bytes_max, now) = (entry.info.rules.journal_bytes_max_of(served), Instant::now());
         let is_stuck = entry.dynamic.as_ref().is_some_and(|dynamic| dynamic.is_stuck(now));
         if is_stuck || !past.is_larger_than(bytes_max) {
             return;
