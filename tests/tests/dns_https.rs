@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use ballast_tests::certificates::Authority;
 use ballast_tests::daemon::{Daemon, output};
 use ballast_tests::dns::client::{Tcp, transfer};
-use ballast_tests::dns::encrypted::{Https, MESSAGE, NAME, PATH, Quic, Version, https, quic, renew, setup, tables};
+use ballast_tests::dns::encrypted::{
+    Ended, Https, MESSAGE, NAME, PATH, Quic, Version, https, quic, renew, setup, tables,
+};
 use ballast_tests::dns::generate::Generator;
 use ballast_tests::dns::message::{Edns, Message, Rcode, flag};
 use ballast_tests::dns::name::Name;
@@ -317,6 +319,38 @@ fn three_octets(octets: &[u8]) -> String {
     let bits = octets.iter().fold(0u32, |bits, octet| bits << 8 | u32::from(*octet)) << (8 * (3 - octets.len()));
     let place = |n: usize| char::from(ALPHABET[(bits >> (18 - 6 * n)) as usize & 63]);
     (0..=octets.len()).map(place).collect()
+}
+
+/// A frame that HTTP/3 doesn't know (RFC 9114 §7.2.8), which says to have 2^60 octets.
+const ENDLESS: &[u8] = b"\x21\xD0\0\0\0\0\0\0\0";
+
+#[test]
+fn rfc9114_10_5_a_frame_of_http3_that_is_too_long_ends_the_connection() {
+    let (_dnsd, authority) = start(somewhere());
+    // The control stream begins with its type and empty settings (RFC 9114 §6.2.1).
+    let settings = b"\0\x04\0";
+    let control = [&settings[..], ENDLESS].concat();
+    // A header that says to have as much.
+    let header = b"\x01\xD0\0\0\0\0\0\0\0";
+    for (what, octets, both_ways) in [
+        ("a control stream", &control[..], false),
+        ("settings", &b"\0\x04\xD0\0\0\0\0\0\0\0"[..], false),
+        ("a request", ENDLESS, true),
+        ("a request's header", header, true),
+    ] {
+        let client = Quic::connect_for(b"h3", https(), &authority.ca()).unwrap();
+        // H3_EXCESSIVE_LOAD.
+        assert_eq!(
+            client.flood(octets, 16 << 20, both_ways),
+            Some(Ended::Connection(0x107)),
+            "{what}"
+        );
+    }
+    // What is within bounds, and means nothing, is no harm.
+    let client = Quic::connect_for(b"h3", https(), &authority.ca()).unwrap();
+    assert_eq!(client.flood(b"\x21\x80\x01\0\0", 64 << 10, true), None);
+    assert_eq!(connect(Version::Three, &authority).ask(&www()).answers.len(), 1);
+    assert!(!client.is_closed());
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub const PATH: &str = "/dns-query";
 /// Octets of what is read at most: a message with its length, or a zone in a test.
 const READ_MAX: usize = 1 << 20;
 
+/// What a stream is flooded with at a time.
+static ZEROS: [u8; 16 << 10] = [0; 16 << 10];
+
 /// Where dnsd takes queries over HTTPS.
 #[must_use]
 pub fn https() -> SocketAddr {
@@ -336,8 +339,19 @@ impl Quic {
     /// # Panics
     /// When the authority can't be read.
     pub fn connect(server: SocketAddr, authority: &Path) -> Result<Self, String> {
+        Self::connect_for(b"doq", server, authority)
+    }
+
+    /// Connects for another application protocol, of which nothing is spoken.
+    ///
+    /// # Errors
+    /// When the connection isn't made.
+    ///
+    /// # Panics
+    /// When the authority can't be read.
+    pub fn connect_for(protocol: &[u8], server: SocketAddr, authority: &Path) -> Result<Self, String> {
         let runtime = runtime();
-        let connected = runtime.block_on(async { timeout(DEADLINE, connect_quic(server, authority, b"doq")).await });
+        let connected = runtime.block_on(async { timeout(DEADLINE, connect_quic(server, authority, protocol)).await });
         let (endpoint, connection) = connected
             .map_err(|error| error.to_string())?
             .map_err(|error| error.to_string())?;
@@ -361,7 +375,7 @@ impl Quic {
     pub fn exchange(&self, octets: &[u8]) -> Result<Vec<u8>, Ended> {
         let exchange = async {
             let (mut send, mut receive) = self.connection.open_bi().await.map_err(|error| ended(&error))?;
-            send.write_all(octets).await.map_err(|_| Ended::Otherwise)?;
+            send.write_all(octets).await.map_err(|error| unwritten(&error))?;
             send.finish().map_err(|_| Ended::Otherwise)?;
             receive.read_to_end(READ_MAX).await.map_err(|error| match error {
                 ReadToEndError::Read(quinn::ReadError::ConnectionLost(error)) => ended(&error),
@@ -385,6 +399,30 @@ impl Quic {
         let (length, reply) = reply.split_first_chunk::<2>().expect("a length");
         assert_eq!(usize::from(u16::from_be_bytes(*length)), reply.len());
         Ok(reply.to_vec())
+    }
+
+    /// Sends octets and so many zeros behind them, on a stream in both directions or in one, and gives how the server ended the
+    /// connection; `None` when it took them all.
+    #[must_use]
+    pub fn flood(&self, octets: &[u8], zeros: usize, both_ways: bool) -> Option<Ended> {
+        let flood = async {
+            let opened = if both_ways {
+                self.connection.open_bi().await.map(|(send, _)| send)
+            } else {
+                self.connection.open_uni().await
+            };
+            let mut send = opened.map_err(|error| ended(&error))?;
+            let written = async {
+                send.write_all(octets).await?;
+                for _ in 0..zeros.div_ceil(ZEROS.len()) {
+                    send.write_all(&ZEROS).await?;
+                }
+                Ok::<_, quinn::WriteError>(())
+            };
+            written.await.map_err(|error| unwritten(&error))
+        };
+        let flooded = self.runtime.block_on(async { timeout(DEADLINE, flood).await });
+        flooded.unwrap_or(Err(Ended::Otherwise)).err()
     }
 
     /// Opens a stream for octets, which the server is not to get from any client (RFC 9250 §4.2), and tells what it does.
@@ -434,6 +472,13 @@ impl Drop for Quic {
 fn ended(error: &ConnectionError) -> Ended {
     match error {
         ConnectionError::ApplicationClosed(close) => Ended::Connection(close.error_code.into_inner()),
+        _ => Ended::Otherwise,
+    }
+}
+
+fn unwritten(error: &quinn::WriteError) -> Ended {
+    match error {
+        quinn::WriteError::ConnectionLost(error) => ended(error),
         _ => Ended::Otherwise,
     }
 }

@@ -1,11 +1,12 @@
 //! One connection with HTTP/3 (RFC 9114).
 
+mod transport;
+
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use h3::error::{Code, StreamError};
 use h3::server::{RequestResolver, RequestStream};
-use h3_quinn::Connection;
 use http::{Request, StatusCode};
 use quinn::VarInt;
 use tokio::sync::Semaphore;
@@ -15,18 +16,19 @@ use tokio_util::sync::CancellationToken;
 use super::super::responder::{Peer, Responder};
 use super::http::{self as doh, Found, HEADER_BYTES_MAX};
 use super::requests::{BEGIN_MAX, End, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES};
+use transport::{Bounded, Connection};
 
 /// The application protocol (RFC 9114 §3.1).
 pub(super) const PROTOCOL: &[u8] = b"h3";
 
-/// Why there is no place for a connection (RFC 9114 §8.1).
+/// Why there is no place for a connection, or no more of its octets are taken (RFC 9114 §8.1).
 pub(super) const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(0x107);
 
 /// How long a client has to take the last replies and to hang up, once it is told that nothing more is served: a connection that
 /// we close takes along what is under way, and h3 doesn't say what of it has come through.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
-type Stream = RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>;
+type Stream = RequestStream<Bounded<h3_quinn::BidiStream<Bytes>>, Bytes>;
 
 /// What all requests of a connection are answered with.
 #[derive(Clone)]
