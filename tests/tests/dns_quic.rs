@@ -9,7 +9,7 @@ use std::process::Command;
 use ballast_tests::certificates::Authority;
 use ballast_tests::daemon::Daemon;
 use ballast_tests::dns::client::{Tcp, framed};
-use ballast_tests::dns::encrypted::{Ended, Quic, doq, quic, setup};
+use ballast_tests::dns::encrypted::{Ended, HalfOpen, Quic, doq, quic, setup};
 use ballast_tests::dns::message::{Edns, Message, Rcode};
 use ballast_tests::dns::question::Query;
 use ballast_tests::dns::rtype;
@@ -89,6 +89,20 @@ fn idle_connections_are_closed_and_too_many_give_way() {
     for client in &clients[1..] {
         assert_eq!(client.wait_for_close(), Ended::Connection(doq::NO_ERROR));
     }
+}
+
+#[test]
+fn who_begins_handshakes_and_does_not_go_on_keeps_nobody_out() {
+    let (_dnsd, authority) = start(somewhere().top("tcp-clients = 100"));
+    let _half_open = HalfOpen::begin(300, b"doq", quic(), &authority.ca()).unwrap();
+    let client = connect(&authority);
+    assert_eq!(
+        Message::decode(&client.ask(&www().to_bytes()).unwrap())
+            .unwrap()
+            .answers
+            .len(),
+        1
+    );
 }
 
 /// A zone that takes several messages.

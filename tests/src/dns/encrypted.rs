@@ -1,6 +1,7 @@
 //! Asking over HTTPS, with HTTP/2 and HTTP/3, and over QUIC: any request and any octets, sound or not, and what comes back as
 //! it came.
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -10,9 +11,10 @@ use bytes::{Buf, Bytes};
 use data_encoding::BASE64URL_NOPAD;
 use http::{HeaderMap, Request, header};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ConnectionError, Endpoint, ReadToEndError};
-use tokio::net::TcpStream;
+use quinn::{Connecting, ConnectionError, Endpoint, ReadToEndError};
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -493,6 +495,75 @@ async fn connect_quic(
     endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(crypto)));
     let connection = endpoint.connect(server, NAME)?.await?;
     Ok((endpoint, connection))
+}
+
+/// Handshakes that the server waits for, until this is dropped.
+pub struct HalfOpen {
+    _runtime: Runtime,
+    _connecting: Vec<Connecting>,
+}
+
+impl HalfOpen {
+    /// Begins so many handshakes over QUIC, from an address that shows to be the one it says to be, and goes on with none.
+    ///
+    /// # Errors
+    /// When they aren't begun.
+    ///
+    /// # Panics
+    /// When the authority can't be read.
+    pub fn begin(count: usize, protocol: &[u8], server: SocketAddr, authority: &Path) -> Result<Self, String> {
+        let runtime = runtime();
+        let begin = async { timeout(DEADLINE, half_open(count, protocol, server, authority)).await };
+        let connecting = runtime.block_on(begin).map_err(|error| error.to_string())?;
+        Ok(Self {
+            _connecting: connecting.map_err(|error| error.to_string())?,
+            _runtime: runtime,
+        })
+    }
+}
+
+/// All go through a socket that lets only what asks for the address come back. Ends when the server has said something else to
+/// each of them.
+async fn half_open(
+    count: usize,
+    protocol: &[u8],
+    server: SocketAddr,
+    authority: &Path,
+) -> Result<Vec<Connecting>, Box<dyn std::error::Error + Send + Sync>> {
+    let relay = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let mut endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into())?;
+    let crypto = QuicClientConfig::try_from(tls(authority, protocol))?;
+    endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(crypto)));
+    let (client, through) = (endpoint.local_addr()?, relay.local_addr()?);
+    let (heard_by_all, all) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut answered, mut whole) = (HashSet::new(), Some(heard_by_all));
+        let mut packet = vec![0; 1 << 16];
+        while let Ok((length, from)) = relay.recv_from(&mut packet).await {
+            let packet = &packet[..length];
+            let to = match packet {
+                _ if from == client => server,
+                // RFC 9000 §17.2.5.
+                [first, ..] if first & 0xF0 == 0xF0 => client,
+                // Whom it is for (RFC 9000 §17.2).
+                [_, _, _, _, _, id_length, rest @ ..] => {
+                    answered.extend(rest.get(..usize::from(*id_length)).map(<[u8]>::to_vec));
+                    if answered.len() == count {
+                        let _ = whole.take().map(|whole| whole.send(()));
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            if relay.send_to(packet, to).await.is_err() {
+                break;
+            }
+        }
+    });
+    let begun = (0..count).map(|_| endpoint.connect(through, NAME));
+    let begun = begun.collect::<Result<Vec<_>, _>>()?;
+    all.await?;
+    Ok(begun)
 }
 
 fn certificate_of(connection: &quinn::Connection) -> Vec<u8> {

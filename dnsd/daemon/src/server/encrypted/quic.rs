@@ -1,9 +1,12 @@
 //! A socket with QUIC (RFC 9000), for HTTP/3 or for DNS over QUIC: takes connections, each a task of its own.
 //!
-//! The place of a connection is taken when its handshake is done: before that, whoever says to be its client may be somebody
-//! else, who would lose the places of his own connections by it. Handshakes have a bound of their own, and when half of it is
-//! used up, who comes has to show first that it is where it says it is (RFC 9000 §8.1.2).
+//! Whoever begins a handshake may say to be somebody else, who would lose the places of his own connections by it. So the place
+//! of such a connection is taken when its handshake is done, and there is a bound on how many are under way. Beyond it who comes
+//! has to show first that it is where it says it is (RFC 9000 §8.1.2), which costs us nothing to remember. Then it takes its
+//! place before the handshake, as over TCP: clients that begin and don't go on make room for others, those first who have more
+//! than their share.
 
+use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -12,12 +15,13 @@ use std::time::Duration;
 use dnsd_core::answer::Transport;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::rustls;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::super::places::{Place, Places};
 use super::super::responder::Peer;
 use super::super::tls::tell_of_failure;
 use super::super::{Responder, Shared};
@@ -25,11 +29,12 @@ use super::requests::{BEGIN_MAX, Requests, STREAMS_MAX, close};
 use super::terms::{CurrentTerms, Speaks};
 use super::{doq, http3};
 
-/// Handshakes at the same time, of one socket. Each costs a signature and some ten kilobytes.
-const HANDSHAKES_MAX: usize = 256;
+/// Handshakes at the same time, of one socket, with clients that haven't shown where they are. Each costs a signature and some
+/// ten kilobytes.
+const HANDSHAKES_MAX: usize = 128;
 
 /// Connections that wait to be looked at, which is done at once, and what they may send meanwhile.
-const INCOMING_MAX: usize = HANDSHAKES_MAX;
+const INCOMING_MAX: usize = 256;
 const INCOMING_BYTES_MAX: u64 = 64 << 10;
 
 /// Octets that a connection may send before they are read, on one stream and on all: a whole message, and four of them.
@@ -71,6 +76,35 @@ pub(super) fn config(tls: rustls::ServerConfig, speaks: &Speaks, idle_max: Durat
         // Who is allowed what goes by the address; one that a client moves to is believed before it is verified (RFC 9000 §9.3).
         .migration(false);
     config
+}
+
+/// What a client's handshake goes on.
+enum Handshake {
+    /// The client is where it says it is.
+    Placed(Place),
+    /// It may be anywhere.
+    Permitted(OwnedSemaphorePermit),
+}
+
+impl Handshake {
+    /// Waits until the client has to make room for another.
+    async fn evicted(&self) {
+        match self {
+            Self::Placed(place) => place.evicted().cancelled().await,
+            Self::Permitted(_) => pending().await,
+        }
+    }
+
+    /// The place of the connection, now that it is clear whose it is; `None` when there is none to be had.
+    fn take(self, places: &Places, client: IpAddr) -> Option<Place> {
+        match self {
+            Self::Placed(place) => Some(place),
+            Self::Permitted(permit) => {
+                drop(permit);
+                places.take(client)
+            }
+        }
+    }
 }
 
 /// A socket that is listened on.
@@ -124,14 +158,17 @@ impl QuicListener {
     }
 
     fn take(&self, incoming: Incoming, connections: &TaskTracker, stop: &CancellationToken) {
-        let is_busy = self.handshakes.available_permits() <= HANDSHAKES_MAX / 2;
-        if is_busy && !incoming.remote_address_validated() && incoming.may_retry() {
-            // It may, as it was asked.
+        let handshake = if incoming.remote_address_validated() {
+            match self.shared.places.take(incoming.remote_address().ip()) {
+                Some(place) => Handshake::Placed(place),
+                None => return incoming.refuse(),
+            }
+        } else if let Ok(permit) = self.handshakes.clone().try_acquire_owned() {
+            Handshake::Permitted(permit)
+        } else {
+            // It may, as its address isn't validated.
             let _ = incoming.retry();
             return;
-        }
-        let Ok(handshake) = self.handshakes.clone().try_acquire_owned() else {
-            return incoming.refuse();
         };
         let terms = self.terms.load_full();
         let from = incoming.remote_address();
@@ -144,6 +181,7 @@ impl QuicListener {
         connections.spawn(async move {
             let connected = tokio::select! {
                 connected = timeout(BEGIN_MAX, connecting) => connected,
+                () = handshake.evicted() => return tell_of_failure(&shared, from, &io::ErrorKind::ConnectionAborted.into()),
                 () = stop.cancelled() => return,
             };
             let connection = match connected {
@@ -153,9 +191,8 @@ impl QuicListener {
                 Err(_) => return tell_of_failure(&shared, from, &io::ErrorKind::TimedOut.into()),
             };
             shared.handshakes.count_completed();
-            drop(handshake);
             let client: SocketAddr = connection.remote_address();
-            let Some(place) = shared.places.take(client.ip()) else {
+            let Some(place) = handshake.take(&shared.places, client.ip()) else {
                 return connection.close(terms.speaks.excessive_load(), b"");
             };
             let peer = Peer::Connected {
