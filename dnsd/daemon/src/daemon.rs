@@ -16,9 +16,10 @@ use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
 use ballast_shared::work_dir::WorkDir;
 use caps::Capability;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::config::{self, Config};
 use crate::control::{self, Control};
@@ -79,6 +80,7 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
         eprint!("{diagnostics}");
     }
     let config = config.ok_or(Exit::Config)?;
+    raise_open_files_max(&config);
     let mut inherited = Inherited::take().map_err(|cause| fail(Exit::Os, &cause))?;
     let work_dir = WorkDir::lock(&config.work_dir).map_err(|cause| fail(Exit::Unavailable, &cause))?;
     let sockets = bind::bind(Wanted::of(&config), &BTreeSet::new(), &mut inherited).map_err(unavailable)?;
@@ -103,6 +105,23 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
         query_log,
         _work_dir: work_dir,
     })
+}
+
+/// Every client over TCP takes a file. What else is open, listeners and zones that are read, has enough with a quarter of what the
+/// kernel gives everybody.
+fn raise_open_files_max(config: &Config) {
+    /// What the kernel gives everybody.
+    const USUAL: u64 = 1024;
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(USUAL, |(soft, hard)| {
+        match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+            Ok(()) => hard,
+            Err(_) => soft,
+        }
+    });
+    let clients = config.tcp.clients_max;
+    if (clients as u64).saturating_add(USUAL / 4) > limit {
+        warn!("no more than {limit} files may be open, which is not enough for {clients} TCP clients");
+    }
 }
 
 fn unavailable(errors: Vec<ListenError>) -> Exit {

@@ -543,6 +543,8 @@ async fn half_open(
             let packet = &packet[..length];
             let to = match packet {
                 _ if from == client => server,
+                // A short header says nothing of whom it is for.
+                [first, ..] if first & 0x80 == 0 => continue,
                 // RFC 9000 §17.2.5.
                 [first, ..] if first & 0xF0 == 0xF0 => client,
                 // Whom it is for (RFC 9000 §17.2).

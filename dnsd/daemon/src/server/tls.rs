@@ -83,7 +83,7 @@ pub(super) async fn serve(
     let peer = peer.with_transfers(is_for_transfers(stream.get_ref().1));
     let ended = connection::serve(&mut stream, peer, responder, place, idle_max, stop).await;
     match ended {
-        Ok(()) => say_goodbye(&mut stream).await,
+        Ok(()) => say_goodbye(&mut stream, place).await,
         Err(error) => debug!(%error, "a TLS connection broke off"),
     }
 }
@@ -106,7 +106,10 @@ pub(super) fn tell_of_failure(shared: &Shared, client: SocketAddr, error: &io::E
 }
 
 /// So that the client knows that nothing was cut off (RFC 8446 §6.1).
-async fn say_goodbye(stream: &mut TlsStream<TcpStream>) {
-    // It may be gone.
-    let _ = timeout(GOODBYE_MAX, stream.shutdown()).await;
+async fn say_goodbye(stream: &mut TlsStream<TcpStream>, place: &Place) {
+    tokio::select! {
+        // It may be gone.
+        _ = timeout(GOODBYE_MAX, stream.shutdown()) => {}
+        () = place.evicted().cancelled() => {}
+    }
 }

@@ -68,8 +68,11 @@ pub(super) async fn serve(
     if end == End::Evicted {
         return connection.close(EXCESSIVE_LOAD, b"");
     }
-    requests.finish().await;
-    connection.close(NO_ERROR, b"");
+    let evicted = requests.evicted();
+    tokio::select! {
+        () = requests.finish() => connection.close(NO_ERROR, b""),
+        () = evicted.cancelled() => connection.close(EXCESSIVE_LOAD, b""),
+    }
 }
 
 /// A request and the way back.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::responder::{Peer, Responder};
 use super::http::{self as doh, Found, HEADER_BYTES_MAX, Reply};
-use super::requests::{BEGIN_MAX, End, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES, STREAMS_MAX, close};
+use super::requests::{End, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES, STREAMS_MAX, close};
 
 /// Octets of replies that a stream holds until the connection takes them.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
@@ -50,10 +50,11 @@ where
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_BYTES_MAX)
         .max_send_buffer_size(SEND_BUFFER_BYTES);
-    let Ok(connection) = timeout(BEGIN_MAX, builder.handshake(stream)).await else {
-        return Ok(());
+    // The client has to send what a connection begins with (RFC 9113 §3.4), in the time of its first request.
+    let mut connection = tokio::select! {
+        connection = builder.handshake(stream) => connection?,
+        _ = requests.until_end(stop) => return Ok(()),
     };
-    let mut connection = connection?;
     let terms = Terms { responder, peer, path };
     let end = loop {
         tokio::select! {
@@ -67,7 +68,11 @@ where
     if end != End::Evicted {
         // What came before the client hears of it is answered.
         connection.graceful_shutdown();
-        close(finish(&mut connection, &terms, &mut requests)).await;
+        let evicted = requests.evicted();
+        tokio::select! {
+            _ = close(finish(&mut connection, &terms, &mut requests)) => {}
+            () = evicted.cancelled() => {}
+        }
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::responder::{Peer, Responder};
 use super::http::{self as doh, Found, HEADER_BYTES_MAX};
-use super::requests::{BEGIN_MAX, End, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES};
+use super::requests::{BEGIN_MAX, End, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES, close};
 use transport::{Bounded, Connection};
 
 /// The application protocol (RFC 9114 §3.1).
@@ -49,9 +49,12 @@ pub(super) async fn serve(
 ) {
     let mut builder = h3::server::builder();
     builder.max_field_section_size(HEADER_BYTES_MAX.into());
-    let made = timeout(BEGIN_MAX, builder.build(Connection::new(connection.clone()))).await;
+    let made = tokio::select! {
+        made = builder.build(Connection::new(connection.clone())) => made,
+        _ = requests.until_end(stop) => return,
+    };
     // The error is the end of the connection.
-    let Ok(Ok(mut http)) = made else { return };
+    let Ok(mut http) = made else { return };
     let terms = Terms { responder, peer, path };
     let end = loop {
         tokio::select! {
@@ -67,9 +70,16 @@ pub(super) async fn serve(
         // Nothing is under way.
         End::Idle => {}
         End::Stopping => {
-            if http.shutdown(0).await.is_ok() {
-                requests.finish().await;
-                let _ = timeout(GOODBYE_MAX, connection.closed()).await;
+            let evicted = requests.evicted();
+            let goodbye = async {
+                if let Some(Ok(())) = close(http.shutdown(0)).await {
+                    requests.finish().await;
+                    let _ = timeout(GOODBYE_MAX, connection.closed()).await;
+                }
+            };
+            tokio::select! {
+                () = goodbye => {}
+                () = evicted.cancelled() => {}
             }
         }
     }

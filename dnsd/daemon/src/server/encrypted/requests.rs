@@ -94,7 +94,12 @@ impl Requests {
     /// Waits until all requests have ended, for so long as closing may take.
     pub(super) async fn finish(&mut self) {
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        let _ = timeout(CLOSE_MAX, all).await;
+        close(all).await;
+    }
+
+    /// Cancelled when the connection's place went to another client.
+    pub(super) fn evicted(&self) -> CancellationToken {
+        self.place.evicted().clone()
     }
 
     fn ended(&mut self) {
@@ -105,7 +110,7 @@ impl Requests {
     }
 }
 
-/// Closes a connection, which may not take for ever.
-pub(super) async fn close(closing: impl Future<Output = ()>) {
-    let _ = timeout(CLOSE_MAX, closing).await;
+/// Closes a connection, which may not take for ever: `None` when it does.
+pub(super) async fn close<T>(closing: impl Future<Output = T>) -> Option<T> {
+    timeout(CLOSE_MAX, closing).await.ok()
 }

@@ -92,6 +92,48 @@ async fn a_connection_gives_its_place_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_has_not_begun_or_is_ending_gives_its_place_up_at_once() {
+    let shared = shared("tcp-clients = 1\ntcp-idle-timeout = \"3s\"");
+    // A client of which nothing comes, and one that hasn't heard that the connection ends.
+    for begins in [false, true] {
+        let (mut client, server) = duplex(64 << 10);
+        let (place, responder) = (shared.places.take(CLIENT).unwrap(), shared.responder(Transport::Https));
+        let served = tokio::spawn(async move {
+            let (peer, path) = (connected(CLIENT), "/dns-query".into());
+            let idle_max = Duration::from_secs(3);
+            serve_http2(
+                server,
+                peer,
+                responder.into(),
+                path,
+                place,
+                idle_max,
+                &CancellationToken::new(),
+            )
+            .await;
+        });
+        if begins {
+            // With empty settings (RFC 9113 §6.5).
+            client
+                .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+                .await
+                .unwrap();
+            // The frame by which it would hear is the first GOAWAY (§6.8).
+            let mut frame = [0; 9];
+            while frame[3] != 7 {
+                client.read_exact(&mut frame).await.unwrap();
+                let length = u32::from_be_bytes([0, frame[0], frame[1], frame[2]]);
+                client.read_exact(&mut vec![0; length as usize]).await.unwrap();
+            }
+        }
+        let before = Instant::now();
+        let _place = shared.places.take([192, 0, 2, 9].into()).unwrap();
+        served.await.unwrap();
+        assert_eq!(before.elapsed().as_secs(), 0, "{begins}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_has_begun_is_answered_though_the_listener_ends() {
     let client = connect_http2(shared("")).await;
     let request = query(0, b'a');
