@@ -8,7 +8,7 @@
 
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
-use dnsd_core::message::fresh_seconds;
+use dnsd_core::message::{Header, Opcode, fresh_seconds};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -54,8 +54,10 @@ pub(super) fn find_message(request: &Parts, path: &str) -> Result<Found, StatusC
             let query = request.uri.query().unwrap_or_default();
             let encoded = query.split('&').find_map(|parameter| parameter.strip_prefix(PARAMETER));
             let encoded = encoded.ok_or(StatusCode::BAD_REQUEST)?;
-            let message = BASE64URL_NOPAD.decode(encoded.as_bytes());
-            message.map(Found::Message).map_err(|_| StatusCode::BAD_REQUEST)
+            match BASE64URL_NOPAD.decode(encoded.as_bytes()) {
+                Ok(message) if changes_nothing(&message) => Ok(Found::Message(message)),
+                _ => Err(StatusCode::BAD_REQUEST),
+            }
         }
         Method::POST => {
             let length = request.headers.get(CONTENT_LENGTH);
@@ -70,6 +72,12 @@ pub(super) fn find_message(request: &Parts, path: &str) -> Result<Found, StatusC
         }
         _ => Err(StatusCode::METHOD_NOT_ALLOWED),
     }
+}
+
+/// A page that somebody looks at can have a browser send a GET request anywhere, in the name of whoever sits there: it is safe
+/// (RFC 9110 §9.2.1). So an UPDATE or a NOTIFY isn't taken by it, only a query; half a header is for others to refuse.
+fn changes_nothing(message: &[u8]) -> bool {
+    Header::read(message).is_none_or(|header| header.flags.opcode() == Opcode::QUERY)
 }
 
 /// Parameters of the type mean nothing (RFC 8484 §6 has none); its case neither (RFC 9110 §8.3.1).
@@ -171,6 +179,26 @@ mod tests {
         ] {
             let found = find("GET", &format!("https://e/dns-query{uri}"), "text/plain");
             assert_eq!(found, Err(400), "{uri}");
+        }
+    }
+
+    #[test]
+    fn rfc9110_9_2_1_a_get_request_changes_nothing() {
+        // The first header with each opcode: a NOTIFY is 4, an UPDATE 5.
+        for (opcode, encoded) in [
+            (0, "AAAAAAABAAAAAAAA"),
+            (4, "AAAgAAABAAAAAAAA"),
+            (5, "AAAoAAABAAAAAAAA"),
+        ] {
+            let found = find("GET", &format!("https://e/dns-query?dns={encoded}"), "");
+            let message = [0, 0, opcode << 3, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+            let expected = if opcode == 0 {
+                Ok(Found::Message(message.into()))
+            } else {
+                Err(400)
+            };
+            assert_eq!(found, expected, "{opcode}");
+            assert_eq!(BASE64URL_NOPAD.encode(&message), encoded);
         }
     }
 
