@@ -14,7 +14,10 @@ use std::time::Duration;
 
 use dnsd_core::answer::Transport;
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
+use quinn::{
+    ConnectionError, Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig,
+    VarInt,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::rustls;
@@ -76,6 +79,19 @@ pub(super) fn config(tls: rustls::ServerConfig, speaks: &Speaks, idle_max: Durat
         // Who is allowed what goes by the address; one that a client moves to is believed before it is verified (RFC 9000 §9.3).
         .migration(false);
     config
+}
+
+/// Why a handshake failed. What a client gives as its reason can be anything, lines of a log of ours too: its code is enough.
+fn without_their_words(error: ConnectionError) -> io::Error {
+    let code = match error {
+        ConnectionError::ConnectionClosed(close) => u64::from(close.error_code),
+        ConnectionError::ApplicationClosed(close) => close.error_code.into_inner(),
+        error => return error.into(),
+    };
+    io::Error::new(
+        io::ErrorKind::ConnectionAborted,
+        format!("closed by the client, with code {code}"),
+    )
 }
 
 /// What a client's handshake goes on.
@@ -186,7 +202,7 @@ impl QuicListener {
             };
             let connection = match connected {
                 Ok(Ok(connection)) => connection,
-                Ok(Err(error)) => return tell_of_failure(&shared, from, &error.into()),
+                Ok(Err(error)) => return tell_of_failure(&shared, from, &without_their_words(error)),
                 // Dropped, it is closed.
                 Err(_) => return tell_of_failure(&shared, from, &io::ErrorKind::TimedOut.into()),
             };
@@ -208,5 +224,34 @@ impl QuicListener {
                 Speaks::Quic => doq::serve(connection, peer, responder, requests, &stop).await,
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use quinn::{ApplicationClose, ConnectionClose};
+
+    use super::*;
+
+    #[test]
+    fn what_a_client_says_of_itself_does_not_get_into_the_log() {
+        let reason = Bytes::from_static(b"all is well\nclient 192.0.2.1#53: update denied");
+        let closed = ConnectionError::ConnectionClosed(ConnectionClose {
+            error_code: quinn::TransportErrorCode::crypto(48),
+            frame_type: None,
+            reason: reason.clone(),
+        });
+        let told = without_their_words(closed).to_string();
+        // An alert of TLS's: unknown_ca (RFC 9001 §4.8, RFC 8446 §6).
+        assert_eq!(told, "closed by the client, with code 304");
+        let closed = ConnectionError::ApplicationClosed(ApplicationClose {
+            error_code: VarInt::from_u32(7),
+            reason,
+        });
+        assert_eq!(
+            without_their_words(closed).to_string(),
+            "closed by the client, with code 7"
+        );
     }
 }
