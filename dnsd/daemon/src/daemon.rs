@@ -49,7 +49,7 @@ const RELOADS_WAITING_MAX: usize = 16;
 /// Octets of a reply without records: its question, EDNS and a signature.
 const CODE_BYTES_MAX: usize = 1232;
 
-/// NOTIFYs that wait for their zones to be looked at; of more the senders hear nothing, and tell again.
+/// NOTIFYs that wait for their zones to be looked at; of more the senders hear nothing, over a connection SERVFAIL, and tell again.
 const NOTIFIES_WAITING_MAX: usize = 1024;
 
 /// Runs until SIGTERM.

@@ -68,6 +68,8 @@ pub(super) fn answer(asked: Asked<'_>, out: &mut [u8]) -> Answer {
             asked.responder.seldom().notify(NotifyFate::Received);
             asked.noerror_with(Flags::AA, out)
         }
+        // Over a connection, which loses nothing, silence would mean that there is something wrong with the request.
+        Err(_) if asked.client.transport.is_connected() => asked.code(Rcode::SERVFAIL, out),
         Err(_) => Answer::Nothing,
     }
 }

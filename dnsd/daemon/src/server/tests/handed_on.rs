@@ -86,7 +86,7 @@ fn a_notify_for_a_zone_that_nobody_may_tell_of_is_answered_and_nothing_else() {
 }
 
 #[test]
-fn a_notify_that_cannot_be_kept_gets_no_answer_so_that_it_is_sent_again() {
+fn a_notify_that_cannot_be_kept_is_not_answered_with_success_so_that_it_is_sent_again() {
     let (shared, _noted, _) = noting("", allowing_notify(Arc::new(Acl::any())), 1);
     let responder = shared.responder(Transport::Udp);
     let mut out = [0; 512];
@@ -98,6 +98,15 @@ fn a_notify_that_cannot_be_kept_gets_no_answer_so_that_it_is_sent_again() {
         answer(&responder, CLIENT, &notify(2, 1), &mut out),
         Answer::Nothing
     ));
+    // A connection would end by it.
+    for transport in [Transport::Tcp, Transport::Tls, Transport::Https, Transport::Quic] {
+        let responder = shared.responder(transport);
+        assert!(matches!(
+            answer(&responder, CLIENT, &notify(3, 1), &mut out),
+            Answer::Reply(_)
+        ));
+        assert_eq!(out[3] & 0x0F, 2, "{transport:?}");
+    }
 }
 
 #[test]
