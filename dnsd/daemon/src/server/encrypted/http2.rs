@@ -17,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::responder::{Peer, Responder};
 use super::http::{self as doh, Found, HEADER_BYTES_MAX, Reply};
-use super::requests::{End, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES, STREAMS_MAX, close};
+use super::requests::{
+    CONNECTION_BYTES_MAX, End, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES, STREAM_BYTES_MAX, STREAMS_MAX, close,
+};
 
 /// Octets of replies that a stream holds until the connection takes them.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
@@ -48,6 +50,8 @@ where
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(STREAMS_MAX)
+        .initial_window_size(STREAM_BYTES_MAX)
+        .initial_connection_window_size(CONNECTION_BYTES_MAX)
         .max_header_list_size(HEADER_BYTES_MAX)
         .max_send_buffer_size(SEND_BUFFER_BYTES);
     // The client has to send what a connection begins with (RFC 9113 §3.4), in the time of its first request.

@@ -28,7 +28,7 @@ use super::super::places::{Place, Places};
 use super::super::responder::Peer;
 use super::super::tls::tell_of_failure;
 use super::super::{Responder, Shared};
-use super::requests::{BEGIN_MAX, Requests, STREAMS_MAX, close};
+use super::requests::{BEGIN_MAX, CONNECTION_BYTES_MAX, Requests, STREAM_BYTES_MAX, STREAMS_MAX, close};
 use super::terms::{CurrentTerms, Speaks};
 use super::{doq, http3};
 
@@ -39,10 +39,6 @@ const HANDSHAKES_MAX: usize = 128;
 /// Connections that wait to be looked at, which is done at once, and what they may send meanwhile.
 const INCOMING_MAX: usize = 256;
 const INCOMING_BYTES_MAX: u64 = 64 << 10;
-
-/// Octets that a connection may send before they are read, on one stream and on all: a whole message, and four of them.
-const STREAM_BYTES_MAX: u32 = 64 << 10;
-const CONNECTION_BYTES_MAX: u32 = 256 << 10;
 
 /// Octets that are sent before they are acknowledged: 20 Mbit/s over 100 ms, for transfers.
 const SEND_BYTES_MAX: u64 = 256 << 10;
@@ -68,7 +64,7 @@ pub(super) fn config(tls: rustls::ServerConfig, speaks: &Speaks, idle_max: Durat
             Speaks::Quic => VarInt::from_u32(0),
         })
         .stream_receive_window(STREAM_BYTES_MAX.into())
-        .receive_window(CONNECTION_BYTES_MAX.into())
+        .receive_window((CONNECTION_BYTES_MAX + HTTP_OTHER_STREAMS_MAX * STREAM_BYTES_MAX).into())
         .send_window(SEND_BYTES_MAX)
         .datagram_receive_buffer_size(None)
         .max_idle_timeout(IdleTimeout::try_from(silence_max).ok());

@@ -32,6 +32,14 @@ const CLOSE_MAX: Duration = Duration::from_secs(5);
 /// Octets of a request that any number of streams may hold.
 pub(super) const SHORT_REQUEST_BYTES: usize = 4 << 10;
 
+/// Octets of a stream that may come before they are read: somewhat more than a short request, and what a message of 64 KiB comes
+/// in eight parts by.
+pub(super) const STREAM_BYTES_MAX: u32 = 8 << 10;
+
+/// The same, of all streams: as much as all may have. With less, requests that wait for their turn would leave nothing to the one
+/// that has it.
+pub(super) const CONNECTION_BYTES_MAX: u32 = STREAMS_MAX * STREAM_BYTES_MAX;
+
 /// Why a connection is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {

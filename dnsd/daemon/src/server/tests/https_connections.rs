@@ -63,6 +63,29 @@ async fn a_request_that_does_not_come_to_its_end_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn long_requests_do_not_wait_for_each_other_s_octets() {
+    let client = connect_http2(shared("")).await;
+    let begun = Instant::now();
+    // What HTTP/2 allows for all streams together unless it is told otherwise is 64 KiB (RFC 9113 §6.9.2).
+    let part = vec![0; 5000];
+    let (first, mut rest_of_first) = client.begin(&part, false).await;
+    let mut others = Vec::new();
+    for _ in 0..12 {
+        others.push(client.begin(&part, false).await);
+    }
+    // All have come when another is answered.
+    let (short, _) = client.begin(&query(0, b'a'), true).await;
+    assert_eq!(short.await.unwrap().status(), 200);
+    rest_of_first.send_data(Bytes::from(vec![0; 15_000]), true).unwrap();
+    assert_eq!(first.await.unwrap().status(), 200);
+    for (response, mut rest) in others {
+        rest.send_data(Bytes::from_static(b"\0"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_is_closed_when_it_was_idle_for_long() {
     for (key, first, later) in [
         ("tcp-idle-timeout = \"40s\"", 10, 40),
