@@ -2,7 +2,7 @@
 //! §6.1.2).
 
 use super::cookie::CookieOption;
-use super::{ChaosText, Client, Settings};
+use super::{ChaosText, Client, Settings, Transport};
 use crate::message::{Edns, ReplyOptions, option};
 
 /// What the options of a request amount to.
@@ -29,8 +29,8 @@ impl<'s> Options<'s> {
                         options.cookie_valid = checked.is_valid;
                     }
                 }
-                // Over UDP there is no connection that it could be about (RFC 7828 §3.2.2).
-                option::TCP_KEEPALIVE if client.transport.is_connected() => {
+                // It is about a TCP connection with nothing but DNS (RFC 7828 §3.2.2): HTTP and QUIC have ways of their own.
+                option::TCP_KEEPALIVE if matches!(client.transport, Transport::Tcp | Transport::Tls) => {
                     options.reply.tcp_keepalive = settings.tcp_keepalive;
                 }
                 // In the clear there is nothing to hide (RFC 7830 §6).

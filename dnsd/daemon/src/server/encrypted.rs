@@ -3,7 +3,7 @@
 //! Requests go to the same [`Responder`](super::Responder) as those of other transports, as octets, and its replies come back as
 //! octets: views, lists, signatures, updates and forward zones are what they are over TCP, and the content of an answer is the
 //! same, octet by octet. Two things differ with reason: a transfer isn't to be had over HTTPS, which carries one message, and
-//! there is no word on idle connections over QUIC (RFC 9250 §5.5.2).
+//! there is no word on idle connections over HTTPS (RFC 7828 §3.2.2) and QUIC (RFC 9250 §5.5.2).
 //!
 //! The protocols are done by h2, h3 and quinn, not by hickory-server, which stands on the same three (0.26.3): it decodes each
 //! request and makes the reply of records of its own, so that neither signatures nor what it doesn't know get through; it has no

@@ -208,8 +208,11 @@ fn rfc7828_3_2_2_the_idle_timeout_is_told_over_tcp_only() {
     let asked = [option(TCP_KEEPALIVE, b"")];
     let over = |transport, options| options_of(&ask_options(&settings, transport, "ns.e", options));
     assert_eq!(over(Transport::Tcp, &asked), [(TCP_KEEPALIVE, vec![1, 44])]);
+    assert_eq!(over(Transport::Tls, &asked), over(Transport::Tcp, &asked));
     assert!(over(Transport::Tcp, &[]).is_empty());
-    assert!(over(Transport::Udp, &asked).is_empty());
+    for other in [Transport::Udp, Transport::Https, Transport::Quic] {
+        assert!(over(other, &asked).is_empty(), "{other:?}");
+    }
 }
 
 #[test]
