@@ -13,7 +13,7 @@ use crate::config::{self, Config, QueryLogTarget};
 use crate::notify::Notify;
 use crate::query_log::Target;
 use crate::secondaries::Secondaries;
-use crate::server::bind::{self, ListenError, Wanted};
+use crate::server::bind::{self, Bound, ListenError, Wanted};
 use crate::server::encrypted::{self, EncryptedListeners};
 use crate::server::{Listeners, Shared};
 use crate::zones::{Plan, Report, Zones};
@@ -111,23 +111,17 @@ impl Running {
         let listening = self.listeners.endpoints();
         let sockets =
             bind::bind(Wanted::of(&config), &listening, &mut Inherited::default()).map_err(ReloadError::Listen)?;
-        let encrypted = encrypted::prepare(&config, &self.encrypted.running(), &mut Inherited::default())
+        let listening_encrypted = self.encrypted.running();
+        let encrypted = encrypted::prepare(&config, &listening_encrypted, &mut Inherited::default())
             .map_err(ReloadError::Listen)?;
         self.listeners.tell_missing(&sockets.missing);
-        // There may be no thread left for them. Until the zones are loaded they answer from those of before.
-        self.listeners
-            .start(sockets.bound, supervisor)
-            .map_err(|_| ReloadError::Os)?;
-        let encrypted = self
-            .encrypted
-            .start(encrypted, supervisor)
-            .map_err(|_| ReloadError::Os)?;
+        let plan = Plan::new(&config, accept);
+        let Some((encrypted, report)) = self.begin(sockets.bound, encrypted, plan, supervisor).await else {
+            self.listeners.keep_only(&listening);
+            self.encrypted.keep_only(listening_encrypted);
+            return Err(ReloadError::Os);
+        };
         // From here on nothing can go wrong any more that would leave half of the old configuration.
-        let report = self
-            .zones
-            .apply(Plan::new(&config, accept))
-            .await
-            .ok_or(ReloadError::Os)?;
         self.zones.retire(self.shared.apply(&config));
         match (query_log, &config.query_log) {
             // Without a thread for it queries aren't logged.
@@ -151,6 +145,21 @@ impl Running {
 }
 
 impl Running {
+    /// Begins to listen on what was bound, and to serve the zones; `None` when there is no thread left for it, or nobody to load
+    /// zones. Until they are loaded, those of before are answered from.
+    async fn begin(
+        &mut self,
+        bound: Vec<Bound>,
+        encrypted: encrypted::Prepared,
+        plan: Plan,
+        supervisor: &Supervisor,
+    ) -> Option<(encrypted::Wanted, Report)> {
+        self.listeners.start(bound, supervisor).ok()?;
+        let encrypted = self.encrypted.start(encrypted, supervisor).ok()?;
+        let report = self.zones.apply(plan).await?;
+        Some((encrypted, report))
+    }
+
     /// Listens where the machine's addresses are now, if the configuration says so.
     pub(crate) fn follow_interfaces(&mut self, supervisor: &Supervisor) {
         if self.listeners.follow_interfaces(Wanted::of(&self.config), supervisor) {

@@ -208,6 +208,14 @@ impl EncryptedListeners {
         Ok(wanted)
     }
 
+    /// Closes all but these.
+    pub(crate) fn keep_only(&mut self, wanted: BTreeSet<Endpoint>) {
+        self.settle(Wanted {
+            kept: BTreeMap::new(),
+            new: wanted,
+        });
+    }
+
     /// Gives those that ran already their new terms, and closes what isn't wanted any more.
     pub(crate) fn settle(&mut self, mut wanted: Wanted) {
         self.running.retain(|endpoint, running| {
