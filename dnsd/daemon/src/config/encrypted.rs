@@ -69,7 +69,7 @@ impl EncryptedSpec {
         read_listener("quic", listen, &mut self.quic);
     }
 
-    /// `plain` is where DNS is listened for over TCP.
+    /// `plain` is where DNS is listened for over TCP and UDP.
     pub(super) fn resolve(
         &self,
         plain: &[SocketAddr],
@@ -83,10 +83,20 @@ impl EncryptedSpec {
         let path = path.map_or(HTTPS_PATH, |path| path.value.as_str());
         let resolve =
             |written: &Option<ListenerSpec>| written.as_ref().and_then(|spec| spec.resolve(files, diagnostics));
-        // One port can't be listened on for two kinds of connections; QUIC has datagrams.
-        let mut taken = plain.to_vec();
+        // One port can't be listened on for two kinds of connections, nor for two kinds of datagrams, which QUIC has, and HTTPS
+        // beside its connections.
+        let mut connections = plain.to_vec();
         for listener in [&self.tls, &self.https].into_iter().flatten() {
-            listener.take_addresses(&mut taken, diagnostics);
+            listener.take_addresses(&mut connections, diagnostics);
+        }
+        if let Some(quic) = &self.quic {
+            let https = self.https.iter().flat_map(ListenerSpec::addresses);
+            let mut datagrams = plain
+                .iter()
+                .copied()
+                .chain(https.map(|address| address.value))
+                .collect();
+            quic.take_addresses(&mut datagrams, diagnostics);
         }
         EncryptedConfig {
             tls: resolve(&self.tls),
@@ -115,8 +125,12 @@ fn read_listener(key: &'static str, listen: &Table<'_>, slot: &mut Option<Listen
 }
 
 impl ListenerSpec {
+    fn addresses(&self) -> impl Iterator<Item = &Spanned<SocketAddr>> {
+        self.address.iter().flat_map(|list| &list.0)
+    }
+
     fn take_addresses(&self, taken: &mut Vec<SocketAddr>, diagnostics: &Diagnostics) {
-        for address in self.address.iter().flat_map(|list| &list.0) {
+        for address in self.addresses() {
             if taken.contains(&address.value) {
                 diagnostics.error(address.span, "something else is listened for at this address");
             }

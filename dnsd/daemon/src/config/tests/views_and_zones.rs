@@ -328,11 +328,15 @@ fn what_is_wrong_with_a_file_of_tls_is_said_where_it_is_named() {
     let (config, printed) = bench.load(
         "[listen]\ndns = [\"127.0.0.1:853\"]\n\
          tls = { address = [\"127.0.0.1:853\"], certificate = \"cert.pem\", key = \"gone.pem\" }\n\
-         https = { address = [\"[::]:443\"], certificate = \"key.pem\", key = \"key.pem\", client-ca = \"dnsd.toml\" }\n",
+         https = { address = [\"[::]:443\"], certificate = \"key.pem\", key = \"key.pem\", client-ca = \"dnsd.toml\" }\n\
+         quic = { address = [\"[::]:853\", \"[::]:443\", \"127.0.0.1:853\"], certificate = \"cert.pem\", key = \"key.pem\" }\n",
     );
     assert!(config.is_none());
     for expected in [
         "dnsd.toml:3:21: something else is listened for at this address",
+        // HTTP/3 and DNS have datagrams, too.
+        "dnsd.toml:5:34: something else is listened for at this address",
+        "dnsd.toml:5:46: something else is listened for at this address",
         "dnsd.toml:3:71: gone.pem: No such file or directory (os error 2)",
         "dnsd.toml:4:50: key.pem: no certificate in it, as PEM has it: -----BEGIN CERTIFICATE-----",
         "dnsd.toml:4:90: dnsd.toml: no certificate in it, as PEM has it: -----BEGIN CERTIFICATE-----",
