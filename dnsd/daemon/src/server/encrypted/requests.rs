@@ -26,8 +26,9 @@ pub(super) const BEGIN_MAX: Duration = FIRST_QUERY_MAX;
 /// short enough that a client that doesn't read holds nothing for long. Transfers have a time of their own.
 pub(super) const REQUEST_MAX: Duration = Duration::from_secs(30);
 
-/// How long replies may be on their way when a connection is closed.
-const CLOSE_MAX: Duration = Duration::from_secs(5);
+/// How long replies may be on their way when a connection is closed: longer than the forwarders are waited for, and less than
+/// the daemon waits for all its connections when it ends.
+const CLOSE_MAX: Duration = Duration::from_secs(11);
 
 /// Octets of a request that any number of streams may hold.
 pub(super) const SHORT_REQUEST_BYTES: usize = 4 << 10;

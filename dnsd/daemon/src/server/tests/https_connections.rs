@@ -165,6 +165,8 @@ async fn a_request_that_has_begun_is_answered_though_the_listener_ends() {
     let (other, _) = client.begin(&request, true).await;
     assert_eq!(other.await.unwrap().status(), 200);
     client.stop.cancel();
+    // Forwarders may take as long as that.
+    tokio::time::sleep(Duration::from_secs(10)).await;
     stream.send_data(Bytes::copy_from_slice(&request[5..]), true).unwrap();
     assert_eq!(response.await.unwrap().status(), 200);
     client.served.await.unwrap();
