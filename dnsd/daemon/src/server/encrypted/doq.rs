@@ -16,7 +16,7 @@ use super::super::MESSAGE_BYTES_MAX;
 use super::super::deferred::Transfer;
 use super::super::responder::{Peer, Responder};
 use super::exchange::{self, Replied};
-use super::requests::{End, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES};
+use super::requests::{End, Progress, REQUEST_MAX, Requests, SHORT_REQUEST_BYTES};
 
 /// The application protocol (RFC 9250 §4.1.1).
 pub(super) const PROTOCOL: &[u8] = b"doq";
@@ -59,7 +59,8 @@ pub(super) async fn serve(
             accepted = connection.accept_bi() => {
                 // The error is the end of the connection.
                 let Ok((send, receive)) = accepted else { return };
-                let stream = Stream { send, receive, long_request: requests.long_request() };
+                let (long_request, progress) = (requests.long_request(), requests.progress());
+                let stream = Stream { send, receive, long_request, progress };
                 requests.begin(stream.serve(connection.clone(), peer, responder.clone()));
             }
             end = requests.until_end(stop) => break end,
@@ -80,6 +81,7 @@ struct Stream {
     send: SendStream,
     receive: RecvStream,
     long_request: Arc<Semaphore>,
+    progress: Progress,
 }
 
 impl Stream {
@@ -147,6 +149,7 @@ impl Stream {
             let batch = exchange::next_batch(&mut transfer).map_err(|_| Failed::NoReply)?;
             let written = timeout(transfer.write_max(), self.send.write_all(&batch)).await;
             written.map_err(|_| Failed::Client)??;
+            self.progress.made();
         }
         let ended = timeout(transfer.write_max(), self.finish()).await;
         ended.unwrap_or(Err(Failed::Client))?;

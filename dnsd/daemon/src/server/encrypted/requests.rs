@@ -56,7 +56,7 @@ pub(super) enum End {
 pub(super) struct Requests {
     tasks: JoinSet<()>,
     long_requests: Arc<Semaphore>,
-    place: Place,
+    place: Arc<Place>,
     idle_max: Duration,
     /// When it has been idle for too long.
     idle_until: Instant,
@@ -68,7 +68,7 @@ impl Requests {
         Self {
             tasks: JoinSet::new(),
             long_requests: Arc::new(Semaphore::new(1)),
-            place,
+            place: Arc::new(place),
             idle_until: Instant::now() + idle_max.min(BEGIN_MAX),
             idle_max,
         }
@@ -111,15 +111,59 @@ impl Requests {
         self.place.evicted().clone()
     }
 
+    /// What a request tells when its client has taken some of what it gets: then the client isn't the one that takes longest.
+    pub(super) fn progress(&self) -> Progress {
+        Progress(self.place.clone())
+    }
+
     fn ended(&mut self) {
         if self.tasks.is_empty() {
             self.idle_until = Instant::now() + self.idle_max;
             self.place.idle_from_now();
+        } else {
+            self.place.writing_from_now();
         }
+    }
+}
+
+/// How a request that takes long is told from one whose client doesn't read.
+pub(super) struct Progress(Arc<Place>);
+
+impl Progress {
+    /// The client has taken something.
+    pub(super) fn made(&self) {
+        self.0.writing_from_now();
     }
 }
 
 /// Closes a connection, which may not take for ever: `None` when it does.
 pub(super) async fn close<T>(closing: impl Future<Output = T>) -> Option<T> {
     timeout(CLOSE_MAX, closing).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::super::super::places::Places;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_takes_what_it_gets_is_not_the_first_to_make_room() {
+        let places = Places::new(2);
+        let mut clients = [1, 2].map(|client| {
+            let place = places.take([192, 0, 2, client].into()).unwrap();
+            Requests::new(place, BEGIN_MAX)
+        });
+        for client in &mut clients {
+            client.begin(pending());
+        }
+        clients[0].progress().made();
+        let _third = places.take([192, 0, 2, 3].into()).unwrap();
+        assert_eq!(
+            clients.map(|client| client.evicted().is_cancelled()),
+            [false, true],
+            "though its request began before the other's"
+        );
+    }
 }
