@@ -354,6 +354,16 @@ fn rfc9114_10_5_a_frame_of_http3_that_is_too_long_ends_the_connection() {
 }
 
 #[test]
+fn streams_of_http3_without_a_request_end_the_connection_when_they_are_many() {
+    let (_dnsd, authority) = start(somewhere());
+    let client = Quic::connect_for(b"h3", https(), &authority.ca()).unwrap();
+    // H3_EXCESSIVE_LOAD.
+    let reset = (0..1100).take_while(|_| client.exchange(b"") != Err(Ended::Connection(0x107)));
+    let count = reset.count();
+    assert!((1000..1100).contains(&count), "{count}");
+}
+
+#[test]
 fn codes_are_named_s_where_named_has_them() {
     let (_dnsd, authority) = start(somewhere());
     let directory = tempfile::tempdir().unwrap();

@@ -3,6 +3,8 @@
 mod transport;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::{Buf, Bytes};
 use h3::error::{Code, StreamError};
@@ -28,6 +30,10 @@ pub(super) const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(0x107);
 /// we close takes along what is under way, and h3 doesn't say what of it has come through.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
+/// Streams of a connection that bring no header in time, or none at all. h3 remembers each of them until the connection ends,
+/// as it hears of the end of those only that it could read.
+const FAILURES_MAX: usize = 1000;
+
 type Stream = RequestStream<Bounded<h3_quinn::BidiStream<Bytes>>, Bytes>;
 
 /// What all requests of a connection are answered with.
@@ -36,6 +42,7 @@ struct Terms {
     responder: Arc<Responder>,
     peer: Peer<'static>,
     path: Arc<str>,
+    failures: Arc<AtomicUsize>,
 }
 
 /// Serves requests until the connection ends, or is to.
@@ -55,10 +62,18 @@ pub(super) async fn serve(
     };
     // The error is the end of the connection.
     let Ok(mut http) = made else { return };
-    let terms = Terms { responder, peer, path };
+    let terms = Terms {
+        responder,
+        peer,
+        path,
+        failures: Arc::default(),
+    };
     let end = loop {
         tokio::select! {
             accepted = http.accept() => match accepted {
+                Ok(Some(_)) if terms.failures.load(Relaxed) >= FAILURES_MAX => {
+                    return connection.close(EXCESSIVE_LOAD, b"");
+                }
                 Ok(Some(request)) => begin(request, &terms, &mut requests),
                 Ok(None) | Err(_) => return,
             },
@@ -90,7 +105,10 @@ fn begin(request: RequestResolver<Connection, Bytes>, terms: &Terms, requests: &
     requests.begin(async move {
         let begun = timeout(BEGIN_MAX, request.resolve_request()).await;
         // The error has been told to the client where it is one of its own.
-        let Ok(Ok((request, mut stream))) = begun else { return };
+        let Ok(Ok((request, mut stream))) = begun else {
+            terms.failures.fetch_add(1, Relaxed);
+            return;
+        };
         let served = timeout(REQUEST_MAX, respond_to(request, &mut stream, &terms, &long_request)).await;
         if !matches!(served, Ok(Ok(()))) {
             terms.responder.unsent(1);
