@@ -45,7 +45,7 @@ struct Seen {
     warned: Warned,
 }
 
-/// What has been said of a version.
+/// What has been said of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Warned {
     Nothing,
@@ -92,8 +92,11 @@ impl SignatureBoard {
                 // Without the lock: this is what takes time.
                 let first = first_to_expire(zone, now);
                 let version = Arc::downgrade(zone);
-                let warned = Warned::Nothing;
-                self.lock().insert(key.clone(), Seen { version, first, warned });
+                let mut board = self.lock();
+                // An update of something else leaves this signature as it is: of it all has been said.
+                let same = board.get(key).filter(|before| before.first == first);
+                let warned = same.map_or(Warned::Nothing, |before| before.warned);
+                board.insert(key.clone(), Seen { version, first, warned });
             }
             if let Some(seen) = self.lock().get_mut(key) {
                 warnings.extend(seen.warning(key, now));
@@ -214,6 +217,23 @@ mod tests {
             ["zone example/IN: the signature over A of n1.example. has expired 3 hours ago"]
         );
         assert_eq!(board.look_at(&views, expires + 4 * 3600), [""; 0]);
+    }
+
+    #[test]
+    fn a_signature_that_another_version_keeps_is_not_warned_of_again() {
+        let board = SignatureBoard::default();
+        let soon = 1_769_904_000 - DAY;
+        for (expirations, warnings) in [
+            (&["20260201000000"][..], 1),
+            (&["20260201000000", "20260301000000"], 0),
+            (&["20260202000000"], 1),
+        ] {
+            assert_eq!(
+                board.look_at(&views(expirations), soon).len(),
+                warnings,
+                "{expirations:?}"
+            );
+        }
     }
 
     #[test]
