@@ -21,8 +21,10 @@ pub struct Key {
     state: MacState,
     /// Seconds since 1970; 0: not yet.
     last_used: AtomicU64,
-    /// Who used it then, and when that was written down.
-    user: Mutex<(u64, Option<IpAddr>)>,
+    /// Who used it then.
+    user: Mutex<Option<IpAddr>>,
+    /// When that was written down.
+    user_noted: AtomicU64,
 }
 
 /// When a key was last used, and by whom.
@@ -44,6 +46,7 @@ impl Key {
             state: MacState::new(algorithm, secret.as_bytes()),
             last_used: AtomicU64::new(0),
             user: Mutex::default(),
+            user_noted: AtomicU64::new(0),
         }
     }
 
@@ -74,17 +77,18 @@ impl Key {
     /// The same, and whose message it was.
     pub fn last_use(&self) -> Option<KeyUse> {
         let at = self.last_used()?;
-        let (_, by) = *self.user.lock().unwrap_or_else(PoisonError::into_inner);
+        let by = *self.user.lock().unwrap_or_else(PoisonError::into_inner);
         Some(KeyUse { at, by })
     }
 
     /// Notes whose message that was, which was good now. Once a second: what cores that use the same key share is left alone.
     pub fn note_user(&self, user: IpAddr, now: u64) {
-        // Whoever else writes it down now is a user, too.
-        if let Ok(mut noted) = self.user.try_lock()
-            && noted.0 != now
+        if self.user_noted.load(Ordering::Relaxed) != now
+            // Whoever else writes it down now is a user, too.
+            && let Ok(mut noted) = self.user.try_lock()
         {
-            *noted = (now, Some(user));
+            *noted = Some(user);
+            self.user_noted.store(now, Ordering::Relaxed);
         }
     }
 
