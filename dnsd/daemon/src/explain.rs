@@ -18,7 +18,7 @@ use dnsd_core::rrtype::Type;
 use dnsd_core::search_name::SearchName;
 use dnsd_core::zones::{ZoneNumber, ZoneState};
 
-use crate::config::ForwardPolicy;
+use crate::config::{ForwardPolicy, TransferTransport};
 use crate::forward::{empty_zones, stays_here};
 use crate::messages::{Received, question};
 use crate::server::views::{Kind, View, ZoneInfo};
@@ -300,6 +300,10 @@ impl<'a> Explanation<'a> {
         self.say("allow-transfer", decision.sentence());
         match state {
             _ if !decision.allowed => self.say("answer", Rcode::REFUSED),
+            ZoneState::Loaded(_) if info.rules.transfer_transport == TransferTransport::Tls => {
+                self.say("allow-transfer-transport", "tls");
+                self.say("answer", "the transfer over TLS and QUIC, else REFUSED");
+            }
             ZoneState::Loaded(_) => self.say("answer", "the transfer"),
             ZoneState::Failed | ZoneState::Forward => self.say("answer", Rcode::SERVFAIL),
         }

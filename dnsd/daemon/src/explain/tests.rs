@@ -36,6 +36,8 @@ primaries = ["192.0.2.56"]
 match-clients = ["cloud-vms"]
 [view.cloud.zone."somewhere.net".primary]
 file = "cloud"
+allow-transfer = ["10.0.0.5"]
+allow-transfer-transport = "tls"
 [view.secret]
 match-clients = ["key:lan"]
 strict = true
@@ -237,6 +239,13 @@ fn a_refusal_names_the_rule() {
         assert_eq!(
             about(&["zone", "answer"], &explained("www.somewhere.net AXFR 198.51.100.1")),
             "zone: none has exactly this name\nanswer: NOTAUTH\n"
+        );
+        assert_eq!(
+            about(
+                &["allow-transfer-transport", "answer"],
+                &explained("somewhere.net AXFR 10.0.0.5")
+            ),
+            "allow-transfer-transport: tls\nanswer: the transfer over TLS and QUIC, else REFUSED\n"
         );
     });
 }
