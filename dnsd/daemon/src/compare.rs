@@ -317,7 +317,7 @@ impl Comparison {
             if batch.is_empty() || tally.unanswered > UNANSWERED_MAX {
                 return Ok(());
             }
-            let outcomes = self.ask_all(&batch, subject).await;
+            let outcomes = self.ask_all(&batch, subject, tally.unanswered).await;
             tally.questions += outcomes.asked;
             let mut out = io::stdout().lock();
             for (n, verdict) in outcomes.verdicts {
@@ -341,18 +341,22 @@ impl Comparison {
         }
     }
 
-    /// Asks questions, so many at a time, and gives what is wrong with the answers, in the order of the questions.
-    async fn ask_all(&mut self, questions: &Arc<[Question]>, subject: &Arc<Subject>) -> Outcomes {
+    /// Asks questions, so many at a time, and gives what is wrong with the answers, in the order of the questions. Of a server
+    /// that has left too many without an answer, `unanswered` before, nothing more is asked.
+    async fn ask_all(&mut self, questions: &Arc<[Question]>, subject: &Arc<Subject>, unanswered: usize) -> Outcomes {
         let next = Arc::new(AtomicUsize::new(0));
+        let unanswered = Arc::new(AtomicUsize::new(unanswered));
         let mut tasks = JoinSet::new();
         for mut asker in self.askers.drain(..) {
             let (next, questions, subject) = (next.clone(), questions.clone(), subject.clone());
+            let unanswered = unanswered.clone();
             tasks.spawn(async move {
                 let mut outcomes = Outcomes::default();
                 let mut out = vec![0; MESSAGE_BYTES_MAX];
                 while let Some((n, question)) = {
                     let n = next.fetch_add(1, Ordering::Relaxed);
-                    questions.get(n).map(|question| (n, question))
+                    let goes_on = unanswered.load(Ordering::Relaxed) <= UNANSWERED_MAX;
+                    questions.get(n).filter(|_| goes_on).map(|question| (n, question))
                 } {
                     let Some(expected) = subject.expected(question, &mut out) else {
                         continue;
@@ -360,7 +364,10 @@ impl Comparison {
                     outcomes.asked += 1;
                     let verdict = match asker.ask(&question.name, question.qtype).await {
                         Ok(found) => differences(&expected, &found, subject.ignores_serial).map(Verdict::Differs),
-                        Err(why) => Some(Verdict::Unanswered(why.to_string())),
+                        Err(why) => {
+                            unanswered.fetch_add(1, Ordering::Relaxed);
+                            Some(Verdict::Unanswered(why.to_string()))
+                        }
                     };
                     outcomes.verdicts.extend(verdict.map(|verdict| (n, verdict)));
                 }
