@@ -19,6 +19,8 @@ use logd_core::route::Router;
 use logd_core::template::Template;
 
 use crate::output::file::FileSettings;
+use crate::output::queued::QueuedSettings;
+use crate::pipeline::Rendering;
 
 /// Everything that the files settle.
 pub(crate) struct Config {
@@ -79,12 +81,32 @@ pub(crate) struct TcpSettings {
     pub(crate) idle_timeout: Option<Duration>,
 }
 
-/// `[output.NAME.file]`, or a path in a rule.
+/// `[output.NAME.…]`, or a path in a rule.
 pub(crate) struct Output {
     pub(crate) name: String,
-    pub(crate) settings: FileSettings,
-    pub(crate) path: PathTemplate,
-    pub(crate) format: Template,
+    pub(crate) kind: OutputKind,
+}
+
+/// What the kinds of outputs have of their own.
+pub(crate) enum OutputKind {
+    /// `[output.NAME.file]`, or a path in a rule.
+    File {
+        path: PathTemplate,
+        format: Template,
+        settings: FileSettings,
+    },
+    /// The others: what is rendered goes through a queue to a worker.
+    Queued {
+        rendering: Rendering,
+        settings: QueuedSettings,
+    },
+}
+
+impl Output {
+    /// Whether files or directories are given to somebody.
+    pub(crate) fn gives_away(&self) -> bool {
+        matches!(&self.kind, OutputKind::File { settings, .. } if settings.gives_away())
+    }
 }
 
 /// Reads the configuration; `None` if it has errors. What there is to say, warnings too, is in `diagnostics`.

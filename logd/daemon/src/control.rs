@@ -57,6 +57,7 @@ pub(crate) struct Input {
 pub(crate) struct Output {
     pub(crate) name: String,
     pub(crate) held_up_files: usize,
+    pub(crate) queued_bytes: usize,
 }
 
 /// Answers calls by asking the main loop.

@@ -1,8 +1,10 @@
 //! The life of the daemon, from its configuration to its exit code.
 //!
-//! Two runtimes: one serves the inputs, with a thread per core; the other, on the main thread, steers: signals, the control
-//! socket, `/metrics`. A file system that hangs can take the threads of the first, not the second.
+//! Three runtimes: one serves the inputs, with a thread per core; one has the workers of the outputs that aren't files; the
+//! third, on the main thread, steers: signals, the control socket, `/metrics`. A file system that hangs can take the threads of
+//! the first, and a target that hangs those of the second, not the third.
 
+use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -20,7 +22,7 @@ use ballast_shared::work_dir::WorkDir;
 use ballast_shared::{control as control_socket, http, listen, logging};
 use caps::Capability;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::runtime::{self, Handle, Runtime};
+use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +32,9 @@ use crate::config::{self, Config};
 use crate::control::{self, Control, Request, Status};
 use crate::input::{Drained, Inputs, Prepared, Service};
 use crate::output::file::{Flusher, Store, StoreLimits};
+use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
-use crate::reload::{Asker, Fixed, ReloadError, Turns, take};
+use crate::reload::{Asker, Fixed, Handles, ReloadError, Turns, take};
 
 /// Of `drain-timeout`, how much reading the sockets empty may take; the rest is for the files.
 const READING_SHARE: u32 = 2;
@@ -48,6 +51,33 @@ pub(crate) fn run(config_path: &Path, log_format: LogFormat) -> Exit {
     match Daemon::start(config_path, log_format) {
         Ok(daemon) => daemon.serve(config_path),
         Err(exit) => exit,
+    }
+}
+
+/// Whatever can hang has threads of its own.
+struct Runtimes {
+    serving: Runtime,
+    delivering: Runtime,
+    steering: Runtime,
+}
+
+impl Runtimes {
+    /// The outputs beside files wait for others most of the time.
+    const DELIVERING_THREADS: usize = 2;
+
+    fn start() -> io::Result<Self> {
+        Ok(Self {
+            serving: runtime::Builder::new_multi_thread()
+                .thread_name("serve")
+                .enable_all()
+                .build()?,
+            delivering: runtime::Builder::new_multi_thread()
+                .worker_threads(Self::DELIVERING_THREADS)
+                .thread_name("deliver")
+                .enable_all()
+                .build()?,
+            steering: runtime::Builder::new_current_thread().enable_all().build()?,
+        })
     }
 }
 
@@ -117,22 +147,24 @@ impl Daemon {
     }
 
     fn serve(self, config_path: &Path) -> Exit {
-        let runtimes = runtime::Builder::new_multi_thread()
-            .thread_name("serve")
-            .enable_all()
-            .build()
-            .and_then(|serving| Ok((serving, runtime::Builder::new_current_thread().enable_all().build()?)));
-        let (serving, steering) = match runtimes {
+        let runtimes = Runtimes::start();
+        let runtimes = match runtimes {
             Ok(runtimes) => runtimes,
             Err(error) => return fail(Exit::Os, &"cannot start threads", &error),
         };
-        let exit = steering.block_on(self.live(config_path, serving.handle()));
-        end(serving);
-        end(steering);
+        let handles = Handles {
+            serving: runtimes.serving.handle(),
+            delivering: runtimes.delivering.handle(),
+        };
+        let exit = runtimes.steering.block_on(self.live(config_path, handles));
+        // None waits for a thread that a hanging file system has.
+        runtimes.serving.shutdown_background();
+        runtimes.delivering.shutdown_background();
+        runtimes.steering.shutdown_background();
         exit
     }
 
-    async fn live(mut self, config_path: &Path, serving: &Handle) -> Exit {
+    async fn live(mut self, config_path: &Path, handles: Handles<'_>) -> Exit {
         let mut supervisor = Supervisor::new();
         let (flusher, flusher_ended) = match Flusher::start(self.service.store.clone()) {
             Ok(started) => started,
@@ -157,8 +189,13 @@ impl Daemon {
             let pages = http::pages(self.metrics, health(self.service.clone()));
             supervisor.start("http", http::serve(listener, pages, stop.clone()));
         }
+        let mut workers = Workers::new();
         {
-            let _serving = serving.enter();
+            let _delivering = handles.delivering.enter();
+            workers.apply(self.service.pipeline.load().queued_outputs(), &supervisor);
+        }
+        {
+            let _serving = handles.serving.enter();
             supervisor.start("watchdog", systemd::feed_watchdog(stop));
             self.inputs.apply(self.prepared, &supervisor);
         }
@@ -178,7 +215,7 @@ impl Daemon {
                 },
                 config = turns.next() => {
                     let done = config.and_then(|config| {
-                        take(*config, &self.fixed, &mut self.inputs, &self.service, &supervisor, serving)
+                        take(*config, &self.fixed, &mut self.inputs, &mut workers, &self.service, &supervisor, handles)
                     });
                     self.drain_timeout = report(&done).unwrap_or(self.drain_timeout);
                     turns.settle(done.map(drop), &self.service);
@@ -201,12 +238,12 @@ impl Daemon {
         drop::<mpsc::Receiver<_>>(requests);
         files_done.cancel();
         tokio::select! {
-            () = drain(&self.inputs, &self.service, flusher, self.drain_timeout) => {
+            () = drain(&self.inputs, &self.service, &workers, flusher, self.drain_timeout) => {
                 supervisor.stop(STEERING_STOP).await;
             }
             () = stop_again(&mut signals) => warn!("told to stop once more: nothing is waited for"),
         }
-        let unwritten = self.service.store.unwritten_lines();
+        let unwritten = self.service.store.unwritten_lines() + workers.unsettled();
         drop(self.work_dir);
         if unwritten > 0 {
             error!(lines = unwritten, "lines that could not be written are lost");
@@ -251,7 +288,7 @@ fn open_files_max(config: &Config) -> usize {
 /// What an unprivileged daemon needs beyond its user's rights.
 fn capabilities(config: &Config, pipeline: &Pipeline) -> Vec<Capability> {
     let mut keep = Vec::new();
-    if pipeline.outputs().any(|output| output.settings().gives_away()) {
+    if pipeline.file_outputs().any(|output| output.settings().gives_away()) {
         keep.push(Capability::CAP_CHOWN);
     }
     // A reload may add another.
@@ -299,7 +336,7 @@ fn report(done: &Result<Duration, ReloadError>) -> Option<Duration> {
 }
 
 /// Reads the sockets empty and writes everything out, within this time.
-async fn drain(inputs: &Inputs, service: &Service, flusher: Flusher, at_most: Duration) {
+async fn drain(inputs: &Inputs, service: &Service, workers: &Workers, flusher: Flusher, at_most: Duration) {
     let deadline = Instant::now() + at_most;
     match inputs.drain(at_most / READING_SHARE, at_most / ENDING_SHARE).await {
         Drained::Empty => {}
@@ -308,8 +345,9 @@ async fn drain(inputs: &Inputs, service: &Service, flusher: Flusher, at_most: Du
     }
     flusher.stop();
     let store = service.store.clone();
-    let drained = spawn_blocking(move || store.drain(deadline));
-    drained.await.expect("writing files out does not panic");
+    let files = spawn_blocking(move || store.drain(deadline));
+    let (files, ()) = tokio::join!(files, workers.drain(deadline.saturating_duration_since(Instant::now())));
+    files.expect("writing files out does not panic");
 }
 
 /// Waits until the daemon is told to stop.
@@ -330,18 +368,19 @@ fn status(inputs: &Inputs, service: &Service, started: Instant) -> Status {
         uptime_s: started.elapsed().as_secs(),
         inputs: inputs.status().into_iter().map(input).collect(),
         outputs: pipeline
-            .outputs()
+            .file_outputs()
             .map(|output| control::Output {
                 name: output.name().to_owned(),
                 held_up_files: output.held_up_files(),
+                queued_bytes: 0,
             })
+            .chain(pipeline.queued_outputs().map(|output| control::Output {
+                name: output.name().to_owned(),
+                held_up_files: 0,
+                queued_bytes: output.queue().held_bytes(),
+            }))
             .collect(),
         open_files: service.store.open_files(),
         buffered_bytes: service.store.buffered_bytes(),
     }
-}
-
-/// Doesn't wait for a thread that a hanging file system has.
-fn end(runtime: Runtime) {
-    runtime.shutdown_background();
 }

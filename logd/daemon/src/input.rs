@@ -96,7 +96,7 @@ impl Service {
     pub(crate) fn new(config: &mut Config, store: Store) -> Self {
         let store = Arc::new(store);
         Self {
-            pipeline: ArcSwap::from_pointee(Pipeline::new(config, store.clone(), |_| None)),
+            pipeline: ArcSwap::from_pointee(Pipeline::new(config, store.clone(), None)),
             store,
             incomplete: Incomplete::new(config.buffer_bytes_max),
             drain: CancellationToken::new(),

@@ -22,8 +22,10 @@ use metrics::{Counter, counter};
 
 pub(crate) use scratch::Scratch;
 
-use crate::config::Config;
-use crate::output::file::{Appended, FileOutput, HeldBack, Owner, Store};
+use crate::config::{Config, OutputKind};
+use crate::output::HeldBack;
+use crate::output::file::{Appended, FileOutput, Owner, Store};
+use crate::output::queued::QueuedOutput;
 
 /// What one configuration makes of messages.
 pub(crate) struct Pipeline {
@@ -36,10 +38,22 @@ pub(crate) struct Pipeline {
 }
 
 /// An output, and what is rendered for it.
-struct Destination {
-    owner: Owner,
-    path: PathTemplate,
-    format: Template,
+enum Destination {
+    File {
+        owner: Owner,
+        path: PathTemplate,
+        format: Template,
+    },
+    Queued {
+        output: Arc<QueuedOutput>,
+        rendering: Rendering,
+    },
+}
+
+/// How a record for a queue is rendered.
+pub(crate) enum Rendering {
+    /// A line, with its newline.
+    Line(Template),
 }
 
 struct PipelineMetrics {
@@ -50,21 +64,31 @@ struct PipelineMetrics {
 }
 
 impl Pipeline {
-    /// The pipeline of a configuration; outputs that `known` has with the same settings go on as they are.
-    pub(crate) fn new(config: &mut Config, store: Arc<Store>, known: impl Fn(&str) -> Option<Arc<FileOutput>>) -> Self {
+    /// The pipeline of a configuration; outputs that the `running` one has with the same settings go on as they are.
+    pub(crate) fn new(config: &mut Config, store: Arc<Store>, running: Option<&Self>) -> Self {
         let generation = store.next_generation();
         let destinations = config
             .outputs
             .drain(..)
-            .map(|output| Destination {
-                owner: Owner {
-                    output: known(&output.name)
-                        .filter(|known| *known.settings() == output.settings)
-                        .unwrap_or_else(|| Arc::new(FileOutput::new(&output.name, output.settings))),
-                    generation,
+            .map(|output| match output.kind {
+                OutputKind::File { path, format, settings } => Destination::File {
+                    owner: Owner {
+                        output: running
+                            .and_then(|running| running.file_output(&output.name))
+                            .filter(|known| *known.settings() == settings)
+                            .unwrap_or_else(|| Arc::new(FileOutput::new(&output.name, settings))),
+                        generation,
+                    },
+                    path,
+                    format,
                 },
-                path: output.path,
-                format: output.format,
+                OutputKind::Queued { rendering, settings } => Destination::Queued {
+                    output: running
+                        .and_then(|running| running.queued_output(&output.name))
+                        .filter(|known| *known.settings() == settings)
+                        .unwrap_or_else(|| Arc::new(QueuedOutput::new(&output.name, settings, store.clone()))),
+                    rendering,
+                },
             })
             .collect();
         Self {
@@ -81,14 +105,29 @@ impl Pipeline {
         }
     }
 
-    /// Its outputs.
-    pub(crate) fn outputs(&self) -> impl Iterator<Item = &Arc<FileOutput>> {
-        self.destinations.iter().map(|destination| &destination.owner.output)
+    /// Its outputs that are files.
+    pub(crate) fn file_outputs(&self) -> impl Iterator<Item = &Arc<FileOutput>> {
+        self.destinations.iter().filter_map(|destination| match destination {
+            Destination::File { owner, .. } => Some(&owner.output),
+            Destination::Queued { .. } => None,
+        })
     }
 
-    /// The output of this name.
-    pub(crate) fn output(&self, name: &str) -> Option<Arc<FileOutput>> {
-        self.outputs().find(|output| output.name() == name).cloned()
+    /// Its outputs behind queues.
+    pub(crate) fn queued_outputs(&self) -> impl Iterator<Item = &Arc<QueuedOutput>> {
+        self.destinations.iter().filter_map(|destination| match destination {
+            Destination::Queued { output, .. } => Some(output),
+            Destination::File { .. } => None,
+        })
+    }
+
+    /// The file output of this name.
+    pub(crate) fn file_output(&self, name: &str) -> Option<Arc<FileOutput>> {
+        self.file_outputs().find(|output| output.name() == name).cloned()
+    }
+
+    fn queued_output(&self, name: &str) -> Option<Arc<QueuedOutput>> {
+        self.queued_outputs().find(|output| output.name() == name).cloned()
     }
 
     /// Begins a batch: what was read from one input at one time. `held_back` learns of files that hold its sender back.
@@ -180,22 +219,28 @@ impl Batch<'_> {
             now: self.received,
             uuid: &uuid,
         };
-        let routed = pipeline.router.route(&context, self.input, value, |_, output| {
-            let destination = &pipeline.destinations[output.0 as usize];
+        let routed = pipeline.router.route(&context, self.input, value, |_, id| {
+            let (owner, path_template, format) = match &pipeline.destinations[id.0 as usize] {
+                Destination::File { owner, path, format } => (owner, path, format),
+                Destination::Queued { output, rendering } => {
+                    output.queue().append(|record| rendering.render(&context, record));
+                    held_back.note_queue(output.queue());
+                    return;
+                }
+            };
             path.clear();
-            destination.path.render(&context, path);
+            path_template.render(&context, path);
             let mut hit = true;
             loop {
-                let file = files.find(output, path, || {
-                    let (file, known) = pipeline.store.file(path, destination.trusted(), &destination.owner);
+                let file = files.find(id, path, || {
+                    let (file, known) = pipeline.store.file(path, trusted(path_template), owner);
                     hit = known;
                     file
                 });
-                let render = |line: &mut Vec<u8>| render_line(&destination.format, &context, line);
-                match file.append(&pipeline.store, &destination.owner, render) {
-                    Appended::Gone => files.forget(output),
+                match file.append(&pipeline.store, owner, |line| render_line(format, &context, line)) {
+                    Appended::Gone => files.forget(id),
                     Appended::Buffered | Appended::Dropped => {
-                        held_back.note(file);
+                        held_back.note_file(file);
                         break;
                     }
                 }
@@ -228,15 +273,18 @@ impl Batch<'_> {
     }
 }
 
-impl Destination {
-    /// How much of a rendered path the administrator wrote.
-    fn trusted(&self) -> usize {
-        if self.path.is_fixed() {
-            usize::MAX
-        } else {
-            self.path.root().len()
+impl Rendering {
+    /// Appends the record of a message.
+    pub(crate) fn render(&self, context: &Context<'_>, record: &mut Vec<u8>) {
+        match self {
+            Self::Line(format) => render_line(format, context, record),
         }
     }
+}
+
+/// How much of a rendered path the administrator wrote.
+fn trusted(path: &PathTemplate) -> usize {
+    if path.is_fixed() { usize::MAX } else { path.root().len() }
 }
 
 /// Appends the line of a message. A template that forgets the newline at its end gets one: a file has whole lines.

@@ -21,6 +21,7 @@ use tracing::warn;
 
 use crate::config::{self, Config, Control};
 use crate::input::{Inputs, Service};
+use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
 
 pub(crate) use turn::{Asker, Turns};
@@ -79,7 +80,7 @@ impl Fixed {
             user: config.process.uid(),
             group: config.process.gid(),
             umask: config.process.umask(),
-            gives_away: config.process.uid().is_some() && config.outputs.iter().any(|o| o.settings.gives_away()),
+            gives_away: config.process.uid().is_some() && config.outputs.iter().any(config::Output::gives_away),
             buffer_bytes_max: config.buffer_bytes_max,
             open_files_max: config.open_files_max,
         }
@@ -102,6 +103,15 @@ impl Fixed {
         .into_iter()
         .find_map(|(name, changed)| changed.then_some(name))
     }
+}
+
+/// The runtimes that what a configuration starts belongs to.
+#[derive(Clone, Copy)]
+pub(crate) struct Handles<'h> {
+    /// Of the inputs.
+    pub(crate) serving: &'h Handle,
+    /// Of the workers of outputs.
+    pub(crate) delivering: &'h Handle,
 }
 
 /// Reads the configuration. To be called where waiting for file systems and user databases is allowed.
@@ -127,9 +137,10 @@ pub(crate) fn take(
     mut config: Config,
     fixed: &Fixed,
     inputs: &mut Inputs,
+    workers: &mut Workers,
     service: &Service,
     supervisor: &Supervisor,
-    serving: &Handle,
+    handles: Handles<'_>,
 ) -> Result<Duration, ReloadError> {
     if let Some(setting) = fixed.changed(&Fixed::of(&config)) {
         return Err(ReloadError::NeedsRestart(setting));
@@ -139,9 +150,13 @@ pub(crate) fn take(
         .map_err(ReloadError::Bind)?;
 
     let running = service.pipeline.load_full();
-    let pipeline = Pipeline::new(&mut config, service.store.clone(), |name| running.output(name));
+    let pipeline = Pipeline::new(&mut config, service.store.clone(), Some(&running));
+    {
+        let _delivering = handles.delivering.enter();
+        workers.apply(pipeline.queued_outputs(), supervisor);
+    }
     service.pipeline.store(Arc::new(pipeline));
-    let _serving = serving.enter();
+    let _serving = handles.serving.enter();
     inputs.apply(prepared, supervisor);
     Ok(config.drain_timeout)
 }
@@ -150,7 +165,7 @@ pub(crate) fn take(
 /// waiting for file systems is allowed.
 fn settle(service: &Service, reopen: bool) {
     let pipeline = service.pipeline.load_full();
-    service.store.hand_over(|name| pipeline.output(name));
+    service.store.hand_over(|name| pipeline.file_output(name));
     if reopen {
         service.store.reopen();
     }

@@ -15,7 +15,7 @@ use logd_core::route::{InputId, OutputId, Routed, RuleId};
 use logd_core::template::{Context, PropertyExpr};
 use logd_core::time::{Timestamp, ZoneCache};
 
-use crate::config::{Config, Input};
+use crate::config::{Config, Input, OutputKind};
 use crate::pipeline::{Now, SHAPES, render_line, shape_index};
 
 /// What is shown of every message, as templates have it.
@@ -150,11 +150,17 @@ impl Explainer<'_> {
 
     fn print_way(&self, context: &Context<'_>, rule: RuleId, output: OutputId, to: &mut impl Write) -> io::Result<()> {
         let output = &self.config.outputs[output.0 as usize];
-        let (mut path, mut line) = (Vec::new(), Vec::new());
-        output.path.render(context, &mut path);
-        render_line(&output.format, context, &mut line);
         writeln!(to, "  {}: {}", self.rule_name(rule), output.name)?;
-        writeln!(to, "    file {}", String::from_utf8_lossy(&path))?;
+        let mut line = Vec::new();
+        match &output.kind {
+            OutputKind::File { path, format, .. } => {
+                let mut rendered = Vec::new();
+                path.render(context, &mut rendered);
+                writeln!(to, "    file {}", String::from_utf8_lossy(&rendered))?;
+                render_line(format, context, &mut line);
+            }
+            OutputKind::Queued { rendering, .. } => rendering.render(context, &mut line),
+        }
         write!(to, "    line {}", String::from_utf8_lossy(&line))
     }
 

@@ -43,9 +43,10 @@ fn print(status: &Status, to: &mut impl Write) -> io::Result<()> {
     }
     for output in &status.outputs {
         write!(to, "output  {:16}", output.name)?;
-        match output.held_up_files {
-            0 => writeln!(to, " writing")?,
-            files => writeln!(to, " held up: {files} files")?,
+        match (output.held_up_files, output.queued_bytes) {
+            (0, 0) => writeln!(to, " writing")?,
+            (0, bytes) => writeln!(to, " {bytes} bytes queued")?,
+            (files, _) => writeln!(to, " held up: {files} files")?,
         }
     }
     writeln!(

@@ -4,6 +4,7 @@
 mod access;
 mod inputs;
 mod outputs;
+mod queued;
 mod rules;
 
 use std::path::PathBuf;

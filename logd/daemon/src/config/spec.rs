@@ -3,6 +3,7 @@
 mod choice;
 mod file;
 mod input;
+mod output;
 mod rule;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use ballast_shared::privileges::ProcessSpec;
 
 pub(super) use file::{FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
 pub(super) use input::{FramingChoice, InputKeys, InputSpec, TcpSpec, UdpSpec};
+pub(super) use output::{OutputSpec, PipeSpec, QueueKeys};
 pub(super) use rule::{Comparison, RuleSpec, WhereSpec, is_path};
 
 /// A logd.toml and all that it includes.
@@ -30,7 +32,7 @@ pub(super) struct Spec {
     pub(super) inputs: Vec<Named<InputSpec>>,
     pub(super) templates: Vec<Named<TemplateText>>,
     pub(super) default_file: FileKeys,
-    pub(super) outputs: Vec<Named<FileSpec>>,
+    pub(super) outputs: Vec<Named<OutputSpec>>,
     pub(super) rules: Vec<RuleSpec>,
 }
 
@@ -76,7 +78,7 @@ impl Spec {
         }
         for (key, value) in entries(root, "output") {
             read_named(&mut self.outputs, key, value, "output", |table| {
-                of_kind(table, "output", &["file"], |_, table| FileSpec::read(table))
+                of_kind(table, "output", output::KINDS, OutputSpec::read)
             });
         }
         self.rules

@@ -24,6 +24,13 @@ fn said(text: &str) -> String {
     read_text(text).1
 }
 
+fn file(output: &Output) -> (&FileSettings, &PathTemplate) {
+    match &output.kind {
+        OutputKind::File { settings, path, .. } => (settings, path),
+        OutputKind::Queued { .. } => panic!("a file"),
+    }
+}
+
 #[track_caller]
 fn right(text: &str) -> Config {
     let (config, said, _) = read_text(text);
@@ -44,7 +51,7 @@ fn a_small_file_has_the_rest_by_default() {
         panic!("a tcp input")
     };
     assert_eq!((tcp.framing, tcp.connections_max), (Framing::Auto, 10_000));
-    assert_eq!(config.outputs[0].settings, FileSettings::default());
+    assert_eq!(*file(&config.outputs[0]).0, FileSettings::default());
     assert_eq!(config.rule_names, ["rule 1"]);
 }
 
@@ -56,16 +63,17 @@ fn outputs_have_the_defaults_unless_they_say_otherwise() {
          [output.b.file]\npath = \"/log/b\"\nfile-mode = \"0644\"\nwhen-full = \"drop\"\n\
          [[rule]]\nto = [\"a\", \"b\", \"/log/c\", \"/log/c\"]\n",
     );
-    use crate::output::file::{Sync, WhenFull};
+    use crate::output::WhenFull;
+    use crate::output::file::Sync;
     let settings: Vec<_> = config
         .outputs
         .iter()
         .map(|output| {
             (
                 &*output.name,
-                output.settings.file_mode,
-                output.settings.sync,
-                output.settings.when_full,
+                file(output).0.file_mode,
+                file(output).0.sync,
+                file(output).0.when_full,
             )
         })
         .collect();
@@ -90,7 +98,7 @@ fn an_output_may_have_fewer_open_files_than_the_process_but_not_none() {
     };
     let limits = |text: &str| {
         let config = right(text);
-        let of_outputs = config.outputs.iter().map(|output| output.settings.open_files_max);
+        let of_outputs = config.outputs.iter().map(|output| file(output).0.open_files_max);
         (config.open_files_max, of_outputs.collect::<Vec<_>>())
     };
     assert_eq!(limits(&config("", "")), (Some(1000), vec![None, None]));
@@ -109,7 +117,7 @@ fn relative_paths_are_relative_to_the_file_that_has_the_template() {
     let config = config.unwrap();
     assert_eq!(said, "");
     assert_eq!(
-        config.outputs[0].path.root(),
+        file(&config.outputs[0]).1.root(),
         format!("{}/log/", directory.display()).as_bytes()
     );
     assert_eq!(config.outputs[1].name, format!("{}/log/all", directory.display()));
@@ -122,9 +130,9 @@ fn a_percent_sign_in_the_directory_is_no_property() {
     fs::create_dir(&odd).unwrap();
     fs::write(odd.join("logd.toml"), "[[rule]]\nto = [\"log/all\"]\n").unwrap();
     let config = read(&odd.join("logd.toml"), &Diagnostics::new()).unwrap();
-    assert!(config.outputs[0].path.is_fixed());
+    assert!(file(&config.outputs[0]).1.is_fixed());
     assert_eq!(
-        config.outputs[0].path.root(),
+        file(&config.outputs[0]).1.root(),
         format!("{}/log/", odd.display()).as_bytes()
     );
 }
@@ -191,7 +199,7 @@ fn kinds_that_are_not_there_are_named_with_those_that_are() {
          logd.toml:3:14: unknown kind of output \"forward\"\n\
          \x20   [output.siem.forward]\n\
          \x20                ^^^^^^^\n\
-         \x20   there are: file\n"
+         \x20   there are: file, pipe\n"
     );
 }
 

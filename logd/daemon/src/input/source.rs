@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::connections::Connections;
 use crate::config::{self, InputKind};
-use crate::output::file::HeldBack;
+use crate::output::HeldBack;
 use crate::pipeline::{Batch, Pipeline, SHAPES, Scratch, Tally};
 use crate::throttle::Throttle;
 

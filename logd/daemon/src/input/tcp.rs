@@ -23,7 +23,7 @@ use super::connections::{Full, Place};
 use super::incomplete::Charge;
 use super::source::{Refusal, Source};
 use crate::config::{InputKind, TcpSettings};
-use crate::output::file::HeldBack;
+use crate::output::HeldBack;
 use crate::pipeline::Scratch;
 
 /// How much is read at a time.

@@ -21,7 +21,7 @@ use tracing::{debug, error, warn};
 
 use super::Service;
 use super::source::{Refusal, Source};
-use crate::output::file::HeldBack;
+use crate::output::HeldBack;
 use crate::pipeline::Scratch;
 
 /// The longest datagram that IPv4 and IPv6 without jumbograms have room for.

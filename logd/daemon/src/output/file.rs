@@ -25,8 +25,8 @@ mod trouble;
 
 pub(crate) use flusher::Flusher;
 pub(crate) use log_file::{Appended, LogFile};
-pub(crate) use output::{FileOutput, FileSettings, Owner, Sync, WhenFull};
-pub(crate) use store::{HeldBack, Store, StoreLimits};
+pub(crate) use output::{FileOutput, FileSettings, Owner, Sync};
+pub(crate) use store::{Store, StoreLimits};
 
 /// A buffer this long is written at once: beyond 64 KiB a write costs no less per line.
 const WRITE_BYTES: usize = 64 << 10;

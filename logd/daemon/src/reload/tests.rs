@@ -19,6 +19,7 @@ struct Running {
     input: &'static str,
     service: Arc<Service>,
     inputs: Inputs,
+    workers: Workers,
     fixed: Fixed,
     supervisor: Supervisor,
 }
@@ -48,6 +49,7 @@ impl Running {
             input: "net",
             service,
             inputs,
+            workers: Workers::new(),
             supervisor,
         }
     }
@@ -64,9 +66,13 @@ impl Running {
                 *config,
                 &self.fixed,
                 inputs,
+                &mut self.workers,
                 service,
                 &self.supervisor,
-                &Handle::current(),
+                Handles {
+                    serving: &Handle::current(),
+                    delivering: &Handle::current(),
+                },
             )
         });
         turns.settle(done.map(drop), service);

@@ -1,4 +1,5 @@
-//! File outputs, and the templates of their paths and lines.
+//! Outputs, found by their names and paths: files with the templates of their paths and lines here, the others in
+//! [`queued`].
 
 use std::ffi::OsStr;
 use std::ops::Range;
@@ -13,8 +14,9 @@ use logd_core::template::{Property, Template, TemplateError, TemplateErrorKind, 
 use nix::unistd::{Gid, Uid};
 
 use super::access::Access;
-use crate::config::Output;
-use crate::config::spec::{FileKeys, FormatSpec, Named, PathSpec, Spec, TemplateText};
+use super::queued;
+use crate::config::spec::{FileKeys, FileSpec, FormatSpec, Named, OutputSpec, PathSpec, Spec, TemplateText};
+use crate::config::{Output, OutputKind};
 use crate::output::file::FileSettings;
 
 /// What Debian's configuration and those made from it have.
@@ -45,7 +47,7 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, diagnostics: &Diagn
     }
     let built_in = Template::builtin(FORMAT).expect("rsyslog's format of this name is built in");
     let default = settings(&FileSettings::default(), &spec.default_file, diagnostics);
-    let default_format = format(&spec.default_file, templates, &built_in, diagnostics);
+    let default_format = format(spec.default_file.format.as_ref(), templates, &built_in, diagnostics);
     let mut outputs = Outputs {
         list: Vec::new(),
         templates,
@@ -54,29 +56,17 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, diagnostics: &Diagn
         access: Access::of(process),
     };
     for named in &spec.outputs {
-        let path = named
-            .spec
-            .path
-            .as_ref()
-            .and_then(|path| outputs.path_of(path, diagnostics));
-        let settings = settings(&outputs.default, &named.spec.keys, diagnostics);
-        let format = format(&named.spec.keys, templates, &outputs.default_format, diagnostics);
-        let keys = &named.spec.keys;
-        let at = keys
-            .owner
-            .as_ref()
-            .or(keys.dir_owner.as_ref())
-            .map_or(named.span, |key| key.span);
-        outputs.check_access(&settings, path.as_ref(), at, diagnostics);
+        let kind = match &named.spec {
+            OutputSpec::File(file) => outputs.file(file, named.span, diagnostics),
+            OutputSpec::Pipe(pipe) => queued::pipe(pipe, templates, diagnostics),
+        };
         outputs.list.push(Entry {
             name: named.name.clone(),
             defined_at: Some(named.span),
             used: false,
-            output: path.map(|path| Output {
+            output: kind.map(|kind| Output {
                 name: named.name.clone(),
-                settings,
-                path,
-                format,
+                kind,
             }),
         });
     }
@@ -84,6 +74,25 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, diagnostics: &Diagn
 }
 
 impl Outputs<'_> {
+    fn file(&self, spec: &FileSpec, span: Span, diagnostics: &Diagnostics) -> Option<OutputKind> {
+        let path = spec.path.as_ref().and_then(|path| self.path_of(path, diagnostics));
+        let settings = settings(&self.default, &spec.keys, diagnostics);
+        let format = format(
+            spec.keys.format.as_ref(),
+            self.templates,
+            &self.default_format,
+            diagnostics,
+        );
+        let keys = &spec.keys;
+        let at = keys
+            .owner
+            .as_ref()
+            .or(keys.dir_owner.as_ref())
+            .map_or(span, |key| key.span);
+        self.check_access(&settings, path.as_ref(), at, diagnostics);
+        path.map(|path| OutputKind::File { path, format, settings })
+    }
+
     /// The output of this name.
     pub(super) fn by_name(&mut self, name: &str, at: Span, diagnostics: &Diagnostics) -> Option<OutputId> {
         let named = |entry: &Entry| entry.defined_at.is_some() && entry.name == name;
@@ -122,9 +131,11 @@ impl Outputs<'_> {
             used: true,
             output: Some(Output {
                 name,
-                settings: self.default.clone(),
-                path: template,
-                format: self.default_format.clone(),
+                kind: OutputKind::File {
+                    path: template,
+                    format: self.default_format.clone(),
+                    settings: self.default.clone(),
+                },
             }),
         });
         Some(id(self.list.len() - 1))
@@ -233,14 +244,14 @@ fn find<'t>(
     found
 }
 
-/// The lines' format: that of the keys, or the one given.
-fn format(
-    keys: &FileKeys,
+/// The format of what is written: that of the key, or the one given.
+pub(super) fn format(
+    key: Option<&Spanned<FormatSpec>>,
     templates: &[Named<TemplateText>],
     otherwise: &Template,
     diagnostics: &Diagnostics,
 ) -> Template {
-    let Some(format) = &keys.format else {
+    let Some(format) = key else {
         return otherwise.clone();
     };
     let compiled = match &format.value {

@@ -7,7 +7,8 @@ use ballast_shared::config::{FromValue, Size, Span, Spanned, Table, Value};
 use ballast_shared::privileges::OctalMode;
 
 use super::choice::choice;
-use crate::output::file::{Sync, WhenFull};
+use crate::output::WhenFull;
+use crate::output::file::Sync;
 
 /// What `[default.file]` and every file output take alike.
 #[derive(Default)]

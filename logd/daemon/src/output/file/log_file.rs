@@ -15,10 +15,11 @@ use arc_swap::ArcSwap;
 
 use super::WRITE_BYTES;
 use super::open::Opened;
-use super::output::{FileOutput, Owner, WhenFull};
+use super::output::{FileOutput, Owner};
 use super::path::FilePath;
 use super::schedule::Task;
 use super::store::Store;
+use crate::output::WhenFull;
 
 /// The first and the longest wait before a full file system is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(100);

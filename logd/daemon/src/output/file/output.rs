@@ -10,6 +10,7 @@ use nix::unistd::{Gid, Uid};
 use tracing::{error, info, warn};
 
 use super::path::FilePath;
+use crate::output::WhenFull;
 use crate::throttle::Throttle;
 
 /// A warning that every one of many files can give is given for so many of them in so long.
@@ -68,15 +69,6 @@ pub(crate) enum Sync {
     Every(Duration),
     /// After every write.
     Always,
-}
-
-/// What a full output does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WhenFull {
-    /// Hold back the network inputs that write to it.
-    Block,
-    /// Drop new lines, and count them.
-    Drop,
 }
 
 /// As on a log server of the usual kind: readable for a group of readers, not for everybody.

@@ -16,6 +16,7 @@ use super::output::{FileOutput, Owner};
 use super::path::FilePath;
 use super::schedule::Schedule;
 use super::space::Space;
+use crate::output::HeldBack;
 
 /// The paths are spread over so many maps, each under a lock of its own, so that the threads seldom meet.
 const SHARDS: usize = 64;
@@ -58,21 +59,6 @@ struct StoreMetrics {
     opened: Counter,
     evicted: Counter,
     buffered_bytes: Gauge,
-}
-
-/// What a sender waits for before more is read from it.
-#[derive(Default)]
-pub(crate) struct HeldBack {
-    file: Option<Arc<LogFile>>,
-}
-
-impl HeldBack {
-    /// Remembers the file, if its senders are to wait.
-    pub(crate) fn note(&mut self, file: &Arc<LogFile>) {
-        if file.holds_back() {
-            self.file = Some(file.clone());
-        }
-    }
 }
 
 /// A file as an element of a set that is searched by path.
@@ -138,17 +124,14 @@ impl Store {
         (file, false)
     }
 
-    /// Waits until there is room for more lines, for a sender that is held back by nothing or by a file.
+    /// Waits until there is room for more, for a sender that is held back by nothing or by an output.
     pub(crate) async fn room(&self, held_back: &mut HeldBack) {
         loop {
             let written = self.written.notified();
             tokio::pin!(written);
             // Before the look, so that what is written between the look and the wait is not missed.
             written.as_mut().enable();
-            if held_back.file.as_ref().is_some_and(|file| !file.holds_back()) {
-                held_back.file = None;
-            }
-            if held_back.file.is_none() && !self.is_short_of_budget() {
+            if !held_back.look() && !self.is_short_of_budget() {
                 return;
             }
             written.await;
@@ -304,9 +287,20 @@ impl Store {
     }
 
     /// A batch has left the buffers: who waits for room may look again.
-    pub(super) fn note_written(&self) {
+    pub(crate) fn note_written(&self) {
         self.metrics.buffered_bytes.set(self.budget.used() as f64);
         self.written.notify_waiters();
+    }
+
+    /// Charges the budget of the process for what a buffer holds now, given what it was charged for, which is brought up to
+    /// date.
+    pub(crate) fn charge(&self, charged: &mut usize, holds: usize) {
+        self.budget.charge(charged, holds);
+    }
+
+    /// Gives back what a buffer was charged.
+    pub(crate) fn refund(&self, charged: usize) {
+        self.budget.refund(charged);
     }
 
     pub(super) fn budget(&self) -> &Budget {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::log_file::LogFile;
 use super::*;
+use crate::output::{HeldBack, WhenFull};
 
 /// A tree of log files, written to by the test's own hand: no flusher runs unless a test starts one.
 struct Tree {
@@ -399,7 +400,7 @@ async fn senders_wait_for_the_file_that_holds_them_back_and_no_other() {
     tree.store.room(&mut others).await;
 
     let mut held_back = HeldBack::default();
-    held_back.note(&tree.file("a.log"));
+    held_back.note_file(&tree.file("a.log"));
     let store = tree.store.clone();
     let waiting = tokio::spawn(async move { store.room(&mut held_back).await });
     tokio::task::yield_now().await;
@@ -543,7 +544,7 @@ async fn a_reload_that_makes_a_full_output_drop_lets_its_senders_go_on() {
     tree.append("a.log", "kept\n");
     tree.flush("a.log");
     let mut held_back = HeldBack::default();
-    held_back.note(&tree.file("a.log"));
+    held_back.note_file(&tree.file("a.log"));
     let store = tree.store.clone();
     let waiting = tokio::spawn(async move { store.room(&mut held_back).await });
     tokio::task::yield_now().await;

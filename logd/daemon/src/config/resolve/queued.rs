@@ -1,0 +1,59 @@
+//! Outputs behind a queue.
+
+use ballast_shared::config::{Diagnostics, Size, Spanned};
+use logd_core::template::Template;
+
+use super::outputs::format;
+use crate::config::OutputKind;
+use crate::config::spec::{FormatSpec, Named, PipeSpec, QueueKeys, TemplateText};
+use crate::output::WhenFull;
+use crate::output::queue::QueueLimits;
+use crate::output::queued::{QueuedKind, QueuedSettings};
+use crate::pipeline::Rendering;
+
+/// Some ten thousand lines: a hiccup's worth for who reads them, and no burden to the budget of the process.
+const QUEUE_MAX: Size = Size::mib(4);
+
+/// One message of the greatest length has room in it.
+const QUEUE_MIN: Size = Size::kib(64);
+
+/// What ompipe writes unless it is told otherwise.
+const PIPE_FORMAT: &str = "RSYSLOG_TraditionalFileFormat";
+
+pub(super) fn pipe(
+    spec: &PipeSpec,
+    templates: &[Named<TemplateText>],
+    diagnostics: &Diagnostics,
+) -> Option<OutputKind> {
+    let rendering = Rendering::Line(format_or(PIPE_FORMAT, spec.format.as_ref(), templates, diagnostics));
+    let limits = limits(&spec.queue, WhenFull::Drop, diagnostics);
+    let kind = QueuedKind::Pipe(spec.path.clone()?);
+    Some(OutputKind::Queued {
+        rendering,
+        settings: QueuedSettings { limits, kind },
+    })
+}
+
+/// The format of the key, or the built-in one of this name.
+fn format_or(
+    built_in: &str,
+    key: Option<&Spanned<FormatSpec>>,
+    templates: &[Named<TemplateText>],
+    diagnostics: &Diagnostics,
+) -> Template {
+    let built_in = Template::builtin(built_in).expect("rsyslog's format of this name is built in");
+    format(key, templates, &built_in, diagnostics)
+}
+
+fn limits(keys: &QueueKeys, when_full: WhenFull, diagnostics: &Diagnostics) -> QueueLimits {
+    let max = keys.max.map_or(QUEUE_MAX, |size| {
+        if size.value < QUEUE_MIN {
+            diagnostics.error(size.span, "at least \"64KiB\"");
+        }
+        size.value
+    });
+    QueueLimits {
+        bytes_max: max.as_usize(),
+        when_full: keys.when_full.map_or(when_full, |when_full| when_full.value),
+    }
+}

@@ -1,0 +1,327 @@
+//! The queue in front of an output that is slower than memory: records that are rendered, and that a worker has not dealt with.
+//!
+//! The pipeline appends, under a lock that is held for as long as rendering takes; the output's worker takes all that is there at
+//! once. A record counts against the queue's limit, and against the budget of the process, until the worker lets go of it, so
+//! what is on its way is bounded too. Each record has a number. *Settled* are those up to which the worker has seen to all: sent,
+//! committed, in the spool, or dropped and counted; who acknowledges to its sender waits for that.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use metrics::{Counter, Gauge, counter, gauge};
+use tokio::sync::Notify;
+
+use super::WhenFull;
+use super::file::Store;
+
+/// What a queue may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QueueLimits {
+    /// Bytes of records that the worker has not let go of.
+    pub(crate) bytes_max: usize,
+    pub(crate) when_full: WhenFull,
+}
+
+/// Records on their way to one output.
+pub(crate) struct Queue {
+    name: Arc<str>,
+    limits: QueueLimits,
+    store: Arc<Store>,
+    waiting: Mutex<Waiting>,
+    /// Bytes of the records that are waiting or with the worker.
+    held: AtomicUsize,
+    closed: AtomicBool,
+    settled: AtomicU64,
+    /// Wakes the worker.
+    filled: Notify,
+    counters: Counters,
+}
+
+/// Records that the worker has not taken.
+#[derive(Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    /// Where each record ends.
+    ends: Vec<usize>,
+    /// What the budget was charged for the room in `bytes`.
+    charged: usize,
+    /// Records that were ever appended.
+    appended: u64,
+}
+
+struct Counters {
+    records: Counter,
+    bytes: Counter,
+    errors: Counter,
+    dropped_full: Counter,
+    held: Gauge,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Queued {
+    /// It waits, under this number.
+    Waiting(u64),
+    /// The queue is full, and drops.
+    Dropped,
+}
+
+/// Records that a worker has taken; it holds their bytes until it drops this.
+pub(crate) struct Records {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    charged: usize,
+    /// The number of the last one.
+    last: u64,
+    queue: Arc<Queue>,
+}
+
+impl Queue {
+    /// An empty one, and the metrics of the output of this name.
+    pub(crate) fn new(name: Arc<str>, limits: QueueLimits, store: Arc<Store>) -> Self {
+        let output = || name.to_string();
+        Self {
+            counters: Counters {
+                records: counter!("logd_output_lines_total", "output" => output()),
+                bytes: counter!("logd_output_bytes_total", "output" => output()),
+                errors: counter!("logd_output_errors_total", "output" => output()),
+                dropped_full: counter!("logd_output_dropped_total", "output" => output(), "reason" => "full"),
+                held: gauge!("logd_output_queued_bytes", "output" => output()),
+            },
+            name,
+            limits,
+            store,
+            waiting: Mutex::default(),
+            held: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            settled: AtomicU64::new(0),
+            filled: Notify::new(),
+        }
+    }
+
+    /// The output's name in the configuration.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Appends one record, which `render` writes to the end of the buffer. One that renders to nothing is one all the same.
+    pub(crate) fn append(&self, render: impl FnOnce(&mut Vec<u8>)) -> Queued {
+        if self.is_full() && self.limits.when_full == WhenFull::Drop {
+            self.counters.dropped_full.increment(1);
+            return Queued::Dropped;
+        }
+        let mut waiting = self.waiting();
+        let before = waiting.bytes.len();
+        render(&mut waiting.bytes);
+        let end = waiting.bytes.len();
+        waiting.ends.push(end);
+        waiting.appended += 1;
+        let number = waiting.appended;
+        let room = waiting.bytes.capacity();
+        self.store.charge(&mut waiting.charged, room);
+        let first = waiting.ends.len() == 1;
+        // Under the lock: whoever takes the record takes away what was added for it.
+        self.held.fetch_add(end - before, Ordering::Relaxed);
+        drop(waiting);
+        if first {
+            self.filled.notify_one();
+        }
+        Queued::Waiting(number)
+    }
+
+    /// Whether senders are to wait.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.limits.when_full == WhenFull::Block && self.is_full() && !self.is_closed()
+    }
+
+    /// For the worker: all records that wait, as soon as there are any; `None` when no more will come. Nothing is lost when
+    /// this is dropped before it is done.
+    pub(crate) async fn take(self: &Arc<Self>) -> Option<Records> {
+        loop {
+            let filled = self.filled.notified();
+            if let Some(records) = self.take_now() {
+                return Some(records);
+            }
+            if self.is_closed() {
+                // What was appended before it was closed and after the look.
+                return self.take_now();
+            }
+            filled.await;
+        }
+    }
+
+    /// For the worker: what waits at the moment.
+    pub(crate) fn take_now(self: &Arc<Self>) -> Option<Records> {
+        let mut waiting = self.waiting();
+        if waiting.ends.is_empty() {
+            return None;
+        }
+        Some(Records {
+            bytes: std::mem::take(&mut waiting.bytes),
+            ends: std::mem::take(&mut waiting.ends),
+            charged: std::mem::take(&mut waiting.charged),
+            last: waiting.appended,
+            queue: self.clone(),
+        })
+    }
+
+    /// Nothing is appended any more: the worker ends when it has dealt with what there is.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.filled.notify_one();
+    }
+
+    /// The worker has seen to all records up to this one.
+    pub(crate) fn settle(&self, through: u64) {
+        self.settled.fetch_max(through, Ordering::Release);
+        self.store.note_written();
+    }
+
+    /// Records that were sent, or whatever this output does with them.
+    pub(crate) fn count_sent(&self, records: u64, bytes: usize) {
+        self.counters.records.increment(records);
+        self.counters.bytes.increment(bytes as u64);
+    }
+
+    /// Records that are given up.
+    pub(crate) fn count_dropped(&self, reason: &'static str, records: u64) {
+        counter!("logd_output_dropped_total", "output" => self.name.to_string(), "reason" => reason).increment(records);
+    }
+
+    /// Something went wrong that may pass.
+    pub(crate) fn count_error(&self) {
+        self.counters.errors.increment(1);
+    }
+
+    /// Records that the worker has not seen to.
+    pub(crate) fn unsettled(&self) -> u64 {
+        let appended = self.waiting().appended;
+        appended.saturating_sub(self.settled.load(Ordering::Acquire))
+    }
+
+    /// Bytes that wait or are with the worker.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    fn is_full(&self) -> bool {
+        self.held_bytes() >= self.limits.bytes_max
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Records {
+    /// Each of them, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+
+    /// The number of the last one: what to [`Queue::settle`] when all are seen to.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        let queue = &self.queue;
+        let held = queue.held.fetch_sub(self.bytes.len(), Ordering::Relaxed) - self.bytes.len();
+        queue.counters.held.set(held as f64);
+        queue.store.refund(self.charged);
+        queue.store.note_written();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::file::StoreLimits;
+
+    fn queue(bytes_max: usize, when_full: WhenFull) -> Arc<Queue> {
+        let store = Store::new(StoreLimits {
+            buffer_bytes_max: 1 << 20,
+            open_files_max: 1,
+        });
+        let limits = QueueLimits { bytes_max, when_full };
+        Arc::new(Queue::new("test".into(), limits, Arc::new(store)))
+    }
+
+    fn append(queue: &Queue, text: &str) -> Queued {
+        queue.append(|record| record.extend_from_slice(text.as_bytes()))
+    }
+
+    #[tokio::test]
+    async fn records_come_out_whole_in_order_and_numbered() {
+        let queue = queue(100, WhenFull::Block);
+        let numbers = ["one", "", "three"].map(|text| append(&queue, text));
+        assert_eq!(numbers, [1, 2, 3].map(Queued::Waiting));
+        let records = queue.take().await.unwrap();
+        let all: Vec<_> = records.iter().collect();
+        assert_eq!(all, [&b"one"[..], b"", b"three"]);
+        assert_eq!((records.last(), queue.unsettled()), (3, 3));
+        queue.settle(records.last());
+        assert_eq!(queue.unsettled(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_the_worker_holds_counts_until_it_lets_go() {
+        let queue = queue(4, WhenFull::Block);
+        append(&queue, "12345");
+        assert!(queue.holds_back());
+        let records = queue.take().await.unwrap();
+        assert!(queue.holds_back(), "it is on its way");
+        let before = queue.store.buffered_bytes();
+        drop(records);
+        assert!(!queue.holds_back());
+        assert!(queue.store.buffered_bytes() < before, "the budget has it back");
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_that_drops_holds_nobody_back() {
+        let queue = queue(4, WhenFull::Drop);
+        assert_eq!(append(&queue, "12345"), Queued::Waiting(1));
+        assert_eq!(append(&queue, "6"), Queued::Dropped);
+        assert!(!queue.holds_back());
+        assert_eq!(queue.take().await.unwrap().iter().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_worker_gets_what_there_was_before_the_end() {
+        let queue = queue(4, WhenFull::Block);
+        append(&queue, "last");
+        queue.close();
+        assert!(queue.take().await.is_some());
+        assert!(queue.take().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_waiting_worker_is_woken_by_a_record_and_by_the_end() {
+        let queue = queue(4, WhenFull::Block);
+        let worker = tokio::spawn({
+            let queue = queue.clone();
+            async move {
+                let mut taken = 0;
+                while let Some(records) = queue.take().await {
+                    taken += records.iter().count();
+                    queue.settle(records.last());
+                }
+                taken
+            }
+        });
+        tokio::task::yield_now().await;
+        append(&queue, "1");
+        while queue.unsettled() > 0 {
+            tokio::task::yield_now().await;
+        }
+        queue.close();
+        assert_eq!(worker.await.unwrap(), 1);
+    }
+}
