@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -50,9 +51,17 @@ impl Supervisor {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        self.start_on(&Handle::current(), name, task);
+    }
+
+    /// The same for a task that is to run elsewhere than at hand.
+    pub fn start_on<F>(&self, runtime: &Handle, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let stop = self.stop.clone();
         let failed = self.failed.clone();
-        let task = tokio::spawn(task);
+        let task = runtime.spawn(task);
         self.tasks.spawn(async move {
             match task.await {
                 Ok(()) if stop.is_cancelled() => return,

@@ -1,8 +1,9 @@
 //! The life of the daemon, from its configuration to its exit code.
 //!
-//! Three runtimes: one serves the inputs, with a thread per core; one has the workers of the outputs that aren't files; the
-//! third, on the main thread, steers: signals, the control socket, `/metrics`. A file system that hangs can take the threads of
-//! the first, and a target that hangs those of the second, not the third.
+//! The inputs are served by a thread per core with a runtime each (see [`crate::cores`]). Another runtime has the workers of the
+//! outputs that aren't files. A third, on the main thread, steers: signals, the control socket, `/metrics`, and who accepts
+//! connections. A file system that hangs can take the threads of the first, and a target that hangs those of the second, not the
+//! third.
 
 use std::io;
 use std::net::TcpListener;
@@ -30,6 +31,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{self, Config};
 use crate::control::{self, Control, Request, Status};
+use crate::cores::{Cores, Serving};
 use crate::input::{Drained, Inputs, Prepared, Service};
 use crate::output::file::{Flusher, Store, StoreLimits};
 use crate::output::queued::Workers;
@@ -56,7 +58,8 @@ pub(crate) fn run(config_path: &Path, log_format: LogFormat) -> Exit {
 
 /// Whatever can hang has threads of its own.
 struct Runtimes {
-    serving: Runtime,
+    serving: Serving,
+    cores: Cores,
     delivering: Runtime,
     steering: Runtime,
 }
@@ -66,11 +69,10 @@ impl Runtimes {
     const DELIVERING_THREADS: usize = 2;
 
     fn start() -> io::Result<Self> {
+        let (serving, cores) = Serving::start()?;
         Ok(Self {
-            serving: runtime::Builder::new_multi_thread()
-                .thread_name("serve")
-                .enable_all()
-                .build()?,
+            serving,
+            cores,
             delivering: runtime::Builder::new_multi_thread()
                 .worker_threads(Self::DELIVERING_THREADS)
                 .thread_name("deliver")
@@ -147,18 +149,17 @@ impl Daemon {
     }
 
     fn serve(self, config_path: &Path) -> Exit {
-        let runtimes = Runtimes::start();
-        let runtimes = match runtimes {
+        let runtimes = match Runtimes::start() {
             Ok(runtimes) => runtimes,
             Err(error) => return fail(Exit::Os, &"cannot start threads", &error),
         };
         let handles = Handles {
-            serving: runtimes.serving.handle(),
+            cores: &runtimes.cores,
             delivering: runtimes.delivering.handle(),
         };
         let exit = runtimes.steering.block_on(self.live(config_path, handles));
         // None waits for a thread that a hanging file system has.
-        runtimes.serving.shutdown_background();
+        drop(runtimes.serving);
         runtimes.delivering.shutdown_background();
         runtimes.steering.shutdown_background();
         exit
@@ -194,11 +195,11 @@ impl Daemon {
             let _delivering = handles.delivering.enter();
             workers.apply(self.service.pipeline.load().queued_outputs(), &supervisor);
         }
-        {
-            let _serving = handles.serving.enter();
-            supervisor.start("watchdog", systemd::feed_watchdog(stop));
-            self.inputs.apply(self.prepared, &supervisor);
+        for seat in handles.cores.seats() {
+            // By each of them: as long as one serves, the daemon lives.
+            supervisor.start_on(seat.runtime(), "watchdog", systemd::feed_watchdog(stop.clone()));
         }
+        self.inputs.apply(self.prepared, &supervisor, handles.cores);
         for input in self.inputs.status() {
             info!(input = %input.name, "listening on {}/{}", input.address, input.transport);
         }

@@ -29,6 +29,7 @@ pub(crate) use incomplete::Incomplete;
 pub(crate) use source::Source;
 
 use crate::config::{self, Config, InputKind};
+use crate::cores::Cores;
 use crate::output::file::Store;
 use crate::pipeline::Pipeline;
 
@@ -154,8 +155,8 @@ impl Inputs {
     }
 
     /// Serves what was prepared, and nothing else any more, with the pipeline that the service has now, which is to be of the
-    /// same configuration. To be called within the runtime that serves.
-    pub(crate) fn apply(&mut self, prepared: Prepared, supervisor: &Supervisor) {
+    /// same configuration. Connections are accepted by the runtime at hand, and served by the cores.
+    pub(crate) fn apply(&mut self, prepared: Prepared, supervisor: &Supervisor, cores: &Cores) {
         let mut before = std::mem::take(&mut self.listening);
         let pipeline = self.service.pipeline.load_full();
         for (id, PreparedInput { input, sockets }) in (0..).map(InputId).zip(prepared.inputs) {
@@ -172,7 +173,7 @@ impl Inputs {
                         kept.source.send_replace(source.clone());
                         kept
                     }
-                    (None, Some(bound)) => self.serve(bound, source.clone(), supervisor),
+                    (None, Some(bound)) => self.serve(bound, source.clone(), supervisor, cores),
                     (None, None) => continue,
                 };
                 self.listening.insert(place, listening);
@@ -231,7 +232,7 @@ impl Inputs {
         status
     }
 
-    fn serve(&self, bound: Bound, source: Arc<Source>, supervisor: &Supervisor) -> Listening {
+    fn serve(&self, bound: Bound, source: Arc<Source>, supervisor: &Supervisor, cores: &Cores) -> Listening {
         let (sender, source) = watch::channel(source);
         let stop = self.service.drain.child_token();
         let listening = Listening {
@@ -242,17 +243,24 @@ impl Inputs {
         let place = self.listeners.token();
         let stopping = supervisor.stopping();
         match bound {
-            Bound::Tcp(listener) => supervisor.start("tcp listener", async move {
-                tcp::accept(listener, source, service, stop).await;
-                drop(place);
-                // A listener that a reload took away has ended as it should.
-                stopping.cancelled().await;
-            }),
-            Bound::Udp(socket) => supervisor.start("udp listener", async move {
-                udp::receive(socket, source, service, stop).await;
-                drop(place);
-                stopping.cancelled().await;
-            }),
+            Bound::Tcp(listener) => {
+                let cores = cores.clone();
+                supervisor.start("tcp listener", async move {
+                    tcp::accept(listener, source, service, cores, stop).await;
+                    drop(place);
+                    // A listener that a reload took away has ended as it should.
+                    stopping.cancelled().await;
+                });
+            }
+            Bound::Udp(socket) => {
+                let seat = cores.seat();
+                let runtime = seat.runtime().clone();
+                supervisor.start_on(&runtime, "udp listener", async move {
+                    udp::receive(socket, source, service, stop).await;
+                    drop((place, seat));
+                    stopping.cancelled().await;
+                });
+            }
         }
         listening
     }

@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod control;
+mod cores;
 mod daemon;
 mod input;
 mod output;

@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tracing::warn;
 
 use crate::config::{self, Config, Control};
+use crate::cores::Cores;
 use crate::input::{Inputs, Service};
 use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
@@ -109,7 +110,7 @@ impl Fixed {
 #[derive(Clone, Copy)]
 pub(crate) struct Handles<'h> {
     /// Of the inputs.
-    pub(crate) serving: &'h Handle,
+    pub(crate) cores: &'h Cores,
     /// Of the workers of outputs.
     pub(crate) delivering: &'h Handle,
 }
@@ -156,8 +157,7 @@ pub(crate) fn take(
         workers.apply(pipeline.queued_outputs(), supervisor);
     }
     service.pipeline.store(Arc::new(pipeline));
-    let _serving = handles.serving.enter();
-    inputs.apply(prepared, supervisor);
+    inputs.apply(prepared, supervisor, handles.cores);
     Ok(config.drain_timeout)
 }
 

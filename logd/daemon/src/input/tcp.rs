@@ -1,11 +1,11 @@
-//! The input `tcp`: a task that accepts for each address, a task for each connection.
+//! The input `tcp`: a task that accepts for each address, a task for each connection, which stays on the core that it is given.
 //!
 //! A connection's task reads as much as there is into its thread's buffer and sends the frames in it on their way, before
 //! it waits again; between reads it keeps nothing but an incomplete frame. It reads nothing while the budget for rendered
 //! lines is spent or a file that it wrote to holds its senders back: then TCP holds the sender.
 
 use std::io::{self, Read as _};
-use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use super::connections::{Full, Place};
 use super::incomplete::Charge;
 use super::source::{Refusal, Source};
 use crate::config::{InputKind, TcpSettings};
+use crate::cores::Cores;
 use crate::output::HeldBack;
 use crate::pipeline::Scratch;
 
@@ -44,6 +45,7 @@ pub(super) async fn accept(
     listener: StdListener,
     source: watch::Receiver<Arc<Source>>,
     service: Arc<Service>,
+    cores: Cores,
     stop: CancellationToken,
 ) {
     let listener = match TcpListener::from_std(listener) {
@@ -57,7 +59,11 @@ pub(super) async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => admit(stream, peer, &source, &service, &stop),
+            // From the runtime that accepts to the one that serves.
+            Ok((stream, peer)) => match stream.into_std() {
+                Ok(stream) => admit(stream, peer, &source, &service, &cores, &stop),
+                Err(error) => warn!(%peer, %error, "cannot serve a connection"),
+            },
             Err(error) => {
                 // The errors of a connection that is gone already (accept(2)) pass at once; those of a system without
                 // descriptors or memory do not.
@@ -74,20 +80,17 @@ pub(super) async fn accept(
     // Senders whose connection the system has already taken, and whose messages it may hold.
     let Ok(listener) = listener.into_std() else { return };
     while let Ok((stream, peer)) = listener.accept() {
-        if stream.set_nonblocking(true).is_ok()
-            && let Ok(stream) = TcpStream::from_std(stream)
-        {
-            admit(stream, peer, &source, &service, &stop);
-        }
+        admit(stream, peer, &source, &service, &cores, &stop);
     }
 }
 
 /// Starts the task of a connection, if there is a place for it.
 fn admit(
-    stream: TcpStream,
+    stream: StdStream,
     peer: SocketAddr,
     sources: &watch::Receiver<Arc<Source>>,
     service: &Arc<Service>,
+    cores: &Cores,
     stop: &CancellationToken,
 ) {
     let mut sources = sources.clone();
@@ -103,6 +106,15 @@ fn admit(
     if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE)) {
         debug!(%peer, %error, "no keepalive");
     }
+    let seat = cores.seat();
+    let registered = stream.set_nonblocking(true).and_then(|()| {
+        let _on = seat.enter();
+        TcpStream::from_std(stream)
+    });
+    let stream = match registered {
+        Ok(stream) => stream,
+        Err(error) => return warn!(%peer, %error, "cannot serve a connection"),
+    };
     source.metrics.accepted.increment(1);
     let connection = Connection {
         framer: Framer::new(settings.framing, source.input.message_bytes_max),
@@ -120,7 +132,12 @@ fn admit(
         stop: stop.clone(),
         place,
     };
-    service.tasks.spawn(connection.run());
+    let runtime = seat.runtime().clone();
+    let run = async move {
+        connection.run().await;
+        drop(seat);
+    };
+    service.tasks.spawn_on(run, &runtime);
 }
 
 fn place(sender: IpAddr, source: &Source, settings: &TcpSettings) -> Result<Place, Refusal> {

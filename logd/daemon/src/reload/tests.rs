@@ -41,7 +41,7 @@ impl Running {
         let mut inputs = Inputs::new(service.clone());
         let supervisor = Supervisor::new();
         let prepared = inputs.prepare(&config.inputs, &mut Inherited::default()).unwrap();
-        inputs.apply(prepared, &supervisor);
+        inputs.apply(prepared, &supervisor, &Cores::current());
         Self {
             fixed,
             directory,
@@ -70,7 +70,7 @@ impl Running {
                 service,
                 &self.supervisor,
                 Handles {
-                    serving: &Handle::current(),
+                    cores: &Cores::current(),
                     delivering: &Handle::current(),
                 },
             )
