@@ -201,7 +201,7 @@ impl Daemon {
         }
         self.inputs.apply(self.prepared, &supervisor, handles.cores);
         for input in self.inputs.status() {
-            info!(input = %input.name, "listening on {}/{}", input.address, input.transport);
+            info!(input = %input.name, "listening on {}/{}", input.place, input.place.transport());
         }
         let started = Instant::now();
         systemd::ready();
@@ -359,8 +359,8 @@ async fn stop_again(signals: &mut Signals) {
 fn status(inputs: &Inputs, service: &Service, started: Instant) -> Status {
     let input = |input: crate::input::InputStatus| control::Input {
         name: input.name,
-        transport: input.transport.to_string(),
-        address: input.address.to_string(),
+        transport: input.place.transport().to_owned(),
+        address: input.place.to_string(),
         connections: input.connections,
     };
     let pipeline = service.pipeline.load();

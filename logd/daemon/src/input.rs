@@ -10,12 +10,13 @@ mod tcp;
 mod udp;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ballast_shared::listen::{self, BindError, Transport, UdpOptions};
+use ballast_shared::listen::{self, BindError, UdpOptions};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
 use logd_core::route::InputId;
@@ -48,14 +49,37 @@ pub(crate) struct Service {
     pub(crate) tasks: TaskTracker,
 }
 
-/// A socket's address and kind: two configurations that have it mean the same socket.
-type Place = (Protocol, SocketAddr);
+/// Where messages are taken from: two configurations that have the same place mean the same socket.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Place {
+    Tcp(SocketAddr),
+    Udp(SocketAddr),
+}
 
-/// The kind of a socket, as a part of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Protocol {
-    Tcp,
-    Udp,
+impl Place {
+    /// All places of an input.
+    fn of(input: &config::Input) -> impl Iterator<Item = Self> {
+        input.listen.iter().map(|address| match input.kind {
+            InputKind::Tcp(_) => Self::Tcp(*address),
+            InputKind::Udp => Self::Udp(*address),
+        })
+    }
+
+    /// What kind of place it is, for `status`.
+    pub(crate) fn transport(&self) -> &'static str {
+        match self {
+            Self::Tcp(_) => "tcp",
+            Self::Udp(_) => "udp",
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) | Self::Udp(address) => address.fmt(f),
+        }
+    }
 }
 
 /// A socket that is bound and not served yet.
@@ -131,13 +155,12 @@ impl Inputs {
         let mut errors = Vec::new();
         for input in inputs {
             let mut sockets = Vec::new();
-            for address in &input.listen {
-                let place = (protocol(input), *address);
+            for place in Place::of(input) {
                 if self.listening.contains_key(&place) {
                     sockets.push((place, None));
                     continue;
                 }
-                match bind(input, *address, inherited) {
+                match bind(input, &place, inherited) {
                     Ok(bound) => sockets.push((place, Some(bound))),
                     Err(error) => errors.push(error),
                 }
@@ -215,20 +238,16 @@ impl Inputs {
         let mut status: Vec<_> = self
             .listening
             .iter()
-            .map(|((protocol, address), listening)| {
+            .map(|(place, listening)| {
                 let source = listening.source.borrow();
                 InputStatus {
                     name: source.input.name.to_string(),
-                    transport: match protocol {
-                        Protocol::Tcp => Transport::Tcp,
-                        Protocol::Udp => Transport::Udp,
-                    },
-                    address: *address,
+                    place: place.clone(),
                     connections: source.connections.count(),
                 }
             })
             .collect();
-        status.sort_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
+        status.sort_by(|a, b| (&a.name, &a.place).cmp(&(&b.name, &b.place)));
         status
     }
 
@@ -277,30 +296,22 @@ pub(crate) enum Drained {
     Stuck,
 }
 
-/// An address of an input, for `status`.
+/// A place of an input, for `status`.
 pub(crate) struct InputStatus {
     pub(crate) name: String,
-    pub(crate) transport: Transport,
-    pub(crate) address: SocketAddr,
+    pub(crate) place: Place,
     pub(crate) connections: usize,
 }
 
-fn protocol(input: &config::Input) -> Protocol {
-    match input.kind {
-        InputKind::Tcp(_) => Protocol::Tcp,
-        InputKind::Udp => Protocol::Udp,
-    }
-}
-
-fn bind(input: &config::Input, address: SocketAddr, inherited: &mut Inherited) -> Result<Bound, BindError> {
-    match input.kind {
-        InputKind::Tcp(_) => listen::tcp(address, inherited).map(Bound::Tcp),
-        InputKind::Udp => {
+fn bind(input: &config::Input, place: &Place, inherited: &mut Inherited) -> Result<Bound, BindError> {
+    match place {
+        Place::Tcp(address) => listen::tcp(*address, inherited).map(Bound::Tcp),
+        Place::Udp(address) => {
             let options = UdpOptions {
                 receive_buffer_bytes: input.receive_buffer_bytes,
                 reuse_port: false,
             };
-            listen::udp(address, options, inherited).map(Bound::Udp)
+            listen::udp(*address, options, inherited).map(Bound::Udp)
         }
     }
 }
