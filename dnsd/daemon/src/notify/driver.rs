@@ -1,7 +1,8 @@
 //! The task that has the notifications of all zones.
 //!
 //! A zone's secondaries are told as soon as it has changed, and then not again before `notify-delay` is over: changes that
-//! come meanwhile are told together. Only so many zones a second are looked at (`serial-query-rate`), the rest in their turn.
+//! come meanwhile are told together. Only so many messages a second are sent (`serial-query-rate`), the rest in their turn. At the
+//! start there is something to tell of every zone; that waits for what changes, and is looked at no sooner than it can be told.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -32,6 +33,9 @@ use crate::zones::key::ZoneKey;
 const RESPONSE_MAX: Duration = Duration::from_secs(15);
 /// Changes taken before anything else is looked at: at the start there is one for each zone.
 const CHANGES_AT_ONCE_MAX: usize = 256;
+/// Zones that are made ready to be told of for the first time since the start before those that are ready have been told of.
+/// Enough to always have one, and little work at a time: at the start queries are to be answered first.
+const INTRODUCED_AHEAD_MAX: usize = 64;
 /// Octets of any NOTIFY without its signature.
 const NOTIFY_BYTES_MAX: usize = 512;
 /// With nothing to wait for it wakes up all the same.
@@ -68,10 +72,21 @@ struct Teller {
     is_finding: bool,
     /// The zone has been told of since the server started.
     is_introduced: bool,
+    /// The first message of the list is sent, and the log says so.
+    is_announced: bool,
     /// News before this are told then.
     quiet_until: Duration,
     wakes_at: Option<Duration>,
-    is_ready: bool,
+    waits: Waits,
+}
+
+/// Where a zone waits to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    Nowhere,
+    /// Among those that are to be told of for the first time.
+    ForIntroduction,
+    Ready,
 }
 
 /// All zones.
@@ -82,6 +97,10 @@ pub(super) struct Driver {
     tellers: HashMap<ZoneKey, Teller>,
     timers: BTreeSet<(Duration, ZoneKey)>,
     ready: VecDeque<ZoneKey>,
+    /// Behind those that are ready. Some may have become ready meanwhile.
+    introductions: VecDeque<ZoneKey>,
+    /// For how many it is being found out who is to be told.
+    finding: usize,
     pace: Pace,
     start: Instant,
     lists: u64,
@@ -100,6 +119,8 @@ impl Driver {
             tellers: HashMap::new(),
             timers: BTreeSet::new(),
             ready: VecDeque::new(),
+            introductions: VecDeque::new(),
+            finding: 0,
             start: Instant::now(),
             lists: 0,
             addresses: Arc::new(Addresses::new()),
@@ -139,7 +160,7 @@ impl Driver {
 
     fn wakes_at(&self) -> Duration {
         let timer = self.timers.first().map(|(at, _)| *at);
-        let ready = (!self.ready.is_empty()).then(|| self.pace.ready_at());
+        let ready = (!self.ready.is_empty() || self.can_introduce()).then(|| self.pace.ready_at());
         let latest = self.now() + SLEEP_MAX;
         timer.into_iter().chain(ready).min().map_or(latest, |at| at.min(latest))
     }
@@ -157,13 +178,29 @@ impl Driver {
             let Some(key) = self.ready.pop_front() else { break };
             self.look_at(&key, now);
         }
+        while self.pace.ready_at() <= now && self.can_introduce() {
+            let Some(key) = self.introductions.pop_front() else {
+                break;
+            };
+            if self
+                .tellers
+                .get(&key)
+                .is_some_and(|teller| teller.waits == Waits::ForIntroduction)
+            {
+                self.look_at(&key, now);
+            }
+        }
+    }
+
+    fn can_introduce(&self) -> bool {
+        !self.introductions.is_empty() && self.ready.len() + self.finding < INTRODUCED_AHEAD_MAX
     }
 
     fn make_ready(&mut self, key: &ZoneKey) {
         if let Some(teller) = self.tellers.get_mut(key)
-            && !teller.is_ready
+            && teller.waits != Waits::Ready
         {
-            teller.is_ready = true;
+            teller.waits = Waits::Ready;
             self.ready.push_back(key.clone());
         }
     }
@@ -177,6 +214,7 @@ impl Driver {
                 self.tellers.retain(|key, _| find(&serving.views, key).is_some());
                 self.timers.retain(|(_, key)| self.tellers.contains_key(key));
                 self.ready.retain(|key| self.tellers.contains_key(key));
+                self.introductions.retain(|key| self.tellers.contains_key(key));
             }
             Command::Notify(key, reply) => {
                 let serving = self.shared.serving.load_full();
@@ -199,18 +237,28 @@ impl Driver {
             has_news: false,
             is_finding: false,
             is_introduced: false,
+            is_announced: false,
             quiet_until: Duration::ZERO,
             wakes_at: None,
-            is_ready: false,
+            waits: Waits::Nowhere,
         });
+        let is_change = teller.is_introduced || teller.has_news || quiet_until.is_some();
         teller.has_news = true;
         teller.quiet_until = quiet_until.unwrap_or(teller.quiet_until);
-        self.make_ready(key);
+        if is_change || teller.waits == Waits::Ready {
+            self.make_ready(key);
+        } else {
+            teller.waits = Waits::ForIntroduction;
+            self.introductions.push_back(key.clone());
+        }
     }
 
     fn handle_event(&mut self, event: Event) {
         let now = self.now();
         let Event { key, what } = event;
+        if matches!(what, Ended::Found(_)) {
+            self.finding -= 1;
+        }
         let Some(teller) = self.tellers.get_mut(&key) else {
             return;
         };
@@ -266,8 +314,8 @@ impl Driver {
             teller.notifier = Notifier::new(0);
             return;
         }
-        info!("zone {key}: sending notifies (serial {})", zone.serial());
         self.lists += 1;
+        teller.is_announced = false;
         teller.list = self.lists;
         teller.notifier = Notifier::new(places.len());
         teller.notifier.handle_change(now, zone.serial());
@@ -280,7 +328,7 @@ impl Driver {
         let Some(teller) = self.tellers.get_mut(key) else {
             return;
         };
-        teller.is_ready = false;
+        teller.waits = Waits::Nowhere;
         let Some(Found {
             view,
             info,
@@ -294,6 +342,7 @@ impl Driver {
         if teller.has_news && !teller.is_finding && teller.quiet_until <= now {
             teller.has_news = false;
             teller.is_finding = true;
+            self.finding += 1;
             let servers = match NameServers::are_told(&info.rules.notify) {
                 true => name_servers(zone, view),
                 false => NameServers::none(),
@@ -320,6 +369,9 @@ impl Driver {
             };
             self.pace.spend(now);
             self.shared.seldom.notify(NotifyFate::Sent);
+            if !std::mem::replace(&mut teller.is_announced, true) {
+                info!("zone {key}: sending notifies (serial {})", send.serial);
+            }
             start(key, teller, send, zone.clone(), self.events.clone());
         }
         for ((place, is_given_up), state) in teller.targets.iter_mut().zip(teller.notifier.states()) {

@@ -97,6 +97,40 @@ async fn a_version_that_comes_while_it_is_found_out_whom_to_tell_is_told_of() {
     bench.stop().await;
 }
 
+#[tokio::test]
+async fn at_the_start_a_few_zones_are_looked_at_ahead_and_one_that_changes_before_the_rest() {
+    let keys: Vec<ZoneKey> = (0..2 * INTRODUCED_AHEAD_MAX)
+        .map(|n| ZoneKey::outside(format!("z{n:03}.test").parse().unwrap()))
+        .collect();
+    let bench = Bench::start();
+    let served = keys.iter().map(|key| {
+        let version = zone(&key.name.to_string(), "@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n");
+        (key.name.clone(), ZoneState::Loaded(Arc::new(version)))
+    });
+    let infos = keys
+        .iter()
+        .map(|key| Arc::new(ZoneInfo::new(key.clone(), Arc::new(Rules::default()), Kind::Primary)));
+    let views = Views::new([], View::outside(Zones::new(served), infos.collect()));
+    drop(bench.shared.set_views(&views));
+    let settings = Settings {
+        listen: Vec::new(),
+        per_second: 20,
+    };
+    let (mut driver, _events) = Driver::new(bench.shared.clone(), settings);
+    for key in &keys {
+        driver.handle_news(key, None);
+    }
+    driver.look_at_due();
+    let looked_at = |driver: &Driver| keys.iter().filter(|key| driver.tellers[*key].is_finding).count();
+    assert_eq!(looked_at(&driver), INTRODUCED_AHEAD_MAX);
+    let last = keys.last().unwrap();
+    driver.handle_news(last, None);
+    driver.look_at_due();
+    assert!(driver.tellers[last].is_finding);
+    assert_eq!(looked_at(&driver), INTRODUCED_AHEAD_MAX + 1);
+    bench.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_zone_of_many_secondaries_is_told_in_the_pace_of_all() {
     let server = Scripted::start(zone("other.test", "@ SOA ns h 1 2 3 4 5\n@ NS ns.\n"), &[]);
