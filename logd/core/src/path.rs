@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use crate::template::{Context, Op, PropertyExpr, Template};
+use crate::template::{Context, NowPart, NowZone, Op, Property, PropertyExpr, Template};
 
 /// The longest name of a directory's entry (NAME_MAX of every Linux file system in use).
 const COMPONENT_BYTES_MAX: usize = 255;
@@ -28,6 +28,17 @@ pub struct PathTemplate {
     root: Box<[u8]>,
     /// The parts of the components below it.
     parts: Box<[Part]>,
+    /// What it depends on; `None`: on more than is worth comparing.
+    key: Option<Box<[KeyPart]>>,
+}
+
+/// One of the things that a path depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyPart {
+    /// A property of few bytes.
+    Value(Property),
+    /// The time of writing, in steps of so many seconds of our own zone's clocks.
+    Now { step_s: i64 },
 }
 
 /// What a path below the root is put together from.
@@ -98,6 +109,7 @@ impl PathTemplate {
         }
         Ok(Self {
             root: one_spelling(root),
+            key: key(&parts),
             parts: parts.into(),
         })
     }
@@ -112,6 +124,31 @@ impl PathTemplate {
     #[must_use]
     pub fn is_fixed(&self) -> bool {
         !self.parts.iter().any(|part| matches!(part, Part::Property(_)))
+    }
+
+    /// Appends what the path of this message depends on: two messages with the same bytes have the same path. `false`: that
+    /// can't be said in short, and the path itself is to be rendered.
+    #[must_use]
+    pub fn append_key(&self, context: &Context<'_>, out: &mut Vec<u8>) -> bool {
+        let Some(parts) = &self.key else { return false };
+        let begin = out.len();
+        for part in parts {
+            let start = out.len();
+            match *part {
+                KeyPart::Value(property) => context.append_plain(property, out),
+                KeyPart::Now { step_s } => {
+                    let local_s = context.now.unix_s.saturating_add(i64::from(context.now.offset_s));
+                    out.extend_from_slice(&local_s.div_euclid(step_s).to_ne_bytes());
+                }
+            }
+            // So that it is seen where one value ends and the next begins.
+            let Ok(length) = u8::try_from(out.len() - start) else {
+                out.truncate(begin);
+                return false;
+            };
+            out.push(length);
+        }
+        true
     }
 
     /// Appends the path for this message: the root, then the sanitized components below it.
@@ -131,6 +168,35 @@ impl PathTemplate {
         }
         finish_component(out, component);
     }
+}
+
+/// What the parts depend on, each thing once.
+fn key(parts: &[Part]) -> Option<Box<[KeyPart]>> {
+    const DAY_S: i64 = 86_400;
+    let mut key = Vec::new();
+    for part in parts {
+        let Part::Property(expr) = part else { continue };
+        let part = match expr.property() {
+            property @ (Property::Hostname
+            | Property::FromHost
+            | Property::FromHostIp
+            | Property::ProgramName
+            | Property::AppName
+            | Property::FacilityText
+            | Property::SeverityText
+            | Property::InputName) => KeyPart::Value(property),
+            // A zone's clocks change by quarters of an hour at the least, so the seconds that they show go on in whole minutes.
+            Property::Now(NowPart::Date | NowPart::Year | NowPart::Month | NowPart::Day, NowZone::Local) => {
+                KeyPart::Now { step_s: DAY_S }
+            }
+            Property::Now(NowPart::Hour, NowZone::Local) => KeyPart::Now { step_s: 3600 },
+            _ => return None,
+        };
+        if !key.contains(&part) {
+            key.push(part);
+        }
+    }
+    Some(key.into())
 }
 
 /// A root without what the kernel skips, so that one file has one path and one buffer however it is spelt. `..` stays: behind
@@ -222,6 +288,7 @@ mod tests {
 
     use super::*;
     use crate::template::fixture::{Fixture, rfc5424};
+    use crate::time::Timestamp;
 
     fn path(text: &str) -> Result<PathTemplate, PathError> {
         PathTemplate::new(&Template::parse(text).unwrap())
@@ -293,6 +360,49 @@ mod tests {
             "/l/__/__"
         );
         assert_eq!(rendered("/l/%HOSTNAME%.log", &fixture), "/l/...log");
+    }
+
+    /// Of messages whose keys are the same the paths are the same; what the tests' paths depend on is told apart.
+    #[test]
+    fn key_tells_apart_what_the_path_depends_on_and_nothing_else() {
+        let key = |text: &str, fixture: &Fixture<'_>| {
+            let mut out = Vec::new();
+            path(text)
+                .unwrap()
+                .append_key(&fixture.context(), &mut out)
+                .then_some(out)
+        };
+        let of = |host: &'static [u8], program: &'static [u8]| Fixture {
+            message: rfc5424(host, program),
+            ..Fixture::default()
+        };
+        let both = "/l/%HOSTNAME%/%PROGRAMNAME:1:3:uppercase%/%$year%";
+        assert_eq!(key(both, &of(b"ab", b"c")), key(both, &of(b"ab", b"c")));
+        assert_ne!(key(both, &of(b"ab", b"c")), key(both, &of(b"a", b"bc")));
+        assert_ne!(key(both, &of(b"ab", b"c")), key(both, &of(b"ab", b"")));
+        let host = "/l/%HOSTNAME%/log";
+        assert_eq!(key(host, &of(b"ab", b"c")), key(host, &of(b"ab", b"d")));
+        assert_eq!(key("/l/log", &of(b"ab", b"c")), Some(Vec::new()));
+        for own in ["/l/%msg%", "/l/%$minute%", "/l/%HOSTNAME%/%timegenerated:::date-day%"] {
+            assert_eq!(key(own, &of(b"ab", b"c")), None, "{own}");
+        }
+    }
+
+    #[test]
+    fn key_changes_with_the_day_of_our_own_zone() {
+        let template = path("/l/%$day%").unwrap();
+        let key = |unix_s: i64| {
+            let fixture = Fixture {
+                now: Timestamp::from_unix(unix_s, 0).with_offset(3600),
+                ..Fixture::default()
+            };
+            let mut out = Vec::new();
+            assert!(template.append_key(&fixture.context(), &mut out));
+            out
+        };
+        let midnight = 86_400 - 3600;
+        assert_eq!(key(0), key(midnight - 1));
+        assert_ne!(key(midnight - 1), key(midnight));
     }
 
     #[test]

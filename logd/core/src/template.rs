@@ -21,6 +21,7 @@ mod parse;
 mod posix;
 mod property;
 mod stamp;
+mod traditional;
 
 pub use builtin::builtin_names;
 pub use context::Context;
@@ -36,6 +37,8 @@ pub use property::{NowPart, NowZone, Property};
 pub struct Template {
     ops: Box<[Op]>,
     escape: Escape,
+    /// It is [`traditional`], which is written at once.
+    is_traditional: bool,
 }
 
 /// A step of rendering.
@@ -53,6 +56,7 @@ impl Template {
         Ok(Self {
             ops: parse::template(text)?.into(),
             escape: Escape::None,
+            is_traditional: false,
         })
     }
 
@@ -65,11 +69,18 @@ impl Template {
     /// The same template with its properties' values escaped.
     #[must_use]
     pub fn with_escape(self, escape: Escape) -> Self {
-        Self { escape, ..self }
+        Self {
+            escape,
+            is_traditional: false,
+            ..self
+        }
     }
 
     /// Appends the text for this message.
     pub fn render(&self, context: &Context<'_>, out: &mut Vec<u8>) {
+        if self.is_traditional {
+            return traditional::render(context, out);
+        }
         for op in &self.ops {
             match op {
                 Op::Literal(literal) => out.extend_from_slice(literal),

@@ -4,6 +4,7 @@
 //! A [`Pipeline`] is what one configuration makes of messages. A reload puts another in its place, and each input takes up
 //! the new one, together with its own new settings, with the next bytes it reads.
 
+mod files;
 mod scratch;
 
 use std::cell::Cell;
@@ -196,6 +197,7 @@ impl Batch<'_> {
             ..
         } = self;
         let Scratch {
+            key,
             path,
             value,
             uuids,
@@ -228,17 +230,31 @@ impl Batch<'_> {
                     return;
                 }
             };
-            path.clear();
-            path_template.render(&context, path);
+            key.clear();
+            if !path_template.append_key(&context, key) {
+                // Then the path itself says which file it is.
+                path_template.render(&context, key);
+            }
+            let hash = files.hash(id, key);
             let mut hit = true;
             loop {
-                let file = files.find(id, path, || {
+                let looked_up;
+                let mut look_up = || {
+                    path.clear();
+                    path_template.render(&context, path);
                     let (file, known) = pipeline.store.file(path, trusted(path_template), owner);
                     hit = known;
                     file
-                });
+                };
+                let file = match hash {
+                    Some(hash) => files.find(owner.generation, hash, key, look_up),
+                    None => {
+                        looked_up = look_up();
+                        &looked_up
+                    }
+                };
                 match file.append(&pipeline.store, owner, |line| render_line(format, &context, line)) {
-                    Appended::Gone => files.forget(id),
+                    Appended::Gone => hash.iter().for_each(|hash| files.forget(*hash)),
                     Appended::Buffered | Appended::Dropped => {
                         held_back.note_file(file);
                         break;

@@ -2,10 +2,13 @@
 
 use super::{Escape, Op, Template, json_line};
 
+/// The format that files have by default.
+const TRADITIONAL: &str = "RSYSLOG_TraditionalFileFormat";
+
 /// A built-in format's name, its text in the template language, and what its properties are escaped for.
 const BUILTINS: &[(&str, &str, Escape)] = &[
     (
-        "RSYSLOG_TraditionalFileFormat",
+        TRADITIONAL,
         r"%TIMESTAMP% %HOSTNAME% %syslogtag%%msg:::sp-if-no-1st-sp%%msg:::drop-last-lf%\n",
         Escape::None,
     ),
@@ -93,7 +96,7 @@ const BUILTINS: &[(&str, &str, Escape)] = &[
 /// The formats that are not templates in rsyslog but its string generators: they write the blank before the message also
 /// where there is no message.
 const STRING_GENERATORS: &[&str] = &[
-    "RSYSLOG_TraditionalFileFormat",
+    TRADITIONAL,
     "RSYSLOG_FileFormat",
     "RSYSLOG_TraditionalForwardFormat",
     "RSYSLOG_ForwardFormat",
@@ -105,6 +108,7 @@ pub(super) fn builtin(name: &str) -> Option<Template> {
         return Some(Template {
             ops: Box::new([Op::JsonLine]),
             escape: Escape::None,
+            is_traditional: false,
         });
     }
     let (_, text, escape) = BUILTINS.iter().find(|(known, _, _)| *known == name)?;
@@ -116,7 +120,10 @@ pub(super) fn builtin(name: &str) -> Option<Template> {
             }
         }
     }
-    Some(template.with_escape(*escape))
+    Some(Template {
+        is_traditional: name == TRADITIONAL,
+        ..template.with_escape(*escape)
+    })
 }
 
 /// Every built-in format's name, to suggest from.

@@ -81,6 +81,12 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// Appends the bytes of a property that is no stamp.
+    #[inline]
+    pub(crate) fn append_plain(&self, property: Property, out: &mut Vec<u8>) {
+        self.append(property, StampForm::default(), false, out);
+    }
+
     /// Appends the property's bytes. A stamp is written in this form, in UTC if so asked.
     pub(super) fn append(&self, property: Property, form: StampForm, utc: bool, out: &mut Vec<u8>) {
         if let Some(bytes) = self.borrowed(property) {

@@ -13,6 +13,7 @@
 //! before it (Brocade) or after the day (Cisco). The year after the time (`Oct 11 22:14:15 2026`) is one of 2000 to 2099.
 
 use super::digits::Reader;
+use super::zone::WRITTEN_BYTES;
 use super::{DAY_S, Timestamp, ZoneCache, civil_from_days, days_from_civil};
 
 /// The years that a number in a stamp can name, as rsyslog has it: others are no years.
@@ -35,9 +36,26 @@ pub(crate) struct Fields {
 /// that space not included.
 #[must_use]
 pub fn parse(bytes: &[u8], received: Timestamp, zone: &mut ZoneCache) -> Option<(Timestamp, usize)> {
+    // What follows a stamp can be its year.
+    let usual = bytes
+        .first_chunk::<WRITTEN_BYTES>()
+        .filter(|_| !bytes.get(WRITTEN_BYTES).is_some_and(u8::is_ascii_digit));
+    if let Some(written) = usual
+        && let Some(stamp) = zone.recall(written, received.unix_s)
+    {
+        return Some((stamp, WRITTEN_BYTES - 1));
+    }
     let (fields, length) = read(bytes)?;
-    let ends = matches!(bytes.get(length), None | Some(b' '));
-    ends.then(|| (fields.resolve(received, zone), length))
+    if !matches!(bytes.get(length), None | Some(b' ')) {
+        return None;
+    }
+    let stamp = fields.resolve(received, zone);
+    if let Some(written) = usual
+        && length == WRITTEN_BYTES - 1
+    {
+        zone.remember(*written, received.unix_s, stamp);
+    }
+    Some((stamp, length))
 }
 
 /// Reads the fields of a stamp and the colon after it, whatever follows them.
@@ -292,6 +310,32 @@ mod tests {
         let (stamp, _) = parse(b"Mar 29 02:30:00", at("2026-03-29T01:30:01Z"), &mut zone).unwrap();
         assert_eq!(stamp.unix_s, at("2026-03-29T01:30:00Z").unix_s);
         assert_eq!((stamp.civil().hour, stamp.civil().minute), (2, 30));
+    }
+
+    #[test]
+    fn a_stamp_that_was_read_before_is_read_alike_again() {
+        let mut warm = ZoneCache::new(TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap());
+        for received in ["2026-11-22T10:00:00Z", "2026-11-22T10:00:01Z", "2025-01-02T00:00:00Z"] {
+            for text in [
+                "Nov 22 10:00:00 web-17",
+                "Nov 22 10:00:00 2024 web-17",
+                "Nov 22 10:00:00 2024: web-17",
+                "Nov 22 10:00:00 20 web-17",
+                "Nov 22 10:00:00: web-17",
+                "Nov 22 10:00:00",
+                "Nov 22 1:00:00 web-17",
+            ] {
+                let mut cold = ZoneCache::new(TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap());
+                let expected = parse(text.as_bytes(), at(received), &mut cold);
+                for _ in 0..2 {
+                    assert_eq!(
+                        parse(text.as_bytes(), at(received), &mut warm),
+                        expected,
+                        "{text} at {received}"
+                    );
+                }
+            }
+        }
     }
 
     proptest! {

@@ -14,7 +14,20 @@ pub struct ZoneCache {
     zone: TimeZone,
     /// The span used last, and the one used before it.
     spans: [Span; 2],
+    /// The stamp of RFC 3164 that was read last: messages come many a second.
+    last: Option<LastStamp>,
 }
+
+/// What a stamp as it was written, with the byte behind it, meant in that second of receipt.
+#[derive(Debug, Clone, Copy)]
+struct LastStamp {
+    written: [u8; WRITTEN_BYTES],
+    received_s: i64,
+    stamp: Timestamp,
+}
+
+/// A stamp of the usual length and the space behind it.
+pub(super) const WRITTEN_BYTES: usize = 16;
 
 /// One offset and the unix seconds `from..to` in which it holds.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +45,7 @@ impl ZoneCache {
         Self {
             zone,
             spans: [span, span],
+            last: None,
         }
     }
 
@@ -47,6 +61,22 @@ impl ZoneCache {
             self.turn_to(unix_s);
         }
         self.spans[0].offset_s
+    }
+
+    /// What [`ZoneCache::remember`] was told of these bytes last, in the same second.
+    #[inline]
+    pub(super) fn recall(&self, written: &[u8; WRITTEN_BYTES], received_s: i64) -> Option<Timestamp> {
+        let last = self.last.as_ref()?;
+        (last.written == *written && last.received_s == received_s).then_some(last.stamp)
+    }
+
+    /// Keeps what a stamp means that is received at this second.
+    pub(super) fn remember(&mut self, written: [u8; WRITTEN_BYTES], received_s: i64, stamp: Timestamp) {
+        self.last = Some(LastStamp {
+            written,
+            received_s,
+            stamp,
+        });
     }
 
     /// Makes the first span the one of this instant.

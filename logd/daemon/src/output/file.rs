@@ -20,6 +20,7 @@ mod output;
 mod path;
 mod schedule;
 mod space;
+mod spare;
 mod store;
 mod trouble;
 

@@ -3,35 +3,36 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read;
-use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use logd_core::route::OutputId;
 use logd_core::time::ZoneCache;
 
-use crate::output::file::LogFile;
+use super::files::Files;
 
 /// Room for reading, rendering paths and looking things up.
 pub(crate) struct Scratch {
     /// What an input reads into.
     pub(crate) read: Vec<u8>,
-    /// The path of the file at hand.
+    /// What the path of the file at hand depends on.
+    pub(super) key: Vec<u8>,
+    /// The path of a file that is looked up.
     pub(super) path: Vec<u8>,
     /// A property's value that a condition looks at.
     pub(super) value: Vec<u8>,
     pub(super) own_zone: ZoneCache,
     pub(super) uuids: Uuids,
-    pub(super) files: LastFiles,
+    pub(super) files: Files,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
         read: Vec::new(),
+        key: Vec::new(),
         path: Vec::new(),
         value: Vec::new(),
         own_zone: ZoneCache::new(TimeZone::system()),
         uuids: Uuids::default(),
-        files: LastFiles::default(),
+        files: Files::default(),
     });
 }
 
@@ -39,40 +40,6 @@ impl Scratch {
     /// Lends this thread's.
     pub(crate) fn with<T>(work: impl FnOnce(&mut Self) -> T) -> T {
         SCRATCH.with_borrow_mut(work)
-    }
-}
-
-/// The file that each output last wrote to: messages of one host and program come one after the other.
-#[derive(Default)]
-pub(super) struct LastFiles {
-    /// By output.
-    files: Vec<Option<Arc<LogFile>>>,
-}
-
-impl LastFiles {
-    /// The file of this path, from `look_up` if it is not the last one.
-    pub(super) fn find(
-        &mut self,
-        output: OutputId,
-        path: &[u8],
-        look_up: impl FnOnce() -> Arc<LogFile>,
-    ) -> &Arc<LogFile> {
-        let index = output.0 as usize;
-        if self.files.len() <= index {
-            self.files.resize(index + 1, None);
-        }
-        let slot = &mut self.files[index];
-        if slot.as_ref().is_some_and(|file| file.path().as_bytes() != path) {
-            *slot = None;
-        }
-        slot.get_or_insert_with(look_up)
-    }
-
-    /// Forgets the last file of an output.
-    pub(super) fn forget(&mut self, output: OutputId) {
-        if let Some(slot) = self.files.get_mut(output.0 as usize) {
-            *slot = None;
-        }
     }
 }
 

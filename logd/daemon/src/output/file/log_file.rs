@@ -18,6 +18,7 @@ use super::open::Opened;
 use super::output::{FileOutput, Owner};
 use super::path::FilePath;
 use super::schedule::Task;
+use super::spare;
 use super::store::Store;
 use crate::output::WhenFull;
 
@@ -213,8 +214,7 @@ impl LogFile {
             return Appended::Dropped;
         }
         if before == 0 {
-            let expected = buffer.expected;
-            buffer.bytes.reserve(expected);
+            buffer.bytes = spare::take(buffer.expected);
         }
         render(&mut buffer.bytes);
         let holds = buffer.bytes.len();

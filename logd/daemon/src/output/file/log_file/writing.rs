@@ -13,6 +13,7 @@ use super::super::open::{Identity, OpenError, Opened, open_log};
 use super::super::output::Sync;
 use super::super::schedule::Task;
 use super::super::space::Space;
+use super::super::spare;
 use super::super::store::Store;
 use super::super::trouble::{Cause, Trouble};
 use super::{Batch, Disk, LogFile, Progress, RETRY_FIRST};
@@ -69,7 +70,8 @@ impl LogFile {
             .store(std::mem::take(&mut buffer.lines), Ordering::Relaxed);
         disk.batch.charged = std::mem::take(&mut buffer.charged);
         disk.batch.written = 0;
-        buffer.expected = disk.batch.bytes.len().min(WRITE_BYTES);
+        // A batch ends with the line that makes it full: that one shall not make the buffer grow.
+        buffer.expected = (disk.batch.bytes.len() / 16 * 17).min(WRITE_BYTES / 16 * 17);
         true
     }
 
@@ -200,8 +202,8 @@ impl LogFile {
     }
 
     fn discard(&self, batch: &mut Batch, store: &Store) {
-        // All of it: a sender can name more hosts than there is memory for, even if each file kept only a little.
-        batch.bytes = Vec::new();
+        // The file keeps nothing: a sender can name more hosts than there is memory for, even if each kept only a little.
+        spare::give(std::mem::take(&mut batch.bytes));
         store.budget().refund(std::mem::take(&mut batch.charged));
         batch.written = 0;
         self.batch_lines.store(0, Ordering::Relaxed);
