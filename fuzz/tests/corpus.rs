@@ -67,6 +67,11 @@ fn relay() {
 }
 
 #[test]
+fn relp() {
+    run("relp", ballast_fuzz::relp);
+}
+
+#[test]
 fn dns_messages() {
     run("dns_messages", ballast_fuzz::dns_messages);
 }

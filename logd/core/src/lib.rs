@@ -7,6 +7,7 @@ pub mod message;
 pub mod parse;
 pub mod path;
 pub mod pri;
+pub mod relp;
 pub mod route;
 pub mod selector;
 pub mod template;

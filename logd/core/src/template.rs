@@ -9,7 +9,7 @@
 
 mod builtin;
 mod context;
-mod digits;
+pub(crate) mod digits;
 mod error;
 mod escape;
 mod expression;

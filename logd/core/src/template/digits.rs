@@ -1,7 +1,7 @@
 //! Decimal numbers onto the end of a buffer, without the formatting machinery: stamps are written for every message.
 
 /// Writes the number with at least this many digits, zeros in front.
-pub(super) fn push_padded(out: &mut Vec<u8>, number: u64, width: usize) {
+pub(crate) fn push_padded(out: &mut Vec<u8>, number: u64, width: usize) {
     // Most fields of a stamp.
     if width == 2 && number < 100 {
         out.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
