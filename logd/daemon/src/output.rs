@@ -4,8 +4,11 @@ pub(crate) mod file;
 mod held_back;
 pub(crate) mod queue;
 pub(crate) mod queued;
+mod receipt;
+mod settlement;
 
 pub(crate) use held_back::HeldBack;
+pub(crate) use receipt::{Lost, Receipt};
 
 /// What a full output does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,9 +24,10 @@ use metrics::{Counter, counter};
 pub(crate) use scratch::Scratch;
 
 use crate::config::{Config, OutputKind};
-use crate::output::HeldBack;
 use crate::output::file::{Appended, FileOutput, Owner, Store};
+use crate::output::queue::Queued;
 use crate::output::queued::QueuedOutput;
+use crate::output::{HeldBack, Receipt};
 
 /// What one configuration makes of messages.
 pub(crate) struct Pipeline {
@@ -146,6 +147,7 @@ impl Pipeline {
             received: scratch.own_zone.now(),
             scratch,
             held_back,
+            receipt: None,
             tally: Tally::default(),
         }
     }
@@ -172,10 +174,19 @@ pub(crate) struct Batch<'b> {
     received: Timestamp,
     scratch: &'b mut Scratch,
     held_back: &'b mut HeldBack,
+    receipt: Option<&'b mut Receipt>,
     tally: Tally,
 }
 
-impl Batch<'_> {
+impl<'b> Batch<'b> {
+    /// Notes where its messages go.
+    pub(crate) fn with_receipt(self, receipt: &'b mut Receipt) -> Self {
+        Self {
+            receipt: Some(receipt),
+            ..self
+        }
+    }
+
     /// Sends a frame on its way. `zone` is that of senders that don't name theirs.
     pub(crate) fn message(&mut self, frame: &[u8], truncated: bool, peer: SocketAddr, zone: &mut ZoneCache) {
         let clean = clean(frame);
@@ -193,6 +204,7 @@ impl Batch<'_> {
             pipeline,
             scratch,
             held_back,
+            receipt,
             tally,
             ..
         } = self;
@@ -225,8 +237,12 @@ impl Batch<'_> {
             let (owner, path_template, format) = match &pipeline.destinations[id.0 as usize] {
                 Destination::File { owner, path, format } => (owner, path, format),
                 Destination::Queued { output, rendering } => {
-                    output.queue().append(|record| rendering.render(&context, record));
-                    held_back.note_queue(output.queue());
+                    let queue = output.queue();
+                    let queued = queue.append(|record| rendering.render(&context, record));
+                    held_back.note_queue(queue);
+                    if let (Some(receipt), Queued::Waiting(number)) = (&mut *receipt, queued) {
+                        receipt.note_queue(queue, number);
+                    }
                     return;
                 }
             };
@@ -257,6 +273,9 @@ impl Batch<'_> {
                     Appended::Gone => hash.iter().for_each(|hash| files.forget(*hash)),
                     Appended::Buffered | Appended::Dropped => {
                         held_back.note_file(file);
+                        if let Some(receipt) = receipt {
+                            receipt.note_file(file);
+                        }
                         break;
                     }
                 }

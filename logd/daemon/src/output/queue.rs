@@ -5,7 +5,7 @@
 //! what is on its way is bounded too. Each record has a number. *Settled* are those up to which the worker has seen to all: sent,
 //! committed, in the spool, or dropped and counted; who acknowledges to its sender waits for that.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{Counter, Gauge, counter, gauge};
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::WhenFull;
 use super::file::Store;
+use super::settlement::Settlement;
 
 /// What a queue may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub(crate) struct Queue {
     /// Bytes of the records that are waiting or with the worker.
     held: AtomicUsize,
     closed: AtomicBool,
-    settled: AtomicU64,
+    /// Of its records. Appended to under the lock of what waits.
+    settlement: Settlement,
     /// Wakes the worker.
     filled: Notify,
     counters: Counters,
@@ -45,8 +47,6 @@ struct Waiting {
     ends: Vec<usize>,
     /// What the budget was charged for the room in `bytes`.
     charged: usize,
-    /// Records that were ever appended.
-    appended: u64,
 }
 
 struct Counters {
@@ -94,7 +94,7 @@ impl Queue {
             waiting: Mutex::default(),
             held: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            settled: AtomicU64::new(0),
+            settlement: Settlement::default(),
             filled: Notify::new(),
         }
     }
@@ -115,8 +115,7 @@ impl Queue {
         render(&mut waiting.bytes);
         let end = waiting.bytes.len();
         waiting.ends.push(end);
-        waiting.appended += 1;
-        let number = waiting.appended;
+        let number = self.settlement.append();
         let room = waiting.bytes.capacity();
         self.store.charge(&mut waiting.charged, room);
         let first = waiting.ends.len() == 1;
@@ -132,6 +131,17 @@ impl Queue {
     /// Whether senders are to wait.
     pub(crate) fn holds_back(&self) -> bool {
         self.limits.when_full == WhenFull::Block && self.is_full() && !self.is_closed()
+    }
+
+    /// Whether an acknowledgement waits for its records: those of an output that drops are not waited for, nor are those of one
+    /// that is no more.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.limits.when_full == WhenFull::Block && !self.is_closed()
+    }
+
+    /// How far its records are seen to.
+    pub(crate) fn settlement(&self) -> &Settlement {
+        &self.settlement
     }
 
     /// For the worker: all records that wait, as soon as there are any; `None` when no more will come. Nothing is lost when
@@ -160,7 +170,7 @@ impl Queue {
             bytes: std::mem::take(&mut waiting.bytes),
             ends: std::mem::take(&mut waiting.ends),
             charged: std::mem::take(&mut waiting.charged),
-            last: waiting.appended,
+            last: self.settlement.appended(),
             queue: self.clone(),
         })
     }
@@ -169,11 +179,12 @@ impl Queue {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.filled.notify_one();
+        self.settlement.wake();
     }
 
     /// The worker has seen to all records up to this one.
     pub(crate) fn settle(&self, through: u64) {
-        self.settled.fetch_max(through, Ordering::Release);
+        self.settlement.settle(through);
         self.store.note_written();
     }
 
@@ -195,8 +206,7 @@ impl Queue {
 
     /// Records that the worker has not seen to.
     pub(crate) fn unsettled(&self) -> u64 {
-        let appended = self.waiting().appended;
-        appended.saturating_sub(self.settled.load(Ordering::Acquire))
+        self.settlement.unsettled()
     }
 
     /// Bytes that wait or are with the worker.

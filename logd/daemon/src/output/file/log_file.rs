@@ -21,6 +21,7 @@ use super::schedule::Task;
 use super::spare;
 use super::store::Store;
 use crate::output::WhenFull;
+use crate::output::settlement::Settlement;
 
 /// The first and the longest wait before a full file system is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -48,6 +49,10 @@ pub(crate) struct LogFile {
     referenced: AtomicBool,
     /// Sweeps since it was appended to.
     idle_sweeps: AtomicU8,
+    /// Of its lines. Appended to under the lock of the buffer.
+    settlement: Settlement,
+    /// A flush is on the schedule that somebody waits for.
+    hastened: AtomicBool,
     buffer: Mutex<Buffer>,
     disk: Mutex<Disk>,
 }
@@ -77,6 +82,8 @@ struct Disk {
     refused_until: Option<Instant>,
     /// Written to since the last sync, of an output that syncs.
     unsynced: bool,
+    /// The number of the last line that was written.
+    written_through: u64,
     sync_scheduled: bool,
     /// The eviction clock has an entry for it.
     on_clock: bool,
@@ -88,6 +95,8 @@ struct Batch {
     bytes: Vec<u8>,
     charged: usize,
     written: usize,
+    /// The number of its last line.
+    through: u64,
 }
 
 /// What became of a line.
@@ -122,6 +131,8 @@ impl LogFile {
             batch_lines: AtomicU64::new(0),
             referenced: AtomicBool::new(true),
             idle_sweeps: AtomicU8::new(0),
+            settlement: Settlement::default(),
+            hastened: AtomicBool::new(false),
             buffer: Mutex::default(),
             disk: Mutex::new(Disk {
                 file: None,
@@ -130,6 +141,7 @@ impl LogFile {
                 path_checked: now,
                 refused_until: None,
                 unsynced: false,
+                written_through: 0,
                 sync_scheduled: false,
                 on_clock: false,
             }),
@@ -176,6 +188,7 @@ impl LogFile {
         if self.is_held_up() {
             new.take_over(&old);
         }
+        self.settlement.wake();
     }
 
     /// Whether its senders are to wait.
@@ -185,6 +198,28 @@ impl LogFile {
 
     pub(super) fn is_held_up(&self) -> bool {
         self.held_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether an acknowledgement waits for its lines: those of an output that drops are not waited for, nor are those of one that
+    /// is no more.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.output.load().holds_back()
+    }
+
+    /// How far its lines are safe.
+    pub(crate) fn settlement(&self) -> &Settlement {
+        &self.settlement
+    }
+
+    /// Writes what is buffered now, because somebody waits for it. A file that another thread is writing to, or syncing, is left
+    /// to the flusher; one that is held up has its retry on the schedule.
+    pub(crate) fn hasten(self: &Arc<Self>, store: &Store) {
+        if self.is_held_up() || self.write_out(store) != Progress::Busy {
+            return;
+        }
+        if !self.hastened.swap(true, Ordering::Relaxed) {
+            store.schedule().push(Instant::now(), self.clone(), Task::Flush);
+        }
     }
 
     /// Bytes that wait in the buffer.
@@ -225,6 +260,7 @@ impl LogFile {
             return Appended::Buffered;
         }
         buffer.lines += 1;
+        self.settlement.append();
         let room = buffer.bytes.capacity();
         store.budget().charge(&mut buffer.charged, room);
         let at_once = settings.flush_interval.is_zero();
@@ -259,6 +295,7 @@ impl LogFile {
 
     /// The flush of the schedule has come: what is appended from now on needs another.
     pub(super) fn flush(self: &Arc<Self>, store: &Store) {
+        self.hastened.store(false, Ordering::Relaxed);
         self.buffer().scheduled = false;
         // A file that is held up has its retry on the schedule.
         if self.is_held_up() || self.write_out(store) != Progress::Busy {

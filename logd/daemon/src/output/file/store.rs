@@ -154,7 +154,10 @@ impl Store {
             match &new {
                 Some(new) if Arc::ptr_eq(&old, new) => continue,
                 Some(new) => file.hand_over(&old, new),
-                None => old.retire(),
+                None => {
+                    old.retire();
+                    file.settlement().wake();
+                }
             }
             if new.is_none_or(|new| old.settings() != new.settings()) {
                 changed.push(file);

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::log_file::LogFile;
 use super::*;
+use crate::output::settlement::Standing;
 use crate::output::{HeldBack, WhenFull};
 
 /// A tree of log files, written to by the test's own hand: no flusher runs unless a test starts one.
@@ -669,4 +670,76 @@ fn an_output_that_may_have_few_files_open_closes_its_own_and_leaves_those_of_oth
     );
     assert!(others.iter().all(|name| tree.file(name).is_open()));
     assert_eq!(tree.content("busy"), "x\nx\n");
+}
+
+/// How it stands with the last line of a file.
+fn standing(file: &LogFile) -> Standing {
+    file.settlement().standing(file.settlement().appended())
+}
+
+#[test]
+fn a_line_is_settled_when_it_is_written_and_hastened_it_is_at_once() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a", "one\n");
+    let file = tree.file("a");
+    assert_eq!(standing(&file), Standing::Pending);
+    file.hasten(&tree.store);
+    assert_eq!(standing(&file), Standing::Settled);
+    assert_eq!(tree.content("a"), "one\n");
+}
+
+#[test]
+fn a_line_of_an_output_that_always_syncs_is_settled_when_it_is_synced() {
+    let tree = Tree::new(
+        PLENTY,
+        FileSettings {
+            sync: Sync::Always,
+            ..settings()
+        },
+    );
+    tree.append("a", "one\n");
+    let file = tree.file("a");
+    file.hasten(&tree.store);
+    assert_eq!(tree.content("a"), "one\n");
+    assert_eq!(standing(&file), Standing::Pending);
+    // What comes meanwhile is not settled with it.
+    tree.append("a", "two\n");
+    file.sync(&tree.store);
+    assert_eq!(file.settlement().standing(1), Standing::Settled);
+    assert_eq!(standing(&file), Standing::Pending);
+    file.close(&tree.store);
+    assert_eq!(standing(&file), Standing::Settled);
+}
+
+#[test]
+fn a_full_disk_leaves_lines_unsettled_until_there_is_room_or_nobody_waits() {
+    let full = |when_full| FileSettings {
+        min_free_bytes: u64::MAX,
+        when_full,
+        ..settings()
+    };
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    tree.append("a", "one\n");
+    let file = tree.file("a");
+    file.hasten(&tree.store);
+    assert_eq!(standing(&file), Standing::Pending);
+    assert!(file.is_waited_for());
+    let dropping = owner(2, "test", full(WhenFull::Drop));
+    file.hand_over(&tree.owner.output, &dropping.output);
+    assert!(!file.is_waited_for());
+    let roomy = owner(3, "test", settings());
+    file.hand_over(&dropping.output, &roomy.output);
+    file.close(&tree.store);
+    assert_eq!(standing(&file), Standing::Settled);
+    assert_eq!(tree.content("a"), "one\n");
+}
+
+#[test]
+fn lines_for_what_can_be_no_file_are_dropped_and_nobody_waits_for_them() {
+    let tree = Tree::new(PLENTY, settings());
+    fs::create_dir(tree.path("a")).unwrap();
+    tree.append("a", "one\n");
+    let file = tree.file("a");
+    file.hasten(&tree.store);
+    assert_eq!(standing(&file), Standing::Settled);
 }

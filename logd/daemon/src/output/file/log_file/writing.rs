@@ -44,6 +44,8 @@ impl LogFile {
                     .load()
                     .count_refused(self.batch_lines.load(Ordering::Relaxed));
                 self.discard(&mut disk.batch, store);
+                // Waiting for them would help nobody: they are counted, and their sender need not send them again.
+                self.settlement.settle(disk.batch.through);
                 continue;
             }
             match self.write_batch(disk, store) {
@@ -70,6 +72,7 @@ impl LogFile {
             .store(std::mem::take(&mut buffer.lines), Ordering::Relaxed);
         disk.batch.charged = std::mem::take(&mut buffer.charged);
         disk.batch.written = 0;
+        disk.batch.through = self.settlement.appended();
         // A batch ends with the line that makes it full: that one shall not make the buffer grow.
         buffer.expected = (disk.batch.bytes.len() / 16 * 17).min(WRITE_BYTES / 16 * 17);
         true
@@ -153,6 +156,10 @@ impl LogFile {
             Sync::Always => Some(Duration::ZERO),
         };
         disk.unsynced = sync_after.is_some();
+        disk.written_through = disk.batch.through;
+        if sync_after != Some(Duration::ZERO) {
+            self.settlement.settle(disk.written_through);
+        }
         if let (Some(after), false) = (sync_after, disk.sync_scheduled) {
             disk.sync_scheduled = true;
             store.schedule().push(Instant::now() + after, self.clone(), Task::Sync);
@@ -167,7 +174,9 @@ impl LogFile {
         output.warn_refused(&self.path, cause);
         disk.refused_until = Some(Instant::now() + REFUSAL);
         self.discard(&mut disk.batch, store);
+        // What was written before it is synced first.
         self.close_file(disk, store);
+        self.settlement.settle(disk.batch.through);
         self.note_released();
         store.note_written();
     }
@@ -220,11 +229,16 @@ impl LogFile {
     }
 
     pub(super) fn sync_file(&self, disk: &mut Disk) {
-        if let (Some(file), true) = (&disk.file, std::mem::take(&mut disk.unsynced))
-            && let Err(errno) = fdatasync(&file.fd)
-        {
-            // The system reports a lost page once and forgets it (fsync(2)): there is nothing to try again.
-            self.output.load().sync_failed(&self.path, errno);
+        if let (Some(file), true) = (&disk.file, std::mem::take(&mut disk.unsynced)) {
+            match fdatasync(&file.fd) {
+                Ok(()) => self.settlement.settle(disk.written_through),
+                Err(errno) => {
+                    // The system reports a lost page once and forgets it (fsync(2)): there is nothing to try again here. Who still has
+                    // the lines may send them once more.
+                    self.output.load().sync_failed(&self.path, errno);
+                    self.settlement.lose(disk.written_through);
+                }
+            }
         }
     }
 }

@@ -1,0 +1,77 @@
+//! What has to be safe before messages are acknowledged to their sender.
+//!
+//! A batch notes in it where its messages went. One number for each file is enough: when it is settled, all before it are. Of
+//! outputs that drop when they are full nothing is noted: who chose that doesn't want to be waited for.
+
+use std::sync::Arc;
+
+use super::file::{LogFile, Store};
+use super::queue::Queue;
+use super::settlement::Standing;
+
+/// So many of the files noted last are looked through for one that is noted again; any that comes twice does no harm.
+const LOOKED_THROUGH: usize = 8;
+
+/// Files and queues, and the last line or record that was appended to each.
+#[derive(Default)]
+pub(crate) struct Receipt {
+    files: Vec<(Arc<LogFile>, u64)>,
+    queues: Vec<(Arc<Queue>, u64)>,
+}
+
+/// A device did not take what was written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost;
+
+impl Receipt {
+    /// A line was appended to this file.
+    pub(crate) fn note_file(&mut self, file: &Arc<LogFile>) {
+        if !file.is_waited_for() {
+            return;
+        }
+        // It may be another's line, which has come in between.
+        note(&mut self.files, file, file.settlement().appended());
+    }
+
+    /// A record was appended to this queue, under this number.
+    pub(crate) fn note_queue(&mut self, queue: &Arc<Queue>, number: u64) {
+        if queue.is_waited_for() {
+            note(&mut self.queues, queue, number);
+        }
+    }
+
+    /// Has all lines written now rather than when their buffers are full or due; queues are emptied at once as it is.
+    pub(crate) fn hasten(&self, store: &Store) {
+        for (file, number) in &self.files {
+            if file.settlement().standing(*number) == Standing::Pending {
+                file.hasten(store);
+            }
+        }
+    }
+
+    /// Waits until all of it is safe. Nothing is lost when this is dropped before it is done.
+    ///
+    /// # Errors
+    /// When something may not be.
+    pub(crate) async fn settled(&self) -> Result<(), Lost> {
+        for (file, number) in &self.files {
+            if file.settlement().wait(*number, || file.is_waited_for()).await == Standing::Lost {
+                return Err(Lost);
+            }
+        }
+        for (queue, number) in &self.queues {
+            if queue.settlement().wait(*number, || queue.is_waited_for()).await == Standing::Lost {
+                return Err(Lost);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn note<T>(known: &mut Vec<(Arc<T>, u64)>, noted: &Arc<T>, number: u64) {
+    let mut latest = known.iter_mut().rev().take(LOOKED_THROUGH);
+    match latest.find(|(one, _)| Arc::ptr_eq(one, noted)) {
+        Some((_, last)) => *last = number,
+        None => known.push((noted.clone(), number)),
+    }
+}
