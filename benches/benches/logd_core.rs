@@ -58,6 +58,7 @@ fn with_context(check: impl FnOnce(&Message<'_>, &Context<'_>)) {
     let peer = "192.0.2.1:40000".parse().expect("an address");
     let origin = Origin {
         peer: Some(peer),
+        peer_name: None,
         received: now(),
         input: "bench",
         truncated: false,

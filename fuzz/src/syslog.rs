@@ -122,6 +122,7 @@ fn with_context(frame: &[u8], check: impl FnOnce(&Context<'_>)) {
     let peer = "192.0.2.1:40000".parse().expect("an address");
     let origin = Origin {
         peer: Some(peer),
+        peer_name: None,
         received: now,
         input: "fuzz",
         truncated: false,

@@ -5,9 +5,11 @@
 //! renewed certificate is shown to the next client and no listener needs to be opened anew.
 
 mod authorities;
+mod clients;
 mod file_error;
 mod followed;
 mod identity;
+mod names;
 mod peer;
 mod pem;
 mod store;
@@ -20,8 +22,10 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier;
 
 pub use authorities::Authorities;
+pub use clients::{ClientCheck, NotAPeer, PermittedPeer};
 pub use file_error::{FileError, FileProblem};
 pub use identity::Identity;
 pub use peer::{KeyPin, NotAPin, PeerCheck, client_config};
@@ -37,6 +41,17 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// application protocols it speaks (RFC 7301). Of a client that names protocols one must be among these.
 #[must_use]
 pub fn server_config(identity: Arc<Identity>, clients: Option<Arc<Authorities>>, protocols: &[&[u8]]) -> ServerConfig {
+    let verifier = clients.map(|clients| clients as Arc<dyn ClientCertVerifier>);
+    server_config_with(identity, verifier, protocols)
+}
+
+/// The same, where more than the signature decides about a client's certificate.
+#[must_use]
+pub fn server_config_with(
+    identity: Arc<Identity>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+    protocols: &[&[u8]],
+) -> ServerConfig {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("ring has the cipher suites of both versions");

@@ -64,6 +64,8 @@ pub struct Message<'a> {
 pub struct Origin<'a> {
     /// The sender's address; `None` for inputs without one (`unix`, `kmsg`, `mark`). IPv4-mapped addresses are already IPv4.
     pub peer: Option<SocketAddr>,
+    /// The name that the sender has shown a certificate for (`peer-name`).
+    pub peer_name: Option<&'a str>,
     /// When it was read from the socket (`timegenerated`), with the offset of our own zone.
     pub received: Timestamp,
     /// The name of the input in the configuration (`inputname`).

@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, load};
 use ballast_shared::privileges::Process;
+use ballast_shared::tls::{self, ClientCheck, Identity, TlsFiles};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use logd_core::framing::Framing;
 use logd_core::path::PathTemplate;
 use logd_core::route::Router;
 use logd_core::template::Template;
+use rustls::ServerConfig;
+use rustls::server::danger::ClientCertVerifier;
 
 use crate::output::file::FileSettings;
 use crate::output::queued::QueuedSettings;
@@ -69,16 +72,67 @@ pub(crate) struct Input {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum InputKind {
     Tcp(TcpSettings),
+    Relp(StreamSettings),
     Udp,
+}
+
+impl InputKind {
+    /// Of an input with connections, what all of them have.
+    pub(crate) fn stream(&self) -> Option<&StreamSettings> {
+        match self {
+            Self::Tcp(tcp) => Some(&tcp.stream),
+            Self::Relp(stream) => Some(stream),
+            Self::Udp => None,
+        }
+    }
+
+    /// What is spoken on its connections, if it has any.
+    pub(crate) fn spoken(&self) -> Option<&'static str> {
+        let is_encrypted = self.stream()?.tls.is_some();
+        Some(match (self, is_encrypted) {
+            (Self::Relp(_), false) => "relp",
+            (Self::Relp(_), true) => "relp+tls",
+            (_, false) => "tcp",
+            (_, true) => "tls",
+        })
+    }
 }
 
 /// `[input.NAME.tcp]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TcpSettings {
     pub(crate) framing: Framing,
+    pub(crate) stream: StreamSettings,
+}
+
+/// What every input with connections has: all that `[input.NAME.relp]` has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StreamSettings {
     pub(crate) connections_max: usize,
     pub(crate) connections_per_sender_max: Option<usize>,
     pub(crate) idle_timeout: Option<Duration>,
+    /// `None`: bytes go as they are.
+    pub(crate) tls: Option<TlsSettings>,
+}
+
+/// `tls = { … }` of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TlsSettings {
+    /// What senders are shown.
+    pub(crate) identity: Arc<Identity>,
+    /// What they have to show; `None`: nothing.
+    pub(crate) clients: Option<Arc<ClientCheck>>,
+}
+
+impl TlsSettings {
+    /// How senders are met.
+    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
+        let clients = self
+            .clients
+            .clone()
+            .map(|clients| clients as Arc<dyn ClientCertVerifier>);
+        Arc::new(tls::server_config_with(self.identity.clone(), clients, &[]))
+    }
 }
 
 /// `[output.NAME.…]`, or a path in a rule.
@@ -110,10 +164,11 @@ impl Output {
 }
 
 /// Reads the configuration; `None` if it has errors. What there is to say, warnings too, is in `diagnostics`.
-pub(crate) fn read(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
+/// What `tls_files` has of a running daemon is used as it is; the others are read.
+pub(crate) fn read(path: &Path, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Option<Config> {
     let mut spec = spec::Spec::default();
     load(path, diagnostics, &mut |root| spec.read(root));
-    let config = resolve::resolve(spec, diagnostics);
+    let config = resolve::resolve(spec, tls_files, diagnostics);
     (!diagnostics.has_errors()).then_some(config)
 }
 

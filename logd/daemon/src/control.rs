@@ -39,6 +39,7 @@ pub(crate) struct Status {
     pub(crate) uptime_s: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,
+    pub(crate) certificates: Vec<Certificate>,
     pub(crate) open_files: usize,
     pub(crate) buffered_bytes: usize,
 }
@@ -50,6 +51,13 @@ pub(crate) struct Input {
     pub(crate) transport: String,
     pub(crate) address: String,
     pub(crate) connections: usize,
+}
+
+/// `Certificate`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Certificate {
+    pub(crate) file: String,
+    pub(crate) expires_s: u64,
 }
 
 /// `Output`

@@ -19,6 +19,7 @@ use ballast_shared::metrics::Metrics;
 use ballast_shared::signals::{Signal, Signals};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
+use ballast_shared::tls::TlsFiles;
 use ballast_shared::work_dir::WorkDir;
 use ballast_shared::{control as control_socket, http, listen, logging};
 use caps::Capability;
@@ -29,6 +30,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::certificates;
 use crate::config::{self, Config};
 use crate::control::{self, Control, Request, Status};
 use crate::cores::{Cores, Serving};
@@ -93,6 +95,7 @@ struct Daemon {
     metrics: Metrics,
     control: UnixListener,
     http: Option<TcpListener>,
+    tls_files: TlsFiles,
     work_dir: WorkDir,
 }
 
@@ -103,7 +106,8 @@ impl Daemon {
         let inherited = Inherited::take();
         logging::init(log_format);
         let mut inherited = inherited.map_err(|error| fail(Exit::Os, &"inherited sockets", &error))?;
-        let mut config = read_config(config_path)?;
+        let tls_files = TlsFiles::default();
+        let mut config = read_config(config_path, &tls_files)?;
 
         let work_dir =
             WorkDir::lock(&config.work_dir).map_err(|error| fail(Exit::Unavailable, &"cannot start", &error))?;
@@ -144,6 +148,7 @@ impl Daemon {
             metrics,
             control,
             http,
+            tls_files,
             work_dir,
         })
     }
@@ -186,6 +191,11 @@ impl Daemon {
             "control",
             control_socket::serve(self.control, control::INTERFACE, control, stop.clone()),
         );
+        supervisor.start("tls files", self.tls_files.clone().follow(stop.clone()));
+        supervisor.start(
+            "certificates",
+            certificates::publish(self.tls_files.clone(), stop.clone()),
+        );
         if let Some(listener) = self.http {
             let pages = http::pages(self.metrics, health(self.service.clone()));
             supervisor.start("http", http::serve(listener, pages, stop.clone()));
@@ -201,12 +211,12 @@ impl Daemon {
         }
         self.inputs.apply(self.prepared, &supervisor, handles.cores);
         for input in self.inputs.status() {
-            info!(input = %input.name, "listening on {}/{}", input.place, input.place.transport());
+            info!(input = %input.name, "listening on {}/{}", input.place, input.transport);
         }
         let started = Instant::now();
         systemd::ready();
 
-        let mut turns = Turns::new(config_path.to_owned());
+        let mut turns = Turns::new(config_path.to_owned(), self.tls_files.clone());
         let mut failed = false;
         loop {
             tokio::select! {
@@ -224,7 +234,7 @@ impl Daemon {
                 Some(request) = requests.recv() => match request {
                     Request::Status(answer) => {
                         // Who asked may have gone.
-                        let _ = answer.send(status(&self.inputs, &self.service, started));
+                        let _ = answer.send(status(&self.inputs, &self.service, &self.tls_files, started));
                     }
                     Request::Reload(answer) => turns.ask(Asker::Call(answer)),
                 },
@@ -259,9 +269,9 @@ fn fail(exit: Exit, what: &dyn std::fmt::Display, error: &dyn std::error::Error)
     exit
 }
 
-fn read_config(path: &Path) -> Result<Config, Exit> {
+fn read_config(path: &Path, tls_files: &TlsFiles) -> Result<Config, Exit> {
     let diagnostics = Diagnostics::new();
-    let config = config::read(path, &diagnostics);
+    let config = config::read(path, tls_files, &diagnostics);
     if config.is_none() {
         // As `check` prints it, with its lines and carets.
         eprint!("{diagnostics}");
@@ -356,10 +366,10 @@ async fn stop_again(signals: &mut Signals) {
     while signals.next().await != Signal::Stop {}
 }
 
-fn status(inputs: &Inputs, service: &Service, started: Instant) -> Status {
+fn status(inputs: &Inputs, service: &Service, tls_files: &TlsFiles, started: Instant) -> Status {
     let input = |input: crate::input::InputStatus| control::Input {
         name: input.name,
-        transport: input.place.transport().to_owned(),
+        transport: input.transport.to_owned(),
         address: input.place.to_string(),
         connections: input.connections,
     };
@@ -381,6 +391,7 @@ fn status(inputs: &Inputs, service: &Service, started: Instant) -> Status {
                 queued_bytes: output.queue().held_bytes(),
             }))
             .collect(),
+        certificates: certificates::all(tls_files),
         open_files: service.store.open_files(),
         buffered_bytes: service.store.buffered_bytes(),
     }

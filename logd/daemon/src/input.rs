@@ -5,8 +5,14 @@
 
 mod connections;
 mod incomplete;
+mod reader;
+mod relp;
+mod sender;
 mod source;
+mod stream;
 mod tcp;
+mod tls;
+mod transport;
 mod udp;
 
 use std::collections::HashMap;
@@ -20,7 +26,7 @@ use ballast_shared::listen::{self, BindError, UdpOptions};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
 use logd_core::route::InputId;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,6 +40,10 @@ use crate::cores::Cores;
 use crate::output::file::Store;
 use crate::pipeline::Pipeline;
 
+/// Handshakes of TLS at a time, of all inputs: more than the cores do in the time of a round trip. When a fleet comes back at once,
+/// the others wait for their turn, and nobody's handshake runs out of time because of theirs.
+const HANDSHAKES_MAX: usize = 512;
+
 /// What every input works with.
 pub(crate) struct Service {
     /// What is made of messages at the moment. The inputs have it from their [`Source`].
@@ -41,6 +51,8 @@ pub(crate) struct Service {
     pub(crate) store: Arc<Store>,
     /// What connections may keep of frames without an end.
     pub(crate) incomplete: Incomplete,
+    /// Handshakes of TLS that may be under way.
+    pub(crate) handshakes: Semaphore,
     /// Read what is there and end.
     pub(crate) drain: CancellationToken,
     /// End.
@@ -60,7 +72,7 @@ impl Place {
     /// All places of an input.
     fn of(input: &config::Input) -> impl Iterator<Item = Self> {
         input.listen.iter().map(|address| match input.kind {
-            InputKind::Tcp(_) => Self::Tcp(*address),
+            InputKind::Tcp(_) | InputKind::Relp(_) => Self::Tcp(*address),
             InputKind::Udp => Self::Udp(*address),
         })
     }
@@ -124,6 +136,7 @@ impl Service {
             pipeline: ArcSwap::from_pointee(Pipeline::new(config, store.clone(), None)),
             store,
             incomplete: Incomplete::new(config.buffer_bytes_max),
+            handshakes: Semaphore::new(HANDSHAKES_MAX),
             drain: CancellationToken::new(),
             abandon: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -242,6 +255,7 @@ impl Inputs {
                 let source = listening.source.borrow();
                 InputStatus {
                     name: source.input.name.to_string(),
+                    transport: source.input.kind.spoken().unwrap_or(place.transport()),
                     place: place.clone(),
                     connections: source.connections.count(),
                 }
@@ -265,7 +279,7 @@ impl Inputs {
             Bound::Tcp(listener) => {
                 let cores = cores.clone();
                 supervisor.start("tcp listener", async move {
-                    tcp::accept(listener, source, service, cores, stop).await;
+                    stream::accept(listener, source, service, cores, stop).await;
                     drop(place);
                     // A listener that a reload took away has ended as it should.
                     stopping.cancelled().await;
@@ -300,6 +314,7 @@ pub(crate) enum Drained {
 pub(crate) struct InputStatus {
     pub(crate) name: String,
     pub(crate) place: Place,
+    pub(crate) transport: &'static str,
     pub(crate) connections: usize,
 }
 

@@ -1,5 +1,6 @@
 //! `logd`, the syslog collector: syslog in by TCP and UDP, files out.
 
+mod certificates;
 mod commands;
 mod config;
 mod control;

@@ -8,7 +8,8 @@ mod receipt;
 mod settlement;
 
 pub(crate) use held_back::HeldBack;
-pub(crate) use receipt::{Lost, Receipt};
+pub(crate) use receipt::Receipt;
+pub(crate) use settlement::Standing;
 
 /// What a full output does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

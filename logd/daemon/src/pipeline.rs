@@ -147,6 +147,7 @@ impl Pipeline {
             received: scratch.own_zone.now(),
             scratch,
             held_back,
+            peer_name: None,
             receipt: None,
             tally: Tally::default(),
         }
@@ -174,11 +175,17 @@ pub(crate) struct Batch<'b> {
     received: Timestamp,
     scratch: &'b mut Scratch,
     held_back: &'b mut HeldBack,
+    peer_name: Option<&'b str>,
     receipt: Option<&'b mut Receipt>,
     tally: Tally,
 }
 
 impl<'b> Batch<'b> {
+    /// Its sender has shown a certificate for this name.
+    pub(crate) fn with_peer_name(self, peer_name: Option<&'b str>) -> Self {
+        Self { peer_name, ..self }
+    }
+
     /// Notes where its messages go.
     pub(crate) fn with_receipt(self, receipt: &'b mut Receipt) -> Self {
         Self {
@@ -197,6 +204,7 @@ impl<'b> Batch<'b> {
         let origin = Origin {
             peer: Some(peer),
             received: self.received,
+            peer_name: self.peer_name,
             input: self.input_name,
             truncated,
         };

@@ -16,6 +16,7 @@ use ballast_shared::config::Diagnostics;
 use ballast_shared::listen::BindError;
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
+use ballast_shared::tls::TlsFiles;
 use tokio::runtime::Handle;
 use tracing::warn;
 
@@ -119,9 +120,9 @@ pub(crate) struct Handles<'h> {
 ///
 /// # Errors
 /// What `check` says about it.
-fn read(path: &Path) -> Result<Config, ReloadError> {
+fn read(path: &Path, tls_files: &TlsFiles) -> Result<Config, ReloadError> {
     let diagnostics = Diagnostics::new();
-    let config = config::read(path, &diagnostics);
+    let config = config::read(path, tls_files, &diagnostics);
     let said = diagnostics.to_string();
     let config = config.ok_or_else(|| ReloadError::Invalid(said.clone()))?;
     if !said.is_empty() {

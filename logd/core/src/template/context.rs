@@ -49,6 +49,7 @@ impl<'a> Context<'a> {
                 None => return self.sender(),
             },
             Property::FromHost => return self.sender(),
+            Property::PeerName => self.origin.peer_name.map_or(NIL, str::as_bytes),
             Property::FromHostIp if self.origin.peer.is_none() => LOCAL_ADDRESS,
             Property::FromHostPort if self.origin.peer.is_none() => b"",
             Property::SyslogTag if !is_rfc5424 => message.tag,

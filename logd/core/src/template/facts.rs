@@ -80,7 +80,9 @@ impl Dependencies {
         let stamp = stamp_granularity(expr);
         match expr.property {
             Property::Hostname => self.hostname = true,
-            Property::FromHost | Property::FromHostIp | Property::FromHostPort => self.sender = true,
+            Property::FromHost | Property::FromHostIp | Property::FromHostPort | Property::PeerName => {
+                self.sender = true;
+            }
             Property::ProgramName | Property::AppName => self.program = true,
             Property::Pri
             | Property::PriText

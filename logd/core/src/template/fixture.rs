@@ -19,6 +19,7 @@ impl Default for Fixture<'_> {
             message: rfc5424(b"h5", b"myproc"),
             origin: Origin {
                 peer: Some(([192, 0, 2, 7], 5140).into()),
+                peer_name: None,
                 // 2026-11-22T17:22:32.688264+01:00, a Sunday.
                 received: Timestamp::from_unix(1_795_364_552, 688_264_000).with_offset(3_600),
                 input: "netin",

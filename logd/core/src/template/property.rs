@@ -17,6 +17,8 @@ pub enum Property {
     FromHostIp,
     /// `fromhost-port`: the sender's port.
     FromHostPort,
+    /// `peer-name`: the name in the sender's certificate, `-` if it has shown none. rsyslog has no such property.
+    PeerName,
     /// `syslogtag`: TAG of RFC 3164, or `APP-NAME[PROCID]` of RFC 5424.
     SyslogTag,
     /// `programname`: the static part of the tag.
@@ -114,6 +116,7 @@ const NAMES: &[(&str, Property)] = &[
     ("fromhost", Property::FromHost),
     ("fromhost-ip", Property::FromHostIp),
     ("fromhost-port", Property::FromHostPort),
+    ("peer-name", Property::PeerName),
     ("syslogtag", Property::SyslogTag),
     ("programname", Property::ProgramName),
     ("app-name", Property::AppName),

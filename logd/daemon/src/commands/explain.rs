@@ -105,6 +105,7 @@ impl Explainer<'_> {
         let message = parse(&clean, received, &mut self.zone);
         let origin = Origin {
             peer: Some(self.from),
+            peer_name: None,
             received,
             input: &self.input.name,
             truncated: frame.len() > self.input.message_bytes_max,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ballast_shared::control;
 use ballast_shared::exit::Exit;
+use jiff::Timestamp;
 use serde_json::Map;
 
 use crate::control::{INTERFACE_NAME, Status};
@@ -37,7 +38,7 @@ fn print(status: &Status, to: &mut impl Write) -> io::Result<()> {
     for input in &status.inputs {
         write!(to, "input   {:16} {}/{}", input.name, input.address, input.transport)?;
         match input.transport.as_str() {
-            "tcp" => writeln!(to, "  {} connections", input.connections)?,
+            "tcp" | "tls" | "relp" | "relp+tls" => writeln!(to, "  {} connections", input.connections)?,
             _ => writeln!(to)?,
         }
     }
@@ -47,6 +48,15 @@ fn print(status: &Status, to: &mut impl Write) -> io::Result<()> {
             (0, 0) => writeln!(to, " writing")?,
             (0, bytes) => writeln!(to, " {bytes} bytes queued")?,
             (files, _) => writeln!(to, " held up: {files} files")?,
+        }
+    }
+    for certificate in &status.certificates {
+        let expires = i64::try_from(certificate.expires_s)
+            .ok()
+            .and_then(|seconds| Timestamp::from_second(seconds).ok());
+        match expires {
+            Some(expires) => writeln!(to, "tls     {} expires {expires}", certificate.file)?,
+            None => writeln!(to, "tls     {} expires in the far future", certificate.file)?,
         }
     }
     writeln!(

@@ -6,13 +6,16 @@ mod inputs;
 mod outputs;
 mod queued;
 mod rules;
+mod tls;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, Size};
 use ballast_shared::privileges::Process;
+use ballast_shared::tls::TlsFiles;
 
+use self::tls::TlsReader;
 use super::spec::Spec;
 use super::{Config, Control};
 
@@ -26,9 +29,9 @@ const BUFFER_MAX: Size = Size::mib(256);
 /// Below this a few busy files would take the whole of it.
 const BUFFER_MIN: Size = Size::mib(1);
 
-pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
+pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Config {
     let process = Process::resolve(&spec.process, diagnostics);
-    let inputs = inputs::resolve(&spec.inputs, diagnostics);
+    let inputs = inputs::resolve(&spec.inputs, &TlsReader::new(tls_files, diagnostics), diagnostics);
     let mut outputs = outputs::resolve(&spec, &process, diagnostics);
     let (router, rule_names) = rules::resolve(&spec.rules, &inputs, &mut outputs, diagnostics);
     let outputs = outputs.finish(diagnostics);

@@ -14,7 +14,7 @@ use ballast_shared::config::{Diagnostics, FromValue, Key, Size, Span, Spanned, T
 use ballast_shared::privileges::ProcessSpec;
 
 pub(super) use file::{FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
-pub(super) use input::{FramingChoice, InputKeys, InputSpec, TcpSpec, UdpSpec};
+pub(super) use input::{FramingChoice, InputKeys, InputSpec, RelpSpec, StreamKeys, TcpSpec, TlsSpec, UdpSpec};
 pub(super) use output::{OutputSpec, PipeSpec, QueueKeys};
 pub(super) use rule::{Comparison, RuleSpec, WhereSpec, is_path};
 
@@ -60,8 +60,9 @@ impl Spec {
         }
         for (key, value) in entries(root, "input") {
             read_named(&mut self.inputs, key, value, "input", |table| {
-                of_kind(table, "input", &["tcp", "udp"], |kind, table| match kind {
+                of_kind(table, "input", &["tcp", "udp", "relp"], |kind, table| match kind {
                     "tcp" => InputSpec::Tcp(TcpSpec::read(table)),
+                    "relp" => InputSpec::Relp(RelpSpec::read(table)),
                     _ => InputSpec::Udp(UdpSpec::read(table)),
                 })
             });

@@ -13,7 +13,7 @@ fn read_text(text: &str) -> (Option<Config>, String, PathBuf) {
     let path = directory.path().join("logd.toml");
     fs::write(&path, text).unwrap();
     let diagnostics = Diagnostics::new();
-    let config = read(&path, &diagnostics);
+    let config = read(&path, &TlsFiles::default(), &diagnostics);
     let said = diagnostics
         .to_string()
         .replace(&format!("{}/", directory.path().display()), "");
@@ -50,7 +50,7 @@ fn a_small_file_has_the_rest_by_default() {
     let InputKind::Tcp(tcp) = &input.kind else {
         panic!("a tcp input")
     };
-    assert_eq!((tcp.framing, tcp.connections_max), (Framing::Auto, 10_000));
+    assert_eq!((tcp.framing, tcp.stream.connections_max), (Framing::Auto, 10_000));
     assert_eq!(*file(&config.outputs[0]).0, FileSettings::default());
     assert_eq!(config.rule_names, ["rule 1"]);
 }
@@ -129,7 +129,7 @@ fn a_percent_sign_in_the_directory_is_no_property() {
     let odd = directory.path().join("100%HOSTNAME%");
     fs::create_dir(&odd).unwrap();
     fs::write(odd.join("logd.toml"), "[[rule]]\nto = [\"log/all\"]\n").unwrap();
-    let config = read(&odd.join("logd.toml"), &Diagnostics::new()).unwrap();
+    let config = read(&odd.join("logd.toml"), &TlsFiles::default(), &Diagnostics::new()).unwrap();
     assert!(file(&config.outputs[0]).1.is_fixed());
     assert_eq!(
         file(&config.outputs[0]).1.root(),
@@ -301,7 +301,11 @@ fn files_that_the_dropped_privileges_shut_out_are_refused_also_by_way_of_the_def
 fn the_shipped_configurations_are_right() {
     for name in ["../../conf/logd.toml", "../../conf/dev/logd.toml"] {
         let diagnostics = Diagnostics::new();
-        let config = read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name), &diagnostics);
+        let config = read(
+            &PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name),
+            &TlsFiles::default(),
+            &diagnostics,
+        );
         assert!(config.is_some() && diagnostics.is_empty(), "{diagnostics}");
     }
 }

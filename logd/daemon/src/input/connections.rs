@@ -44,7 +44,9 @@ impl Connections {
         Self {
             by_sender: Mutex::default(),
             open: match input.kind {
-                InputKind::Tcp(_) => gauge!("logd_input_connections", "input" => input.name.to_string()),
+                InputKind::Tcp(_) | InputKind::Relp(_) => {
+                    gauge!("logd_input_connections", "input" => input.name.to_string())
+                }
                 InputKind::Udp => Gauge::noop(),
             },
         }

@@ -19,10 +19,6 @@ pub(crate) struct Receipt {
     queues: Vec<(Arc<Queue>, u64)>,
 }
 
-/// A device did not take what was written to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lost;
-
 impl Receipt {
     /// A line was appended to this file.
     pub(crate) fn note_file(&mut self, file: &Arc<LogFile>) {
@@ -49,22 +45,36 @@ impl Receipt {
         }
     }
 
-    /// Waits until all of it is safe. Nothing is lost when this is dropped before it is done.
-    ///
-    /// # Errors
-    /// When something may not be.
-    pub(crate) async fn settled(&self) -> Result<(), Lost> {
-        for (file, number) in &self.files {
-            if file.settlement().wait(*number, || file.is_waited_for()).await == Standing::Lost {
-                return Err(Lost);
+    /// How it stands with all of it.
+    pub(crate) fn standing(&self) -> Standing {
+        let of_files = self
+            .files
+            .iter()
+            .map(|(file, number)| (file.settlement().standing(*number), file.is_waited_for()));
+        let of_queues = self
+            .queues
+            .iter()
+            .map(|(queue, number)| (queue.settlement().standing(*number), queue.is_waited_for()));
+        let mut all = Standing::Settled;
+        for (standing, is_waited_for) in of_files.chain(of_queues) {
+            match standing {
+                Standing::Lost => return Standing::Lost,
+                Standing::Pending if is_waited_for => all = Standing::Pending,
+                Standing::Pending | Standing::Settled => {}
             }
+        }
+        all
+    }
+
+    /// Waits until nothing of it is pending any more; [`Receipt::standing`] tells what came of it. Nothing is lost when this is
+    /// dropped before it is done.
+    pub(crate) async fn settled(&self) {
+        for (file, number) in &self.files {
+            file.settlement().wait(*number, || file.is_waited_for()).await;
         }
         for (queue, number) in &self.queues {
-            if queue.settlement().wait(*number, || queue.is_waited_for()).await == Standing::Lost {
-                return Err(Lost);
-            }
+            queue.settlement().wait(*number, || queue.is_waited_for()).await;
         }
-        Ok(())
     }
 }
 

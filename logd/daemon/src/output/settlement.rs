@@ -75,17 +75,16 @@ impl Settlement {
     }
 
     /// Waits for a record for as long as it is worth it. Nothing is lost when this is dropped before it is done.
-    pub(crate) async fn wait(&self, number: u64, is_waited_for: impl Fn() -> bool) -> Standing {
+    pub(crate) async fn wait(&self, number: u64, is_waited_for: impl Fn() -> bool) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             // Before the look, so that what changes between the look and the wait is not missed.
             changed.as_mut().enable();
-            match self.standing(number) {
-                Standing::Pending if is_waited_for() => changed.await,
-                Standing::Pending => return Standing::Settled,
-                standing => return standing,
+            if self.standing(number) != Standing::Pending || !is_waited_for() {
+                return;
             }
+            changed.await;
         }
     }
 }
@@ -118,14 +117,15 @@ mod tests {
     async fn who_waits_is_woken_by_what_happens_and_by_who_makes_it_not_matter() {
         let settlement = Settlement::default();
         let number = settlement.append();
-        let (standing, ()) = tokio::join!(settlement.wait(number, || true), async { settlement.settle(1) });
-        assert_eq!(standing, Standing::Settled);
+        tokio::join!(settlement.wait(number, || true), async { settlement.settle(number) });
+        let number = settlement.append();
+        tokio::join!(settlement.wait(number, || true), async { settlement.lose(number) });
         let number = settlement.append();
         let matters = std::cell::Cell::new(true);
-        let (standing, ()) = tokio::join!(settlement.wait(number, || matters.get()), async {
+        tokio::join!(settlement.wait(number, || matters.get()), async {
             matters.set(false);
             settlement.wake();
         });
-        assert_eq!(standing, Standing::Settled);
+        assert_eq!(settlement.standing(number), Standing::Pending);
     }
 }

@@ -31,7 +31,7 @@ impl Running {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         write(&directory, "net", address, rest);
         let diagnostics = Diagnostics::new();
-        let mut config = config::read(&directory.path().join("logd.toml"), &diagnostics).unwrap();
+        let mut config = config::read(&directory.path().join("logd.toml"), &TlsFiles::default(), &diagnostics).unwrap();
         let store = Store::new(StoreLimits {
             buffer_bytes_max: 1 << 20,
             open_files_max: 10,
@@ -56,7 +56,7 @@ impl Running {
 
     async fn reload(&mut self, rest: &str) -> Result<(), ReloadError> {
         write(&self.directory, self.input, self.address, rest);
-        let mut turns = Turns::new(self.directory.path().join("logd.toml"));
+        let mut turns = Turns::new(self.directory.path().join("logd.toml"), TlsFiles::default());
         let (answer, answered) = oneshot::channel();
         turns.ask(Asker::Call(answer));
         let config = turns.next().await;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_shared::systemd;
+use ballast_shared::tls::TlsFiles;
 use tokio::sync::oneshot;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
@@ -31,6 +32,7 @@ pub(crate) enum Asker {
 /// The reloads that were asked for.
 pub(crate) struct Turns {
     path: PathBuf,
+    tls_files: TlsFiles,
     waiting: VecDeque<Asker>,
     current: Option<Turn>,
     steps: JoinSet<Step>,
@@ -48,9 +50,10 @@ enum Step {
 
 impl Turns {
     /// Of the configuration file of this path; none was asked for yet.
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf, tls_files: TlsFiles) -> Self {
         Self {
             path,
+            tls_files,
             waiting: VecDeque::new(),
             current: None,
             steps: JoinSet::new(),
@@ -104,8 +107,9 @@ impl Turns {
         let Some(asker) = self.waiting.pop_front() else { return };
         systemd::reloading();
         self.current = Some(Turn { asker, outcome: Ok(()) });
-        let path = self.path.clone();
-        self.steps.spawn_blocking(move || Step::Read(read(&path).map(Box::new)));
+        let (path, tls_files) = (self.path.clone(), self.tls_files.clone());
+        self.steps
+            .spawn_blocking(move || Step::Read(read(&path, &tls_files).map(Box::new)));
     }
 
     fn finish(&mut self) {

@@ -6,8 +6,9 @@ use ballast_shared::config::{Diagnostics, Size, Span, Spanned};
 use jiff::tz::TimeZone;
 use logd_core::framing::Framing;
 
-use crate::config::spec::{FramingChoice, InputKeys, InputSpec, Named, TcpSpec};
-use crate::config::{Input, InputKind, TcpSettings};
+use super::tls::TlsReader;
+use crate::config::spec::{FramingChoice, InputKeys, InputSpec, Named, StreamKeys, TcpSpec};
+use crate::config::{Input, InputKind, StreamSettings, TcpSettings};
 
 /// What rsyslog's users raise its 8 KiB to. A sender is let to hold this much of our memory while its frame is incomplete.
 const MESSAGE_MAX: Size = Size::kib(64);
@@ -21,16 +22,21 @@ const MESSAGE_MAX_MOST: Size = Size { bytes: 9_999_999 };
 /// A fleet's worth; each costs a descriptor and some hundred bytes while it is idle.
 const CONNECTIONS_MAX: usize = 10_000;
 
-pub(super) fn resolve(specs: &[Named<InputSpec>], diagnostics: &Diagnostics) -> Vec<Input> {
+pub(super) fn resolve(specs: &[Named<InputSpec>], tls: &TlsReader<'_>, diagnostics: &Diagnostics) -> Vec<Input> {
     let mut taken = Vec::new();
     specs
         .iter()
         .map(|named| {
             let (keys, kind, receive_buffer) = match &named.spec {
-                InputSpec::Tcp(tcp) => (&tcp.keys, InputKind::Tcp(tcp_settings(tcp, diagnostics)), None),
+                InputSpec::Tcp(tcp) => (&tcp.keys, InputKind::Tcp(tcp_settings(tcp, tls, diagnostics)), None),
+                InputSpec::Relp(relp) => (
+                    &relp.keys,
+                    InputKind::Relp(stream_settings(&relp.stream, tls, diagnostics)),
+                    None,
+                ),
                 InputSpec::Udp(udp) => (&udp.keys, InputKind::Udp, udp.receive_buffer),
             };
-            let is_tcp = matches!(kind, InputKind::Tcp(_));
+            let is_tcp = kind.stream().is_some();
             Input {
                 name: named.name.as_str().into(),
                 listen: listen(keys, is_tcp, &mut taken, diagnostics),
@@ -44,22 +50,29 @@ pub(super) fn resolve(specs: &[Named<InputSpec>], diagnostics: &Diagnostics) -> 
         .collect()
 }
 
-fn tcp_settings(tcp: &TcpSpec, diagnostics: &Diagnostics) -> TcpSettings {
-    let at_least_one = |number: Spanned<usize>| {
-        if number.value == 0 {
-            diagnostics.error(number.span, "at least 1");
-        }
-        number.value
-    };
+fn tcp_settings(tcp: &TcpSpec, tls: &TlsReader<'_>, diagnostics: &Diagnostics) -> TcpSettings {
     TcpSettings {
         framing: match tcp.framing {
             None | Some(FramingChoice::Auto) => Framing::Auto,
             Some(FramingChoice::Newline) => Framing::Newline,
             Some(FramingChoice::OctetCounted) => Framing::OctetCounted,
         },
-        connections_max: tcp.connections_max.map_or(CONNECTIONS_MAX, at_least_one),
-        connections_per_sender_max: tcp.connections_per_sender_max.map(at_least_one),
-        idle_timeout: tcp.idle_timeout,
+        stream: stream_settings(&tcp.stream, tls, diagnostics),
+    }
+}
+
+fn stream_settings(keys: &StreamKeys, tls: &TlsReader<'_>, diagnostics: &Diagnostics) -> StreamSettings {
+    let at_least_one = |number: Spanned<usize>| {
+        if number.value == 0 {
+            diagnostics.error(number.span, "at least 1");
+        }
+        number.value
+    };
+    StreamSettings {
+        connections_max: keys.connections_max.map_or(CONNECTIONS_MAX, at_least_one),
+        connections_per_sender_max: keys.connections_per_sender_max.map(at_least_one),
+        idle_timeout: keys.idle_timeout,
+        tls: keys.tls.as_ref().and_then(|spec| tls.settings(spec)),
     }
 }
 

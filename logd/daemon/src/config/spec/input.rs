@@ -1,6 +1,7 @@
-//! `[input.NAME.tcp]` and `[input.NAME.udp]`.
+//! `[input.NAME.tcp]`, `[input.NAME.relp]` and `[input.NAME.udp]`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ballast_shared::config::{FromValue, Size, Spanned, Table, Value};
@@ -11,6 +12,7 @@ use super::choice::choice;
 /// An input of one of the kinds.
 pub(in crate::config) enum InputSpec {
     Tcp(TcpSpec),
+    Relp(RelpSpec),
     Udp(UdpSpec),
 }
 
@@ -22,13 +24,33 @@ pub(in crate::config) struct InputKeys {
     pub(in crate::config) time_zone: Option<Spanned<String>>,
 }
 
-/// `[input.NAME.tcp]`
-pub(in crate::config) struct TcpSpec {
-    pub(in crate::config) keys: InputKeys,
-    pub(in crate::config) framing: Option<FramingChoice>,
+/// What every input with connections has.
+pub(in crate::config) struct StreamKeys {
     pub(in crate::config) connections_max: Option<Spanned<usize>>,
     pub(in crate::config) connections_per_sender_max: Option<Spanned<usize>>,
     pub(in crate::config) idle_timeout: Option<Duration>,
+    pub(in crate::config) tls: Option<TlsSpec>,
+}
+
+/// `tls = { … }`
+pub(in crate::config) struct TlsSpec {
+    pub(in crate::config) certificate: Option<Spanned<PathBuf>>,
+    pub(in crate::config) key: Option<Spanned<PathBuf>>,
+    pub(in crate::config) client_ca: Option<Spanned<PathBuf>>,
+    pub(in crate::config) permitted_peers: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// `[input.NAME.tcp]`
+pub(in crate::config) struct TcpSpec {
+    pub(in crate::config) keys: InputKeys,
+    pub(in crate::config) stream: StreamKeys,
+    pub(in crate::config) framing: Option<FramingChoice>,
+}
+
+/// `[input.NAME.relp]`
+pub(in crate::config) struct RelpSpec {
+    pub(in crate::config) keys: InputKeys,
+    pub(in crate::config) stream: StreamKeys,
 }
 
 /// `[input.NAME.udp]`
@@ -52,10 +74,39 @@ impl TcpSpec {
     pub(super) fn read(table: &Table<'_>) -> Self {
         Self {
             keys: InputKeys::read(table),
+            stream: StreamKeys::read(table),
             framing: table.optional("framing"),
+        }
+    }
+}
+
+impl RelpSpec {
+    pub(super) fn read(table: &Table<'_>) -> Self {
+        Self {
+            keys: InputKeys::read(table),
+            stream: StreamKeys::read(table),
+        }
+    }
+}
+
+impl StreamKeys {
+    fn read(table: &Table<'_>) -> Self {
+        Self {
             connections_max: table.optional("connections-max"),
             connections_per_sender_max: table.optional("connections-per-sender-max"),
             idle_timeout: table.optional("idle-timeout"),
+            tls: table.table("tls").map(|tls| TlsSpec::read(&tls)),
+        }
+    }
+}
+
+impl TlsSpec {
+    fn read(table: &Table<'_>) -> Self {
+        Self {
+            certificate: table.required("certificate"),
+            key: table.required("key"),
+            client_ca: table.optional("client-ca"),
+            permitted_peers: table.optional("permitted-peers"),
         }
     }
 }

@@ -1,0 +1,112 @@
+//! The sender at the other end of a connection, and what its messages are treated with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use logd_core::time::ZoneCache;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::Service;
+use super::connections::Place;
+use super::source::{Refusal, Source};
+use super::transport::Transport;
+use crate::output::HeldBack;
+use crate::pipeline::{Batch, Scratch};
+
+/// A sender with a connection.
+pub(super) struct Sender {
+    pub(super) peer: SocketAddr,
+    /// What its certificate calls it.
+    pub(super) peer_name: Option<Box<str>>,
+    zone: ZoneCache,
+    held_back: HeldBack,
+    idle_timeout: Option<Duration>,
+    /// The input that has the address in the running configuration, and in the one that was seen last.
+    sources: watch::Receiver<Arc<Source>>,
+    pub(super) source: Arc<Source>,
+    pub(super) service: Arc<Service>,
+    /// Read what is there and end.
+    pub(super) stop: CancellationToken,
+    place: Place,
+}
+
+impl Sender {
+    pub(super) fn new(
+        peer: SocketAddr,
+        sources: watch::Receiver<Arc<Source>>,
+        source: Arc<Source>,
+        service: Arc<Service>,
+        stop: CancellationToken,
+        place: Place,
+    ) -> Self {
+        Self {
+            peer,
+            peer_name: None,
+            zone: ZoneCache::new(source.input.time_zone.clone()),
+            held_back: HeldBack::default(),
+            idle_timeout: source.input.kind.stream().and_then(|stream| stream.idle_timeout),
+            sources,
+            source,
+            service,
+            stop,
+            place,
+        }
+    }
+
+    /// Waits until more may be read from it.
+    pub(super) async fn room(&mut self) {
+        self.service.store.room(&mut self.held_back).await;
+    }
+
+    /// Whether there may be something to read, or to be drained; `false` if the sender was silent for too long.
+    pub(super) async fn readable(&mut self, transport: &Transport) -> bool {
+        loop {
+            let readable = async {
+                tokio::select! {
+                    biased;
+                    () = transport.readable() => true,
+                    () = self.stop.cancelled() => true,
+                    // A sender that is silent for long does not keep a configuration alive that is gone.
+                    Ok(()) = self.sources.changed() => false,
+                }
+            };
+            let readable = match self.idle_timeout {
+                Some(idle) => timeout(idle, readable).await,
+                None => Ok(readable.await),
+            };
+            match readable {
+                Ok(true) => return true,
+                Ok(false) => self.follow(),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Takes up the input, if a reload has changed it.
+    pub(super) fn follow_if_changed(&mut self) {
+        if self.sources.has_changed().unwrap_or(false) {
+            self.follow();
+        }
+    }
+
+    /// Takes up the input, as the running configuration has it.
+    fn follow(&mut self) {
+        self.source = self.sources.borrow_and_update().clone();
+        self.place.move_to(&self.source.connections);
+        self.zone = ZoneCache::new(self.source.input.time_zone.clone());
+    }
+
+    /// Begins a batch of what was read at one time, and lends the zone of stamps that don't name theirs.
+    pub(super) fn batch<'b>(&'b mut self, scratch: &'b mut Scratch) -> (Batch<'b>, &'b mut ZoneCache) {
+        let batch = self.source.batch(scratch, &mut self.held_back);
+        (batch.with_peer_name(self.peer_name.as_deref()), &mut self.zone)
+    }
+
+    /// Counts that the sender is turned away.
+    pub(super) fn refuse(&self, why: Refusal) {
+        self.source.refuse(self.peer.ip(), why);
+    }
+}
