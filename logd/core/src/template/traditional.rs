@@ -90,6 +90,7 @@ mod tests {
         );
         let origin = Origin {
             peer: Some("192.0.2.1:40000".parse().unwrap()),
+            peer_name: None,
             received,
             input: "net",
             truncated: false,
