@@ -8,6 +8,7 @@ pub mod parse;
 pub mod path;
 pub mod pri;
 pub mod relp;
+pub mod rotation;
 pub mod route;
 pub mod selector;
 pub mod template;

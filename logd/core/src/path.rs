@@ -8,7 +8,11 @@
 //!
 //! That keeps the name inside the tree; that the file system agrees (no links below the root) is for whoever opens it.
 
+mod pattern;
+
 use std::fmt;
+
+pub use pattern::PathPattern;
 
 use crate::template::{Context, NowPart, NowZone, Op, Property, PropertyExpr, Template};
 
@@ -151,14 +155,24 @@ impl PathTemplate {
         true
     }
 
+    /// Appends the path that this text has in the place of every property: a file in the tree that no message names.
+    pub fn render_with(&self, value: &[u8], out: &mut Vec<u8>) {
+        self.render_by(|_, out| out.extend_from_slice(value), out);
+    }
+
     /// Appends the path for this message: the root, then the sanitized components below it.
     pub fn render(&self, context: &Context<'_>, out: &mut Vec<u8>) {
+        self.render_by(|expr, out| expr.render(context, out), out);
+    }
+
+    #[inline]
+    fn render_by(&self, value: impl Fn(&PropertyExpr, &mut Vec<u8>), out: &mut Vec<u8>) {
         out.extend_from_slice(&self.root);
         let mut component = out.len();
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => out.extend_from_slice(literal),
-                Part::Property(expr) => render_property(expr, context, out),
+                Part::Property(expr) => render_property(|out| value(expr, out), out),
                 Part::Slash => {
                     finish_component(out, component);
                     out.push(b'/');
@@ -235,9 +249,9 @@ impl Parts {
     }
 }
 
-fn render_property(expr: &PropertyExpr, context: &Context<'_>, out: &mut Vec<u8>) {
+fn render_property(value: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
     let start = out.len();
-    expr.render(context, out);
+    value(out);
     for byte in &mut out[start..] {
         if matches!(byte, b'/' | 0) {
             *byte = b'_';

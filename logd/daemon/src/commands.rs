@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod reload;
+mod rotate;
 mod status;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ enum Command {
     Explain(explain::Options),
     /// Make the running daemon read its configuration again.
     Reload,
+    /// Make the running daemon rotate its files now.
+    Rotate(rotate::Options),
     /// Show what the running daemon is at.
     Status,
 }
@@ -51,6 +54,7 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
         Command::Check => check::run(&line.config),
         Command::Explain(options) => explain::run(&line.config, options),
         Command::Reload => reload::run(&line.config),
+        Command::Rotate(options) => rotate::run(&line.config, options),
         Command::Status => status::run(&line.config),
     }
 }

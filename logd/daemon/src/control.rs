@@ -16,6 +16,9 @@ pub(crate) const INTERFACE_NAME: &str = "io.ballast.logd";
 /// The error of a configuration that `check` refuses.
 pub(crate) const INVALID_CONFIGURATION: &str = "InvalidConfiguration";
 
+/// The error of an output that is not there or does not rotate.
+pub(crate) const NO_SUCH_OUTPUT: &str = "NoSuchOutput";
+
 /// The interface.
 pub(crate) const INTERFACE: Interface = Interface {
     name: INTERFACE_NAME,
@@ -30,6 +33,8 @@ const WAITING_MAX: usize = 16;
 pub(crate) enum Request {
     Status(oneshot::Sender<Status>),
     Reload(oneshot::Sender<Result<(), ReloadError>>),
+    /// The files of the output of this name, or of all that rotate. How many there were; `None`: there is no such output.
+    Rotate(Option<String>, oneshot::Sender<Option<u64>>),
 }
 
 /// `Status`
@@ -89,7 +94,7 @@ impl Control {
 }
 
 impl Service for Control {
-    async fn call(&self, method: &str, _parameters: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
+    async fn call(&self, method: &str, parameters: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
         match method {
             "Status" => {
                 let status = self.ask(Request::Status).await?;
@@ -108,6 +113,17 @@ impl Service for Control {
                     Err(CallError::Failed(name, message(&error.to_string())))
                 }
             },
+            "Rotate" => {
+                let output = parameters.get("output").and_then(Value::as_str).map(str::to_owned);
+                let name = output.clone().unwrap_or_default();
+                match self.ask(|answer| Request::Rotate(output, answer)).await? {
+                    Some(files) => Ok(Map::from_iter([("files".to_owned(), files.into())])),
+                    None => {
+                        let text = format!("no output \"{name}\" has `rotate`");
+                        Err(CallError::Failed(NO_SUCH_OUTPUT, message(&text)))
+                    }
+                }
+            }
             _ => Err(CallError::MethodNotFound),
         }
     }

@@ -35,7 +35,7 @@ use crate::config::{self, Config};
 use crate::control::{self, Control, Request, Status};
 use crate::cores::{Cores, Serving};
 use crate::input::{Drained, Inputs, Prepared, Service};
-use crate::output::file::{Flusher, Store, StoreLimits};
+use crate::output::file::{Archivist, Flusher, Store, StoreLimits};
 use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
 use crate::reload::{Asker, Fixed, Handles, ReloadError, Turns, take};
@@ -176,10 +176,18 @@ impl Daemon {
             Ok(started) => started,
             Err(error) => return fail(Exit::Os, &"cannot start threads", &error),
         };
+        let (archivist, archivist_ended) = match Archivist::start(self.service.store.clone()) {
+            Ok(started) => started,
+            Err(error) => return fail(Exit::Os, &"cannot start threads", &error),
+        };
         let files_done = CancellationToken::new();
         supervisor.start(
             "flusher",
             watch(flusher_ended, files_done.clone(), supervisor.stopping()),
+        );
+        supervisor.start(
+            "archivist",
+            watch(archivist_ended, files_done.clone(), supervisor.stopping()),
         );
         let mut signals = match Signals::take() {
             Ok(signals) => signals,
@@ -237,6 +245,7 @@ impl Daemon {
                         let _ = answer.send(status(&self.inputs, &self.service, &self.tls_files, started));
                     }
                     Request::Reload(answer) => turns.ask(Asker::Call(answer)),
+                    Request::Rotate(output, answer) => rotate(&self.service, output, answer),
                 },
                 _ = supervisor.failed() => {
                     failed = true;
@@ -248,6 +257,7 @@ impl Daemon {
         systemd::stopping();
         drop::<mpsc::Receiver<_>>(requests);
         files_done.cancel();
+        archivist.stop();
         tokio::select! {
             () = drain(&self.inputs, &self.service, &workers, flusher, self.drain_timeout) => {
                 supervisor.stop(STEERING_STOP).await;
@@ -364,6 +374,15 @@ async fn drain(inputs: &Inputs, service: &Service, workers: &Workers, flusher: F
 /// Waits until the daemon is told to stop.
 async fn stop_again(signals: &mut Signals) {
     while signals.next().await != Signal::Stop {}
+}
+
+/// Rotates the files of an output, or of all, beside the main loop, which waits for no file system.
+fn rotate(service: &Service, output: Option<String>, answer: oneshot::Sender<Option<u64>>) {
+    let store = service.store.clone();
+    spawn_blocking(move || {
+        // Who asked may have gone.
+        let _ = answer.send(store.archive().rotate_now(&store, output.as_deref()));
+    });
 }
 
 fn status(inputs: &Inputs, service: &Service, tls_files: &TlsFiles, started: Instant) -> Status {

@@ -24,7 +24,7 @@ use metrics::{Counter, counter};
 pub(crate) use scratch::Scratch;
 
 use crate::config::{Config, OutputKind};
-use crate::output::file::{Appended, FileOutput, Owner, Store};
+use crate::output::file::{Appended, FileOutput, LogFile, Owner, Store, Tree};
 use crate::output::queue::Queued;
 use crate::output::queued::QueuedOutput;
 use crate::output::{HeldBack, Receipt};
@@ -69,7 +69,7 @@ impl Pipeline {
     /// The pipeline of a configuration; outputs that the `running` one has with the same settings go on as they are.
     pub(crate) fn new(config: &mut Config, store: Arc<Store>, running: Option<&Self>) -> Self {
         let generation = store.next_generation();
-        let destinations = config
+        let destinations: Box<[Destination]> = config
             .outputs
             .drain(..)
             .map(|output| match output.kind {
@@ -93,6 +93,11 @@ impl Pipeline {
                 },
             })
             .collect();
+        let trees = destinations.iter().filter_map(|destination| match destination {
+            Destination::File { owner, path, .. } => Tree::of(owner, path).map(Arc::new),
+            Destination::Queued { .. } => None,
+        });
+        store.archive().set_trees(trees.collect());
         Self {
             hostname: config.hostname.clone(),
             router: std::mem::replace(&mut config.router, Router::new(Vec::new())),
@@ -260,15 +265,15 @@ impl<'b> Batch<'b> {
                 path_template.render(&context, key);
             }
             let hash = files.hash(id, key);
-            let mut hit = true;
+            let (mut hit, mut diverted) = (true, false);
             loop {
                 let looked_up;
                 let mut look_up = || {
                     path.clear();
                     path_template.render(&context, path);
-                    let (file, known) = pipeline.store.file(path, trusted(path_template), owner);
-                    hit = known;
-                    file
+                    let found = find_file(&pipeline.store, path_template, path, owner, Some(peer));
+                    (hit, diverted) = (found.is_known, found.is_diverted);
+                    found.file
                 };
                 let file = match hash {
                     Some(hash) => files.find(owner.generation, hash, key, look_up),
@@ -287,6 +292,10 @@ impl<'b> Batch<'b> {
                         break;
                     }
                 }
+            }
+            if diverted {
+                // Of this message only: the next one may have its own file.
+                hash.iter().for_each(|hash| files.forget(*hash));
             }
             tally.file_hits += u64::from(hit);
             tally.file_misses += u64::from(!hit);
@@ -323,6 +332,42 @@ impl Rendering {
             Self::Line(format) => render_line(format, context, record),
         }
     }
+}
+
+/// The file that a message goes to.
+struct FoundFile {
+    file: Arc<LogFile>,
+    is_known: bool,
+    /// It is not the file of the message's path.
+    is_diverted: bool,
+}
+
+/// The file of a rendered path. A sender that makes too many files has one of its own, whose path has its address in the place of
+/// every property.
+fn find_file(
+    store: &Store,
+    template: &PathTemplate,
+    path: &[u8],
+    owner: &Owner,
+    peer: Option<SocketAddr>,
+) -> FoundFile {
+    let found = |(file, is_known), is_diverted| FoundFile {
+        file,
+        is_known,
+        is_diverted,
+    };
+    if template.is_fixed() {
+        return found(store.file(path, usize::MAX, owner), false);
+    }
+    let sender = peer.map(|peer| peer.ip().to_canonical());
+    if let Some(own) = store.file_of_sender(path, trusted(template), owner, sender) {
+        return found(own, false);
+    }
+    let name = sender.map_or_else(|| "local".to_owned(), |sender| sender.to_string());
+    owner.output.count_diverted(&name);
+    let mut path = Vec::new();
+    template.render_with(name.as_bytes(), &mut path);
+    found(store.file(&path, trusted(template), owner), true)
 }
 
 /// How much of a rendered path the administrator wrote.

@@ -15,9 +15,11 @@ mod budget;
 mod drain;
 mod flusher;
 mod log_file;
+mod new_files;
 mod open;
 mod output;
 mod path;
+mod rotation;
 mod schedule;
 mod space;
 mod spare;
@@ -27,6 +29,7 @@ mod trouble;
 pub(crate) use flusher::Flusher;
 pub(crate) use log_file::{Appended, LogFile};
 pub(crate) use output::{FileOutput, FileSettings, Owner, Sync};
+pub(crate) use rotation::{Archivist, Keep, Rotate, Tree};
 pub(crate) use store::{Store, StoreLimits};
 
 /// A buffer this long is written at once: beyond 64 KiB a write costs no less per line.

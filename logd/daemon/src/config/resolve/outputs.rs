@@ -318,6 +318,9 @@ fn settings(default: &FileSettings, keys: &FileKeys, diagnostics: &Diagnostics) 
         when_full: keys.when_full.map_or(default.when_full, |when_full| when_full.value),
         min_free_bytes: keys.min_free.map_or(default.min_free_bytes, |size| size.value.bytes),
         open_files_max: at_least_one(keys.open_files_max.as_ref(), diagnostics).or(default.open_files_max),
+        rotate: keys.rotate.map_or(default.rotate, |rotate| Some(rotate.value)),
+        keep: keys.keep.map_or(default.keep, |keep| keep.value),
+        new_files_max: keys.new_files_max.map_or(default.new_files_max, |files| files.value),
     }
 }
 

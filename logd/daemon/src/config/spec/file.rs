@@ -6,9 +6,17 @@ use std::time::Duration;
 use ballast_shared::config::{FromValue, Size, Span, Spanned, Table, Value};
 use ballast_shared::privileges::OctalMode;
 
+use logd_core::rotation::{Compression, Every};
+
 use super::choice::choice;
 use crate::output::WhenFull;
-use crate::output::file::Sync;
+use crate::output::file::{Keep, Rotate, Sync};
+
+/// A buffer is written in pieces of this: a file that may hold less would be rotated with every write.
+const ROTATE_SIZE_MIN: Size = Size { bytes: 64 << 10 };
+
+/// Less than what a single file may have to take before it can be removed.
+const KEEP_TOTAL_MIN: Size = Size { bytes: 64 << 10 };
 
 /// What `[default.file]` and every file output take alike.
 #[derive(Default)]
@@ -25,6 +33,9 @@ pub(in crate::config) struct FileKeys {
     pub(in crate::config) when_full: Option<Spanned<WhenFull>>,
     pub(in crate::config) min_free: Option<Spanned<Size>>,
     pub(in crate::config) open_files_max: Option<Spanned<usize>>,
+    pub(in crate::config) rotate: Option<Spanned<Rotate>>,
+    pub(in crate::config) keep: Option<Spanned<Keep>>,
+    pub(in crate::config) new_files_max: Option<Spanned<u32>>,
 }
 
 /// `[output.NAME.file]`
@@ -73,6 +84,9 @@ impl FileKeys {
         table.once("when-full", &mut self.when_full);
         table.once("min-free", &mut self.min_free);
         table.once("open-files-max", &mut self.open_files_max);
+        table.once("rotate", &mut self.rotate);
+        table.once("keep", &mut self.keep);
+        table.once("new-files-max", &mut self.new_files_max);
     }
 }
 
@@ -113,6 +127,59 @@ impl FromValue for FormatSpec {
         }
         String::from_value(value).map(Self::Inline)
     }
+}
+
+impl FromValue for Rotate {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        let table = value.table()?;
+        let size = at_least(&table, "size", ROTATE_SIZE_MIN);
+        let every = table.optional::<Spanned<Duration>>("every").and_then(|every| {
+            let checked = Every::new(every.value);
+            checked
+                .map_err(|error| {
+                    let help = "such as \"1d\", \"7d\", \"1h\", \"6h\" or \"10m\"";
+                    table.diagnostics().error_with_help(every.span, error.to_string(), help);
+                })
+                .ok()
+        });
+        let compress = table.value("compress").and_then(|value| {
+            let choices = [
+                ("zstd", Some(Compression::Zstd)),
+                ("gzip", Some(Compression::Gzip)),
+                ("none", None),
+            ];
+            choice(value, &choices)
+        });
+        Some(Self {
+            size_bytes: size,
+            every,
+            compress: compress.flatten(),
+        })
+    }
+}
+
+impl FromValue for Keep {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        let table = value.table()?;
+        let age = table.optional::<Spanned<Duration>>("age");
+        if let Some(age) = age.filter(|age| age.value.is_zero()) {
+            table.diagnostics().error(age.span, "files are kept for a while");
+        }
+        Some(Self {
+            age: age.map(|age| age.value),
+            total_bytes: at_least(&table, "total", KEEP_TOTAL_MIN),
+        })
+    }
+}
+
+/// A size that below a certain one is a mistake.
+fn at_least(table: &Table<'_>, key: &'static str, least: Size) -> Option<u64> {
+    let size = table.optional::<Spanned<Size>>(key)?;
+    if size.value < least {
+        let message = format!("at least {} bytes", least.bytes);
+        table.diagnostics().error(size.span, message);
+    }
+    Some(size.value.bytes)
 }
 
 impl FromValue for Sync {

@@ -5,6 +5,7 @@
 //! was taken is written out before more is taken. A file has an entry here, and its lines a buffer, whether or not it is open:
 //! eviction closes the descriptor and loses nothing.
 
+mod rotating;
 mod writing;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -22,6 +23,8 @@ use super::spare;
 use super::store::Store;
 use crate::output::WhenFull;
 use crate::output::settlement::Settlement;
+
+pub(super) use rotating::Turn;
 
 /// The first and the longest wait before a full file system is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -87,6 +90,8 @@ struct Disk {
     sync_scheduled: bool,
     /// The eviction clock has an entry for it.
     on_clock: bool,
+    /// It could not be rotated; when that is tried again.
+    rotate_again: Option<Instant>,
 }
 
 /// Lines taken from the buffer, of which `written` bytes are in the file.
@@ -144,6 +149,7 @@ impl LogFile {
                 written_through: 0,
                 sync_scheduled: false,
                 on_clock: false,
+                rotate_again: None,
             }),
         }
     }

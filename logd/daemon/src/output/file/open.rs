@@ -7,6 +7,7 @@
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat};
@@ -16,6 +17,7 @@ use nix::unistd::{fchown, fchownat};
 
 use super::output::FileSettings;
 use super::path::FilePath;
+use super::rotation::{Mark, unix_s};
 
 /// How often opening starts over when a directory or the file is removed or made by somebody else on the way. Once is a
 /// coincidence, so many are somebody who does nothing else.
@@ -30,6 +32,14 @@ pub(super) struct Opened {
     pub(super) ends_mid_line: bool,
     /// The owner could not be set; the file is usable all the same.
     pub(super) owner_refused: Option<Errno>,
+    /// How long it is, as far as we know: nobody else writes to it.
+    pub(super) size: u64,
+    /// Since when it has been written to (unix seconds), where its output rotates or removes files.
+    pub(super) since_s: i64,
+    /// It could not be marked as ours.
+    pub(super) unmarked: Option<rustix::io::Errno>,
+    /// When it is due to be rotated by time.
+    pub(super) rotate_at: Option<Instant>,
 }
 
 /// Which file a path leads to.
@@ -48,6 +58,13 @@ impl Identity {
             AtFlags::AT_SYMLINK_NOFOLLOW
         };
         fstatat(AT_FDCWD, path.as_path(), follow)
+            .ok()
+            .map(|stat| Self::of(&stat))
+    }
+
+    /// The file of this name, which may be a link itself.
+    pub(super) fn in_directory(directory: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
+        fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)
             .ok()
             .map(|stat| Self::of(&stat))
     }
@@ -121,12 +138,87 @@ fn open_once(path: &FilePath, settings: &FileSettings) -> Result<Opened, OpenErr
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         return Err(OpenError::NotRegular);
     }
+    let (since_s, unmarked) = if settings.marks_files() {
+        mark(&fd, &stat)
+    } else {
+        (0, None)
+    };
     Ok(Opened {
         ends_mid_line: ends_mid_line(&fd, stat.st_size),
         fd,
         identity: Identity::of(&stat),
         owner_refused: making.owner_refused,
+        size: stat.st_size.unsigned_abs(),
+        since_s,
+        unmarked,
+        rotate_at: None,
     })
+}
+
+/// Opens the file of this path if it is there, a regular one, and ours.
+pub(super) fn open_existing(path: &FilePath) -> Option<Opened> {
+    let directory = open_directory(path).ok()?;
+    let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+    let fd = openat(&directory, path.file_name(), flags, Mode::empty()).ok()?;
+    let stat = fstat(&fd).ok()?;
+    let is_regular = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
+    let Some(Mark::Live { since_s }) = Mark::of(&fd).filter(|_| is_regular) else {
+        return None;
+    };
+    Some(Opened {
+        fd,
+        identity: Identity::of(&stat),
+        ends_mid_line: false,
+        owner_refused: None,
+        size: stat.st_size.unsigned_abs(),
+        since_s,
+        unmarked: None,
+        rotate_at: None,
+    })
+}
+
+/// The directory of a file that is there, following no link below the trusted one.
+pub(super) fn open_directory(path: &FilePath) -> Result<OwnedFd, Errno> {
+    let mut directory = open_trusted(path)?;
+    for component in path.below().0 {
+        directory = open_below(directory.as_fd(), component)?;
+    }
+    Ok(directory)
+}
+
+/// The trusted directory of a file that is there.
+pub(super) fn open_trusted(path: &FilePath) -> Result<OwnedFd, Errno> {
+    let trusted = path.trusted_directory();
+    let here = trusted.as_os_str().is_empty();
+    open(
+        if here { Path::new(".") } else { trusted },
+        directory_flags(),
+        Mode::empty(),
+    )
+}
+
+/// A directory in a directory, if it is no link.
+pub(super) fn open_below(above: BorrowedFd<'_>, name: &Path) -> Result<OwnedFd, Errno> {
+    openat(above, name, directory_flags() | OFlag::O_NOFOLLOW, Mode::empty())
+}
+
+/// Marks a file as ours, unless it is. Since when it has been written to, and why it could not be marked.
+fn mark(fd: &OwnedFd, stat: &FileStat) -> (i64, Option<rustix::io::Errno>) {
+    if let Some(Mark::Live { since_s }) = Mark::of(fd) {
+        return (since_s, None);
+    }
+    // Somebody else's lines are in it already, as old as the file at most.
+    let since_s = if stat.st_size > 0 { born_s(fd, stat) } else { unix_s() };
+    (since_s, Mark::Live { since_s }.leave_on(fd).err())
+}
+
+/// When a file was made; where the file system doesn't know, when it was last written to.
+fn born_s(fd: &OwnedFd, stat: &FileStat) -> i64 {
+    let wanted = rustix::fs::StatxFlags::BTIME;
+    match rustix::fs::statx(fd, c"", rustix::fs::AtFlags::EMPTY_PATH, wanted) {
+        Ok(found) if found.stx_mask & wanted.bits() != 0 => found.stx_btime.tv_sec,
+        _ => stat.st_mtime,
+    }
 }
 
 /// Makes what is missing, with the owner and the modes of the output.
@@ -206,6 +298,10 @@ impl Making<'_> {
             flags | OFlag::O_RDWR | OFlag::O_CREAT | exclusive,
             mode,
         )?;
+        if self.settings.marks_files() {
+            // While it is still our own: a mark takes the right to write. That it has none is noticed by who opens it.
+            let _ = Mark::Live { since_s: unix_s() }.leave_on(&fd);
+        }
         if self.settings.owner.is_some() || self.settings.group.is_some() {
             let given = fchown(&fd, self.settings.owner, self.settings.group);
             self.owner_refused = self.owner_refused.or(given.err());

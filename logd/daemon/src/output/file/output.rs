@@ -1,5 +1,6 @@
 //! One `[output.NAME.file]`: its settings, its counters, and whether it is held up.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +10,9 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
 use tracing::{error, info, warn};
 
+use super::new_files::{NEW_FILES_MAX, NewFiles};
 use super::path::FilePath;
+use super::rotation::{Keep, Mark, Rotate};
 use crate::output::WhenFull;
 use crate::throttle::Throttle;
 
@@ -42,9 +45,20 @@ pub(crate) struct FileSettings {
     pub(crate) min_free_bytes: u64,
     /// Files open at a time; `None`: as many as the process may have.
     pub(crate) open_files_max: Option<usize>,
+    /// When and how its files are rotated.
+    pub(crate) rotate: Option<Rotate>,
+    /// How long its files are kept.
+    pub(crate) keep: Keep,
+    /// Files that each sender may make in a minute. Zero: as many as it likes.
+    pub(crate) new_files_max: u32,
 }
 
 impl FileSettings {
+    /// Whether its files are marked as logd's: those that are rotated or removed.
+    pub(crate) fn marks_files(&self) -> bool {
+        self.rotate.is_some() || self.keep != Keep::default()
+    }
+
     /// Whether files or directories are given to somebody.
     pub(crate) fn gives_away(&self) -> bool {
         self.owner.is_some() || self.group.is_some() || self.dir_owner.is_some() || self.dir_group.is_some()
@@ -86,6 +100,9 @@ impl Default for FileSettings {
             when_full: WhenFull::Block,
             min_free_bytes: 0,
             open_files_max: None,
+            rotate: None,
+            keep: Keep::default(),
+            new_files_max: NEW_FILES_MAX,
         }
     }
 }
@@ -103,6 +120,29 @@ pub(crate) struct FileOutput {
     retired: AtomicBool,
     refusals: Throttle,
     owner_refusals: Throttle,
+    rotation_failures: Throttle,
+    diversions: Throttle,
+    new_files: NewFiles,
+    /// It was said that files can't be marked.
+    unmarked_said: AtomicBool,
+}
+
+/// Why a file was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// Its last line is older than `age`.
+    Age,
+    /// It was the oldest, and all files together took more than `total`.
+    Total,
+}
+
+impl Removed {
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Total => "total",
+        }
+    }
 }
 
 struct Counters {
@@ -112,12 +152,26 @@ struct Counters {
     dropped_full: Counter,
     dropped_refused: Counter,
     held_up: Gauge,
+    rotated: Counter,
+    compressed: Counter,
+    removed_age: Counter,
+    removed_total: Counter,
+    diverted: Counter,
 }
 
 impl FileOutput {
     /// The output of this name, and its metrics.
     pub(crate) fn new(name: &str, settings: FileSettings) -> Self {
         let dropped = |reason: &'static str| counter!("logd_output_dropped_total", "output" => name.to_owned(), "reason" => reason);
+        // What an output never does is not shown for it.
+        let rotates = |metric: &'static str| match settings.rotate {
+            Some(_) => counter!(metric, "output" => name.to_owned()),
+            None => Counter::noop(),
+        };
+        let removed = |why: Removed| match settings.keep == Keep::default() {
+            true => Counter::noop(),
+            false => counter!("logd_output_files_removed_total", "output" => name.to_owned(), "reason" => why.key()),
+        };
         Self {
             counters: Counters {
                 lines: counter!("logd_output_lines_total", "output" => name.to_owned()),
@@ -126,6 +180,11 @@ impl FileOutput {
                 dropped_full: dropped("full"),
                 dropped_refused: dropped("refused"),
                 held_up: gauge!("logd_output_held_up_files", "output" => name.to_owned()),
+                rotated: rotates("logd_output_files_rotated_total"),
+                compressed: rotates("logd_output_files_compressed_total"),
+                removed_age: removed(Removed::Age),
+                removed_total: removed(Removed::Total),
+                diverted: counter!("logd_output_diverted_total", "output" => name.to_owned()),
             },
             name: name.into(),
             settings,
@@ -134,6 +193,10 @@ impl FileOutput {
             retired: AtomicBool::new(false),
             refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
             owner_refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
+            rotation_failures: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
+            diversions: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
+            new_files: NewFiles::default(),
+            unmarked_said: AtomicBool::new(false),
         }
     }
 
@@ -243,6 +306,77 @@ impl FileOutput {
     /// Says that no file is held up any more.
     pub(super) fn tell_released(&self) {
         info!(output = %self.name, "output is written to again");
+    }
+
+    /// Whether this sender may make another file.
+    pub(super) fn admits_new_file(&self, sender: Option<IpAddr>) -> bool {
+        let per_minute = self.settings.new_files_max;
+        per_minute == 0 || self.new_files.admit(sender, per_minute, Instant::now())
+    }
+
+    /// A line goes to the sender's own file, because its sender has made as many files as it may.
+    pub(crate) fn count_diverted(&self, sender: &dyn std::fmt::Display) {
+        self.counters.diverted.increment(1);
+        if let Some(others) = self.diversions.admit(Instant::now()) {
+            warn!(
+                output = %self.name, %sender, others,
+                "a sender makes more files than `new-files-max`: its lines go to a file of its address"
+            );
+        }
+    }
+
+    /// A file has the name of a rotated one from now on.
+    pub(super) fn count_rotated(&self) {
+        self.counters.rotated.increment(1);
+    }
+
+    /// A rotated file was compressed.
+    pub(super) fn count_compressed(&self) {
+        self.counters.compressed.increment(1);
+    }
+
+    /// A file was removed, as `keep` has it.
+    pub(super) fn count_removed(&self, why: Removed) {
+        match why {
+            Removed::Age => self.counters.removed_age.increment(1),
+            Removed::Total => self.counters.removed_total.increment(1),
+        }
+    }
+
+    /// A file keeps its name, and is written to all the same.
+    pub(super) fn warn_not_rotated(&self, path: &FilePath, cause: &dyn std::fmt::Display) {
+        self.warn_of_rotation(path, cause, "a file could not be rotated and is written to further");
+    }
+
+    /// A rotated file stays as it is; this is tried again.
+    pub(super) fn warn_not_compressed(&self, path: &FilePath, cause: &dyn std::fmt::Display) {
+        self.warn_of_rotation(path, cause, "a rotated file could not be compressed and stays as it is");
+    }
+
+    fn warn_of_rotation(&self, path: &FilePath, cause: &dyn std::fmt::Display, what: &'static str) {
+        self.counters.errors.increment(1);
+        if let Some(others) = self.rotation_failures.admit(Instant::now()) {
+            let path = path.as_path().display();
+            warn!(output = %self.name, %path, %cause, others, "{what}");
+        }
+    }
+
+    /// A file could not be marked as ours. It is rotated all the same while it is open.
+    pub(super) fn unmarked(&self, path: &FilePath, errno: rustix::io::Errno) {
+        if self.unmarked_said.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.counters.errors.increment(1);
+        let path = path.as_path().display();
+        let why = if Mark::is_unsupported(errno) {
+            "the file system has no user's extended attributes"
+        } else {
+            "it could not be marked"
+        };
+        warn!(
+            output = %self.name, %path, cause = %errno, why,
+            "files can't be told from those of others: those that nobody writes to are not rotated, and none is compressed or removed"
+        );
     }
 
     /// The owner of a new file could not be set.

@@ -52,6 +52,18 @@ impl FilePath {
         (directories, Path::new(OsStr::from_bytes(&rest[name_at..])))
     }
 
+    /// The file's name.
+    pub(super) fn file_name(&self) -> &[u8] {
+        let slash = self.bytes.iter().rposition(|b| *b == b'/');
+        &self.bytes[slash.map_or(0, |slash| slash + 1)..]
+    }
+
+    /// The file of this name in the same directory; a link is none.
+    pub(super) fn beside(&self, name: &[u8]) -> Self {
+        let directory = self.bytes.len() - self.file_name().len();
+        Self::new(&[&self.bytes[..directory], name].concat(), self.trusted_length())
+    }
+
     fn trusted_length(&self) -> usize {
         let prefix = &self.bytes[..self.trusted];
         prefix.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1)

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,9 +12,11 @@ use metrics::{Counter, Gauge, counter, gauge};
 use tokio::sync::Notify;
 
 use super::budget::Budget;
-use super::log_file::{Evicted, LogFile, Progress};
+use super::log_file::{Evicted, LogFile, Progress, Turn};
+use super::open::Identity;
 use super::output::{FileOutput, Owner};
 use super::path::FilePath;
+use super::rotation::{Archive, Why};
 use super::schedule::Schedule;
 use super::space::Space;
 use crate::output::HeldBack;
@@ -49,6 +52,7 @@ pub(crate) struct Store {
     budget: Budget,
     schedule: Schedule,
     space: Space,
+    archive: Archive,
     generation: AtomicU64,
     written: Notify,
     metrics: StoreMetrics,
@@ -96,6 +100,7 @@ impl Store {
             budget: Budget::new(limits.buffer_bytes_max),
             schedule: Schedule::default(),
             space: Space::default(),
+            archive: Archive::new(),
             generation: AtomicU64::new(0),
             written: Notify::new(),
             metrics: StoreMetrics {
@@ -122,6 +127,42 @@ impl Store {
         let file = Arc::new(LogFile::new(FilePath::new(path, trusted), owner, Instant::now()));
         shard.insert(ByPath(file.clone()));
         (file, false)
+    }
+
+    /// The same for a sender's message. `None`: there is no such file, and the sender has made as many as it may.
+    pub(crate) fn file_of_sender(
+        &self,
+        path: &[u8],
+        trusted: usize,
+        owner: &Owner,
+        sender: Option<IpAddr>,
+    ) -> Option<(Arc<LogFile>, bool)> {
+        let is_there = || Identity::at(&FilePath::new(path, trusted)).is_some();
+        (self.knows(path) || is_there() || owner.output.admits_new_file(sender))
+            .then(|| self.file(path, trusted, owner))
+    }
+
+    /// Whether lines go to the file of this path, or went there a short while ago.
+    pub(super) fn knows(&self, path: &[u8]) -> bool {
+        self.shard(path).contains(path)
+    }
+
+    /// Rotates the file of this path, known or not. One that was not is forgotten again.
+    pub(super) fn rotate(&self, path: &[u8], trusted: usize, owner: &Owner, why: Why) -> Turn {
+        let (file, was_known) = self.file(path, trusted, owner);
+        let turn = file.rotate(self, why);
+        if !was_known {
+            let mut shard = self.shard(path);
+            if file.forget_if_empty() {
+                shard.remove(path);
+            }
+        }
+        turn
+    }
+
+    /// What is done to files that nobody writes to.
+    pub(crate) fn archive(&self) -> &Archive {
+        &self.archive
     }
 
     /// Waits until there is room for more, for a sender that is held back by nothing or by an output.

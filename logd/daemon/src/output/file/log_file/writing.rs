@@ -83,11 +83,17 @@ impl LogFile {
             let now = Instant::now();
             self.check_path(disk, store, now);
             self.ensure_open(disk, store, now)?;
-            let Some(file) = &disk.file else { break };
+            if self.rotate_if_due(disk, store, now) {
+                self.ensure_open(disk, store, now)?;
+            }
+            let Some(file) = &mut disk.file else { break };
             self.check_room(file, store.space(), now)?;
             while disk.batch.written < disk.batch.bytes.len() {
                 match write(&file.fd, &disk.batch.bytes[disk.batch.written..]) {
-                    Ok(written) => disk.batch.written += written,
+                    Ok(written) => {
+                        disk.batch.written += written;
+                        file.size += written as u64;
+                    }
                     Err(Errno::EINTR) => {}
                     Err(errno) => return Err(Trouble::of(OpenError::System(errno))),
                 }
@@ -121,7 +127,14 @@ impl LogFile {
         }
         let output = self.output.load_full();
         store.make_room_for_one_more(&output);
-        let opened = open_log(&self.path, output.settings()).map_err(Trouble::of)?;
+        let mut opened = open_log(&self.path, output.settings()).map_err(Trouble::of)?;
+        if let Some(errno) = opened.unmarked {
+            output.unmarked(&self.path, errno);
+        }
+        if let Some(rotate) = &output.settings().rotate {
+            let due_in = rotate.due_in(opened.since_s, store.archive().zone());
+            opened.rotate_at = due_in.map(|due_in| now + due_in);
+        }
         if let Some(errno) = opened.owner_refused {
             output.owner_refused(&self.path, errno);
         }
