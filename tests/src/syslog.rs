@@ -1,6 +1,7 @@
 //! Syslog as bytes on a wire and lines in files: message corpora, framings, senders, and trees of log files compared.
 
 pub mod generated;
+pub mod numbered;
 pub mod receipt;
 
 use std::collections::BTreeMap;

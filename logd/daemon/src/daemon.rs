@@ -257,9 +257,8 @@ impl Daemon {
         systemd::stopping();
         drop::<mpsc::Receiver<_>>(requests);
         files_done.cancel();
-        archivist.stop();
         tokio::select! {
-            () = drain(&self.inputs, &self.service, &workers, flusher, self.drain_timeout) => {
+            () = drain(&self.inputs, &self.service, &workers, (flusher, archivist), self.drain_timeout) => {
                 supervisor.stop(STEERING_STOP).await;
             }
             () = stop_again(&mut signals) => warn!("told to stop once more: nothing is waited for"),
@@ -357,9 +356,18 @@ fn report(done: &Result<Duration, ReloadError>) -> Option<Duration> {
 }
 
 /// Reads the sockets empty and writes everything out, within this time.
-async fn drain(inputs: &Inputs, service: &Service, workers: &Workers, flusher: Flusher, at_most: Duration) {
+async fn drain(
+    inputs: &Inputs,
+    service: &Service,
+    workers: &Workers,
+    threads: (Flusher, Archivist),
+    at_most: Duration,
+) {
     let deadline = Instant::now() + at_most;
-    match inputs.drain(at_most / READING_SHARE, at_most / ENDING_SHARE).await {
+    let (flusher, archivist) = threads;
+    let drained = inputs.drain(at_most / READING_SHARE, at_most / ENDING_SHARE);
+    let (drained, ()) = tokio::join!(drained, archivist.stop(STEERING_STOP));
+    match drained {
         Drained::Empty => {}
         Drained::Abandoned => warn!("senders went on sending: what they sent last was not read"),
         Drained::Stuck => error!("a file system does not answer: what is sent to its files was not all read"),

@@ -160,6 +160,13 @@ impl Store {
         turn
     }
 
+    /// Writes what is buffered for the files of an output, as far as they take it.
+    pub(super) fn write_out_of(&self, output: &Arc<FileOutput>) {
+        for file in self.all().iter().filter(|file| file.is_of(output)) {
+            file.write_out(self);
+        }
+    }
+
     /// What is done to files that nobody writes to.
     pub(crate) fn archive(&self) -> &Archive {
         &self.archive

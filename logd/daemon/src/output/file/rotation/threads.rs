@@ -13,7 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use jiff::tz::TimeZone;
 use rustix::process::setpriority_process;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tracing::debug;
 
 use super::super::log_file::Turn;
@@ -73,6 +74,8 @@ struct Wakeup {
 /// The threads.
 pub(crate) struct Archivist {
     store: Arc<Store>,
+    /// Nothing is ever sent: it is closed when both have ended.
+    both_ended: mpsc::Receiver<()>,
 }
 
 enum Job {
@@ -87,25 +90,31 @@ impl Archivist {
         let (ended, end) = oneshot::channel::<()>();
         // Dropped with the stack of the first thread that ends.
         let ended = Arc::new(Mutex::new(Some(ended)));
+        let (running, both_ended) = mpsc::channel::<()>(1);
         let start = |name: &str, run: fn(&Store)| {
             let (store, ended) = (store.clone(), ended.clone());
             let ends = EndsWith(ended);
+            let running = running.clone();
             thread::Builder::new().name(name.into()).spawn(move || {
                 let _ends = ends;
                 run(&store);
+                drop(running);
             })
         };
         start("rotate", rotate)?;
         start("archive", archive)?;
-        Ok((Self { store }, end))
+        Ok((Self { store, both_ended }, end))
     }
 
-    /// Ends them, once the one has rotated the file at hand and the other has given up the one it compresses. That is not waited for.
-    pub(crate) fn stop(self) {
+    /// Ends them, once the one has rotated the file at hand and the other has given up the one it compresses. That is waited
+    /// for so long at most: a file system may hang.
+    pub(crate) async fn stop(mut self, at_most: Duration) {
         let archive = self.store.archive();
         archive.work.stopped.store(true, Ordering::Relaxed);
         archive.work.changed.notify_all();
         archive.rotation.wake();
+        // What is not done by then is done again after the next start.
+        let _ = timeout(at_most, self.both_ended.recv()).await;
     }
 }
 
@@ -167,6 +176,8 @@ impl Archive {
         });
         let mut rotated = None;
         for tree in meant {
+            // What came before belongs into the old file, and a file is found where it is on the disk.
+            store.write_out_of(&tree.owner.output);
             let round = rotate_tree(store, tree, Why::Asked, i64::MAX);
             rotated = Some(rotated.unwrap_or(0) + round);
         }
