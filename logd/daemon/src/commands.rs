@@ -44,7 +44,7 @@ enum Command {
     /// Make the running daemon rotate its files now.
     Rotate(rotate::Options),
     /// Show what the running daemon is at.
-    Status,
+    Status(status::Options),
 }
 
 /// Does what the command line says.
@@ -55,7 +55,7 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
         Command::Explain(options) => explain::run(&line.config, options),
         Command::Reload => reload::run(&line.config),
         Command::Rotate(options) => rotate::run(&line.config, options),
-        Command::Status => status::run(&line.config),
+        Command::Status(options) => status::run(&line.config, options),
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Status {
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) certificates: Vec<Certificate>,
+    /// Messages that no output got, by reason.
+    pub(crate) dropped: Vec<Count>,
     pub(crate) open_files: usize,
     pub(crate) buffered_bytes: usize,
 }
@@ -56,6 +58,9 @@ pub(crate) struct Input {
     pub(crate) transport: String,
     pub(crate) address: String,
     pub(crate) connections: usize,
+    pub(crate) messages: Flow,
+    /// What was not taken, by reason.
+    pub(crate) dropped: Vec<Count>,
 }
 
 /// `Certificate`
@@ -69,8 +74,31 @@ pub(crate) struct Certificate {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Output {
     pub(crate) name: String,
+    pub(crate) lines: Flow,
+    /// What was not written or sent, by reason.
+    pub(crate) dropped: Vec<Count>,
+    /// Lines that went to the file of a sender that makes too many.
+    pub(crate) diverted: u64,
     pub(crate) held_up_files: usize,
     pub(crate) queued_bytes: usize,
+    pub(crate) spooled_bytes: u64,
+    /// Since when its oldest line waits to be written or sent; `None`: none does.
+    pub(crate) oldest_unwritten_s: Option<f64>,
+}
+
+/// `Flow`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Flow {
+    pub(crate) total: u64,
+    pub(crate) per_second_10s: f64,
+    pub(crate) per_second_1m: f64,
+}
+
+/// `Count`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) reason: String,
+    pub(crate) count: u64,
 }
 
 /// Answers calls by asking the main loop.

@@ -32,13 +32,15 @@ use tracing::{error, info, warn};
 
 use crate::certificates;
 use crate::config::{self, Config};
-use crate::control::{self, Control, Request, Status};
+use crate::control::{self, Control, Request};
 use crate::cores::{Cores, Serving};
 use crate::input::{Drained, Inputs, Prepared, Service};
 use crate::output::file::{Archivist, Flusher, Store, StoreLimits};
 use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
+use crate::rates::Rates;
 use crate::reload::{Asker, Fixed, Handles, ReloadError, Turns, take};
+use crate::status::{oldest_unwritten, status};
 
 /// Of `drain-timeout`, how much reading the sockets empty may take; the rest is for the files.
 const READING_SHARE: u32 = 2;
@@ -119,6 +121,7 @@ impl Daemon {
             open_files_max,
         });
         let service = Arc::new(Service::new(&mut config, store));
+        let metrics = metrics.with(oldest_unwritten(service.clone()));
         let inputs = Inputs::new(service.clone());
         let prepared = inputs.prepare(&config.inputs, &mut inherited).map_err(|errors| {
             for error in &errors {
@@ -204,6 +207,11 @@ impl Daemon {
             "certificates",
             certificates::publish(self.tls_files.clone(), stop.clone()),
         );
+        let rates = Arc::new(Rates::new(self.metrics.clone()));
+        {
+            let (rates, stop) = (rates.clone(), stop.clone());
+            supervisor.start("rates", async move { rates.run(stop).await });
+        }
         if let Some(listener) = self.http {
             let pages = http::pages(self.metrics, health(self.service.clone()));
             supervisor.start("http", http::serve(listener, pages, stop.clone()));
@@ -242,7 +250,7 @@ impl Daemon {
                 Some(request) = requests.recv() => match request {
                     Request::Status(answer) => {
                         // Who asked may have gone.
-                        let _ = answer.send(status(&self.inputs, &self.service, &self.tls_files, started));
+                        let _ = answer.send(status(&self.inputs, &self.service, &self.tls_files, &rates, started));
                     }
                     Request::Reload(answer) => turns.ask(Asker::Call(answer)),
                     Request::Rotate(output, answer) => rotate(&self.service, output, answer),
@@ -391,35 +399,4 @@ fn rotate(service: &Service, output: Option<String>, answer: oneshot::Sender<Opt
         // Who asked may have gone.
         let _ = answer.send(store.archive().rotate_now(&store, output.as_deref()));
     });
-}
-
-fn status(inputs: &Inputs, service: &Service, tls_files: &TlsFiles, started: Instant) -> Status {
-    let input = |input: crate::input::InputStatus| control::Input {
-        name: input.name,
-        transport: input.transport.to_owned(),
-        address: input.place.to_string(),
-        connections: input.connections,
-    };
-    let pipeline = service.pipeline.load();
-    Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        uptime_s: started.elapsed().as_secs(),
-        inputs: inputs.status().into_iter().map(input).collect(),
-        outputs: pipeline
-            .file_outputs()
-            .map(|output| control::Output {
-                name: output.name().to_owned(),
-                held_up_files: output.held_up_files(),
-                queued_bytes: 0,
-            })
-            .chain(pipeline.queued_outputs().map(|output| control::Output {
-                name: output.name().to_owned(),
-                held_up_files: 0,
-                queued_bytes: output.queue().held_bytes(),
-            }))
-            .collect(),
-        certificates: certificates::all(tls_files),
-        open_files: service.store.open_files(),
-        buffered_bytes: service.store.buffered_bytes(),
-    }
 }

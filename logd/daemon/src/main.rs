@@ -9,7 +9,9 @@ mod daemon;
 mod input;
 mod output;
 mod pipeline;
+mod rates;
 mod reload;
+mod status;
 mod throttle;
 
 use std::process::ExitCode;

@@ -5,8 +5,10 @@
 //! what is on its way is bounded too. Each record has a number. *Settled* are those up to which the worker has seen to all: sent,
 //! committed, in the spool, or dropped and counted; who acknowledges to its sender waits for that.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use metrics::{Counter, Gauge, counter, gauge};
 use tokio::sync::Notify;
@@ -45,6 +47,10 @@ struct Waiting {
     bytes: Vec<u8>,
     /// Where each record ends.
     ends: Vec<usize>,
+    /// When the first of them came.
+    since: Option<Instant>,
+    /// What the worker has and has not settled: when the first record of each part came, and the number of its last.
+    taken: VecDeque<(Instant, u64)>,
     /// What the budget was charged for the room in `bytes`.
     charged: usize,
 }
@@ -119,6 +125,9 @@ impl Queue {
         let room = waiting.bytes.capacity();
         self.store.charge(&mut waiting.charged, room);
         let first = waiting.ends.len() == 1;
+        if first {
+            waiting.since = Some(Instant::now());
+        }
         // Under the lock: whoever takes the record takes away what was added for it.
         self.held.fetch_add(end - before, Ordering::Relaxed);
         drop(waiting);
@@ -166,11 +175,15 @@ impl Queue {
         if waiting.ends.is_empty() {
             return None;
         }
+        let last = self.settlement.appended();
+        if let Some(since) = waiting.since.take() {
+            waiting.taken.push_back((since, last));
+        }
         Some(Records {
             bytes: std::mem::take(&mut waiting.bytes),
             ends: std::mem::take(&mut waiting.ends),
             charged: std::mem::take(&mut waiting.charged),
-            last: self.settlement.appended(),
+            last,
             queue: self.clone(),
         })
     }
@@ -185,6 +198,11 @@ impl Queue {
     /// The worker has seen to all records up to this one.
     pub(crate) fn settle(&self, through: u64) {
         self.settlement.settle(through);
+        let mut waiting = self.waiting();
+        while waiting.taken.front().is_some_and(|(_, last)| *last <= through) {
+            waiting.taken.pop_front();
+        }
+        drop(waiting);
         self.store.note_written();
     }
 
@@ -207,6 +225,12 @@ impl Queue {
     /// Records that the worker has not seen to.
     pub(crate) fn unsettled(&self) -> u64 {
         self.settlement.unsettled()
+    }
+
+    /// Since when the oldest record waits that the worker has not seen to.
+    pub(crate) fn unsettled_since(&self) -> Option<Instant> {
+        let waiting = self.waiting();
+        waiting.taken.front().map(|(since, _)| *since).or(waiting.since)
     }
 
     /// Bytes that wait or are with the worker.

@@ -65,6 +65,10 @@ pub(crate) struct LogFile {
 struct Buffer {
     bytes: Vec<u8>,
     lines: u64,
+    /// When the first of them came.
+    since: Option<Instant>,
+    /// When the first line came of the batch that is being written.
+    batch_since: Option<Instant>,
     /// What the budget was charged for the room in `bytes`.
     charged: usize,
     /// A flush is on the schedule.
@@ -254,6 +258,10 @@ impl LogFile {
             output.count_dropped_full(1);
             return Appended::Dropped;
         }
+        let since = match buffer.since {
+            Some(since) if before > 0 => since,
+            _ => Instant::now(),
+        };
         if before == 0 {
             buffer.bytes = spare::take(buffer.expected);
         }
@@ -267,6 +275,7 @@ impl LogFile {
         }
         buffer.lines += 1;
         self.settlement.append();
+        buffer.since = Some(since);
         let room = buffer.bytes.capacity();
         store.budget().charge(&mut buffer.charged, room);
         let at_once = settings.flush_interval.is_zero();
@@ -274,7 +283,7 @@ impl LogFile {
             buffer.scheduled = true;
             store
                 .schedule()
-                .push(Instant::now() + settings.flush_interval, self.clone(), Task::Flush);
+                .push(since + settings.flush_interval, self.clone(), Task::Flush);
         }
         drop(buffer);
         self.referenced.store(true, Ordering::Relaxed);
@@ -433,6 +442,13 @@ impl LogFile {
         output.count_dropped_full(std::mem::take(&mut buffer.lines));
         store.budget().refund(std::mem::take(&mut buffer.charged));
         buffer.bytes = Vec::new();
+        buffer.since = None;
+    }
+
+    /// Since when the oldest line waits that is not in the file.
+    pub(super) fn unwritten_since(&self) -> Option<Instant> {
+        let buffer = self.buffer();
+        buffer.batch_since.or(buffer.since)
     }
 
     /// Lines that are not in the file, those of a write that has not returned among them; for the account at the end.

@@ -1,7 +1,7 @@
 //! All log files, found by their rendered paths; how many of them are open, and how much all of them buffer.
 
 use std::borrow::Borrow;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -243,6 +243,22 @@ impl Store {
     /// Lines that are in no file yet.
     pub(crate) fn unwritten_lines(&self) -> u64 {
         self.all().iter().map(|file| file.unwritten_lines()).sum()
+    }
+
+    /// Since when the oldest line waits of each output that has such lines, by its name.
+    pub(crate) fn unwritten_since(&self) -> HashMap<String, Instant> {
+        let mut oldest: HashMap<String, Instant> = HashMap::new();
+        for file in self.all() {
+            let Some(since) = file.unwritten_since() else { continue };
+            let output = file.output();
+            match oldest.get_mut(output.name()) {
+                Some(known) => *known = since.min(*known),
+                None => {
+                    oldest.insert(output.name().to_owned(), since);
+                }
+            }
+        }
+        oldest
     }
 
     /// Files with a descriptor.

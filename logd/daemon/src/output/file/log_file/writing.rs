@@ -71,6 +71,7 @@ impl LogFile {
         self.batch_lines
             .store(std::mem::take(&mut buffer.lines), Ordering::Relaxed);
         disk.batch.charged = std::mem::take(&mut buffer.charged);
+        buffer.batch_since = buffer.since.take();
         disk.batch.written = 0;
         disk.batch.through = self.settlement.appended();
         // A batch ends with the line that makes it full: that one shall not make the buffer grow.
@@ -229,6 +230,7 @@ impl LogFile {
         store.budget().refund(std::mem::take(&mut batch.charged));
         batch.written = 0;
         self.batch_lines.store(0, Ordering::Relaxed);
+        self.buffer().batch_since = None;
     }
 
     pub(super) fn close_file(&self, disk: &mut Disk, store: &Store) {
