@@ -140,3 +140,38 @@ fn explain_says_how_a_message_parses_which_rules_match_and_which_file_it_lands_i
         "{said}"
     );
 }
+
+#[test]
+fn explain_says_why_a_rule_does_not_match() {
+    let setup = Setup::new("logd").file(
+        "logd.toml",
+        "work-dir = \"work\"\n\
+         [input.net.tcp]\nlisten = [\"127.0.0.1:5514\"]\n\
+         [input.other.tcp]\nlisten = [\"127.0.0.1:5515\"]\n\
+         [[rule]]\nname = \"mail\"\nselect = \"mail.*\"\nto = [\"/logs/mail\"]\n\
+         [[rule]]\nname = \"elsewhere\"\nfrom = [\"other\"]\nto = [\"/logs/other\"]\n\
+         [[rule]]\nname = \"ssh\"\nwhere = { all = [ { property = \"hostname\", is = \"web1\" }, { not = { property = \"programname\", starts-with = \"cr\" } } ] }\nto = [\"/logs/ssh\"]\n\
+         [[rule]]\nname = \"rest\"\nto = [\"/logs/rest\"]\nstop = true\n\
+         [[rule]]\nname = \"never\"\nto = [\"/logs/never\"]\n",
+    );
+    let mut child = Command::new(program("logd"))
+        .args(["explain", "--why", "--config"])
+        .arg(setup.path().join("logd.toml"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let message = b"<13>Oct 11 22:14:15 web1 cron: x\n";
+    child.stdin.take().unwrap().write_all(message).unwrap();
+    let said = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    for line in [
+        "  mail: no match: its `select` names other facilities or severities",
+        "  elsewhere: no match: its `from` does not name net",
+        "  ssh: no match: programname \"cron\" starts-with \"cr\"",
+        "  rest: matches",
+        "  never: not reached: rest comes before it",
+        "    file /logs/rest",
+    ] {
+        assert!(said.lines().any(|found| found == line), "{line}\n{said}");
+    }
+}

@@ -3,11 +3,15 @@
 //! The daemon builds a [`Condition`] from the configuration; [`crate::route`] evaluates it for the messages that the rule's
 //! selector lets through. Values are compared as bytes, in the case they are written in, as rsyslog's filters do.
 
+mod why;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
+
+pub use why::Unmet;
 
 use crate::template::{Context, Property, PropertyExpr};
 

@@ -4,6 +4,10 @@
 //! rules in their order, as through rsyslog's: every rule that matches hands it to its outputs, an output that two rules
 //! name gets it twice, `stop` ends the way and `drop` ends it without an output.
 
+mod why;
+
+pub use why::Verdict;
+
 use crate::filter::Condition;
 use crate::pri::Pri;
 use crate::selector::Selector;

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use logd_core::control_chars::clean;
 use logd_core::message::Origin;
 use logd_core::parse::parse;
-use logd_core::route::{InputId, OutputId, Routed, RuleId};
+use logd_core::route::{InputId, OutputId, Routed, RuleId, Verdict};
 use logd_core::template::{Context, PropertyExpr};
 use logd_core::time::{Timestamp, ZoneCache};
 
@@ -39,6 +39,9 @@ pub(super) struct Options {
     /// Show which outputs each facility and severity goes to, instead of reading messages.
     #[arg(long)]
     matrix: bool,
+    /// Say of each rule why it matches or not.
+    #[arg(long)]
+    why: bool,
     /// The input that messages come by; the first one if not given.
     #[arg(long, value_name = "NAME")]
     input: Option<String>,
@@ -74,6 +77,7 @@ pub(super) fn run(config: &Path, options: &Options) -> Exit {
         id: InputId(u32::try_from(input).unwrap_or(u32::MAX)),
         from: SocketAddr::new(options.from, 0),
         config: &config,
+        why: options.why,
     };
     for line in io::stdin().lock().split(b'\n') {
         let explained = line.map(|line| explainer.explain(&line, to));
@@ -96,6 +100,8 @@ struct Explainer<'c> {
     from: SocketAddr,
     zone: ZoneCache,
     own_zone: ZoneCache,
+    /// Each rule is explained.
+    why: bool,
 }
 
 impl Explainer<'_> {
@@ -130,6 +136,9 @@ impl Explainer<'_> {
         if origin.truncated {
             writeln!(to, "  cut to message-max")?;
         }
+        if self.why {
+            self.print_verdicts(&context, to)?;
+        }
         let mut ways = Vec::new();
         let routed = self
             .config
@@ -163,6 +172,30 @@ impl Explainer<'_> {
             OutputKind::Queued { rendering, .. } => rendering.render(context, &mut line),
         }
         write!(to, "    line {}", String::from_utf8_lossy(&line))
+    }
+
+    fn print_verdicts(&self, context: &Context<'_>, to: &mut impl Write) -> io::Result<()> {
+        for (rule, verdict) in self.config.router.verdicts(context, self.id) {
+            let name = self.rule_name(rule);
+            match verdict {
+                Verdict::Matches => writeln!(to, "  {name}: matches")?,
+                Verdict::NotSelected => writeln!(
+                    to,
+                    "  {name}: no match: its `select` names other facilities or severities"
+                )?,
+                Verdict::NotFrom => writeln!(to, "  {name}: no match: its `from` does not name {}", self.input.name)?,
+                Verdict::Where(unmet) if unmet.is_empty() => writeln!(to, "  {name}: no match: its `any` is empty")?,
+                Verdict::Where(unmet) => {
+                    for unmet in unmet {
+                        writeln!(to, "  {name}: no match: {unmet}")?;
+                    }
+                }
+                Verdict::NotReached(by) => {
+                    writeln!(to, "  {name}: not reached: {} comes before it", self.rule_name(by))?
+                }
+            }
+        }
+        Ok(())
     }
 
     fn rule_name(&self, rule: RuleId) -> &str {
