@@ -191,7 +191,7 @@ impl Explainer<'_> {
                     }
                 }
                 Verdict::NotReached(by) => {
-                    writeln!(to, "  {name}: not reached: {} comes before it", self.rule_name(by))?
+                    writeln!(to, "  {name}: not reached: {} comes before it", self.rule_name(by))?;
                 }
             }
         }
