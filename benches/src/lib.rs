@@ -1,8 +1,10 @@
-//! What the measurements are made with. The micro-benchmarks of the cores are in `benches/`, the comparison of name servers
-//! is the program `bench-dns`; both take their zones and queries from here. `scripts/bench` runs them.
+//! What the measurements are made with. The micro-benchmarks of the cores are in `benches/`; the comparison of name servers is
+//! the program `bench-dns`, that of syslog collectors `bench-syslog`; all take what they have in common from here.
+//! `scripts/bench` runs them.
 
 pub mod answers;
 pub mod dns;
+pub mod document;
 pub mod error;
 pub mod histogram;
 pub mod interrupt;
@@ -11,3 +13,5 @@ pub mod process;
 pub mod procfs;
 pub mod random;
 pub mod statistics;
+pub mod syslog;
+pub mod verdict;

@@ -146,6 +146,12 @@ impl Process {
         procfs::memory(self.pid())
     }
 
+    /// The most memory that its processes have had, each by itself.
+    #[must_use]
+    pub fn memory_max(&self) -> u64 {
+        procfs::memory_max(self.pid())
+    }
+
     /// Tells a server to look at its files again, as all but one are told.
     pub fn reload(&self) {
         self.signal(self.pid(), Signal::SIGHUP);
@@ -205,6 +211,21 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The first line that a program prints, on either stream.
+///
+/// # Errors
+/// When it can't be run.
+pub fn first_line(program: &Path, argument: &str) -> Result<String, BenchError> {
+    let output = Command::new(program)
+        .arg(argument)
+        .output()
+        .map_err(BenchError::io("run", program))?;
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    let line = printed.lines().map(str::trim).find(|line| !line.is_empty());
+    Ok(line.unwrap_or("unknown").to_owned())
 }
 
 #[cfg(test)]

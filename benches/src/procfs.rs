@@ -81,6 +81,18 @@ pub fn memory(leader: Pid) -> Memory {
     sum
 }
 
+/// The most that each of a session's processes has had in memory, in bytes, together.
+#[must_use]
+pub fn memory_max(leader: Pid) -> u64 {
+    let of = |pid| {
+        kibibytes(
+            &fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(),
+            "VmHWM:",
+        ) << 10
+    };
+    session(leader).into_iter().map(of).sum()
+}
+
 /// Time that the hypervisor has given to others while a core of ours wanted to run.
 #[must_use]
 pub fn steal() -> Duration {

@@ -8,7 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ballast_benches::dns::comparison::{Options, Part, measure};
 use ballast_benches::dns::dnsperf;
 use ballast_benches::dns::peers::Peer;
-use ballast_benches::dns::table::{Circumstances, render, replace_section};
+use ballast_benches::dns::table::{Circumstances, render};
+use ballast_benches::document::{ReplaceError, replace_section};
 use ballast_benches::error::BenchError;
 use ballast_benches::interrupt;
 use ballast_benches::machine::Machine;
@@ -80,7 +81,7 @@ fn main() -> ExitCode {
 enum Failure {
     Bench(BenchError),
     NotBuilt,
-    Document(PathBuf, ballast_benches::dns::table::ReplaceError),
+    Document(PathBuf, ReplaceError),
 }
 
 impl From<BenchError> for Failure {
@@ -112,7 +113,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     println!("{table}");
     if let Some(path) = document {
         let content = fs::read_to_string(&path).map_err(BenchError::io("read", &path))?;
-        let content = replace_section(&content, &table).map_err(|reason| Failure::Document(path.clone(), reason))?;
+        let content =
+            replace_section(&content, "dns", &table).map_err(|reason| Failure::Document(path.clone(), reason))?;
         fs::write(&path, content).map_err(BenchError::io("write", &path))?;
     }
     Ok(())

@@ -15,6 +15,7 @@ use std::process::Command;
 use std::str::FromStr;
 
 use crate::error::BenchError;
+use crate::process::first_line;
 
 /// One of the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,18 +219,6 @@ impl FromStr for Peer {
             .find(|peer| peer.name() == name)
             .ok_or(UnknownPeer)
     }
-}
-
-/// The first line that a program prints, on either stream.
-pub(super) fn first_line(program: &Path, argument: &str) -> Result<String, BenchError> {
-    let output = Command::new(program)
-        .arg(argument)
-        .output()
-        .map_err(BenchError::io("run", program))?;
-    let printed = [output.stdout, output.stderr].concat();
-    let printed = String::from_utf8_lossy(&printed);
-    let line = printed.lines().map(str::trim).find(|line| !line.is_empty());
-    Ok(line.unwrap_or("unknown").to_owned())
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The results as Markdown: the targets with what was measured, then every server in every scenario, as medians over the
 //! rounds. A ratio is the median of the ratios within each round, for rounds differ more than servers do.
 
-mod document;
 mod servers;
 mod targets;
 mod transfers;
@@ -10,8 +9,8 @@ use std::fmt::Write;
 
 use super::comparison::{Options, Results};
 use crate::machine::Machine;
+use crate::verdict;
 
-pub use document::{ReplaceError, replace_section};
 use targets::verdicts;
 
 /// Where and with what the results were made.
@@ -45,7 +44,7 @@ fn write(text: &mut String, results: &Results, options: &Options, circumstances:
         options.other_rounds(),
         versions.join("; ")
     )?;
-    targets::write(text, &verdicts(results))?;
+    verdict::write(text, &verdicts(results))?;
     servers::write(text, results, options)?;
     transfers::write(text, results)
 }

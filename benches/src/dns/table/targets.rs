@@ -1,30 +1,16 @@
 //! What dnsd is to reach, and whether it does.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Write};
 
 use crate::dns::comparison::{
     LoadRun, Loaded, Occasion, RateRun, Results, Scenario, SecondariesRun, StepsOutRun, ZoneInRun, ZoneOutRun,
 };
 use crate::dns::peers::{Peer, QUERIES_PER_SECOND, TRANSFERS_AT_A_TIME};
 use crate::statistics::median;
+use crate::verdict::{self, Limit, median_ratio};
 
-/// A target and what was measured.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Verdict {
-    pub(super) what: String,
-    pub(super) limit: Limit,
-    pub(super) measured: f64,
-    pub(super) unit: Unit,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Limit {
-    AtMost(f64),
-    AtLeast(f64),
-    /// For reading beside the others.
-    None,
-}
+/// A target of dnsd's.
+pub(super) type Verdict = verdict::Verdict<Unit>;
 
 /// What a figure is counted in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,17 +25,7 @@ pub(super) enum Unit {
     Connections,
 }
 
-impl Verdict {
-    fn is_met(&self) -> Option<bool> {
-        match self.limit {
-            Limit::AtMost(limit) => Some(self.measured <= limit),
-            Limit::AtLeast(limit) => Some(self.measured >= limit),
-            Limit::None => None,
-        }
-    }
-}
-
-impl Unit {
+impl verdict::Unit for Unit {
     fn show(&self, value: f64) -> String {
         match self {
             Self::Times(of) => format!("{value:.2} × {of}"),
@@ -274,20 +250,6 @@ fn transfers(results: &Results, add: &mut impl FnMut(String, Limit, Option<f64>,
     }
 }
 
-/// The median over the rounds of the ratio of two figures of a round, each of the first run that has it.
-fn median_ratio<T>(
-    runs: &[T],
-    round: impl Fn(&T) -> u32,
-    above: impl Fn(&T) -> Option<f64>,
-    below: impl Fn(&T) -> Option<f64>,
-) -> Option<f64> {
-    let rounds: BTreeSet<u32> = runs.iter().map(&round).collect();
-    median(rounds.into_iter().filter_map(|n| {
-        let of_round = || runs.iter().filter(|run| round(run) == n);
-        Some(of_round().find_map(&above)? / of_round().find_map(&below)?)
-    }))
-}
-
 pub(super) fn cpu_ratio(results: &Results, above: (Peer, Scenario), below: (Peer, Scenario)) -> Option<f64> {
     let cpu = |(peer, scenario)| {
         move |run: &RateRun| (run.peer == peer && run.scenario == scenario).then_some(run.cpu_per_million)
@@ -323,23 +285,4 @@ pub(super) fn p99_ratio(results: &Results, rate: u32, other: Peer) -> Option<f64
 fn load_ratio(results: &Results, loaded: Loaded, other: Peer, figure: fn(&LoadRun) -> f64) -> Option<f64> {
     let of = |peer| move |run: &LoadRun| (run.peer == peer && run.loaded == loaded).then(|| figure(run));
     median_ratio(&results.loads, |run| run.round, of(Peer::Dnsd), of(other))
-}
-
-pub(super) fn write(text: &mut String, verdicts: &[Verdict]) -> fmt::Result {
-    writeln!(text, "### Targets\n\n| | target | measured | |\n|---|---|---|---|")?;
-    for verdict in verdicts {
-        let target = match verdict.limit {
-            Limit::AtMost(limit) => format!("≤ {}", verdict.unit.show(limit)),
-            Limit::AtLeast(limit) => format!("≥ {}", verdict.unit.show(limit)),
-            Limit::None => String::new(),
-        };
-        let met = match verdict.is_met() {
-            Some(true) => "met",
-            Some(false) => "**not met**",
-            None => "",
-        };
-        let measured = verdict.unit.show(verdict.measured);
-        writeln!(text, "| {} | {target} | {measured} | {met} |", verdict.what)?;
-    }
-    writeln!(text)
 }
