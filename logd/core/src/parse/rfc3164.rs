@@ -58,7 +58,7 @@ pub(super) fn with_tag<'a>(message: Message<'a>, rest: &'a [u8]) -> Message<'a> 
     let tag = tag::split(rest);
     Message {
         tag: tag.tag,
-        programname: tag::programname(tag.tag),
+        programname: tag.program,
         procid: tag.procid,
         msg: tag.msg,
         ..message
@@ -80,5 +80,15 @@ fn split_host(bytes: &[u8]) -> (Option<&[u8]>, &[u8]) {
 
 #[inline]
 fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+    HOST_BYTES[usize::from(byte)]
 }
+
+const HOST_BYTES: [bool; 256] = {
+    let mut is_host_byte = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        is_host_byte[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'.' | b'_' | b'-');
+        byte += 1;
+    }
+    is_host_byte
+};

@@ -33,6 +33,10 @@ const RETRY_LONGEST: Duration = Duration::from_secs(2);
 /// When a file that another thread was writing to is flushed instead.
 const BUSY: Duration = Duration::from_millis(10);
 
+/// The part of `flush-interval` that is kept for the write itself and for those of other files before it: a line is to be in its
+/// file when the interval is over.
+const FLUSH_MARGIN: u32 = 5;
+
 /// How many batches one visit writes: a file that fills faster than it is written must not keep the flusher from the others.
 /// What is left has its flush on the schedule.
 const BATCHES_MAX: u32 = 4;
@@ -247,16 +251,17 @@ impl LogFile {
         if self.generation.load(Ordering::Relaxed) < owner.generation {
             self.adopt(store, owner);
         }
-        let output = self.output.load();
-        let settings = output.settings();
         let mut buffer = self.buffer();
         if buffer.gone {
             return Appended::Gone;
         }
         let before = buffer.bytes.len();
-        if before >= WRITE_BYTES && self.is_held_up() && settings.when_full == WhenFull::Drop {
-            output.count_dropped_full(1);
-            return Appended::Dropped;
+        if before >= WRITE_BYTES && self.is_held_up() {
+            let output = self.output.load();
+            if output.settings().when_full == WhenFull::Drop {
+                output.count_dropped_full(1);
+                return Appended::Dropped;
+            }
         }
         let since = match buffer.since {
             Some(since) if before > 0 => since,
@@ -278,12 +283,16 @@ impl LogFile {
         buffer.since = Some(since);
         let room = buffer.bytes.capacity();
         store.budget().charge(&mut buffer.charged, room);
-        let at_once = settings.flush_interval.is_zero();
-        if !buffer.scheduled && !at_once {
-            buffer.scheduled = true;
-            store
-                .schedule()
-                .push(since + settings.flush_interval, self.clone(), Task::Flush);
+        // The output's settings are looked at once for each flush, not for each line.
+        let mut at_once = false;
+        if !buffer.scheduled {
+            let flush_interval = self.output.load().settings().flush_interval;
+            at_once = flush_interval.is_zero();
+            if !at_once {
+                buffer.scheduled = true;
+                let at = since + (flush_interval - flush_interval / FLUSH_MARGIN);
+                store.schedule().push(at, self.clone(), Task::Flush);
+            }
         }
         drop(buffer);
         self.referenced.store(true, Ordering::Relaxed);
