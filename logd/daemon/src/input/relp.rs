@@ -240,7 +240,9 @@ impl Connection {
             Read::Empty => end.is_none() && !is_stopped,
             Read::End | Read::TooMuch => false,
         };
-        if read != Read::Some || !more {
+        // Whoever is not read from any more waits for answers as well.
+        let is_held = session.unanswered() >= UNANSWERED_MAX || sender.is_held_back();
+        if read != Read::Some || !more || is_held {
             self.hasten().await?;
         }
         Ok(more)

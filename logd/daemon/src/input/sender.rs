@@ -61,6 +61,11 @@ impl Sender {
         self.service.store.room(&mut self.held_back).await;
     }
 
+    /// Whether an output that its messages went to has no room for more.
+    pub(super) fn is_held_back(&mut self) -> bool {
+        self.held_back.look()
+    }
+
     /// Whether there may be something to read, or to be drained; `false` if the sender was silent for too long.
     pub(super) async fn readable(&mut self, transport: &Transport) -> bool {
         loop {
