@@ -277,6 +277,53 @@ fn rfc5425_5_2_rsyslogd_with_names_both_ways() {
 }
 
 #[test]
+fn syslog_ng_with_its_own_framing() {
+    let program = output("../scripts/syslog-ng", [""; 0]);
+    let certificates = Certificates::new();
+    let logd = certificates.permitting("\"*.example.net\"");
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path().display();
+    let listens = syslog::collector(address(RELAY));
+    // The driver `syslog` sends RFC 5424 and counts octets.
+    let config = format!(
+        "@version: 3.38\n\
+         options {{ stats-freq(0); }};\n\
+         source s {{ network(ip(\"{}\") port({}) transport(\"tcp\")); }};\n\
+         destination d {{ syslog(\"{}\" port({TLS_PORT}) transport(\"tls\") tls(ca-file(\"{}\") cert-file(\"{}\")\n\
+         key-file(\"{}\") peer-verify(required-untrusted))); }};\n\
+         log {{ source(s); destination(d); }};\n",
+        listens.ip(),
+        listens.port(),
+        address(LOGD),
+        certificates.path("ca.pem"),
+        certificates.path("client.pem"),
+        certificates.path("client.key")
+    );
+    let file = directory.path().join("syslog-ng.conf");
+    fs::write(&file, config).unwrap();
+    let mut command = Command::new(program.trim());
+    command.args(["-F", "--no-caps", "-f"]).arg(&file).args([
+        "-R",
+        &format!("{here}/persist"),
+        "-p",
+        &format!("{here}/pid"),
+        "-c",
+        &format!("{here}/control"),
+    ]);
+    let relay = peers::Peer::start("syslog-ng", command, directory.path(), listens);
+    let messages: Vec<String> = (0..1000)
+        .map(|n| format!("<13>Oct 11 22:14:15 host app: message {n}"))
+        .collect();
+    syslog::send(listens, &syslog::Framing::Newline.frame(&messages));
+    let found = lines(&logd, 1000);
+    for (n, line) in found.iter().enumerate() {
+        assert_eq!(*line, format!("web1.example.net|message {n}"));
+    }
+    relay.stop();
+    assert!(logd.stop().0.success());
+}
+
+#[test]
 fn rfc5425_5_1_a_fingerprint_lets_in_whom_nobody_has_signed() {
     let certificates = Certificates::new();
     certificates.self_signed("alone");

@@ -194,6 +194,7 @@ fn key(parts: &[Part]) -> Option<Box<[KeyPart]>> {
             property @ (Property::Hostname
             | Property::FromHost
             | Property::FromHostIp
+            | Property::PeerName
             | Property::ProgramName
             | Property::AppName
             | Property::FacilityText
@@ -301,6 +302,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message::Origin;
     use crate::template::fixture::{Fixture, rfc5424};
     use crate::time::Timestamp;
 
@@ -394,6 +396,16 @@ mod tests {
         assert_eq!(key(both, &of(b"ab", b"c")), key(both, &of(b"ab", b"c")));
         assert_ne!(key(both, &of(b"ab", b"c")), key(both, &of(b"a", b"bc")));
         assert_ne!(key(both, &of(b"ab", b"c")), key(both, &of(b"ab", b"")));
+        let named = |peer_name| {
+            let fixture = of(b"ab", b"c");
+            let origin = Origin {
+                peer_name: Some(peer_name),
+                ..fixture.origin
+            };
+            Fixture { origin, ..fixture }
+        };
+        let peer = "/l/%PEER-NAME%/log";
+        assert_ne!(key(peer, &named("web1")), key(peer, &named("web2")));
         let host = "/l/%HOSTNAME%/log";
         assert_eq!(key(host, &of(b"ab", b"c")), key(host, &of(b"ab", b"d")));
         assert_eq!(key("/l/log", &of(b"ab", b"c")), Some(Vec::new()));

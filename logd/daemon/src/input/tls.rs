@@ -248,3 +248,46 @@ fn refusal(cause: &io::Error) -> Refusal {
         _ => Refusal::TlsHandshake,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::server::ResolvesServerCertUsingSni;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What becomes of a client that sends this, and its end of the connection.
+    async fn accept(sends: &[u8]) -> (HandshakeError, TcpStream) {
+        // No certificate is needed as far as these clients come.
+        let config = ServerConfig::builder_with_provider(ballast_shared::tls::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        client.write_all(sends).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let accepted = Tls::accept(stream, Arc::new(config)).await;
+        (accepted.err().unwrap(), client)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_go_on_with_the_handshake_is_not_waited_for() {
+        let begun = tokio::time::Instant::now();
+        let (error, _client) = accept(b"\x16\x03\x01\x02").await;
+        assert_eq!(error.why, Refusal::TlsTimeout);
+        assert_eq!(begun.elapsed().as_secs(), HANDSHAKE_MAX.as_secs());
+    }
+
+    #[tokio::test]
+    async fn who_speaks_no_tls_is_told_so() {
+        let (error, mut client) = accept(b"<13>Oct 11 22:14:15 host app: hello\n").await;
+        assert_eq!(error.why, Refusal::TlsHandshake);
+        let mut told = Vec::new();
+        client.read_to_end(&mut told).await.unwrap();
+        // An alert (RFC 8446 §5.1).
+        assert_eq!(told.first(), Some(&21));
+    }
+}

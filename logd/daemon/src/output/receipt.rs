@@ -85,3 +85,57 @@ fn note<T>(known: &mut Vec<(Arc<T>, u64)>, noted: &Arc<T>, number: u64) {
         None => known.push((noted.clone(), number)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::WhenFull;
+    use crate::output::file::StoreLimits;
+    use crate::output::queue::{QueueLimits, Queued};
+
+    fn queue(when_full: WhenFull) -> Arc<Queue> {
+        let store = Store::new(StoreLimits {
+            buffer_bytes_max: 1 << 20,
+            open_files_max: 1,
+        });
+        let limits = QueueLimits {
+            bytes_max: 1 << 10,
+            when_full,
+        };
+        Arc::new(Queue::new("test".into(), limits, Arc::new(store)))
+    }
+
+    /// Appends a record and notes it.
+    fn append(receipt: &mut Receipt, queue: &Arc<Queue>) -> u64 {
+        let Queued::Waiting(number) = queue.append(|record| record.push(b'x')) else {
+            panic!("there is room")
+        };
+        receipt.note_queue(queue, number);
+        number
+    }
+
+    #[tokio::test]
+    async fn all_outputs_that_block_have_to_be_settled() {
+        let queues = [queue(WhenFull::Block), queue(WhenFull::Block), queue(WhenFull::Drop)];
+        let mut receipt = Receipt::default();
+        assert_eq!(receipt.standing(), Standing::Settled, "a message that no output wants");
+        let last = queues.each_ref().map(|queue| {
+            append(&mut receipt, queue);
+            append(&mut receipt, queue)
+        });
+        queues[0].settle(last[0]);
+        queues[1].settle(last[1] - 1);
+        assert_eq!(receipt.standing(), Standing::Pending);
+        tokio::join!(receipt.settled(), async { queues[1].settle(last[1]) });
+        assert_eq!(receipt.standing(), Standing::Settled);
+    }
+
+    #[tokio::test]
+    async fn an_output_that_is_no_more_is_not_waited_for() {
+        let queue = queue(WhenFull::Block);
+        let mut receipt = Receipt::default();
+        append(&mut receipt, &queue);
+        tokio::join!(receipt.settled(), async { queue.close() });
+        assert_eq!(receipt.standing(), Standing::Settled);
+    }
+}
