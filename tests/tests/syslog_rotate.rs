@@ -210,7 +210,7 @@ fn a_reload_that_turns_rotation_on_and_off_under_load_loses_nothing() {
         logd.replace("logd.toml", config(keys));
         logd.signal(Signal::SIGHUP);
         logd.wait_for_notice("READY=1");
-        if senders.iter().all(thread::JoinHandle::is_finished) {
+        if senders.iter().all(std::thread::JoinHandle::is_finished) {
             break;
         }
     }
