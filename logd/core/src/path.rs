@@ -8,10 +8,12 @@
 //!
 //! That keeps the name inside the tree; that the file system agrees (no links below the root) is for whoever opens it.
 
+mod inverse;
 mod pattern;
 
 use std::fmt;
 
+pub use inverse::{Inverse, Told};
 pub use pattern::PathPattern;
 
 use crate::template::{Context, NowPart, NowZone, Op, Property, PropertyExpr, Template};

@@ -39,6 +39,8 @@ pub struct Template {
     escape: Escape,
     /// It is [`traditional`], which is written at once.
     is_traditional: bool,
+    /// The built-in format that it is.
+    builtin: Option<&'static str>,
 }
 
 /// A step of rendering.
@@ -57,6 +59,7 @@ impl Template {
             ops: parse::template(text)?.into(),
             escape: Escape::None,
             is_traditional: false,
+            builtin: None,
         })
     }
 
@@ -64,6 +67,12 @@ impl Template {
     #[must_use]
     pub fn builtin(name: &str) -> Option<Self> {
         builtin::builtin(name)
+    }
+
+    /// The name of the built-in format that it was made by: who reads its lines again knows what stands where.
+    #[must_use]
+    pub fn builtin_name(&self) -> Option<&'static str> {
+        self.builtin
     }
 
     /// The same template with its properties' values escaped.

@@ -109,10 +109,12 @@ pub(super) fn builtin(name: &str) -> Option<Template> {
             ops: Box::new([Op::JsonLine]),
             escape: Escape::None,
             is_traditional: false,
+            builtin: Some(json_line::NAME),
         });
     }
-    let (_, text, escape) = BUILTINS.iter().find(|(known, _, _)| *known == name)?;
+    let (known, text, escape) = BUILTINS.iter().find(|(known, _, _)| *known == name)?;
     let mut template = Template::parse(text).expect("a test reads every built-in format");
+    template.builtin = Some(known);
     if STRING_GENERATORS.contains(&name) {
         for op in &mut template.ops {
             if let Op::Property(expr) = op {

@@ -26,6 +26,11 @@ impl PropertyExpr {
         self.property
     }
 
+    /// Whether all of the value is taken, whatever is changed in it.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.extract.is_whole()
+    }
+
     /// The value where it stands somewhere already, as most plain properties' do.
     pub(crate) fn borrowed<'a>(&self, context: &Context<'a>) -> Option<&'a [u8]> {
         if self.is_plain {
