@@ -1,13 +1,15 @@
 //! `[control].http`: `/metrics`, `/healthz`, and what a daemon adds.
 
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{debug, error};
 
 use crate::metrics::Metrics;
 
@@ -34,14 +36,52 @@ where
         .route("/healthz", get(health_page))
 }
 
-/// Serves the pages until the daemon stops.
-pub async fn serve(listener: TcpListener, pages: Router, stop: CancellationToken) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return error!(%error, "cannot serve http"),
+/// What the pages are served at.
+pub enum Listener {
+    /// An address.
+    Tcp(TcpListener),
+    /// A unix socket, from [`crate::control::bind`]; who may connect is decided by its permissions.
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+/// Serves the pages until the daemon stops, and takes a unix socket away.
+pub async fn serve(listener: impl Into<Listener>, pages: Router, stop: CancellationToken) {
+    let served = match listener.into() {
+        Listener::Tcp(listener) => match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => {
+                axum::serve(listener, pages)
+                    .with_graceful_shutdown(stop.cancelled_owned())
+                    .await
+            }
+            Err(error) => Err(error),
+        },
+        Listener::Unix(listener) => {
+            let address = listener.local_addr();
+            let served = match tokio::net::UnixListener::from_std(listener) {
+                Ok(listener) => {
+                    axum::serve(listener, pages)
+                        .with_graceful_shutdown(stop.cancelled_owned())
+                        .await
+                }
+                Err(error) => Err(error),
+            };
+            // Where the directory is another user's, the socket stays for the next start to replace.
+            if let Ok(address) = address
+                && let Some(path) = address.as_pathname()
+                && let Err(error) = fs::remove_file(path)
+            {
+                debug!(%error, "the socket of http is left behind");
+            }
+            served
+        }
     };
-    let stopped = stop.cancelled_owned();
-    if let Err(error) = axum::serve(listener, pages).with_graceful_shutdown(stopped).await {
-        error!(%error, "http ended");
+    if let Err(error) = served {
+        error!(%error, "cannot serve http");
     }
 }

@@ -4,6 +4,7 @@
 //! Every test is a process of its own (cargo-nextest). It listens on loopback addresses made of its process's number, so
 //! tests run side by side on fixed ports and none of them asks for a free one.
 
+pub mod browser;
 pub mod certificates;
 pub mod daemon;
 pub mod dns;

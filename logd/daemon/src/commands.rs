@@ -5,6 +5,7 @@ mod explain;
 mod reload;
 mod rotate;
 mod status;
+mod tail;
 
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,8 @@ enum Command {
     Rotate(rotate::Options),
     /// Show what the running daemon is at.
     Status(status::Options),
+    /// Show the last messages that the running daemon has received, and those that come.
+    Tail(tail::Options),
 }
 
 /// Does what the command line says.
@@ -56,6 +59,7 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
         Command::Reload => reload::run(&line.config),
         Command::Rotate(options) => rotate::run(&line.config, options),
         Command::Status(options) => status::run(&line.config, options),
+        Command::Tail(options) => tail::run(&line.config, options),
     }
 }
 

@@ -24,6 +24,7 @@ use rustls::server::danger::ClientCertVerifier;
 use crate::output::file::FileSettings;
 use crate::output::queued::QueuedSettings;
 use crate::pipeline::Rendering;
+use crate::viewer::{Access, Tree};
 
 /// Everything that the files settle.
 pub(crate) struct Config {
@@ -51,7 +52,17 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Control {
     pub(crate) socket: PathBuf,
-    pub(crate) http: Option<SocketAddr>,
+    pub(crate) http: Option<HttpAddress>,
+    /// Who may use the log viewer; `None`: it is not served.
+    pub(crate) viewer: Option<Access>,
+}
+
+/// `http`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HttpAddress {
+    Tcp(SocketAddr),
+    /// `unix:PATH`
+    Unix(PathBuf),
 }
 
 /// `[input.NAME.…]`
@@ -157,6 +168,14 @@ pub(crate) enum OutputKind {
 }
 
 impl Output {
+    /// Where its files are, if it has any.
+    pub(crate) fn tree(&self) -> Option<Tree> {
+        match &self.kind {
+            OutputKind::File { path, format, .. } => Some(Tree::new(&self.name, path, format.builtin_name())),
+            OutputKind::Queued { .. } => None,
+        }
+    }
+
     /// Whether files or directories are given to somebody.
     pub(crate) fn gives_away(&self) -> bool {
         matches!(&self.kind, OutputKind::File { settings, .. } if settings.gives_away())

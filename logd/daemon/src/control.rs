@@ -1,13 +1,18 @@
 //! The control socket's interface, `io.ballast.logd`. Calls are handed to the daemon's main loop, which owns what they are
 //! about.
 
+mod tail;
+
 use std::sync::Arc;
 
-use ballast_shared::control::{CallError, Interface, Service};
+use ballast_shared::control::{CallError, Interface, Part, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use tail::{Tail, Tailed};
+
+use crate::live::Tap;
 use crate::reload::ReloadError;
 
 /// The interface's name.
@@ -101,16 +106,17 @@ pub(crate) struct Count {
     pub(crate) count: u64,
 }
 
-/// Answers calls by asking the main loop.
+/// Answers calls by asking the main loop; what comes in it has from the tap.
 pub(crate) struct Control {
     main_loop: mpsc::Sender<Request>,
+    tap: Arc<Tap>,
 }
 
 impl Control {
     /// The service, and where the main loop gets its requests from.
-    pub(crate) fn new() -> (Arc<Self>, mpsc::Receiver<Request>) {
+    pub(crate) fn new(tap: Arc<Tap>) -> (Arc<Self>, mpsc::Receiver<Request>) {
         let (main_loop, requests) = mpsc::channel(WAITING_MAX);
-        (Arc::new(Self { main_loop }), requests)
+        (Arc::new(Self { main_loop, tap }), requests)
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CallError> {
@@ -152,7 +158,19 @@ impl Service for Control {
                     }
                 }
             }
+            "Tail" => Err(CallError::ExpectedMore),
             _ => Err(CallError::MethodNotFound),
+        }
+    }
+
+    fn call_more(
+        &self,
+        method: &str,
+        parameters: &Map<String, Value>,
+    ) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
+        match method {
+            "Tail" => tail::start(&self.tap, parameters).map(Some),
+            _ => Ok(None),
         }
     }
 }

@@ -6,7 +6,6 @@
 //! third.
 
 use std::io;
-use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::certificates;
-use crate::config::{self, Config};
+use crate::config::{self, Config, HttpAddress};
 use crate::control::{self, Control, Request};
 use crate::cores::{Cores, Serving};
 use crate::input::{Drained, Inputs, Prepared, Service};
@@ -41,6 +40,7 @@ use crate::pipeline::Pipeline;
 use crate::rates::Rates;
 use crate::reload::{Asker, Fixed, Handles, ReloadError, Turns, take};
 use crate::status::{oldest_unwritten, status};
+use crate::viewer::{self, Access};
 
 /// Of `drain-timeout`, how much reading the sockets empty may take; the rest is for the files.
 const READING_SHARE: u32 = 2;
@@ -96,7 +96,8 @@ struct Daemon {
     drain_timeout: Duration,
     metrics: Metrics,
     control: UnixListener,
-    http: Option<TcpListener>,
+    http: Option<http::Listener>,
+    viewer: Option<Access>,
     tls_files: TlsFiles,
     work_dir: WorkDir,
 }
@@ -131,12 +132,10 @@ impl Daemon {
         })?;
         let control = control_socket::bind(&config.control.socket)
             .map_err(|error| fail(Exit::Unavailable, &config.control.socket.display(), &error))?;
-        let http = config
-            .control
-            .http
-            .map(|address| listen::tcp(address, &mut inherited))
-            .transpose()
-            .map_err(|error| fail(Exit::Unavailable, &"cannot start", &error))?;
+        let http = match &config.control.http {
+            None => None,
+            Some(address) => Some(listen_http(address, &mut inherited)?),
+        };
         inherited.report_unclaimed();
         config
             .process
@@ -152,6 +151,7 @@ impl Daemon {
             control,
             http,
             tls_files,
+            viewer: config.control.viewer,
             work_dir,
         })
     }
@@ -196,7 +196,7 @@ impl Daemon {
             Ok(signals) => signals,
             Err(error) => return fail(Exit::Os, &"cannot take signals", &error),
         };
-        let (control, mut requests) = Control::new();
+        let (control, mut requests) = Control::new(self.service.pipeline.load().tap().clone());
         let stop = supervisor.stopping();
         supervisor.start(
             "control",
@@ -213,7 +213,10 @@ impl Daemon {
             supervisor.start("rates", async move { rates.run(stop).await });
         }
         if let Some(listener) = self.http {
-            let pages = http::pages(self.metrics, health(self.service.clone()));
+            let mut pages = http::pages(self.metrics, health(self.service.clone()));
+            if let Some(access) = self.viewer {
+                pages = pages.merge(viewer::pages(self.service.clone(), access, stop.clone()));
+            }
             supervisor.start("http", http::serve(listener, pages, stop.clone()));
         }
         let mut workers = Workers::new();
@@ -284,6 +287,17 @@ impl Daemon {
 fn fail(exit: Exit, what: &dyn std::fmt::Display, error: &dyn std::error::Error) -> Exit {
     error!("{what}: {error}");
     exit
+}
+
+fn listen_http(address: &HttpAddress, inherited: &mut Inherited) -> Result<http::Listener, Exit> {
+    match address {
+        HttpAddress::Tcp(address) => listen::tcp(*address, inherited)
+            .map(http::Listener::Tcp)
+            .map_err(|error| fail(Exit::Unavailable, &"cannot start", &error)),
+        HttpAddress::Unix(path) => control_socket::bind(path)
+            .map(http::Listener::Unix)
+            .map_err(|error| fail(Exit::Unavailable, &path.display(), &error)),
+    }
 }
 
 fn read_config(path: &Path, tls_files: &TlsFiles) -> Result<Config, Exit> {

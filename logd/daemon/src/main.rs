@@ -7,12 +7,14 @@ mod control;
 mod cores;
 mod daemon;
 mod input;
+mod live;
 mod output;
 mod pipeline;
 mod rates;
 mod reload;
 mod status;
 mod throttle;
+mod viewer;
 
 use std::process::ExitCode;
 

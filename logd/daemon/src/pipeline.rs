@@ -23,11 +23,13 @@ use metrics::{Counter, counter};
 
 pub(crate) use scratch::Scratch;
 
-use crate::config::{Config, OutputKind};
+use crate::config::{Config, Output, OutputKind};
+use crate::live::{Looking, Tap};
 use crate::output::file::{Appended, FileOutput, LogFile, Owner, Store, Tree};
 use crate::output::queue::Queued;
 use crate::output::queued::QueuedOutput;
 use crate::output::{HeldBack, Receipt};
+use crate::viewer;
 
 /// What one configuration makes of messages.
 pub(crate) struct Pipeline {
@@ -36,6 +38,10 @@ pub(crate) struct Pipeline {
     /// By [`logd_core::route::OutputId`].
     destinations: Box<[Destination]>,
     store: Arc<Store>,
+    /// Where messages can be looked at as they pass.
+    tap: Arc<Tap>,
+    /// Where the files are, for the viewer.
+    viewed: Arc<[Arc<viewer::Tree>]>,
     metrics: PipelineMetrics,
 }
 
@@ -69,6 +75,7 @@ impl Pipeline {
     /// The pipeline of a configuration; outputs that the `running` one has with the same settings go on as they are.
     pub(crate) fn new(config: &mut Config, store: Arc<Store>, running: Option<&Self>) -> Self {
         let generation = store.next_generation();
+        let viewed = config.outputs.iter().filter_map(Output::tree).map(Arc::new).collect();
         let destinations: Box<[Destination]> = config
             .outputs
             .drain(..)
@@ -103,6 +110,8 @@ impl Pipeline {
             router: std::mem::replace(&mut config.router, Router::new(Vec::new())),
             destinations,
             store,
+            tap: running.map_or_else(Tap::new, |running| running.tap.clone()),
+            viewed,
             metrics: PipelineMetrics {
                 dropped: counter!("logd_messages_dropped_total", "reason" => "rule"),
                 unmatched: counter!("logd_messages_dropped_total", "reason" => "no-rule"),
@@ -110,6 +119,16 @@ impl Pipeline {
                 file_misses: counter!("logd_file_lookups_total", "result" => "miss"),
             },
         }
+    }
+
+    /// Where messages can be looked at as they pass; the same over reloads.
+    pub(crate) fn tap(&self) -> &Arc<Tap> {
+        &self.tap
+    }
+
+    /// Where its files are, for the viewer.
+    pub(crate) fn viewed(&self) -> Arc<[Arc<viewer::Tree>]> {
+        self.viewed.clone()
     }
 
     /// Its outputs that are files.
@@ -145,11 +164,13 @@ impl Pipeline {
         scratch: &'b mut Scratch,
         held_back: &'b mut HeldBack,
     ) -> Batch<'b> {
+        let received = scratch.own_zone.now();
         Batch {
             pipeline: self,
             input,
             input_name,
-            received: scratch.own_zone.now(),
+            received,
+            looking: self.tap.look(received),
             scratch,
             held_back,
             peer_name: None,
@@ -178,6 +199,7 @@ pub(crate) struct Batch<'b> {
     input: InputId,
     input_name: &'b str,
     received: Timestamp,
+    looking: Looking,
     scratch: &'b mut Scratch,
     held_back: &'b mut HeldBack,
     peer_name: Option<&'b str>,
@@ -219,6 +241,7 @@ impl<'b> Batch<'b> {
             held_back,
             receipt,
             tally,
+            looking,
             ..
         } = self;
         let Scratch {
@@ -246,6 +269,7 @@ impl<'b> Batch<'b> {
             now: self.received,
             uuid: &uuid,
         };
+        pipeline.tap.show(looking, &context);
         let routed = pipeline.router.route(&context, self.input, value, |_, id| {
             let (owner, path_template, format) = match &pipeline.destinations[id.0 as usize] {
                 Destination::File { owner, path, format } => (owner, path, format),
@@ -309,6 +333,7 @@ impl<'b> Batch<'b> {
 
     /// Counts what was done; what the input itself counts is handed back.
     pub(crate) fn finish(self) -> Tally {
+        self.pipeline.tap.finish(&self.looking, self.received);
         let metrics = &self.pipeline.metrics;
         let counters = [
             (&metrics.dropped, self.tally.dropped),

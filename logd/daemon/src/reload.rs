@@ -94,6 +94,14 @@ impl Fixed {
             ("work-dir", self.work_dir != new.work_dir),
             ("control.socket", self.control.socket != new.control.socket),
             ("control.http", self.control.http != new.control.http),
+            (
+                "control.viewer",
+                self.control.viewer.is_some() != new.control.viewer.is_some(),
+            ),
+            (
+                "control.http-token-file, control.http-names",
+                self.control.viewer != new.control.viewer,
+            ),
             ("process.user", self.user != new.user),
             ("process.group", self.group != new.group),
             ("process.umask", self.umask != new.umask),

@@ -125,7 +125,9 @@ mod tests {
     use super::super::server::{CallError, Interface, Part, Service, bind, serve};
     use super::*;
 
-    struct Echo;
+    /// The token is cancelled when the caller of `Silent` has gone.
+    #[derive(Default)]
+    struct Echo(CancellationToken);
 
     impl Service for Echo {
         async fn call(&self, method: &str, parameters: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
@@ -145,6 +147,15 @@ mod tests {
                 "Count" => 3,
                 // Never comes.
                 "Break" => 4,
+                "Silent" => {
+                    let (parts, receiver) = mpsc::channel(1);
+                    let gone = self.0.clone();
+                    tokio::spawn(async move {
+                        parts.closed().await;
+                        gone.cancel();
+                    });
+                    return Ok(Some(receiver));
+                }
                 _ => return Ok(None),
             };
             let (parts, receiver) = mpsc::channel(1);
@@ -176,7 +187,12 @@ mod tests {
             .unwrap();
         let stop = CancellationToken::new();
         runtime.block_on(async {
-            let server = tokio::spawn(serve(bind(&socket).unwrap(), INTERFACE, Arc::new(Echo), stop.clone()));
+            let server = tokio::spawn(serve(
+                bind(&socket).unwrap(),
+                INTERFACE,
+                Arc::new(Echo::default()),
+                stop.clone(),
+            ));
             let checked = socket.clone();
             tokio::task::spawn_blocking(move || check(&checked)).await.unwrap();
             stop.cancel();
@@ -241,6 +257,25 @@ mod tests {
         with_server(|socket| {
             let broken = call_more(socket, "io.ballast.echo.Break", Map::new(), |_| Ok(()));
             assert!(matches!(broken, Err(ClientError::Garbled)), "{broken:?}");
+        });
+    }
+
+    #[test]
+    fn who_has_gone_is_noticed_although_there_is_no_reply_to_send() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("control.sock");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (stop, gone) = (CancellationToken::new(), CancellationToken::new());
+            let service = Arc::new(Echo(gone.clone()));
+            let server = tokio::spawn(serve(bind(&socket).unwrap(), INTERFACE, service, stop.clone()));
+            drop(send(&socket, "io.ballast.echo.Silent", Map::new(), true).unwrap());
+            gone.cancelled().await;
+            stop.cancel();
+            server.await.unwrap();
         });
     }
 

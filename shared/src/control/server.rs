@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
@@ -190,7 +190,12 @@ async fn converse<S: Service>(stream: UnixStream, interface: Interface, service:
             Answer::One(_) if oneway => {}
             Answer::One(reply) => writer.write_all(&encode(&reply)).await?,
             Answer::Several(parts) => {
-                if !send_parts(parts, &mut writer).await? {
+                let is_complete = tokio::select! {
+                    sent = send_parts(parts, &mut writer) => sent?,
+                    // Who has gone wants no more replies, and there may be none to notice it by for long.
+                    () = hung_up(&mut reader) => false,
+                };
+                if !is_complete {
                     return Ok(());
                 }
             }
@@ -202,6 +207,14 @@ async fn converse<S: Service>(stream: UnixStream, interface: Interface, service:
 enum Answer {
     One(Reply),
     Several(mpsc::Receiver<Part>),
+}
+
+/// Waits until the caller closes the connection; for ever, if it has sent another call already.
+async fn hung_up(reader: &mut BufReader<OwnedReadHalf>) {
+    match reader.fill_buf().await {
+        Ok([]) | Err(_) => {}
+        Ok(_) => std::future::pending().await,
+    }
 }
 
 /// Sends replies as they are made; `false` when the last of them never came, which the caller is to notice.

@@ -2,6 +2,7 @@
 //! checked too; a configuration with errors is never handed out.
 
 mod access;
+mod http;
 mod inputs;
 mod outputs;
 mod queued;
@@ -51,7 +52,8 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
             socket: spec
                 .control_socket
                 .map_or_else(|| PathBuf::from(CONTROL_SOCKET), |path| path.value),
-            http: spec.http.map(|address| address.value),
+            viewer: http::viewer(&spec.http, diagnostics),
+            http: spec.http.http.map(|address| address.value),
         },
         process,
         inputs,

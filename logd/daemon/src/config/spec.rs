@@ -2,11 +2,11 @@
 
 mod choice;
 mod file;
+mod http;
 mod input;
 mod output;
 mod rule;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use ballast_shared::config::{Diagnostics, FromValue, Key, Size, Span, Spanned, T
 use ballast_shared::privileges::ProcessSpec;
 
 pub(super) use file::{FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
+pub(super) use http::HttpKeys;
 pub(super) use input::{FramingChoice, InputKeys, InputSpec, RelpSpec, StreamKeys, TcpSpec, TlsSpec, UdpSpec};
 pub(super) use output::{OutputSpec, PipeSpec, QueueKeys};
 pub(super) use rule::{Comparison, RuleSpec, WhereSpec, is_path};
@@ -27,7 +28,7 @@ pub(super) struct Spec {
     pub(super) buffer_max: Option<Spanned<Size>>,
     pub(super) open_files_max: Option<Spanned<usize>>,
     pub(super) control_socket: Option<Spanned<PathBuf>>,
-    pub(super) http: Option<Spanned<SocketAddr>>,
+    pub(super) http: HttpKeys,
     pub(super) process: ProcessSpec,
     pub(super) inputs: Vec<Named<InputSpec>>,
     pub(super) templates: Vec<Named<TemplateText>>,
@@ -53,7 +54,7 @@ impl Spec {
         root.once("open-files-max", &mut self.open_files_max);
         if let Some(control) = root.table("control") {
             control.once("socket", &mut self.control_socket);
-            control.once("http", &mut self.http);
+            self.http.read(&control);
         }
         if let Some(process) = root.table("process") {
             self.process.read(&process);

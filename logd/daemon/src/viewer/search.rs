@@ -1,0 +1,421 @@
+//! The search over the files of the trees: what grep would find, with the time, host, program and severity of each line.
+//!
+//! A search runs on a thread of its own at the lowest priority (see [`super::workers`]), and is bounded in time, in the bytes that
+//! it reads and in the lines that it keeps. It ends when its client goes. Files are read from the one that was written last to the
+//! one that was written first, so that what a bound cuts off is the oldest.
+
+mod histogram;
+mod newest;
+mod query;
+mod reading;
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use grep_matcher::Matcher as _;
+use grep_regex::RegexMatcher;
+use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkMatch};
+use jiff::tz::TimeZone;
+use logd_core::selector::{FACILITY_TEXT, SEVERITY_TEXT};
+use logd_core::time::{Timestamp, ZoneCache};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::line::Said;
+use super::tree::{Files, Found, Tree, Until, Wanted};
+use histogram::{Bars, Histogram};
+use newest::Newest;
+use reading::{Bounded, open};
+
+pub(super) use query::{Parameters, Query, QueryError};
+
+/// How long a search may take: longer than anybody waits with patience.
+const TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Bytes that a search may read, decompressed: about what a core gets through in that time.
+const READ_BYTES_MAX: u64 = 16 << 30;
+
+/// The longest line that is looked at as a whole; a file with a longer one is given up there, and that is said.
+const LINE_BYTES_MAX: usize = 8 << 20;
+
+/// A line is shown up to this length.
+const SHOWN_BYTES_MAX: usize = 8 << 10;
+
+/// Matches within a line are marked up to so many.
+const MARKS_MAX: usize = 32;
+
+/// How far a sender's clock may be ahead of ours without its lines being missed: a file is skipped that was written last so long
+/// before the time that is searched from.
+const CLOCK_SLACK_S: i64 = 86_400;
+
+/// What a search found.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    /// The newest that match, oldest first.
+    lines: Vec<Line>,
+    /// How many match, shown or not.
+    matches: u64,
+    histogram: Bars,
+    searched: Searched,
+    left_out: LeftOut,
+    /// Not all files were read to their ends: why.
+    stopped: Option<Stopped>,
+    /// What could not be read, up to a few.
+    refused: Vec<String>,
+}
+
+/// What was read.
+#[derive(Debug, Default, Serialize)]
+struct Searched {
+    files: u64,
+    bytes: u64,
+    ms: u64,
+}
+
+/// Lines that would match if more were known of them.
+#[derive(Debug, Default, Serialize)]
+struct LeftOut {
+    /// Without a time, where a time is asked for.
+    without_time: u64,
+    /// Without a severity, where a severity is asked for.
+    without_severity: u64,
+}
+
+/// Why a search is not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Stopped {
+    /// Its time is over.
+    Time,
+    /// It has read as much as it may.
+    Bytes,
+    /// There are more files than it may look at.
+    Files,
+}
+
+/// A line that was found.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Line {
+    /// RFC 3339.
+    time: Option<String>,
+    host: String,
+    program: String,
+    procid: Option<String>,
+    facility: Option<&'static str>,
+    severity: Option<&'static str>,
+    msg: String,
+    /// Where in `msg` the pattern was found: begin and end, in UTF-16 units as browsers count.
+    marks: Vec<(usize, usize)>,
+    /// The line as it is in the file.
+    raw: String,
+    /// It is longer than is shown.
+    cut: bool,
+    output: String,
+    file: String,
+}
+
+/// Searches.
+pub(super) fn search(trees: &[Arc<Tree>], query: &Query, gone: CancellationToken) -> Answer {
+    let start = Instant::now();
+    let until = Until {
+        deadline: start + TIME_MAX,
+        gone,
+    };
+    let wanted = Wanted {
+        host: query.host.clone(),
+        program: query.program.clone(),
+    };
+    let mut run = Run {
+        query,
+        until,
+        zone: ZoneCache::new(TimeZone::system()),
+        newest: Newest::new(query.lines_max),
+        histogram: Histogram::default(),
+        answer_parts: Parts::default(),
+        bytes_left: READ_BYTES_MAX,
+    };
+    let mut files = Files::default();
+    let mut places = Vec::new();
+    for tree in trees
+        .iter()
+        .filter(|tree| query.output.as_ref().is_none_or(|name| *name == tree.name))
+    {
+        tree.files(&wanted, &run.until, &mut files);
+        places.resize(files.found.len(), tree);
+    }
+    if files.cut {
+        run.stop(if run.until.is_over() {
+            Stopped::Time
+        } else {
+            Stopped::Files
+        });
+    }
+    let mut found: Vec<_> = files.found.into_iter().zip(places).collect();
+    found.sort_by_key(|(file, _)| std::cmp::Reverse(file.modified_s));
+    let mut seen = HashSet::new();
+    run.answer_parts.refused = files.refused;
+    for (file, tree) in found {
+        if query.from_s.is_some_and(|from| file.modified_s < from - CLOCK_SLACK_S) || !seen.insert(file.identity) {
+            continue;
+        }
+        if run.must_stop() {
+            break;
+        }
+        run.file(tree, &file);
+    }
+    run.finish(start)
+}
+
+/// A search under way.
+struct Run<'q> {
+    query: &'q Query,
+    until: Until,
+    zone: ZoneCache,
+    newest: Newest<Line>,
+    histogram: Histogram,
+    answer_parts: Parts,
+    bytes_left: u64,
+}
+
+#[derive(Default)]
+struct Parts {
+    matches: u64,
+    searched: Searched,
+    left_out: LeftOut,
+    stopped: Option<Stopped>,
+    refused: Vec<String>,
+}
+
+/// Files that could not be read are named up to so many.
+const REFUSED_MAX: usize = 10;
+
+impl Run<'_> {
+    fn stop(&mut self, why: Stopped) {
+        self.answer_parts.stopped.get_or_insert(why);
+    }
+
+    fn must_stop(&mut self) -> bool {
+        if self.until.is_over() {
+            self.stop(Stopped::Time);
+        } else if self.bytes_left == 0 {
+            self.stop(Stopped::Bytes);
+        }
+        self.answer_parts
+            .stopped
+            .is_some_and(|stopped| stopped != Stopped::Files)
+    }
+
+    fn file(&mut self, tree: &Tree, file: &Found) {
+        let shown = Tree::shown(file);
+        let refuse = |parts: &mut Parts, error: io::Error| {
+            // What is rotated or removed while we look is no trouble.
+            if error.kind() != io::ErrorKind::NotFound && parts.refused.len() < REFUSED_MAX {
+                let path = Path::new(&tree.root()).join(&shown);
+                parts.refused.push(format!("{}: {error}", path.display()));
+            }
+        };
+        let from = self.query.from_s.filter(|_| tree.format.has_time());
+        let opened = tree.open(file).map_err(io::Error::from).and_then(|opened| {
+            let zone = &mut self.zone;
+            let near = Timestamp::from_unix(file.modified_s, 0);
+            let time = |line: &[u8]| tree.format.read(line, near, zone).time.map(|time| time.unix_s);
+            open(opened, file, from, time)
+        });
+        let reader = match opened {
+            Ok(reader) => reader,
+            Err(error) => return refuse(&mut self.answer_parts, error),
+        };
+        self.answer_parts.searched.files += 1;
+        let mut reader = Bounded::new(reader, self.until.clone(), self.bytes_left);
+        let mut searcher = searcher();
+        let query = self.query;
+        let mut lines = Lines {
+            run: self,
+            tree,
+            file,
+            shown: &shown,
+        };
+        let searched = searcher.search_reader(&query.matcher, &mut reader, &mut lines);
+        self.answer_parts.searched.bytes += reader.read_bytes();
+        self.bytes_left -= reader.read_bytes();
+        if let Err(error) = searched {
+            refuse(&mut self.answer_parts, error);
+        }
+    }
+
+    fn line(&mut self, tree: &Tree, file: &Found, shown: &str, line: &[u8]) {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let near = Timestamp::from_unix(file.modified_s, 0);
+        let said = tree.format.read(line, near, &mut self.zone);
+        let query = self.query;
+        // Of what the path says its walk has taken account; a file that several hosts or programs share is decided by its lines.
+        let wanted = |pattern: Option<&crate::live::Pattern>, by_path: Option<&String>, by_line: Option<&str>| {
+            by_path.is_some() || pattern.is_none_or(|pattern| pattern.matches(by_line.unwrap_or_default().as_bytes()))
+        };
+        if !wanted(query.host.as_ref(), file.host.as_ref(), said.host.as_deref())
+            || !wanted(query.program.as_ref(), file.program.as_ref(), said.program.as_deref())
+        {
+            return;
+        }
+        let time_s = said.time.map(|time| time.unix_s);
+        if query.from_s.is_some() || query.to_s.is_some() {
+            let Some(time_s) = time_s else {
+                self.answer_parts.left_out.without_time += 1;
+                return;
+            };
+            if query.from_s.is_some_and(|from| time_s < from) || query.to_s.is_some_and(|to| time_s > to) {
+                return;
+            }
+        }
+        if let Some(most) = query.severity {
+            match said.severity {
+                None => {
+                    self.answer_parts.left_out.without_severity += 1;
+                    return;
+                }
+                Some(severity) if severity > most => return,
+                Some(_) => {}
+            }
+        }
+        self.answer_parts.matches += 1;
+        if let Some(time_s) = time_s {
+            self.histogram.add(time_s, said.severity);
+        }
+        let key = said.time.map_or((i64::MIN, 0), |time| (time.unix_s, time.nanos));
+        self.newest.offer(key, || shown_line(tree, file, shown, line, said));
+    }
+
+    fn finish(self, start: Instant) -> Answer {
+        let Parts {
+            matches,
+            mut searched,
+            left_out,
+            stopped,
+            refused,
+        } = self.answer_parts;
+        let mut lines = self.newest.in_order();
+        if !self.query.is_everything {
+            for line in &mut lines {
+                line.marks = marks(&self.query.matcher, &line.msg);
+            }
+        }
+        searched.ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Answer {
+            lines,
+            matches,
+            histogram: self.histogram.bars(),
+            searched,
+            left_out,
+            stopped,
+            refused,
+        }
+    }
+}
+
+/// Takes the lines that match.
+struct Lines<'r, 'q> {
+    run: &'r mut Run<'q>,
+    tree: &'r Tree,
+    file: &'r Found,
+    shown: &'r str,
+}
+
+impl Sink for Lines<'_, '_> {
+    type Error = io::Error;
+
+    fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, io::Error> {
+        for line in found.lines() {
+            self.run.line(self.tree, self.file, self.shown, line);
+        }
+        Ok(true)
+    }
+}
+
+fn searcher() -> Searcher {
+    SearcherBuilder::new()
+        // A log may hold any bytes, and a text of them is a text.
+        .binary_detection(BinaryDetection::none())
+        .bom_sniffing(false)
+        .line_number(false)
+        .heap_limit(Some(LINE_BYTES_MAX))
+        .build()
+}
+
+fn shown_line(tree: &Tree, file: &Found, shown: &str, line: &[u8], said: Said<'_>) -> Line {
+    let raw = String::from_utf8_lossy(&line[..line.len().min(SHOWN_BYTES_MAX)]).into_owned();
+    let mut msg = said.msg.into_owned();
+    if msg.len() > SHOWN_BYTES_MAX {
+        msg.truncate(msg.floor_char_boundary(SHOWN_BYTES_MAX));
+    }
+    let name = |by_line: Option<std::borrow::Cow<'_, str>>, by_path: Option<&String>| {
+        by_line.map_or_else(|| by_path.cloned().unwrap_or_default(), std::borrow::Cow::into_owned)
+    };
+    Line {
+        time: said.time.map(rfc3339),
+        host: name(said.host, file.host.as_ref()),
+        program: name(said.program, file.program.as_ref()),
+        procid: said.procid.map(std::borrow::Cow::into_owned),
+        facility: said.facility.map(|facility| FACILITY_TEXT[usize::from(facility)]),
+        severity: said.severity.map(|severity| SEVERITY_TEXT[usize::from(severity)]),
+        msg,
+        marks: Vec::new(),
+        raw,
+        cut: line.len() > SHOWN_BYTES_MAX,
+        output: tree.name.clone(),
+        file: shown.to_owned(),
+    }
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    let civil = time.civil();
+    let fraction = match time.fraction_digits {
+        0 => String::new(),
+        _ => format!(".{:06}", time.nanos / 1000),
+    };
+    let (sign, offset) = (
+        if time.offset_s < 0 { '-' } else { '+' },
+        time.offset_s.unsigned_abs() / 60,
+    );
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{fraction}{sign}{:02}:{:02}",
+        civil.year,
+        civil.month,
+        civil.day,
+        civil.hour,
+        civil.minute,
+        civil.second,
+        offset / 60,
+        offset % 60
+    )
+}
+
+/// Where the pattern is found in a text.
+fn marks(matcher: &RegexMatcher, text: &str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let every = |found_at: grep_matcher::Match| {
+        if !found_at.is_empty() {
+            found.push((found_at.start(), found_at.end()));
+        }
+        found.len() < MARKS_MAX
+    };
+    matcher
+        .find_iter(text.as_bytes(), every)
+        .expect("this matcher has no errors");
+    let units = |to: usize| text.get(..to).map(|before| before.encode_utf16().count());
+    let marks = found
+        .into_iter()
+        .filter_map(|(start, end)| Some((units(start)?, units(end)?)));
+    marks.collect()
+}
+
+/// Now, in unix seconds.
+pub(super) fn now_s() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Threads for what reads files on behalf of somebody who waits: few, and of the lowest priority, so that the log path goes first.
+
+use std::sync::Arc;
+use std::thread;
+
+use ballast_shared::slice;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+/// How many read at a time.
+const RUNNING_MAX: usize = 2;
+
+/// How many more may wait for their turn.
+const WAITING_MAX: usize = 6;
+
+/// As nice as a thread can be.
+const NICE: i32 = 19;
+
+pub(super) struct Workers {
+    places: Arc<Semaphore>,
+    waiting: Semaphore,
+}
+
+/// Too many are waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Busy;
+
+impl Workers {
+    pub(super) fn new() -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(RUNNING_MAX)),
+            waiting: Semaphore::new(RUNNING_MAX + WAITING_MAX),
+        }
+    }
+
+    /// Does the work on a thread when it is its turn. The work is told when nobody waits for it any more: when this is dropped.
+    /// It keeps its place until it has ended.
+    ///
+    /// # Errors
+    /// When too many are waiting already, or there is no thread to be had.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(CancellationToken) -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let _ticket = self.waiting.try_acquire().map_err(|_| Busy)?;
+        let place = self.places.clone().acquire_owned().await.map_err(|_| Busy)?;
+        let gone = CancellationToken::new();
+        let _guard = gone.clone().drop_guard();
+        let (answer, answered) = oneshot::channel();
+        let job = move || {
+            if let Err(error) = slice::set(NICE, slice::LONGEST) {
+                debug!(%error, "a search runs at the usual priority");
+            }
+            // Who asked may have gone.
+            let _ = answer.send(work(gone));
+            drop(place);
+        };
+        thread::Builder::new()
+            .name("viewer".to_owned())
+            .spawn(job)
+            .map_err(|_| Busy)?;
+        answered.await.map_err(|_| Busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn within_a_runtime(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(test);
+    }
+
+    #[test]
+    fn work_is_told_when_nobody_waits_for_it() {
+        within_a_runtime(async {
+            let workers = Workers::new();
+            let (began, begun) = oneshot::channel();
+            let (ended, end) = mpsc::channel();
+            let work = move |gone: CancellationToken| {
+                began.send(()).unwrap();
+                while !gone.is_cancelled() {
+                    thread::yield_now();
+                }
+                ended.send(()).unwrap();
+            };
+            tokio::select! {
+                _ = workers.run(work) => panic!("it ended by itself"),
+                _ = begun => {}
+            }
+            end.recv().unwrap();
+        });
+    }
+
+    #[test]
+    fn so_many_wait_and_no_more() {
+        within_a_runtime(async {
+            let workers = Arc::new(Workers::new());
+            let mut tasks = tokio::task::JoinSet::new();
+            for _ in 0..RUNNING_MAX + WAITING_MAX {
+                let workers = workers.clone();
+                tasks.spawn(async move {
+                    let work = |gone: CancellationToken| {
+                        while !gone.is_cancelled() {
+                            thread::yield_now();
+                        }
+                    };
+                    workers.run(work).await
+                });
+            }
+            while workers.waiting.available_permits() > 0 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(workers.run(|_| ()).await, Err(Busy));
+            tasks.shutdown().await;
+            assert_eq!(workers.run(|_| 7).await, Ok(7));
+        });
+    }
+}

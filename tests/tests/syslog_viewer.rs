@@ -1,0 +1,537 @@
+//! The log viewer in a browser, the requests behind it, and `logd tail`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+
+use ballast_tests::browser::Browser;
+use ballast_tests::daemon::{self, Daemon, Setup, output, program};
+use ballast_tests::syslog::{self, Framing, HTTP_PORT};
+use ballast_tests::{address, wait};
+use serde_json::Value;
+
+const LOGD: u8 = 0;
+
+const TOKEN: &str = "vX7-long-enough-to-be-a-token";
+
+fn config() -> String {
+    syslog::logd_head(address(LOGD))
+        + "[output.hosts.file]\n\
+           path = \"hosts/%HOSTNAME%/%PROGRAMNAME%.log\"\n\
+           format = \"RSYSLOG_SyslogProtocol23Format\"\n\
+           [[rule]]\nselect = \"*.*\"\nto = [\"hosts\"]\n\
+           [[rule]]\nselect = \"auth,authpriv.*\"\nto = [\"./auth.log\"]\n"
+}
+
+fn logd() -> Daemon {
+    Setup::new("logd").file("logd.toml", config()).start()
+}
+
+fn url(rest: &str) -> String {
+    format!("http://{}:{HTTP_PORT}{rest}", address(LOGD))
+}
+
+/// Sends messages and waits until they are in the files.
+fn send(logd: &Daemon, messages: &[String]) {
+    syslog::send(syslog::collector(address(LOGD)), &Framing::OctetCounted.frame(messages));
+    wait::until("the messages in their files", || {
+        let tree = syslog::tree(&logd.path().join("hosts"));
+        let all: Vec<_> = tree.values().flatten().copied().collect();
+        let written = String::from_utf8_lossy(&all);
+        messages
+            .iter()
+            .all(|message| written.contains(message.rsplit(" - ").next().unwrap()))
+            .then_some(())
+    });
+}
+
+/// A message of a second ago.
+fn message(pri: u8, host: &str, program: &str, text: &str) -> String {
+    let now = output("date", ["-u", "-d", "1 second ago", "+%Y-%m-%dT%H:%M:%S.%6NZ"]);
+    format!("<{pri}>1 {} {host} {program} 42 - - {text}", now.trim())
+}
+
+fn some() -> Vec<String> {
+    vec![
+        message(86, "web1", "sshd", "Accepted publickey for ann"),
+        message(
+            83,
+            "web1",
+            "sshd",
+            "error: <script>document.title = 'taken'</script><b id=bold>&amp;",
+        ),
+        message(28, "web1", "nginx", "upstream is slow"),
+        message(26, "db1", "postgres", "PANIC: could not write to file"),
+        message(30, "db1", "cron", "(root) CMD (run-parts)"),
+    ]
+}
+
+/// An answer's head and body.
+fn get(path: &str, headers: &str) -> (String, String) {
+    request("GET", path, &format!("Host: {}\r\n{headers}", address(LOGD)))
+}
+
+fn request(method: &str, path: &str, headers: &str) -> (String, String) {
+    let mut stream = syslog::connect(SocketAddr::from((address(LOGD), HTTP_PORT)));
+    write!(stream, "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
+}
+
+fn search(query: &str) -> Value {
+    let (head, body) = get(&format!("/viewer/search?{query}"), "");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}\n{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+const ROWS: &str = "[...document.querySelectorAll('#lines .row .msg')].map((row) => row.textContent).join('\\n')";
+
+#[test]
+fn messages_are_seen_in_the_page_and_markup_in_them_stays_text() {
+    let logd = logd();
+    send(&logd, &some());
+    let mut browser = Browser::start();
+    browser.open(&url("/"));
+    browser.wait_for("document.body.dataset.state === 'done'");
+    let rows = browser.text(ROWS);
+    for message in some() {
+        let text = message.rsplit(" - ").next().unwrap();
+        assert!(rows.contains(text), "{text} is in:\n{rows}");
+    }
+    assert_eq!(browser.text("document.title"), "logs");
+    assert_eq!(
+        browser.value("document.querySelector('#bold, #lines script') === null"),
+        true
+    );
+
+    // The tree: hosts, and below them their programs.
+    browser.wait_for("document.querySelectorAll('#tree details').length === 2");
+    assert_eq!(
+        browser.text("[...document.querySelectorAll('#tree details[data-name=\"db1\"] .leaf')].map((leaf) => leaf.firstChild.textContent).join()"),
+        "cron,postgres"
+    );
+    assert_eq!(
+        browser.value("document.querySelectorAll('#bars rect.b2').length > 0"),
+        true
+    );
+
+    // A click on a program is a search for it.
+    browser.value("document.querySelector('#tree details[data-name=\"web1\"] .leaf').click()");
+    browser.wait_for("document.body.dataset.state === 'done' && document.querySelectorAll('#lines .row').length === 1");
+    assert_eq!(browser.text(ROWS), "upstream is slow");
+    assert_eq!(browser.text("location.search"), "?host=web1&program=nginx&from=-1h");
+}
+
+#[test]
+fn an_address_opened_again_shows_the_same_search() {
+    let logd = logd();
+    send(&logd, &some());
+    let mut first = Browser::start();
+    first.open(&url("/"));
+    first.wait_for("document.body.dataset.state === 'done'");
+    first.press("/");
+    first.value("document.activeElement.value = 'for ann|panic.*file'");
+    first.value("document.querySelector('[name=re]').checked = true");
+    first.value("document.querySelector('[name=severity]').value = 'info'");
+    first.value("document.getElementById('search').requestSubmit()");
+    first.wait_for("document.body.dataset.state === 'done' && document.querySelectorAll('#lines .row').length === 2");
+    assert_eq!(
+        first.text("[...document.querySelectorAll('#lines mark')].map((mark) => mark.textContent).join()"),
+        "for ann,PANIC: could not write to file"
+    );
+    let (shared, rows) = (first.text("location.href"), first.text(ROWS));
+    drop(first);
+    let mut second = Browser::start();
+    second.open(&shared);
+    second.wait_for("document.body.dataset.state === 'done'");
+    assert_eq!(second.text(ROWS), rows);
+    assert_eq!(second.text("document.getElementById('q').value"), "for ann|panic.*file");
+    assert_eq!(second.value("document.querySelector('[name=re]').checked"), true);
+}
+
+#[test]
+fn the_keys_do_what_the_help_says() {
+    let logd = logd();
+    send(&logd, &some());
+    let mut browser = Browser::start();
+    browser.open(&url("/"));
+    browser.wait_for("document.body.dataset.state === 'done'");
+    let chosen = "[...document.querySelectorAll('#lines .row')].findIndex((row) => row.ariaSelected === 'true')";
+    browser.press("k");
+    assert_eq!(browser.value(chosen), 4, "the newest first");
+    browser.press("k");
+    assert_eq!(browser.value(chosen), 3);
+    browser.press("g");
+    browser.press("j");
+    assert_eq!(browser.value(chosen), 1);
+    browser.press("Enter");
+    let detail = browser.text("document.querySelector('#lines .detail pre').textContent");
+    assert!(detail.starts_with("<83>1 ") && detail.contains("<script>"), "{detail}");
+    browser.press("Escape");
+    assert_eq!(browser.value("document.querySelector('#lines .detail') === null"), true);
+    browser.press("/");
+    assert_eq!(browser.text("document.activeElement.id"), "q");
+    browser.press("Escape");
+    browser.press("?");
+    assert_eq!(browser.value("document.getElementById('help').open"), true);
+}
+
+#[test]
+fn the_live_page_shows_a_message_as_it_comes() {
+    let logd = logd();
+    send(&logd, &some());
+    let mut browser = Browser::start();
+    browser.open(&url("/?live=1&host=web1&severity=warning"));
+    browser.wait_for("document.body.dataset.state === 'live'");
+    send(
+        &logd,
+        &[
+            message(86, "web1", "sshd", "too quiet to be shown"),
+            message(86, "db1", "sshd", "of another host"),
+            message(83, "web1", "sshd", "<i>now</i>"),
+        ],
+    );
+    browser.wait_for("document.querySelector('#lines').textContent.includes('<i>now</i>')");
+    let rows = browser.text(ROWS);
+    assert!(
+        rows.contains("upstream is slow"),
+        "what was there before is shown:\n{rows}"
+    );
+    assert!(!rows.contains("quiet") && !rows.contains("another"), "{rows}");
+    assert_eq!(browser.value("document.querySelector('#lines i') === null"), true);
+    // A browser that listens doesn't keep the daemon from stopping.
+    let (status, _) = logd.stop();
+    assert!(status.success());
+}
+
+#[test]
+fn a_search_finds_what_grep_finds_in_rotated_files_too() {
+    let logd = logd();
+    let messages: Vec<_> = (0..500)
+        .map(|n| {
+            message(
+                30,
+                ["web1", "db1", "a-b"][n % 3],
+                "app",
+                &format!("request {n} took {} ms", n * 7 % 100),
+            )
+        })
+        .collect();
+    send(&logd, &messages);
+    let hosts = logd.path().join("hosts");
+    // As logrotate leaves files behind.
+    fs::copy(hosts.join("web1/app.log"), hosts.join("web1/app.log.1")).unwrap();
+    output("gzip", [hosts.join("web1/app.log.1")]);
+    for (pattern, host, from) in [
+        ("took 7. ms", "", "&from=-1h"),
+        ("request 1[0-9] ", "&host=a-b", ""),
+        ("nothing", "", ""),
+    ] {
+        let encoded = pattern.replace(' ', "%20").replace('[', "%5B").replace(']', "%5D");
+        let found = search(&format!("re=1&lines=5000&output=hosts&q={encoded}{host}{from}"));
+        let mut found: Vec<_> = found["lines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| line["raw"].as_str().unwrap().to_owned())
+            .collect();
+        found.sort();
+        let place = if host.is_empty() {
+            hosts.clone()
+        } else {
+            hosts.join("a-b")
+        };
+        let command = format!("find {} -type f | xargs zgrep -hE '{pattern}'; true", place.display());
+        let mut expected: Vec<_> = output("sh", ["-c", &command]).lines().map(str::to_owned).collect();
+        expected.sort();
+        assert_eq!(found, expected, "{pattern}");
+    }
+}
+
+#[test]
+fn nothing_outside_the_trees_is_reached() {
+    let logd = logd();
+    send(&logd, &some());
+    fs::write(logd.path().join("secret.log"), "treasure\n").unwrap();
+    std::os::unix::fs::symlink(logd.path().join("secret.log"), logd.path().join("hosts/web1/link.log")).unwrap();
+    std::os::unix::fs::symlink(logd.path(), logd.path().join("hosts/link")).unwrap();
+    assert_eq!(search("q=treasure")["matches"], 0);
+    for query in [
+        "host=..",
+        "host=../..",
+        "program=../../secret",
+        "output=secret.log",
+        "output=/etc/passwd",
+    ] {
+        assert_eq!(search(query)["matches"], 0, "{query}");
+    }
+    let (head, _) = get("/viewer/search?file=/etc/passwd", "");
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    let (head, _) = get("/viewer/../../etc/passwd", "");
+    assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
+}
+
+#[test]
+fn every_page_is_strict_and_read_only_and_knows_its_name() {
+    let _logd = logd();
+    for path in [
+        "/",
+        "/viewer/app.js",
+        "/viewer/style.css",
+        "/viewer/icon.svg",
+        "/viewer/tree",
+        "/viewer/search",
+    ] {
+        let (head, _) = get(path, "");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
+        for header in [
+            "content-security-policy: default-src 'none'; script-src 'self';",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cross-origin-resource-policy: same-origin",
+        ] {
+            assert!(head.contains(header), "{path} has no {header}: {head}");
+        }
+        assert!(!head.contains("unsafe"), "{head}");
+        for method in ["POST", "PUT", "DELETE"] {
+            let (head, _) = request(
+                method,
+                path,
+                &format!("Host: {}\r\nContent-Length: 0\r\n", address(LOGD)),
+            );
+            assert!(head.starts_with("HTTP/1.1 405 "), "{method} {path}: {head}");
+        }
+        let (head, _) = request("GET", path, "Host: evil.example\r\n");
+        assert!(head.starts_with("HTTP/1.1 421 "), "{path}: {head}");
+    }
+    let (head, _) = get("/viewer/search", "Sec-Fetch-Site: cross-site\r\n");
+    assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+    let (head, body) = get("/viewer/search?re=1&q=(", "");
+    assert!(
+        head.starts_with("HTTP/1.1 400 ") && body.contains("unclosed group"),
+        "{head}\n{body}"
+    );
+    // Monitoring asks by any name, as it did.
+    let (head, _) = request("GET", "/healthz", "Host: monitor.example\r\n");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+}
+
+#[test]
+fn with_a_token_only_who_has_it_sees_anything() {
+    let setup = Setup::new("logd").file("token", TOKEN);
+    fs::set_permissions(setup.path().join("token"), fs::Permissions::from_mode(0o600)).unwrap();
+    let with_token = config().replace(
+        "[input.net-tcp.tcp]",
+        "http-token-file = \"token\"\n[input.net-tcp.tcp]",
+    );
+    let logd = setup.file("logd.toml", with_token).start();
+    send(&logd, &some());
+    for path in ["/viewer/tree", "/viewer/search", "/viewer/live"] {
+        let (head, body) = get(path, "");
+        assert!(
+            head.starts_with("HTTP/1.1 401 ") && !body.contains("web1"),
+            "{path}: {head}\n{body}"
+        );
+        let (head, _) = get(path, "Authorization: Bearer wrong\r\n");
+        assert!(head.starts_with("HTTP/1.1 401 "), "{path}: {head}");
+    }
+    let (head, body) = get("/viewer/tree", &format!("Authorization: Bearer {TOKEN}\r\n"));
+    assert!(head.starts_with("HTTP/1.1 200 ") && body.contains("web1"), "{head}");
+    let (head, _) = get(&format!("/?token={TOKEN}&q=ann"), "");
+    assert!(
+        head.starts_with("HTTP/1.1 303 ") && head.contains("location: /?q=ann\r\n"),
+        "{head}"
+    );
+    assert!(head.contains("HttpOnly; SameSite=Strict"), "{head}");
+
+    let mut browser = Browser::start();
+    browser.open(&url("/?q=ann"));
+    browser.wait_for("document.getElementById('login').open");
+    assert_eq!(browser.text(ROWS), "");
+    let log_in = "document.querySelector('#login form').requestSubmit()";
+    browser.value("document.getElementById('token').value = 'wrong'");
+    browser.value(log_in);
+    browser
+        .wait_for("document.getElementById('login').open && document.getElementById('login-error').textContent !== ''");
+    browser.value(&format!("document.getElementById('token').value = '{TOKEN}'"));
+    browser.value(log_in);
+    browser.wait_for("document.body.dataset.state === 'done'");
+    assert_eq!(browser.text(ROWS), "Accepted publickey for ann");
+    assert_eq!(browser.text("document.cookie"), "", "scripts don't see the cookie");
+    let (_, left) = logd.stop();
+    assert!(!left.log.contains(TOKEN));
+}
+
+#[test]
+fn beyond_loopback_check_wants_a_token() {
+    let at = |http: &str| {
+        let config = config().replace(&format!("\"{}:{HTTP_PORT}\"", address(LOGD)), http);
+        Setup::new("logd").file("logd.toml", config).run(&["check"])
+    };
+    let refused = at("\"0.0.0.0:9514\"");
+    assert_eq!(refused.status.code(), Some(78));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("logd.toml:4:8: ") && said.contains("http-token-file"),
+        "{said}"
+    );
+    assert!(at("\"0.0.0.0:9514\"\nviewer = false").status.success());
+    assert!(at("\"unix:/run/logd/http.sock\"").status.success());
+    let missing = at("\"0.0.0.0:9514\"\nhttp-token-file = \"none\"");
+    assert_eq!(missing.status.code(), Some(78));
+}
+
+#[test]
+fn a_unix_socket_serves_it_to_who_may_connect() {
+    let setup = Setup::new("logd");
+    let socket = setup.path().join("http.sock");
+    let config = config().replace(
+        &format!("\"{}:{HTTP_PORT}\"", address(LOGD)),
+        &format!("\"unix:{}\"", socket.display()),
+    );
+    let logd = setup.file("logd.toml", config).start();
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    stream
+        .write_all(b"GET /viewer/tree HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    let _left = logd.stop();
+    assert!(!socket.exists());
+}
+
+#[test]
+fn tail_shows_the_last_messages_and_follows_what_comes() {
+    let logd = logd();
+    send(&logd, &some());
+    let tail = |arguments: &[&str]| String::from_utf8(logd.run(arguments).stdout).unwrap();
+    let all = tail(&["tail"]);
+    assert_eq!(all.lines().count(), 5, "{all}");
+    assert!(
+        all.lines()
+            .next()
+            .unwrap()
+            .ends_with(" web1 sshd[42] info: Accepted publickey for ann"),
+        "{all}"
+    );
+    assert_eq!(tail(&["tail", "--host", "db*", "--program", "cron"]).lines().count(), 1);
+    assert_eq!(tail(&["tail", "--severity", "err"]).lines().count(), 2);
+    assert_eq!(tail(&["tail", "-n", "1"]).lines().count(), 1);
+    let json: Value = serde_json::from_str(&tail(&["tail", "--json", "-n", "1"])).unwrap();
+    assert_eq!(
+        (&json["host"], &json["input"], &json["fromhost_ip"]),
+        (&"db1".into(), &"net-tcp".into(), &"127.0.0.1".into())
+    );
+    assert_eq!(logd.run(&["tail", "--severity", "loud"]).status.code(), Some(64));
+
+    let mut follower = Command::new(program("logd"))
+        .args(["tail", "--follow", "-n", "1", "--host", "web1", "--config"])
+        .arg(logd.path().join("logd.toml"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let last = lines.next().unwrap().unwrap();
+    assert!(last.ends_with("upstream is slow"), "{last}");
+    send(
+        &logd,
+        &[
+            message(86, "db1", "sshd", "of another host"),
+            message(86, "web1", "sshd", "while it follows\u{9b}31m"),
+        ],
+    );
+    let next = lines.next().unwrap().unwrap();
+    assert!(next.ends_with("sshd[42] info: while it follows\\u{9b}31m"), "{next}");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+}
+
+#[test]
+fn the_page_is_dark_and_light_wide_and_narrow() {
+    let logd = logd();
+    let mut messages = some();
+    for n in 0..120 {
+        let (pri, program, text) = match n % 7 {
+            0 => (
+                86,
+                "sshd",
+                format!("Accepted publickey for deploy from 10.0.{n}.7 port 5{n:03} ssh2: ED25519 SHA256:8Xk"),
+            ),
+            1 => (
+                30,
+                "systemd",
+                format!("Started session-{n}.scope - Session {n} of User root."),
+            ),
+            2 => (
+                28,
+                "nginx",
+                format!("2026/12/01 [warn] 812#812: *{n} an upstream response is buffered to a temporary file"),
+            ),
+            3 => (
+                27,
+                "nginx",
+                format!("connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.{n}"),
+            ),
+            4 => (31, "app", format!("cache miss key=user:{n} took={}us", n * 13)),
+            5 => (29, "kernel", format!("nf_conntrack: table {n}% full")),
+            _ => (78, "cron", format!("({n}) CMD (/usr/lib/sysstat/sa1 1 1)")),
+        };
+        messages.push(message(
+            pri,
+            ["web1", "web2", "db1", "mail.example.net"][n % 4],
+            program,
+            &text,
+        ));
+    }
+    send(&logd, &messages);
+    let mut browser = Browser::start();
+    let pictures = daemon::built().join("viewer");
+    let mut taken = Vec::new();
+    for (name, width, height, colours) in [
+        ("light-1280", 1280, 800, "light"),
+        ("dark-1280", 1280, 800, "dark"),
+        ("light-400", 400, 800, "light"),
+        ("dark-400", 400, 800, "dark"),
+    ] {
+        browser.look(width, height, colours);
+        browser.open(&url("/?q=&from=-1h"));
+        browser.wait_for(
+            "document.body.dataset.state === 'done' && document.querySelectorAll('#tree details').length === 4",
+        );
+        assert_eq!(
+            browser.text("getComputedStyle(document.documentElement).colorScheme"),
+            colours
+        );
+        assert_eq!(
+            browser.value("document.documentElement.scrollWidth <= innerWidth"),
+            true,
+            "{name}"
+        );
+        taken.push(browser.screenshot(&pictures.join(format!("{name}.png"))));
+    }
+    taken.dedup();
+    assert_eq!(taken.len(), 4, "they differ");
+    // The choice stays over a reload, whatever the system has.
+    browser.value("document.getElementById('theme').click()");
+    browser.open(&url("/"));
+    browser.wait_for("document.body.dataset.state === 'done'");
+    assert_eq!(
+        browser.text("getComputedStyle(document.documentElement).colorScheme"),
+        "light"
+    );
+    browser.look(1280, 800, "light");
+    browser.open(&url("/?host=web1&severity=warning&from=-1h"));
+    browser.wait_for("document.body.dataset.state === 'done'");
+    browser.press("k");
+    browser.press("Enter");
+    browser.screenshot(&pictures.join("detail.png"));
+}
