@@ -79,9 +79,9 @@ impl Browser {
     ///
     /// # Panics
     /// When it fails or does not answer.
-    pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+    pub fn call(&mut self, method: &str, parameters: impl Into<Value>) -> Value {
         self.calls += 1;
-        let mut call = json!({ "id": self.calls, "method": method, "params": parameters });
+        let mut call = json!({ "id": self.calls, "method": method, "params": parameters.into() });
         if !self.session.is_empty() {
             call["sessionId"] = self.session.as_str().into();
         }

@@ -224,6 +224,7 @@ function showWaiting() {
     rows.append(row(line, shown.length));
     shown.push(line);
   }
+  widen(shown.slice(-waiting.length));
   waiting = [];
   list.append(rows);
   while (list.childElementCount > LIVE_LINES_MAX) list.firstElementChild.remove();
@@ -236,7 +237,19 @@ function isAtEnd() {
 
 // ---- Showing ----
 
+// Columns as wide as what is in them, up to what the style sheet allows.
+const widths = { host: 0, program: 0 };
+
+function widen(lines) {
+  for (const line of lines) {
+    widths.host = Math.max(widths.host, line.host.length);
+    widths.program = Math.max(widths.program, line.program.length + (line.procid ? line.procid.length + 2 : 0));
+  }
+  for (const [column, width] of Object.entries(widths)) list.style.setProperty(`--${column}`, `${width}ch`);
+}
+
 function clear() {
+  widths.host = widths.program = 0;
   list.replaceChildren();
   shown = [];
   waiting = [];
@@ -249,6 +262,7 @@ function show(answer) {
   const rows = document.createDocumentFragment();
   shown.forEach((line, index) => rows.append(row(line, index)));
   list.replaceChildren(rows);
+  widen(shown);
   if (shown.length === 0) {
     list.append(element("p", { className: "note", textContent: "No line matches. A wider range of time, or fewer conditions, may find some." }));
   }
@@ -262,6 +276,7 @@ function report(answer) {
   const parts = [`${count(matches)} ${matches === 1 ? "line" : "lines"}`];
   if (shown.length < matches) parts.push(`the newest ${count(shown.length)} shown`);
   parts.push(`${count(searched.files)} files, ${size(searched.bytes)} in ${(searched.ms / 1000).toFixed(1)} s`);
+  if (left.elsewhere) parts.push(`${count(left.elsewhere)} more in the files of another output`);
   if (left.without_severity) parts.push(`${count(left.without_severity)} left out: their format does not say a severity`);
   if (left.without_time) parts.push(`${count(left.without_time)} left out: they have no time`);
   say(parts.join(" · "));
@@ -387,12 +402,14 @@ function setState(name) {
 
 // ---- The histogram ----
 
-function bars({ width_s: width, bars: found }) {
+function bars({ width_s: width, bars: found, range }) {
   const figure = $("histogram");
   figure.hidden = found.length === 0;
   if (figure.hidden) return;
-  const first = found[0].start;
-  const places = Math.round((found[found.length - 1].start - first) / width) + 1;
+  // Clocks of senders can be ahead of the range's end.
+  const first = Math.min(found[0].start, range ? range[0] : Infinity);
+  const last = Math.max(found[found.length - 1].start, range ? range[1] : -Infinity);
+  const places = Math.round((last - first) / width) + 1;
   const highest = Math.max(...found.map((bar) => sum(bar.counts)));
   const picture = $("bars");
   picture.setAttribute("viewBox", `0 0 ${places} 100`);

@@ -9,7 +9,8 @@ mod newest;
 mod query;
 mod reading;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,6 +52,9 @@ const MARKS_MAX: usize = 32;
 /// before the time that is searched from.
 const CLOCK_SLACK_S: i64 = 86_400;
 
+/// Messages that are known again when another output has them too; beyond it, which takes some 30 MB, they are counted twice.
+const KNOWN_MAX: usize = 1 << 20;
+
 /// What a search found.
 #[derive(Debug, Serialize)]
 pub(super) struct Answer {
@@ -75,9 +79,11 @@ struct Searched {
     ms: u64,
 }
 
-/// Lines that would match if more were known of them.
+/// Lines that would match if more were known of them, or that were found already.
 #[derive(Debug, Default, Serialize)]
 struct LeftOut {
+    /// Of messages that were found in the files of another output.
+    elsewhere: u64,
     /// Without a time, where a time is asked for.
     without_time: u64,
     /// Without a severity, where a severity is asked for.
@@ -133,8 +139,10 @@ pub(super) fn search(trees: &[Arc<Tree>], query: &Query, gone: CancellationToken
         until,
         zone: ZoneCache::new(TimeZone::system()),
         newest: Newest::new(query.lines_max),
-        histogram: Histogram::default(),
+        histogram: Histogram::of(query.from_s.map(|from| (from, query.to_s.unwrap_or(query.now_s)))),
         answer_parts: Parts::default(),
+        known: HashMap::new(),
+        hasher: RandomState::new(),
         bytes_left: READ_BYTES_MAX,
     };
     let mut files = Files::default();
@@ -154,7 +162,8 @@ pub(super) fn search(trees: &[Arc<Tree>], query: &Query, gone: CancellationToken
         });
     }
     let mut found: Vec<_> = files.found.into_iter().zip(places).collect();
-    found.sort_by_key(|(file, _)| std::cmp::Reverse(file.modified_s));
+    // Of two that have the same messages, the one that says more of them first.
+    found.sort_by_key(|(file, tree)| (std::cmp::Reverse(file.modified_s), !tree.format.has_severity()));
     let mut seen = HashSet::new();
     run.answer_parts.refused = files.refused;
     for (file, tree) in found {
@@ -177,6 +186,9 @@ struct Run<'q> {
     newest: Newest<Line>,
     histogram: Histogram,
     answer_parts: Parts,
+    /// In which tree a message was found, by a hash of it: what rules send to several outputs is shown once.
+    known: HashMap<u64, usize>,
+    hasher: RandomState,
     bytes_left: u64,
 }
 
@@ -280,12 +292,29 @@ impl Run<'_> {
                 Some(_) => {}
             }
         }
+        if time_s.is_some_and(|time_s| self.is_known(tree, file, &said, time_s)) {
+            self.answer_parts.left_out.elsewhere += 1;
+            return;
+        }
         self.answer_parts.matches += 1;
         if let Some(time_s) = time_s {
             self.histogram.add(time_s, said.severity);
         }
         let key = said.time.map_or((i64::MIN, 0), |time| (time.unix_s, time.nanos));
         self.newest.offer(key, || shown_line(tree, file, shown, line, said));
+    }
+
+    /// Whether a message was found in the files of another output. Within one output what is said twice was said twice. A second
+    /// is as exact as every format is.
+    fn is_known(&mut self, tree: &Tree, file: &Found, said: &Said<'_>, time_s: i64) -> bool {
+        let host = said.host.as_deref().or(file.host.as_deref());
+        let program = said.program.as_deref().or(file.program.as_deref());
+        let message = self.hasher.hash_one((time_s, host, program, &said.msg));
+        let place = std::ptr::from_ref(tree).addr();
+        if self.known.len() >= KNOWN_MAX {
+            return self.known.get(&message).is_some_and(|known| *known != place);
+        }
+        *self.known.entry(message).or_insert(place) != place
     }
 
     fn finish(self, start: Instant) -> Answer {
@@ -348,7 +377,8 @@ fn shown_line(tree: &Tree, file: &Found, shown: &str, line: &[u8], said: Said<'_
     let raw = String::from_utf8_lossy(&line[..line.len().min(SHOWN_BYTES_MAX)]).into_owned();
     let mut msg = said.msg.into_owned();
     if msg.len() > SHOWN_BYTES_MAX {
-        msg.truncate(msg.floor_char_boundary(SHOWN_BYTES_MAX));
+        let end = (0..=SHOWN_BYTES_MAX).rev().find(|&end| msg.is_char_boundary(end));
+        msg.truncate(end.unwrap_or(0));
     }
     let name = |by_line: Option<std::borrow::Cow<'_, str>>, by_path: Option<&String>| {
         by_line.map_or_else(|| by_path.cloned().unwrap_or_default(), std::borrow::Cow::into_owned)

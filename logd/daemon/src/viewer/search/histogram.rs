@@ -41,6 +41,8 @@ pub(super) struct Histogram {
     width: usize,
     /// By the time that they begin at, over the width.
     bars: BTreeMap<i64, [u64; KINDS]>,
+    /// The range that was asked for.
+    range: Option<(i64, i64)>,
 }
 
 /// The histogram as it is sent.
@@ -48,6 +50,8 @@ pub(super) struct Histogram {
 pub(super) struct Bars {
     /// How wide a bar is, in seconds.
     width_s: i64,
+    /// When the first and the last bar of the range that was asked for begin, if one was; unix seconds.
+    range: Option<(i64, i64)>,
     /// Those that are not empty, in order.
     bars: Vec<Bar>,
 }
@@ -61,6 +65,19 @@ struct Bar {
 }
 
 impl Histogram {
+    /// Of a range of time, both ends of it within.
+    pub(super) fn of(range: Option<(i64, i64)>) -> Self {
+        let mut histogram = Self {
+            range,
+            ..Self::default()
+        };
+        if let Some((from, to)) = range {
+            let is_wide_enough = |width: &i64| to.div_euclid(*width).saturating_sub(from.div_euclid(*width)) < BARS_MAX;
+            histogram.width = WIDTHS.iter().position(is_wide_enough).unwrap_or(WIDTHS.len() - 1);
+        }
+        histogram
+    }
+
     pub(super) fn add(&mut self, time_s: i64, severity: Option<u8>) {
         let kind = severity.map_or(UNKNOWN, usize::from);
         let bar = self.bars.entry(time_s.div_euclid(WIDTHS[self.width])).or_default();
@@ -93,12 +110,14 @@ impl Histogram {
 
     pub(super) fn bars(self) -> Bars {
         let width_s = WIDTHS[self.width];
+        let start = |time_s: i64| time_s.div_euclid(width_s).saturating_mul(width_s);
         let bar = |(place, counts): (i64, _)| Bar {
             start: place.saturating_mul(width_s),
             counts,
         };
         Bars {
             width_s,
+            range: self.range.map(|(from, to)| (start(from), start(to))),
             bars: self.bars.into_iter().map(bar).collect(),
         }
     }
@@ -122,6 +141,16 @@ mod tests {
         let starts: Vec<_> = bars.bars.iter().map(|bar| bar.start).collect();
         assert_eq!(starts, [999_960, 1_003_560]);
         assert_eq!(bars.bars[0].counts, [0, 0, 0, 1, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_range_that_is_asked_for_settles_the_width() {
+        let mut histogram = Histogram::of(Some((1_000_000, 1_003_600)));
+        histogram.add(1_000_030, None);
+        let bars = histogram.bars();
+        assert_eq!((bars.width_s, bars.range), (60, Some((999_960, 1_003_560))));
+        assert_eq!(bars.bars[0].start, 999_960 + 60);
+        assert_eq!(Histogram::of(Some((i64::MIN, i64::MAX))).width, WIDTHS.len() - 1);
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub(crate) struct Query {
     /// Unix seconds; both ends are in the range.
     pub(super) from_s: Option<i64>,
     pub(super) to_s: Option<i64>,
+    /// When it was asked.
+    pub(super) now_s: i64,
     pub(super) output: Option<String>,
     pub(super) lines_max: usize,
 }
@@ -101,6 +103,7 @@ impl Parameters {
             severity: self.severity()?,
             from_s: time(&self.from, now_s).map_err(|()| QueryError::Time("from"))?,
             to_s: time(&self.to, now_s).map_err(|()| QueryError::Time("to"))?,
+            now_s,
             output: Some(self.output.clone()).filter(|name| !name.is_empty()),
             lines_max: lines_max.min(LINES_MAX),
         })

@@ -206,6 +206,27 @@ fn a_file_of_several_hosts_is_told_apart_by_its_lines() {
 }
 
 #[test]
+fn a_message_in_the_files_of_two_outputs_is_one() {
+    let twice = format!("{CRON}{CRON}");
+    let logs = Logs::new()
+        .file("db1/cron.log", twice.as_bytes())
+        .file("cron.log", b"Dec  1 12:10:00 db1 cron[9]: failed <b>job</b>\n");
+    let mut trees = logs.trees("%HOSTNAME%/%PROGRAMNAME%.log", "RSYSLOG_FileFormat");
+    trees.extend(logs.trees("cron.log", "RSYSLOG_TraditionalFileFormat"));
+    let query: Parameters = serde_json::from_value(serde_json::json!({})).unwrap();
+    let answer = search(&trees, &query.query(NOW_S).unwrap(), CancellationToken::new());
+    let expected = match TimeZone::system()
+        .to_offset(jiff::Timestamp::from_second(NOW_S).unwrap())
+        .seconds()
+    {
+        0 => (2, 1),
+        // The stamp without a zone is another time here.
+        _ => (3, 0),
+    };
+    assert_eq!((answer.matches, answer.left_out.elsewhere), expected);
+}
+
+#[test]
 fn the_newest_lines_are_shown_and_all_are_counted() {
     let content: String = (0..3000)
         .map(|n| format!("2026-12-01T12:{:02}:{:02}+00:00 web1 app: n{n}\n", n / 60 % 60, n % 60))
