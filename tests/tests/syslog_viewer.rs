@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use ballast_tests::browser::Browser;
 use ballast_tests::daemon::{self, Daemon, Setup, output, program};
@@ -255,6 +256,35 @@ fn a_search_finds_what_grep_finds_in_rotated_files_too() {
         expected.sort();
         assert_eq!(found, expected, "{pattern}");
     }
+}
+
+#[test]
+fn a_search_ends_when_its_browser_goes() {
+    let logd = logd();
+    send(&logd, &some());
+    // Fifty million lines, each of which matches: more than a search gets through in its time.
+    let long = logd.path().join("hosts/web1/long.log.1.gz");
+    let script = "yes | head -c 100000000 | gzip -1 > \"$1\"";
+    output("sh", ["-c", script, "sh", long.to_str().unwrap()]);
+    let is_searching = || {
+        let threads = fs::read_dir(format!("/proc/{}/task", logd.pid())).unwrap();
+        threads
+            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok())
+            .any(|name| name.trim() == "viewer")
+    };
+    let mut stream = syslog::connect(SocketAddr::from((address(LOGD), HTTP_PORT)));
+    write!(stream, "GET /viewer/search HTTP/1.1\r\nHost: {}\r\n\r\n", address(LOGD)).unwrap();
+    wait::until("the search", || is_searching().then_some(()));
+    // Meanwhile messages go their way.
+    send(&logd, &[message(30, "web1", "app", "while it is searched")]);
+    assert!(is_searching());
+    let left = Instant::now();
+    drop(stream);
+    wait::until("the end of the search", || (!is_searching()).then_some(()));
+    assert!(
+        left.elapsed() < wait::DEADLINE / 2,
+        "it was told, and did not run into its own limit"
+    );
 }
 
 #[test]

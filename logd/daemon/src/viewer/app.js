@@ -5,6 +5,8 @@ const SEVERITIES = ["emerg", "alert", "crit", "err", "warning", "notice", "info"
 const UNKNOWN = SEVERITIES.length;
 // Lines that the page keeps while it is live, and those that may wait to be shown: more than this nobody scrolls through.
 const LIVE_LINES_MAX = 2000;
+// Lines that logd shows of a search at most.
+const LINES_MAX = 5000;
 const FIELDS = ["q", "host", "program", "severity"];
 
 const $ = (id) => document.getElementById(id);
@@ -282,6 +284,10 @@ function report(answer) {
   say(parts.join(" · "));
   const why = { time: "not complete: it took too long", bytes: "not complete: it read as much as a search may", files: "not complete: too many files" };
   const troubles = [why[answer.stopped], ...answer.refused].filter(Boolean);
+  if (shown.length < matches && shown.length < LINES_MAX) {
+    const more = element("button", { type: "button", textContent: "show more", onclick: () => go({ lines: String(LINES_MAX) }) });
+    $("status").append(" ", more);
+  }
   for (const trouble of troubles) $("status").append(" · ", element("span", { className: "trouble", textContent: trouble }));
 }
 

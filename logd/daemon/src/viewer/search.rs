@@ -143,14 +143,14 @@ pub(super) fn search(trees: &[Arc<Tree>], query: &Query, gone: CancellationToken
         answer_parts: Parts::default(),
         known: HashMap::new(),
         hasher: RandomState::new(),
+        is_one_tree: false,
         bytes_left: READ_BYTES_MAX,
     };
     let mut files = Files::default();
     let mut places = Vec::new();
-    for tree in trees
-        .iter()
-        .filter(|tree| query.output.as_ref().is_none_or(|name| *name == tree.name))
-    {
+    let is_searched = |tree: &&Arc<Tree>| query.output.as_ref().is_none_or(|name| *name == tree.name);
+    run.is_one_tree = trees.iter().filter(is_searched).count() <= 1;
+    for tree in trees.iter().filter(is_searched) {
         tree.files(&wanted, &run.until, &mut files);
         places.resize(files.found.len(), tree);
     }
@@ -189,6 +189,8 @@ struct Run<'q> {
     /// In which tree a message was found, by a hash of it: what rules send to several outputs is shown once.
     known: HashMap<u64, usize>,
     hasher: RandomState,
+    /// There are no others.
+    is_one_tree: bool,
     bytes_left: u64,
 }
 
@@ -307,6 +309,9 @@ impl Run<'_> {
     /// Whether a message was found in the files of another output. Within one output what is said twice was said twice. A second
     /// is as exact as every format is.
     fn is_known(&mut self, tree: &Tree, file: &Found, said: &Said<'_>, time_s: i64) -> bool {
+        if self.is_one_tree {
+            return false;
+        }
         let host = said.host.as_deref().or(file.host.as_deref());
         let program = said.program.as_deref().or(file.program.as_deref());
         let message = self.hasher.hash_one((time_s, host, program, &said.msg));
