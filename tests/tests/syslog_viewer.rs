@@ -565,5 +565,15 @@ fn the_page_is_dark_and_light_wide_and_narrow() {
     browser.wait_for("document.body.dataset.state === 'done'");
     browser.press("k");
     browser.press("Enter");
+    browser.wait_for("document.querySelector('#tree details.current')?.open === true");
     browser.screenshot(&pictures.join("detail.png"));
+    browser.look(400, 800, "light");
+    browser.open(&url("/?live=1"));
+    browser
+        .wait_for("document.body.dataset.state === 'live' && document.querySelectorAll('#tree details').length === 4");
+    browser.press("t");
+    browser.screenshot(&pictures.join("tree-400.png"));
+    browser.press("t");
+    browser.press("?");
+    browser.screenshot(&pictures.join("help-400.png"));
 }

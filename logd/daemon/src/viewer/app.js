@@ -130,6 +130,7 @@ function run() {
   if (source) source.close();
   asked = source = null;
   clear();
+  markTree();
   if (state.live === "1") listen();
   else search();
 }
@@ -487,6 +488,7 @@ async function loadTree() {
     const outputs = await ask("/viewer/tree");
     $("tree-list").replaceChildren(...outputs.map(outputOf));
     filterTree();
+    markTree();
   } catch (error) {
     $("tree-list").replaceChildren(element("p", { className: "note", textContent: error.status === 401 ? "" : "the tree could not be read" }));
   }
@@ -501,7 +503,7 @@ function outputOf(output) {
       continue;
     }
     const name = element("button", { type: "button", textContent: host, onclick: () => go({ host, program: "", output: "" }) });
-    const node = element("details", { "data-name": host.toLowerCase() }, element("summary", {}, name), ...(output.tells_program ? leaves : []));
+    const node = element("details", { "data-name": host.toLowerCase(), "data-host": host }, element("summary", {}, name), ...(output.tells_program ? leaves : []));
     section.append(node);
   }
   for (const refused of output.refused) section.append(element("p", { className: "note", textContent: refused }));
@@ -515,7 +517,7 @@ function leaf(output, host, program, files) {
   const title = `${files.files} ${files.files === 1 ? "file" : "files"}, last written ${new Date(files.modified * 1000).toLocaleString()}`;
   return element(
     "button",
-    { type: "button", className: "leaf", title, "data-name": text.toLowerCase(), onclick: () => go(change) },
+    { type: "button", className: "leaf", title, "data-name": text.toLowerCase(), "data-host": host, "data-program": program, onclick: () => go(change) },
     element("span", { textContent: text }),
     element("span", { textContent: size(files.bytes) }),
   );
@@ -532,6 +534,19 @@ function filterTree() {
     if (text) host.open = !whole && !host.hidden;
   }
   for (const node of document.querySelectorAll("#tree section > .leaf")) node.hidden = !fits(node);
+}
+
+// Shows where in the tree the search is.
+function markTree() {
+  for (const node of document.querySelectorAll("#tree details")) {
+    const isCurrent = node.dataset.host === state.host;
+    node.classList.toggle("current", isCurrent);
+    if (isCurrent) node.open = true;
+  }
+  for (const node of document.querySelectorAll("#tree .leaf")) {
+    const isCurrent = Boolean(state.program) && node.dataset.program === state.program && node.dataset.host === (state.host || "");
+    node.classList.toggle("current", isCurrent);
+  }
 }
 
 function toggleTree() {
