@@ -52,6 +52,9 @@ const MARKS_MAX: usize = 32;
 /// before the time that is searched from.
 const CLOCK_SLACK_S: i64 = 86_400;
 
+/// After how many lines the search looks whether it is over.
+const CHECK_LINES: u64 = 1024;
+
 /// Messages that are known again when another output has them too; beyond it, which takes some 30 MB, they are counted twice.
 const KNOWN_MAX: usize = 1 << 20;
 
@@ -145,6 +148,7 @@ pub(super) fn search(trees: &[Arc<Tree>], query: &Query, gone: CancellationToken
         hasher: RandomState::new(),
         is_one_tree: false,
         bytes_left: READ_BYTES_MAX,
+        lines: 0,
     };
     let mut files = Files::default();
     let mut places = Vec::new();
@@ -192,6 +196,8 @@ struct Run<'q> {
     /// There are no others.
     is_one_tree: bool,
     bytes_left: u64,
+    /// Lines that were looked at.
+    lines: u64,
 }
 
 #[derive(Default)]
@@ -363,8 +369,10 @@ impl Sink for Lines<'_, '_> {
     fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, io::Error> {
         for line in found.lines() {
             self.run.line(self.tree, self.file, self.shown, line);
+            self.run.lines += 1;
         }
-        Ok(true)
+        // What is read at once can hold half a million lines.
+        Ok(!self.run.lines.is_multiple_of(CHECK_LINES) || !self.run.must_stop())
     }
 }
 
