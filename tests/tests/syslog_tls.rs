@@ -467,11 +467,21 @@ fn a_new_certificate_is_shown_without_a_restart_and_connections_go_on() {
     client.write("<13>Oct 11 22:14:15 host app: before\n");
     lines(&logd, 1);
     certificates.authority.sign("server", "DNS:logd.test");
+    let mut meanwhile = 0;
     wait::until("another certificate to be shown", || {
+        client.write(&format!("<13>Oct 11 22:14:15 host app: meanwhile {meanwhile}\n"));
+        meanwhile += 1;
         (certificate(&shown()) != certificate(&first)).then_some(())
     });
     client.write("<13>Oct 11 22:14:15 host app: after\n");
-    assert_eq!(lines(&logd, 2), ["-| before", "-| after"]);
+    let found = lines(&logd, meanwhile + 2);
+    assert_eq!(
+        (found[0].as_str(), found[meanwhile + 1].as_str()),
+        ("-| before", "-| after")
+    );
+    for (n, line) in found[1..=meanwhile].iter().enumerate() {
+        assert_eq!(*line, format!("-| meanwhile {n}"));
+    }
     let expires = || {
         metric(
             address(LOGD),

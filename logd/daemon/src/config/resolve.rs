@@ -32,7 +32,11 @@ const BUFFER_MIN: Size = Size::mib(1);
 
 pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Config {
     let process = Process::resolve(&spec.process, diagnostics);
-    let inputs = inputs::resolve(&spec.inputs, &TlsReader::new(tls_files, diagnostics), diagnostics);
+    let inputs = inputs::resolve(
+        &spec.inputs,
+        &TlsReader::new(tls_files, &process, diagnostics),
+        diagnostics,
+    );
     let mut outputs = outputs::resolve(&spec, &process, diagnostics);
     let (router, rule_names) = rules::resolve(&spec.rules, &inputs, &mut outputs, diagnostics);
     let outputs = outputs.finish(diagnostics);

@@ -54,7 +54,9 @@ impl Problem {
 }
 
 /// Permission bits of the class `others`; those of the group and the owner are the same, 3 and 6 bits to the left.
+const READ: u32 = 0o4;
 const WRITE: u32 = 0o2;
+const SEARCH: u32 = 0o1;
 const WRITE_AND_SEARCH: u32 = 0o3;
 
 impl Access {
@@ -98,6 +100,18 @@ impl Access {
             problems.push(Problem::Directory(existing.to_owned()));
         }
         problems
+    }
+
+    /// Whether the daemon may read a file, links followed. Of one that isn't there nothing is said.
+    pub(super) fn may_read(&self, file: &Path) -> bool {
+        let Ok(file) = file.canonicalize() else { return true };
+        let may = |path: &Path, bits| {
+            let stat = path.metadata();
+            stat.map_or(true, |stat| {
+                self.has(stat.uid().into(), Some(stat.gid().into()), stat.mode(), bits)
+            })
+        };
+        may(&file, READ) && file.ancestors().skip(1).all(|folder| may(folder, SEARCH))
     }
 
     fn has(&self, owner: Uid, group: Option<Gid>, mode: u32, bits: u32) -> bool {
@@ -181,5 +195,24 @@ mod tests {
         };
         assert_eq!(problems(0o755), [Problem::Directory(tree.path().to_owned())]);
         assert_eq!(problems(0o777), []);
+    }
+
+    #[test]
+    fn a_file_is_read_where_it_and_all_folders_above_it_let_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key.pem");
+        fs::write(&file, "").unwrap();
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        for (folder_mode, file_mode, expected) in [
+            (0o755, 0o644, true),
+            (0o755, 0o600, false),
+            (0o711, 0o644, true),
+            (0o700, 0o644, false),
+        ] {
+            set(folder.path(), folder_mode);
+            set(&file, file_mode);
+            assert_eq!(access(0).may_read(&file), expected, "{folder_mode:o} {file_mode:o}");
+        }
+        assert!(access(0).may_read(&folder.path().join("none")));
     }
 }

@@ -4,21 +4,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, Spanned};
+use ballast_shared::privileges::Process;
 use ballast_shared::tls::{Authorities, ClientCheck, FileError, Identity, PermittedPeer, TlsFiles};
 
+use super::access::Access;
 use crate::config::TlsSettings;
 use crate::config::spec::TlsSpec;
 
 /// Reads files, and reports what is wrong with them.
 pub(super) struct TlsReader<'a> {
     files: &'a TlsFiles,
+    /// Whom the daemon becomes.
+    access: Option<Access>,
     diagnostics: &'a Diagnostics,
 }
 
 impl<'a> TlsReader<'a> {
     /// What is in `files` already stays what it is when it can't be read any more.
-    pub(super) fn new(files: &'a TlsFiles, diagnostics: &'a Diagnostics) -> Self {
-        Self { files, diagnostics }
+    pub(super) fn new(files: &'a TlsFiles, process: &Process, diagnostics: &'a Diagnostics) -> Self {
+        Self {
+            files,
+            access: Access::of(process),
+            diagnostics,
+        }
     }
 
     /// How the senders of an input are met.
@@ -40,7 +48,13 @@ impl<'a> TlsReader<'a> {
     /// A certificate and its key.
     pub(super) fn identity(&self, certificate: &Spanned<PathBuf>, key: &Spanned<PathBuf>) -> Option<Arc<Identity>> {
         match self.files.identity(&certificate.value, &key.value) {
-            Ok(identity) => Some(identity),
+            Ok(identity) => {
+                self.warn_of_mode(certificate);
+                if key.value != certificate.value {
+                    self.warn_of_mode(key);
+                }
+                Some(identity)
+            }
             Err(error) if error.path() == certificate.value => self.report(certificate, &error),
             Err(error) => self.report(key, &error),
         }
@@ -49,7 +63,10 @@ impl<'a> TlsReader<'a> {
     /// The certificates of authorities.
     pub(super) fn authorities(&self, file: &Spanned<PathBuf>) -> Option<Arc<Authorities>> {
         match self.files.authorities(&file.value) {
-            Ok(authorities) => Some(authorities),
+            Ok(authorities) => {
+                self.warn_of_mode(file);
+                Some(authorities)
+            }
             Err(error) => self.report(file, &error),
         }
     }
@@ -77,6 +94,17 @@ impl<'a> TlsReader<'a> {
             }
         }
         permitted
+    }
+
+    /// It is read before the user is changed, and again when it changes.
+    fn warn_of_mode(&self, file: &Spanned<PathBuf>) {
+        if self.access.as_ref().is_some_and(|access| !access.may_read(&file.value)) {
+            let path = file.value.display();
+            self.diagnostics.warning(
+                file.span,
+                format!("{path} can't be read by [process] user: when it is renewed, that takes a restart"),
+            );
+        }
     }
 
     fn report<T>(&self, file: &Spanned<PathBuf>, error: &FileError) -> Option<T> {
