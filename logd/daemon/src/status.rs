@@ -96,7 +96,7 @@ fn of_input(input: InputStatus, reading: &Reading) -> Input {
         });
     }
     Input {
-        transport: input.place.transport().to_owned(),
+        transport: input.transport.to_owned(),
         address: input.place.to_string(),
         connections: input.connections,
         messages: flow("logd_input_messages_total", "input", &input.name, reading),
