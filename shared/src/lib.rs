@@ -15,4 +15,5 @@ pub mod slice;
 pub mod supervise;
 pub mod systemd;
 pub mod tls;
+pub mod toml_file;
 pub mod work_dir;

@@ -154,7 +154,7 @@ impl<'b> Import<'b> {
 fn covers(wide: &Value, narrow: &Value) -> bool {
     let texts = |value: &Value| match value {
         Value::List(elements) => elements.iter().map(|element| element.value.clone()).collect(),
-        Value::Text(_) | Value::Bare(_) | Value::Inline(_) => Vec::new(),
+        Value::Text(_) | Value::Plain(_) | Value::Bare(_) | Value::Inline(_) => Vec::new(),
     };
     let (wide, narrow): (Vec<Value>, Vec<Value>) = (texts(wide), texts(narrow));
     let has = |text: &str| wide.contains(&Value::Text(text.to_owned()));
