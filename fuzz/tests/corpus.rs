@@ -72,6 +72,11 @@ fn relp() {
 }
 
 #[test]
+fn rsyslog_conf() {
+    run("rsyslog_conf", ballast_fuzz::rsyslog_conf);
+}
+
+#[test]
 fn dns_messages() {
     run("dns_messages", ballast_fuzz::dns_messages);
 }

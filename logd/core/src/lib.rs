@@ -10,6 +10,7 @@ pub mod pri;
 pub mod relp;
 pub mod rotation;
 pub mod route;
+pub mod rsyslog_conf;
 pub mod selector;
 pub mod template;
 pub mod time;
