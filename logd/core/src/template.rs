@@ -30,6 +30,7 @@ pub use escape::Escape;
 pub use expression::PropertyExpr;
 pub use facts::{Dependencies, Granularity};
 pub use options::option_names;
+pub use posix::{Syntax as RegexSyntax, portable_regex};
 pub use property::{NowPart, NowZone, Property};
 
 /// A compiled template.

@@ -16,7 +16,7 @@ use ballast_shared::tls::TlsFiles;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config};
-use crate::daemon;
+use crate::{daemon, import};
 
 /// A syslog collector.
 #[derive(Debug, Parser)]
@@ -40,6 +40,11 @@ enum Command {
     Check,
     /// Read messages on stdin, a line each, and say what would become of them.
     Explain(explain::Options),
+    /// Print the logd.toml that a configuration of rsyslog comes to: exits 0, or 1 if not all could be carried over.
+    Import {
+        /// rsyslog.conf
+        rsyslog_conf: PathBuf,
+    },
     /// Make the running daemon read its configuration again.
     Reload,
     /// Make the running daemon rotate its files now.
@@ -56,6 +61,7 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
         Command::Run => daemon::run(&line.config, line.log_format),
         Command::Check => check::run(&line.config),
         Command::Explain(options) => explain::run(&line.config, options),
+        Command::Import { rsyslog_conf } => import::run(rsyslog_conf),
         Command::Reload => reload::run(&line.config),
         Command::Rotate(options) => rotate::run(&line.config, options),
         Command::Status(options) => status::run(&line.config, options),

@@ -6,6 +6,7 @@ mod config;
 mod control;
 mod cores;
 mod daemon;
+mod import;
 mod input;
 mod live;
 mod output;

@@ -11,7 +11,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 /// Which of the two syntaxes an expression is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Syntax {
+pub enum Syntax {
     /// Basic: `\(…\)`, `\{…\}`; the default of rsyslog's `R`.
     Basic,
     /// Extended: `(…)`, `{…}`.
@@ -46,6 +46,48 @@ const REPETITIONS_MAX: u32 = 255;
 
 /// Compiled size: a tenth of the crate's default. An expression of a template picks a word out of a line.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
+
+/// A POSIX expression in the `regex` crate's syntax, which matches bytes as the POSIX one does.
+///
+/// # Errors
+/// When it is no expression, or one with back-references.
+pub fn portable_regex(expression: &str, syntax: Syntax) -> Result<String, RegexError> {
+    compile(expression, syntax)?;
+    let translated = translate(expression, syntax)?;
+    let readable = readable(&translated);
+    // What has no class and nothing that is not ASCII matches the same however it is told to.
+    let is_plain = readable.is_ascii() && !readable.contains(['.', '[', '\\']);
+    Ok(if is_plain {
+        readable
+    } else {
+        format!("(?s-u){readable}")
+    })
+}
+
+/// The same expression with the characters themselves where [`Translator::push_byte`] wrote their numbers.
+fn readable(translated: &str) -> String {
+    const SPECIAL: &str = r"\.+*?()|[]{}^$-&~";
+    let mut readable = String::with_capacity(translated.len());
+    let mut rest = translated;
+    while let Some(at) = rest.find(r"\x") {
+        readable.push_str(&rest[..at]);
+        let number = rest
+            .get(at + 2..at + 4)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match number.map(char::from).filter(|c| c.is_ascii_graphic() || *c == ' ') {
+            Some(c) => {
+                if SPECIAL.contains(c) {
+                    readable.push('\\');
+                }
+                readable.push(c);
+            }
+            None => readable.push_str(&rest[at..at + 4]),
+        }
+        rest = &rest[at + 4..];
+    }
+    readable.push_str(rest);
+    readable
+}
 
 /// Compiles a POSIX expression.
 pub(super) fn compile(expression: &str, syntax: Syntax) -> Result<Regex, RegexError> {
@@ -442,6 +484,24 @@ mod tests {
     }
 
     #[test]
+    fn a_portable_expression_is_readable_and_matches_the_same() {
+        let portable = |expression: &str| portable_regex(expression, Syntax::Extended).unwrap();
+        assert_eq!(portable("a b"), "a b");
+        assert_eq!(portable("^ (session|root)$"), "^ (session|root)$");
+        assert_eq!(portable(r"db\.[a-z]"), r"(?s-u)db\.[a-z]");
+        assert_eq!(portable(r"\\x41"), r"(?s-u)\\x41");
+        assert!(
+            Regex::new(&portable("a.\u{e9}"))
+                .unwrap()
+                .is_match("a\n\u{e9}".as_bytes())
+        );
+        assert_eq!(
+            portable_regex(r"\(a\)\1", Syntax::Basic),
+            Err(RegexError::BackReference)
+        );
+    }
+
+    #[test]
     fn what_regcomp_refuses_is_refused_with_its_reason() {
         for (expression, error) in [
             ("(a", RegexError::UnclosedGroup),
@@ -476,6 +536,18 @@ mod tests {
             basic: bool,
         ) {
             let _ = compile(&expression, if basic { Syntax::Basic } else { Syntax::Extended });
+        }
+
+        #[test]
+        fn a_portable_expression_compiles_to_the_same(
+            expression in r"[a-c\\\[\].*^$|(){}0-9 \-\x00-\x1f\u{e9}]{0,24}", text in "[a-c.*0-9 \u{e9}\n-]{0,24}", basic in any::<bool>()
+        ) {
+            let syntax = if basic { Syntax::Basic } else { Syntax::Extended };
+            if let Ok(portable) = portable_regex(&expression, syntax) {
+                let [expected, found] = [compile(&expression, syntax).unwrap(), Regex::new(&portable).unwrap()]
+                    .map(|regex| regex.find(text.as_bytes()).map(|found| found.range()));
+                prop_assert_eq!(expected, found, "{}", portable);
+            }
         }
 
         #[test]

@@ -1,0 +1,210 @@
+//! Messages that go to another collector: `@`, `@@`, `omfwd` and `omrelp`, with their queues as spools.
+
+use logd_core::rsyslog_conf::{Object, Place, Text};
+
+use super::Import;
+use super::actions::Targets;
+use super::files;
+use super::inputs::{all_values, size};
+use super::legacy::is_on;
+use super::toml::Value;
+
+/// What rsyslog forwards in.
+const FORMAT: &str = "RSYSLOG_TraditionalForwardFormat";
+
+/// How much a spool without a bound in rsyslog may take: no queue here is without one.
+const SPOOL_MAX: &str = "1GiB";
+
+/// A forward on its way.
+#[derive(Debug)]
+struct Forward {
+    /// As in `target`.
+    scheme: &'static str,
+    hosts: Vec<String>,
+    port: String,
+    is_octet_counted: bool,
+    template: Option<String>,
+    /// Whether the queue is on disk, how large it may be, and whether it drops when it is.
+    spool: Option<(Option<String>, bool)>,
+    /// Whether the other's certificate is verified, and the names that it may have.
+    auth: Option<(bool, Vec<String>)>,
+    place: Place,
+}
+
+impl Forward {
+    fn new(scheme: &'static str, place: Place, template: Option<String>) -> Self {
+        Self {
+            scheme,
+            hosts: Vec::new(),
+            port: "514".to_owned(),
+            is_octet_counted: false,
+            template,
+            spool: None,
+            auth: None,
+            place,
+        }
+    }
+}
+
+impl Import<'_> {
+    /// `@host`, `@@(o)host:port`, `@[::1]:514`
+    pub(super) fn legacy_forward(&mut self, what: &str, place: Place, template: Option<String>) -> Targets {
+        let (scheme, rest) = what
+            .strip_prefix("@@")
+            .map_or(("udp", &what[1..]), |rest| ("tcp", rest));
+        let (options, rest) = match rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+            Some((options, rest)) => (options, rest),
+            None => ("", rest),
+        };
+        if options.contains('z') {
+            return Err("messages are not compressed on their way".to_owned());
+        }
+        let (host, port) = host_and_port(rest.trim());
+        let driver = |name: &str| {
+            self.legacy
+                .next(&format!("actionsendstreamdriver{name}"))
+                .map(str::to_owned)
+        };
+        let is_tls = scheme == "tcp" && driver("mode").is_some_and(|mode| mode != "0");
+        let verifies = driver("authmode").is_some_and(|mode| mode != "anon");
+        let forward = Forward {
+            scheme: if is_tls { "tls" } else { scheme },
+            hosts: vec![host],
+            port: port.unwrap_or_else(|| "514".to_owned()),
+            is_octet_counted: options.contains('o'),
+            spool: self.legacy.next("actionqueuefilename").map(|_| {
+                let max = self.legacy.next("actionqueuemaxdiskspace").map(str::to_owned);
+                (max, self.legacy.next("actionqueuediscardmark").is_some())
+            }),
+            auth: is_tls.then(|| (verifies, driver("permittedpeer").into_iter().collect())),
+            ..Forward::new(scheme, place, template)
+        };
+        self.forward(forward)
+    }
+
+    /// `:omrelp:host:port`
+    pub(super) fn legacy_relp(&mut self, argument: &str, place: Place, template: Option<String>) -> Targets {
+        let (host, port) = host_and_port(argument);
+        self.forward(Forward {
+            hosts: vec![host],
+            port: port.unwrap_or_else(|| "514".to_owned()),
+            ..Forward::new("relp", place, template)
+        })
+    }
+
+    pub(super) fn forward_action(&mut self, object: &Object, template: Option<String>) -> Targets {
+        let mut forward = Forward::new("udp", object.place, template);
+        let mut auth = (false, Vec::new());
+        for (name, value) in all_values(object) {
+            match name.as_str() {
+                "target" => forward.hosts.push(value.text),
+                "port" => forward.port = value.text,
+                "protocol" if value.is("tcp") && forward.scheme == "udp" => forward.scheme = "tcp",
+                "tcp_framing" => forward.is_octet_counted = value.is("octet-counted"),
+                "streamdrivermode" if value.text != "0" => forward.scheme = "tls",
+                "streamdriverauthmode" => auth.0 = !value.is("anon"),
+                "streamdriverpermittedpeers" => auth.1.extend(value.text.split(',').map(|peer| peer.trim().to_owned())),
+                "ziplevel" | "compression.mode" if value.text != "0" && !value.is("none") => {
+                    self.lost_part(value.place, "messages are not compressed on their way");
+                }
+                "protocol" | "streamdrivermode" | "streamdriver" | "ziplevel" | "compression.mode" => {}
+                _ => self.forward_queue(&mut forward, &name, &value),
+            }
+        }
+        forward.auth = (forward.scheme == "tls").then_some(auth);
+        self.forward(forward)
+    }
+
+    pub(super) fn relp_action(&mut self, object: &Object, template: Option<String>) -> Targets {
+        let mut forward = Forward::new("relp", object.place, template);
+        for (name, value) in all_values(object) {
+            match name.as_str() {
+                "target" => forward.hosts.push(value.text),
+                "port" => forward.port = value.text,
+                "tls" if is_on(&value.text) => return Err("RELP is spoken without TLS".to_owned()),
+                "tls" | "timeout" | "conn.timeout" | "windowsize" => {}
+                _ => self.forward_queue(&mut forward, &name, &value),
+            }
+        }
+        self.forward(forward)
+    }
+
+    fn forward_queue(&mut self, forward: &mut Forward, name: &str, value: &Text) {
+        match name {
+            "queue.filename" => forward.spool = Some(forward.spool.take().unwrap_or_default()),
+            "queue.maxdiskspace" => forward.spool.get_or_insert_default().0 = Some(value.text.clone()),
+            "queue.discardmark" | "queue.discardseverity" => {
+                self.lost_part(
+                    value.place,
+                    "a spool that is full drops its oldest messages, or holds back what comes",
+                );
+            }
+            _ if name.starts_with("queue.") => {
+                self.noted_part(value.place, "a spool's `max` bounds it");
+            }
+            _ => self.without_output_key(name, value),
+        }
+    }
+
+    fn forward(&mut self, forward: Forward) -> Targets {
+        if forward.hosts.is_empty() || forward.hosts.iter().any(String::is_empty) {
+            return Err("the host is missing".to_owned());
+        }
+        let port = if forward.port == "syslog" { "514" } else { &forward.port };
+        let target = |host: &String| {
+            let host = if host.contains(':') {
+                format!("[{host}]")
+            } else {
+                host.clone()
+            };
+            format!("{}://{host}:{port}", forward.scheme)
+        };
+        let mut keys = vec![("target", Value::texts(forward.hosts.iter().map(target)))];
+        let format = forward.template.or_else(|| self.legacy.forward_template.clone());
+        let format = format.unwrap_or_else(|| FORMAT.to_owned());
+        if let Some(why) = self.no_format(&format) {
+            return Err(why.to_owned());
+        }
+        keys.push(("format", files::format(&format)));
+        if forward.is_octet_counted {
+            keys.push(("framing", Value::Text("octet-counted".into())));
+        }
+        if let Some((verifies, peers)) = forward.auth {
+            let mut tls = self.client_tls();
+            if !tls.iter().any(|(key, _)| *key == "ca") {
+                return Err(
+                    "over TLS it has to be known whose certificates to trust: DefaultNetstreamDriverCAFile".to_owned(),
+                );
+            }
+            if !verifies {
+                self.noted_part(forward.place, "the other end's certificate is verified");
+            }
+            match peers.as_slice() {
+                [] => {}
+                [peer] => tls.push(("peer-name", Value::Text(peer.clone()))),
+                _ => return Err("the other end has one name: peer-name".to_owned()),
+            }
+            keys.push(("tls", Value::Inline(tls)));
+        }
+        if let Some((max, drops)) = forward.spool {
+            let max = max.map_or(Value::Text(SPOOL_MAX.into()), |max| size(&max));
+            let when_full = if drops { "drop-oldest" } else { "block" };
+            let spool = vec![("max", max), ("when-full", Value::Text(when_full.into()))];
+            keys.push(("spool", Value::Inline(spool)));
+        }
+        let hint = forward.hosts[0].clone();
+        Ok(vec![self.output("forward", &hint, keys)])
+    }
+}
+
+/// A host and the port behind it; the brackets of an address are left out.
+fn host_and_port(text: &str) -> (String, Option<String>) {
+    if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return (address.to_owned(), rest.strip_prefix(':').map(str::to_owned));
+    }
+    match text.split_once(':') {
+        // Of an address without brackets all of it is the host.
+        Some((host, port)) if !port.contains(':') => (host.to_owned(), Some(port.to_owned())),
+        _ => (text.to_owned(), None),
+    }
+}

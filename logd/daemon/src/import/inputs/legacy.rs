@@ -1,0 +1,144 @@
+//! Listeners that `$` directives start, and what directives before say of them.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use logd_core::rsyslog_conf::{Statement, Text};
+
+use super::{Input, Kind, listen};
+use crate::import::Import;
+use crate::import::legacy::is_on;
+use crate::import::report::comments;
+use crate::import::toml::Value;
+
+impl Import<'_> {
+    /// A directive that loads a module, starts a listener or says how the next one is.
+    pub(in crate::import) fn input_directive(&mut self, statement: &Statement, name: &Text, value: &str) {
+        let lower = name.text.to_ascii_lowercase();
+        let first = value.split_whitespace().next().unwrap_or_default().to_owned();
+        match lower.as_str() {
+            "modload" => {
+                let module = first.rsplit('/').next().unwrap_or_default();
+                self.module(statement, module.trim_end_matches(".so"), &[]);
+            }
+            "inputtcpserverrun" | "inputptcpserverrun" => self.listener(statement, Kind::Tcp, &first),
+            "udpserverrun" => self.listener(statement, Kind::Udp, &first),
+            "inputrelpserverrun" => self.listener(statement, Kind::Relp, &first),
+            "allowedsender" => self.allowed_sender(statement, value),
+            "defaultnetstreamdrivercafile" => self.inputs.tls.ca = Some(first),
+            "defaultnetstreamdrivercertfile" => self.inputs.tls.certificate = Some(first),
+            "defaultnetstreamdriverkeyfile" => self.inputs.tls.key = Some(first),
+            "maxmessagesize" => self.inputs.message_max = Some(first),
+            "markmessageperiod" => self.mark_every(&first),
+            "systemlogsocketname" => self.unix_path(&first),
+            "omitlocallogging" if is_on(&first) => self.inputs.list.retain(|input| input.kind != Kind::Unix),
+            _ => self.of_next_listener(&lower, first),
+        }
+    }
+
+    fn of_next_listener(&mut self, name: &str, value: String) {
+        let (kind, rest) = if let Some(rest) = name
+            .strip_prefix("inputtcpserver")
+            .or(name.strip_prefix("inputptcpserver"))
+        {
+            (Kind::Tcp, rest)
+        } else if let Some(rest) = name.strip_prefix("udpserver").or(name.strip_prefix("inputudpserver")) {
+            (Kind::Udp, rest)
+        } else if let Some(rest) = name.strip_prefix("inputrelpserver") {
+            (Kind::Relp, rest)
+        } else if name == "inputtcpmaxsessions" {
+            (Kind::Tcp, "maxsessions")
+        } else {
+            return;
+        };
+        let next = self.inputs.next_of(kind);
+        match rest {
+            "address" | "listenip" => next.address = Some(value),
+            "bindruleset" => next.ruleset = Some(value),
+            "inputname" => next.name = Some(value),
+            "maxsessions" => next.connections = Some(value),
+            "streamdrivermode" if value != "0" => next.auth = Some(next.auth.take().unwrap_or_default()),
+            "streamdrivermode" => next.auth = None,
+            "streamdriverauthmode" => {
+                next.auth.get_or_insert_default().verifies = value != "anon";
+            }
+            "streamdriverpermittedpeer" => next.auth.get_or_insert_default().peers.push(value),
+            _ => {}
+        }
+    }
+
+    /// Starts a listener as the directives before say.
+    fn listener(&mut self, statement: &Statement, kind: Kind, port: &str) {
+        let next = self.inputs.next_of(kind).clone();
+        let module = match kind {
+            Kind::Tcp => "imtcp",
+            Kind::Udp => "imudp",
+            _ => "imrelp",
+        };
+        let Some(listen) = listen(next.address.as_deref(), port) else {
+            let above = self.lost(statement, "give the input an address and a port in numbers");
+            self.at_top(above);
+            return;
+        };
+        let mut keys = vec![("listen", Value::texts([listen]))];
+        if let Some(connections) = next.connections.filter(|_| kind == Kind::Tcp) {
+            keys.push(("connections-max", Value::Bare(connections)));
+        }
+        let name = self.input_name(next.name.as_deref().unwrap_or(module));
+        self.inputs.list.push(Input {
+            name,
+            kind,
+            keys,
+            ruleset: next.ruleset,
+            auth: next.auth,
+            above: comments(statement),
+            place: statement.place,
+        });
+    }
+
+    /// `$AllowedSender UDP, 127.0.0.1, 192.0.2.0/24, *.example.net`
+    fn allowed_sender(&mut self, statement: &Statement, value: &str) {
+        let mut parts = value.split([',', ' ', '\t']).filter(|part| !part.is_empty());
+        let kind = match parts.next().map(str::to_ascii_lowercase).as_deref() {
+            Some("udp") => Kind::Udp,
+            Some("tcp") => Kind::Tcp,
+            _ => {
+                let above = self.lost(statement, "only inputs over TCP and UDP ask who sends");
+                self.at_top(above);
+                return;
+            }
+        };
+        let mut networks = Vec::new();
+        for part in parts {
+            let part = part.replace(['[', ']'], "");
+            if part.parse::<IpNet>().is_ok() || part.parse::<IpAddr>().is_ok() {
+                networks.push(part);
+            } else {
+                self.lost_part(
+                    statement.place,
+                    "a sender's name: those without an address here may not send",
+                );
+            }
+        }
+        match self.inputs.allowed.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, known)) => known.append(&mut networks),
+            None => self.inputs.allowed.push((kind, networks)),
+        }
+        let above = comments(statement);
+        self.at_top(above);
+    }
+
+    fn mark_every(&mut self, seconds: &str) {
+        if let Some(mark) = self.inputs.list.iter_mut().find(|input| input.kind == Kind::Mark) {
+            mark.keys = vec![("every", Value::Text(format!("{seconds}s")))];
+        }
+    }
+
+    fn unix_path(&mut self, path: &str) {
+        let local = self.inputs.list.iter_mut().find(|input| input.name == "imuxsock");
+        if let Some(local) = local {
+            local.kind = Kind::Unix;
+            local.keys = vec![("path", Value::Text(path.to_owned()))];
+        }
+    }
+}
