@@ -94,6 +94,8 @@ struct Import<'r> {
     calls: usize,
     /// The rules, and comments among them, until the outputs that they name are known.
     items: Vec<Item>,
+    /// The outputs that are no files, by kind, keys and name.
+    outputs: Vec<(&'static str, Vec<(&'static str, toml::Value)>, String)>,
     /// The names of outputs so far.
     output_names: Vec<String>,
 }
@@ -121,6 +123,7 @@ impl<'r> Import<'r> {
             ruleset: None,
             calls: 0,
             items: Vec::new(),
+            outputs: Vec::new(),
             output_names: Vec::new(),
         }
     }

@@ -361,13 +361,21 @@ impl Import<'_> {
     }
 
     /// The output of a kind with these keys: the same one if it is there.
-    pub(super) fn output(&mut self, kind: &str, hint: &str, keys: Vec<(&'static str, Value)>) -> Target {
+    pub(super) fn output(&mut self, kind: &'static str, hint: &str, keys: Vec<(&'static str, Value)>) -> Target {
+        let found = self
+            .outputs
+            .iter()
+            .find(|(known, set, _)| *known == kind && *set == keys);
+        if let Some((_, _, name)) = found {
+            return Target::Named(name.clone());
+        }
         let name = self.output_name(hint);
         let header = format!("output.{}.{kind}", bare_or_quoted(&name));
         let section = self.document.section(Rank::Output, &header);
-        for (key, value) in keys {
-            section.set(Vec::new(), key, value);
+        for (key, value) in &keys {
+            section.set(Vec::new(), key, value.clone());
         }
+        self.outputs.push((kind, keys, name.clone()));
         Target::Named(name)
     }
 
