@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 use super::floor::Work;
 use super::message::Format;
-use super::scenario::Service;
+use super::scenario::{Scenario, Service};
 use super::secure::Certificates;
 use crate::error::BenchError;
 use crate::process::first_line;
@@ -108,14 +108,15 @@ impl Peer {
         !matches!(self, Self::Floor | Self::Sink)
     }
 
-    /// Whether it takes part in a service. rsyslog is what the promises are compared with.
+    /// Whether it takes part in a scenario. rsyslog is what the promises are compared with; imptcp is told from imtcp by many
+    /// connections and by many hosts, and one look at the sink is enough.
     #[must_use]
-    pub fn serves(self, service: Service) -> bool {
-        match service {
-            Service::Tcp => true,
-            Service::TcpSynced | Service::Tls | Service::Relp | Service::RelpSynced => {
-                matches!(self, Self::Logd | Self::Rsyslog)
-            }
+    pub fn takes_part(self, scenario: &Scenario) -> bool {
+        match self {
+            Self::Logd | Self::Rsyslog => true,
+            Self::SyslogNg | Self::Floor => scenario.service == Service::Tcp,
+            Self::Imptcp => [Scenario::MIX, Scenario::THOUSAND, Scenario::RELAYS].contains(scenario),
+            Self::Sink => *scenario == Scenario::MIX,
         }
     }
 

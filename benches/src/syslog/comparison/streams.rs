@@ -41,7 +41,7 @@ pub struct StreamRun {
 pub(super) fn measure(run: &mut Run, scenario: &Scenario, round: u32) -> Result<Vec<StreamRun>, BenchError> {
     let mut runs = Vec::new();
     for peer in run.shuffled_peers() {
-        if !peer.serves(scenario.service) {
+        if !peer.takes_part(scenario) {
             continue;
         }
         let mut repeats = 0;

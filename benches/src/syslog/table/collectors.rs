@@ -97,8 +97,8 @@ fn write_datagrams(text: &mut String, results: &Results) -> fmt::Result {
         };
         writeln!(
             text,
-            "| {peer} | {:.0} | {cpu:.2} | {:.0} |",
-            median(highest.map(|run| run.rate)).unwrap_or(0.0),
+            "| {peer} | {} | {cpu:.2} | {:.0} |",
+            median(highest.map(|run| run.rate)).map_or_else(String::new, |rate| format!("{rate:.0}")),
             median(fixed().map(|run| run.lost as f64)).unwrap_or(0.0),
         )?;
     }
