@@ -3,10 +3,13 @@
 pub mod control_chars;
 pub mod filter;
 pub mod framing;
+pub mod journal;
+pub mod kmsg;
 pub mod message;
 pub mod parse;
 pub mod path;
 pub mod pri;
+pub mod rate_limit;
 pub mod relp;
 pub mod rotation;
 pub mod route;

@@ -18,6 +18,7 @@
 //! after it is user.notice, and the whole frame is its message.
 
 mod device;
+mod local;
 mod rfc3164;
 mod rfc5424;
 mod structured_data;
@@ -26,6 +27,8 @@ mod tag;
 use crate::message::{Message, Shape};
 use crate::pri::Pri;
 use crate::time::{self, Timestamp, ZoneCache};
+
+pub use local::{Credentials, PidPolicy, compose, parse_local, with_pid};
 
 /// Reads a frame. `received` is the time of receipt, and `zone` the zone of senders that don't name theirs; see
 /// [`crate::time::rfc3164`] for what both are needed for.

@@ -35,8 +35,13 @@ pub(super) fn parse_without_stamp(plain: Message<'_>) -> Option<Message<'_>> {
         },
         plain.after_pri,
     );
+    has_unmistakable_tag(&message).then_some(message)
+}
+
+/// Whether what was taken for a tag is one without doubt: a program's name, `[pid]` or a colon, and a space after it.
+pub(super) fn has_unmistakable_tag(message: &Message<'_>) -> bool {
     let marked = message.tag.ends_with(b":") || (message.procid.is_some() && message.tag.ends_with(b"]"));
-    (marked && is_program(message.programname) && matches!(message.msg.first(), None | Some(b' '))).then_some(message)
+    marked && is_program(message.programname) && matches!(message.msg.first(), None | Some(b' '))
 }
 
 /// Whether programs have names of these bytes. What else ends in a colon is a text, such as the `{"key":` of bare JSON.

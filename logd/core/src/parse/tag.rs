@@ -67,7 +67,7 @@ pub(super) fn split(bytes: &[u8]) -> Tag<'_> {
 
 /// What stands between the first `[` and the next `]`, neither of which can be in a program's name before them.
 #[inline]
-fn procid(rest: &[u8]) -> Option<&[u8]> {
+pub(super) fn procid(rest: &[u8]) -> Option<&[u8]> {
     let open = rest.iter().position(|&byte| byte == b'[')?;
     let inside = &rest[open + 1..];
     let close = inside.iter().position(|&byte| byte == b']')?;
