@@ -1,6 +1,7 @@
 //! Sockets: bound before privileges are dropped, or inherited from systemd, with an error that names who holds the port.
 
 mod holder;
+pub mod unix;
 
 use std::fmt;
 use std::io;

@@ -4,9 +4,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::time::Duration;
 
-use nix::sys::socket::{AddressFamily, SockType, SockaddrLike, SockaddrStorage, getsockname, getsockopt, sockopt};
+use nix::sys::socket::{
+    AddressFamily, SockType, SockaddrLike, SockaddrStorage, UnixAddr, getsockname, getsockopt, sockopt,
+};
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -30,9 +33,23 @@ impl Inherited {
     /// Claims the socket of this type that is bound to this address, if one was passed.
     pub fn claim(&mut self, address: std::net::SocketAddr, kind: SockType) -> Option<OwnedFd> {
         let wanted = SockaddrStorage::from(address);
+        self.claim_where(kind, |bound| *bound == wanted)
+    }
+
+    /// Claims the unix socket of this type that is bound to this path, if one was passed.
+    pub fn claim_path(&mut self, path: &Path, kind: SockType) -> Option<OwnedFd> {
+        self.claim_where(kind, |bound| {
+            bound
+                .as_unix_addr()
+                .and_then(UnixAddr::path)
+                .is_some_and(|bound| bound == path)
+        })
+    }
+
+    fn claim_where(&mut self, kind: SockType, is_wanted: impl Fn(&SockaddrStorage) -> bool) -> Option<OwnedFd> {
         let index = self.sockets.iter().position(|socket| {
             getsockopt(socket, sockopt::SockType).is_ok_and(|k| k == kind)
-                && getsockname::<SockaddrStorage>(socket.as_raw_fd()).is_ok_and(|bound| bound == wanted)
+                && getsockname(socket.as_raw_fd()).is_ok_and(|bound| is_wanted(&bound))
         })?;
         self.sockets.remove(index)
     }
@@ -40,10 +57,11 @@ impl Inherited {
     /// Says which sockets nobody claimed: they would fill up unread.
     pub fn report_unclaimed(&self) {
         for socket in &self.sockets {
-            let address = getsockname::<SockaddrStorage>(socket.as_raw_fd())
-                .ok()
-                .filter(|a| a.family() != Some(AddressFamily::Unix))
-                .map(|a| a.to_string());
+            let bound = getsockname::<SockaddrStorage>(socket.as_raw_fd()).ok();
+            let address = bound.and_then(|bound| match bound.family() {
+                Some(AddressFamily::Unix) => Some(bound.as_unix_addr()?.path()?.display().to_string()),
+                _ => Some(bound.to_string()),
+            });
             warn!(
                 address,
                 "systemd passed a socket that no listener of the configuration is for"

@@ -15,7 +15,9 @@ use ballast_shared::tls::{self, ClientCheck, Identity, TlsFiles};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use logd_core::framing::Framing;
+use logd_core::parse::PidPolicy;
 use logd_core::path::PathTemplate;
+use logd_core::rate_limit::Limit;
 use logd_core::route::Router;
 use logd_core::template::Template;
 use rustls::ServerConfig;
@@ -76,6 +78,7 @@ pub(crate) struct Input {
     pub(crate) receive_buffer_bytes: Option<usize>,
     /// Of stamps that don't name theirs.
     pub(crate) time_zone: TimeZone,
+    pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) kind: InputKind,
 }
 
@@ -85,6 +88,54 @@ pub(crate) enum InputKind {
     Tcp(TcpSettings),
     Relp(StreamSettings),
     Udp,
+    Unix(UnixSettings),
+    Kmsg(KmsgSettings),
+    Mark(MarkSettings),
+    Journal(JournalSettings),
+}
+
+/// `rate-limit-interval`, `rate-limit-burst` and `rate-limit-severity`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RateLimit {
+    pub(crate) limit: Limit,
+    /// Messages of this severity and of less weight are limited; 0: all.
+    pub(crate) severity: u8,
+}
+
+/// `[input.NAME.unix]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnixSettings {
+    pub(crate) path: PathBuf,
+    /// It takes connections rather than datagrams.
+    pub(crate) stream: bool,
+    pub(crate) mode: u32,
+    pub(crate) create_path: bool,
+    pub(crate) connections_max: usize,
+    pub(crate) pid: PidPolicy,
+    pub(crate) ignore_timestamp: bool,
+    pub(crate) parse_hostname: bool,
+}
+
+/// `[input.NAME.kmsg]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KmsgSettings {
+    pub(crate) path: PathBuf,
+    pub(crate) permit_non_kernel_facility: bool,
+}
+
+/// `[input.NAME.mark]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MarkSettings {
+    pub(crate) every: Duration,
+}
+
+/// `[input.NAME.journal]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JournalSettings {
+    /// Where the journal's files are; `None`: where this machine has them.
+    pub(crate) directory: Option<PathBuf>,
+    /// Without a cursor of an earlier run, only what is new.
+    pub(crate) ignore_previous_messages: bool,
 }
 
 impl InputKind {
@@ -93,7 +144,15 @@ impl InputKind {
         match self {
             Self::Tcp(tcp) => Some(&tcp.stream),
             Self::Relp(stream) => Some(stream),
-            Self::Udp => None,
+            Self::Udp | Self::Unix(_) | Self::Kmsg(_) | Self::Mark(_) | Self::Journal(_) => None,
+        }
+    }
+
+    /// Whether its senders are programs of this machine, or its kernel, which must not wait for us.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) | Self::Kmsg(_) | Self::Mark(_) => true,
+            Self::Tcp(_) | Self::Relp(_) | Self::Udp | Self::Journal(_) => false,
         }
     }
 

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::certificates;
-use crate::config::{self, Config, HttpAddress};
+use crate::config::{self, Config, HttpAddress, InputKind};
 use crate::control::{self, Control, Request};
 use crate::cores::{Cores, Serving};
 use crate::input::{Drained, Inputs, Prepared, Service};
@@ -341,6 +341,14 @@ fn capabilities(config: &Config, pipeline: &Pipeline) -> Vec<Capability> {
         .any(|address| address.port() < 1024)
     {
         keep.push(Capability::CAP_NET_BIND_SERVICE);
+    }
+    // Likewise, where the kernel's log is not for everybody (kernel.dmesg_restrict).
+    if config
+        .inputs
+        .iter()
+        .any(|input| matches!(input.kind, InputKind::Kmsg(_)))
+    {
+        keep.push(Capability::CAP_SYSLOG);
     }
     keep
 }

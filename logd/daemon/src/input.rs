@@ -1,10 +1,17 @@
-//! Where messages come from: TCP and UDP sockets, read by tasks that hand what they read to the pipeline.
+//! Where messages come from: the network's sockets and those of this machine's programs, its kernel and its journal, read by
+//! tasks that hand what they read to the pipeline.
 //!
 //! [`Inputs`] owns the sockets. A reload that keeps an address keeps its socket and its connections, which from then on
 //! belong to the input that has the address now, under whatever name; how a stream is framed is settled when it begins.
 
 mod connections;
 mod incomplete;
+mod journal;
+mod kept;
+mod kmsg;
+mod limits;
+mod local;
+mod mark;
 mod reader;
 mod relp;
 mod sender;
@@ -14,14 +21,19 @@ mod tcp;
 mod tls;
 mod transport;
 mod udp;
+mod unix;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ballast_shared::listen::unix::UnixError;
 use ballast_shared::listen::{self, BindError, UdpOptions};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
@@ -33,7 +45,10 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use connections::Connections;
 pub(crate) use incomplete::Incomplete;
+pub(crate) use limits::Limiter;
 pub(crate) use source::Source;
+
+use local::LocalThread;
 
 use crate::config::{self, Config, InputKind};
 use crate::cores::Cores;
@@ -59,6 +74,8 @@ pub(crate) struct Service {
     pub(crate) abandon: CancellationToken,
     /// The connections.
     pub(crate) tasks: TaskTracker,
+    /// Where inputs keep how far they have read.
+    work_dir: PathBuf,
 }
 
 /// Where messages are taken from: two configurations that have the same place mean the same socket.
@@ -66,15 +83,27 @@ pub(crate) struct Service {
 pub(crate) enum Place {
     Tcp(SocketAddr),
     Udp(SocketAddr),
+    /// A socket, and whether it takes connections.
+    Unix(PathBuf, bool),
+    Kmsg(PathBuf),
+    /// The input of this name.
+    Mark(Arc<str>),
+    /// The input of this name, and the directory with its files where it is not the machine's.
+    Journal(Arc<str>, Option<PathBuf>),
 }
 
 impl Place {
     /// All places of an input.
-    fn of(input: &config::Input) -> impl Iterator<Item = Self> {
-        input.listen.iter().map(|address| match input.kind {
-            InputKind::Tcp(_) | InputKind::Relp(_) => Self::Tcp(*address),
-            InputKind::Udp => Self::Udp(*address),
-        })
+    fn of(input: &config::Input) -> Vec<Self> {
+        let each = |place: fn(SocketAddr) -> Self| input.listen.iter().copied().map(place).collect();
+        match &input.kind {
+            InputKind::Tcp(_) | InputKind::Relp(_) => each(Self::Tcp),
+            InputKind::Udp => each(Self::Udp),
+            InputKind::Unix(unix) => vec![Self::Unix(unix.path.clone(), unix.stream)],
+            InputKind::Kmsg(kmsg) => vec![Self::Kmsg(kmsg.path.clone())],
+            InputKind::Mark(_) => vec![Self::Mark(input.name.clone())],
+            InputKind::Journal(journal) => vec![Self::Journal(input.name.clone(), journal.directory.clone())],
+        }
     }
 
     /// What kind of place it is, for `status`.
@@ -82,6 +111,10 @@ impl Place {
         match self {
             Self::Tcp(_) => "tcp",
             Self::Udp(_) => "udp",
+            Self::Unix(..) => "unix",
+            Self::Kmsg(_) => "kmsg",
+            Self::Mark(_) => "mark",
+            Self::Journal(..) => "journal",
         }
     }
 }
@@ -90,14 +123,48 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) | Self::Udp(address) => address.fmt(f),
+            Self::Unix(path, _) | Self::Kmsg(path) | Self::Journal(_, Some(path)) => path.display().fmt(f),
+            Self::Mark(_) => f.write_str("timer"),
+            Self::Journal(_, None) => f.write_str("system"),
         }
     }
 }
+
+/// A place that could not be had.
+#[derive(Debug)]
+pub(crate) enum PlaceError {
+    Address(BindError),
+    Unix(UnixError),
+    Kmsg { path: PathBuf, cause: io::Error },
+}
+
+impl fmt::Display for PlaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(error) => error.fmt(f),
+            Self::Unix(error) => error.fmt(f),
+            Self::Kmsg { path, cause } => {
+                write!(f, "cannot read {}: {cause}", path.display())?;
+                if cause.kind() == io::ErrorKind::PermissionDenied {
+                    f.write_str(" (with kernel.dmesg_restrict this needs root or CAP_SYSLOG)")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for PlaceError {}
 
 /// A socket that is bound and not served yet.
 enum Bound {
     Tcp(std::net::TcpListener),
     Udp(std::net::UdpSocket),
+    Unix(listen::unix::Bound),
+    UnixStream(listen::unix::Bound),
+    Kmsg(File, kmsg::Position),
+    Mark,
+    Journal(kept::Kept),
 }
 
 /// A socket that is served.
@@ -124,8 +191,11 @@ pub(crate) struct Inputs {
     listening: HashMap<Place, Listening>,
     /// By the name of the input, so that its limit holds over all of its addresses and over reloads.
     connections: HashMap<Arc<str>, Arc<Connections>>,
+    /// Likewise.
+    limiters: HashMap<Arc<str>, Arc<Limiter>>,
     /// The tasks that accept and receive.
     listeners: TaskTracker,
+    local: LocalThread,
 }
 
 impl Service {
@@ -140,6 +210,7 @@ impl Service {
             drain: CancellationToken::new(),
             abandon: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            work_dir: config.work_dir.clone(),
         }
     }
 }
@@ -151,7 +222,9 @@ impl Inputs {
             service,
             listening: HashMap::new(),
             connections: HashMap::new(),
+            limiters: HashMap::new(),
             listeners: TaskTracker::new(),
+            local: LocalThread::default(),
         }
     }
 
@@ -163,7 +236,7 @@ impl Inputs {
         &self,
         inputs: &[config::Input],
         inherited: &mut Inherited,
-    ) -> Result<Prepared, Vec<BindError>> {
+    ) -> Result<Prepared, Vec<PlaceError>> {
         let mut prepared = Vec::new();
         let mut errors = Vec::new();
         for input in inputs {
@@ -173,7 +246,7 @@ impl Inputs {
                     sockets.push((place, None));
                     continue;
                 }
-                match bind(input, &place, inherited) {
+                match self.bind(input, &place, inherited) {
                     Ok(bound) => sockets.push((place, Some(bound))),
                     Err(error) => errors.push(error),
                 }
@@ -201,7 +274,8 @@ impl Inputs {
                 .entry(input.name.clone())
                 .or_insert_with(|| Arc::new(Connections::of(&input)))
                 .clone();
-            let source = Arc::new(Source::new(input, id, pipeline.clone(), connections));
+            let limiter = self.limiter(&input);
+            let source = Arc::new(Source::new(input, id, pipeline.clone(), connections, limiter));
             for (place, bound) in sockets {
                 let kept = before.remove(&place);
                 let listening = match (kept, bound) {
@@ -219,9 +293,53 @@ impl Inputs {
             gone.stop.cancel();
         }
         let listening = &self.listening;
-        self.connections.retain(|name, connections| {
-            connections.count() > 0 || listening.values().any(|l| l.source.borrow().input.name == *name)
-        });
+        let is_used = |name: &Arc<str>| listening.values().any(|l| l.source.borrow().input.name == *name);
+        self.connections
+            .retain(|name, connections| connections.count() > 0 || is_used(name));
+        self.limiters.retain(|name, _| is_used(name));
+    }
+
+    /// The limit of an input, which goes on over a reload that does not change it.
+    fn limiter(&mut self, input: &config::Input) -> Option<Arc<Limiter>> {
+        let Some(settings) = input.rate_limit else {
+            self.limiters.remove(&input.name);
+            return None;
+        };
+        let known = self.limiters.get(&input.name).filter(|limiter| limiter.is_of(settings));
+        if let Some(known) = known {
+            return Some(known.clone());
+        }
+        let limiter = Arc::new(Limiter::new(&input.name, settings));
+        tokio::spawn(Limiter::watch(Arc::downgrade(&limiter)));
+        self.limiters.insert(input.name.clone(), limiter.clone());
+        Some(limiter)
+    }
+
+    fn bind(&self, input: &config::Input, place: &Place, inherited: &mut Inherited) -> Result<Bound, PlaceError> {
+        match place {
+            Place::Tcp(address) => listen::tcp(*address, inherited)
+                .map(Bound::Tcp)
+                .map_err(PlaceError::Address),
+            Place::Udp(address) => {
+                let options = UdpOptions {
+                    receive_buffer_bytes: input.receive_buffer_bytes,
+                    reuse_port: false,
+                };
+                listen::udp(*address, options, inherited)
+                    .map(Bound::Udp)
+                    .map_err(PlaceError::Address)
+            }
+            Place::Unix(..) => unix::listen(input, inherited).map_err(PlaceError::Unix),
+            Place::Kmsg(path) => {
+                let device = kmsg::open(path).map_err(|cause| PlaceError::Kmsg {
+                    path: path.clone(),
+                    cause,
+                })?;
+                Ok(Bound::Kmsg(device, kmsg::Position::load(&self.service.work_dir, path)))
+            }
+            Place::Mark(_) => Ok(Bound::Mark),
+            Place::Journal(name, _) => Ok(Bound::Journal(journal::cursor(&self.service.work_dir, name))),
+        }
     }
 
     /// Reads every socket until it is empty, for this time at most; then waits for those who read to end, as long as `ending`.
@@ -265,7 +383,7 @@ impl Inputs {
         status
     }
 
-    fn serve(&self, bound: Bound, source: Arc<Source>, supervisor: &Supervisor, cores: &Cores) -> Listening {
+    fn serve(&mut self, bound: Bound, source: Arc<Source>, supervisor: &Supervisor, cores: &Cores) -> Listening {
         let (sender, source) = watch::channel(source);
         let stop = self.service.drain.child_token();
         let listening = Listening {
@@ -294,6 +412,35 @@ impl Inputs {
                     stopping.cancelled().await;
                 });
             }
+            Bound::Journal(cursor) => {
+                let seat = cores.seat();
+                let runtime = seat.runtime().clone();
+                supervisor.start_on(&runtime, "journal", async move {
+                    journal::follow(source, cursor, service, stop).await;
+                    drop((place, seat));
+                    stopping.cancelled().await;
+                });
+            }
+            Bound::Unix(bound) => supervisor.start_on(self.local.runtime(), "unix input", async move {
+                unix::receive(bound, source, service, stop).await;
+                drop(place);
+                stopping.cancelled().await;
+            }),
+            Bound::UnixStream(bound) => supervisor.start_on(self.local.runtime(), "unix input", async move {
+                unix::accept(bound, source, service, stop).await;
+                drop(place);
+                stopping.cancelled().await;
+            }),
+            Bound::Kmsg(device, position) => supervisor.start_on(self.local.runtime(), "kmsg", async move {
+                kmsg::follow(device, source, position, service, stop).await;
+                drop(place);
+                stopping.cancelled().await;
+            }),
+            Bound::Mark => supervisor.start_on(self.local.runtime(), "mark", async move {
+                mark::run(source, stop).await;
+                drop(place);
+                stopping.cancelled().await;
+            }),
         }
         listening
     }
@@ -316,17 +463,4 @@ pub(crate) struct InputStatus {
     pub(crate) place: Place,
     pub(crate) transport: &'static str,
     pub(crate) connections: usize,
-}
-
-fn bind(input: &config::Input, place: &Place, inherited: &mut Inherited) -> Result<Bound, BindError> {
-    match place {
-        Place::Tcp(address) => listen::tcp(*address, inherited).map(Bound::Tcp),
-        Place::Udp(address) => {
-            let options = UdpOptions {
-                receive_buffer_bytes: input.receive_buffer_bytes,
-                reuse_port: false,
-            };
-            listen::udp(*address, options, inherited).map(Bound::Udp)
-        }
-    }
 }

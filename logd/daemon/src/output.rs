@@ -19,3 +19,13 @@ pub(crate) enum WhenFull {
     /// Drop what is new, and count it.
     Drop,
 }
+
+/// What becomes of messages that an output has no room for, and that it would hold their sender back for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// The sender waits.
+    Waits,
+    /// The sender is a program of this machine, or its kernel, and never waits: what there is no room for is dropped and counted,
+    /// and nobody who appends for it is in a system call that a file system can keep. It may use a reserve that others have not.
+    NeverWaits,
+}

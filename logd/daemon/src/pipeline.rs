@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use logd_core::control_chars::clean;
-use logd_core::message::{Origin, Shape};
+use logd_core::message::{Message, Origin, Shape};
 use logd_core::parse::parse;
 use logd_core::path::PathTemplate;
 use logd_core::route::{InputId, Routed, Router};
@@ -24,11 +24,12 @@ use metrics::{Counter, counter};
 pub(crate) use scratch::Scratch;
 
 use crate::config::{Config, Output, OutputKind};
+use crate::input::Limiter;
 use crate::live::{Looking, Tap};
 use crate::output::file::{Appended, FileOutput, LogFile, Owner, Store, Tree};
 use crate::output::queue::Queued;
 use crate::output::queued::QueuedOutput;
-use crate::output::{HeldBack, Receipt};
+use crate::output::{HeldBack, Patience, Receipt};
 use crate::viewer;
 
 /// What one configuration makes of messages.
@@ -161,6 +162,7 @@ impl Pipeline {
         &'b self,
         input: InputId,
         input_name: &'b str,
+        patience: Patience,
         scratch: &'b mut Scratch,
         held_back: &'b mut HeldBack,
     ) -> Batch<'b> {
@@ -169,12 +171,14 @@ impl Pipeline {
             pipeline: self,
             input,
             input_name,
+            patience,
             received,
             looking: self.tap.look(received),
             scratch,
             held_back,
             peer_name: None,
             receipt: None,
+            limiter: None,
             tally: Tally::default(),
         }
     }
@@ -198,12 +202,14 @@ pub(crate) struct Batch<'b> {
     pipeline: &'b Pipeline,
     input: InputId,
     input_name: &'b str,
+    patience: Patience,
     received: Timestamp,
     looking: Looking,
     scratch: &'b mut Scratch,
     held_back: &'b mut HeldBack,
     peer_name: Option<&'b str>,
     receipt: Option<&'b mut Receipt>,
+    limiter: Option<&'b Limiter>,
     tally: Tally,
 }
 
@@ -221,16 +227,43 @@ impl<'b> Batch<'b> {
         }
     }
 
+    /// Drops what a sender sends beyond its limit.
+    pub(crate) fn with_limiter(self, limiter: Option<&'b Limiter>) -> Self {
+        Self { limiter, ..self }
+    }
+
+    /// Our own name.
+    pub(crate) fn my_hostname(&self) -> &'b str {
+        &self.pipeline.hostname
+    }
+
     /// Sends a frame on its way. `zone` is that of senders that don't name theirs.
     pub(crate) fn message(&mut self, frame: &[u8], truncated: bool, peer: SocketAddr, zone: &mut ZoneCache) {
+        if self.limiter.is_some_and(|limiter| !limiter.admit(peer.ip(), None)) {
+            return;
+        }
         let clean = clean(frame);
         let message = parse(&clean, self.received, zone);
+        self.send(&message, truncated, Some(peer), self.received);
+    }
+
+    /// Sends a message of this machine on its way, which was received at this time.
+    pub(crate) fn submit(&mut self, message: &Message<'_>, truncated: bool, received: Timestamp) {
+        self.send(message, truncated, None, received);
+    }
+
+    /// When the batch was begun, in our own zone.
+    pub(crate) fn received(&self) -> Timestamp {
+        self.received
+    }
+
+    fn send(&mut self, message: &Message<'_>, truncated: bool, peer: Option<SocketAddr>, received: Timestamp) {
         self.tally.messages += 1;
         self.tally.shapes[shape_index(message.shape)] += 1;
         self.tally.truncated += u64::from(truncated);
         let origin = Origin {
-            peer: Some(peer),
-            received: self.received,
+            peer,
+            received,
             peer_name: self.peer_name,
             input: self.input_name,
             truncated,
@@ -242,8 +275,10 @@ impl<'b> Batch<'b> {
             receipt,
             tally,
             looking,
+            patience,
             ..
         } = self;
+        let patience = *patience;
         let Scratch {
             key,
             path,
@@ -262,7 +297,7 @@ impl<'b> Batch<'b> {
             }
         };
         let context = Context {
-            message: &message,
+            message,
             origin: &origin,
             sender_name: None,
             my_hostname: &pipeline.hostname,
@@ -275,7 +310,7 @@ impl<'b> Batch<'b> {
                 Destination::File { owner, path, format } => (owner, path, format),
                 Destination::Queued { output, rendering } => {
                     let queue = output.queue();
-                    let queued = queue.append(|record| rendering.render(&context, record));
+                    let queued = queue.append(patience, |record| rendering.render(&context, record));
                     held_back.note_queue(queue);
                     if let (Some(receipt), Queued::Waiting(number)) = (&mut *receipt, queued) {
                         receipt.note_queue(queue, number);
@@ -295,7 +330,7 @@ impl<'b> Batch<'b> {
                 let mut look_up = || {
                     path.clear();
                     path_template.render(&context, path);
-                    let found = find_file(&pipeline.store, path_template, path, owner, Some(peer));
+                    let found = find_file(&pipeline.store, path_template, path, owner, peer);
                     (hit, diverted) = (found.is_known, found.is_diverted);
                     found.file
                 };
@@ -306,7 +341,8 @@ impl<'b> Batch<'b> {
                         &looked_up
                     }
                 };
-                match file.append(&pipeline.store, owner, |line| render_line(format, &context, line)) {
+                let render = |line: &mut Vec<u8>| render_line(format, &context, line);
+                match file.append(&pipeline.store, owner, patience, render) {
                     Appended::Gone => hash.iter().for_each(|hash| files.forget(*hash)),
                     Appended::Buffered | Appended::Dropped => {
                         held_back.note_file(file);

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_shared::config::Diagnostics;
-use ballast_shared::listen::BindError;
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
 use ballast_shared::tls::TlsFiles;
@@ -22,7 +21,7 @@ use tracing::warn;
 
 use crate::config::{self, Config, Control};
 use crate::cores::Cores;
-use crate::input::{Inputs, Service};
+use crate::input::{Inputs, PlaceError, Service};
 use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
 
@@ -33,8 +32,8 @@ pub(crate) use turn::{Asker, Turns};
 pub(crate) enum ReloadError {
     /// It has errors: as `check` prints them.
     Invalid(String),
-    /// Addresses that can't be had.
-    Bind(Vec<BindError>),
+    /// Addresses and paths that can't be had.
+    Bind(Vec<PlaceError>),
     /// A setting that only a start can change: its name.
     NeedsRestart(&'static str),
 }

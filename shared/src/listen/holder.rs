@@ -35,9 +35,29 @@ pub(super) fn find(address: SocketAddr, transport: Transport) -> Option<Holder> 
         .filter_map(|family| fs::read_to_string(format!("/proc/net/{transport}{family}")).ok())
         .flat_map(|table| sockets_on(&table, address.port(), transport))
         .collect();
+    find_by_inode(&inodes)
+}
+
+/// Finds who listens on a unix socket, as far as this user may look.
+pub(super) fn find_path(path: &Path) -> Option<Holder> {
+    find_by_inode(&sockets_at(&fs::read_to_string("/proc/net/unix").ok()?, path))
+}
+
+/// The inodes of the sockets that are bound to a path: /proc/net/unix has the inode in the seventh column and the path, which
+/// can have spaces, after it (proc(5)).
+fn sockets_at(table: &str, path: &Path) -> Vec<String> {
+    let inode = |line: &str| {
+        let inode = line.split_whitespace().nth(6)?;
+        let bound = line.split_once(&format!(" {inode} "))?.1;
+        (Path::new(bound) == path).then(|| inode.to_owned())
+    };
+    table.lines().filter_map(inode).collect()
+}
+
+fn find_by_inode(inodes: &[String]) -> Option<Holder> {
     fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-        owns_any(&entry.path(), &inodes).then(|| describe(pid, &entry.path()))
+        owns_any(&entry.path(), inodes).then(|| describe(pid, &entry.path()))
     })
 }
 

@@ -10,7 +10,7 @@ use ballast_shared::exit::Exit;
 use jiff::tz::TimeZone;
 use logd_core::control_chars::clean;
 use logd_core::message::Origin;
-use logd_core::parse::parse;
+use logd_core::parse::{parse, parse_local};
 use logd_core::route::{InputId, OutputId, Routed, RuleId, Verdict};
 use logd_core::template::{Context, PropertyExpr};
 use logd_core::time::{Timestamp, ZoneCache};
@@ -108,9 +108,11 @@ impl Explainer<'_> {
     fn explain(&mut self, frame: &[u8], to: &mut impl Write) -> io::Result<()> {
         let received: Timestamp = self.own_zone.now();
         let clean = clean(&frame[..frame.len().min(self.input.message_bytes_max)]);
-        let message = parse(&clean, received, &mut self.zone);
+        let is_local = self.input.kind.is_local();
+        let parse_as = if is_local { parse_local } else { parse };
+        let message = parse_as(&clean, received, &mut self.zone);
         let origin = Origin {
-            peer: Some(self.from),
+            peer: (!is_local).then_some(self.from),
             peer_name: None,
             received,
             input: &self.input.name,

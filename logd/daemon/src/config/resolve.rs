@@ -32,11 +32,8 @@ const BUFFER_MIN: Size = Size::mib(1);
 
 pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Config {
     let process = Process::resolve(&spec.process, diagnostics);
-    let inputs = inputs::resolve(
-        &spec.inputs,
-        &TlsReader::new(tls_files, &process, diagnostics),
-        diagnostics,
-    );
+    let tls = TlsReader::new(tls_files, &process, diagnostics);
+    let inputs = inputs::resolve(&spec.inputs, &tls, &process, diagnostics);
     let mut outputs = outputs::resolve(&spec, &process, diagnostics);
     let (router, rule_names) = rules::resolve(&spec.rules, &inputs, &mut outputs, diagnostics);
     let outputs = outputs.finish(diagnostics);

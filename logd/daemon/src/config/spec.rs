@@ -15,9 +15,14 @@ use ballast_shared::privileges::ProcessSpec;
 
 pub(super) use file::{FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
 pub(super) use http::HttpKeys;
-pub(super) use input::{FramingChoice, InputKeys, InputSpec, RelpSpec, StreamKeys, TcpSpec, TlsSpec, UdpSpec};
+pub(super) use input::{
+    FramingChoice, InputKeys, InputSpec, JournalSpec, KmsgSpec, MarkSpec, RateLimitKeys, RelpSpec, StreamKeys, TcpSpec,
+    TlsSpec, UdpSpec, UnixSpec,
+};
 pub(super) use output::{OutputSpec, PipeSpec, QueueKeys};
 pub(super) use rule::{Comparison, RuleSpec, WhereSpec, is_path};
+
+const INPUT_KINDS: [&str; 7] = ["tcp", "udp", "relp", "unix", "kmsg", "mark", "journal"];
 
 /// A logd.toml and all that it includes.
 #[derive(Default)]
@@ -61,9 +66,13 @@ impl Spec {
         }
         for (key, value) in entries(root, "input") {
             read_named(&mut self.inputs, key, value, "input", |table| {
-                of_kind(table, "input", &["tcp", "udp", "relp"], |kind, table| match kind {
+                of_kind(table, "input", &INPUT_KINDS, |kind, table| match kind {
                     "tcp" => InputSpec::Tcp(TcpSpec::read(table)),
                     "relp" => InputSpec::Relp(RelpSpec::read(table)),
+                    "unix" => InputSpec::Unix(UnixSpec::read(table)),
+                    "kmsg" => InputSpec::Kmsg(KmsgSpec::read(table)),
+                    "mark" => InputSpec::Mark(MarkSpec::read(table)),
+                    "journal" => InputSpec::Journal(JournalSpec::read(table)),
                     _ => InputSpec::Udp(UdpSpec::read(table)),
                 })
             });

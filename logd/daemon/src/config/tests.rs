@@ -309,3 +309,86 @@ fn the_shipped_configurations_are_right() {
         assert!(config.is_some() && diagnostics.is_empty(), "{diagnostics}");
     }
 }
+
+#[test]
+fn inputs_of_this_machine_have_the_defaults_of_their_peers() {
+    let config = right(
+        "[input.log.unix]\npath = \"log\"\n[input.kernel.kmsg]\n[input.mark.mark]\n\
+         [input.other.journal]\ndirectory = \"journal\"\n[[rule]]\nto = [\"/log/all\"]\n",
+    );
+    let kinds: Vec<_> = config.inputs.into_iter().map(|input| input.kind).collect();
+    let [
+        InputKind::Unix(unix),
+        InputKind::Kmsg(kmsg),
+        InputKind::Mark(mark),
+        InputKind::Journal(_),
+    ] = kinds.as_slice()
+    else {
+        panic!("{kinds:?}")
+    };
+    assert_eq!((unix.mode, unix.stream, unix.pid), (0o666, false, PidPolicy::Checked));
+    assert!(unix.ignore_timestamp && !unix.parse_hostname && !unix.create_path);
+    assert_eq!(kmsg.path, PathBuf::from("/dev/kmsg"));
+    assert_eq!(mark.every, Duration::from_secs(20 * 60));
+}
+
+#[test]
+fn rate_limits_are_off_until_they_have_an_interval() {
+    let config = right(
+        "[input.a.udp]\nlisten = [\"[::]:514\"]\n[input.b.tcp]\nlisten = [\"[::]:514\"]\nrate-limit-interval = \"5s\"\n\
+         [input.c.unix]\npath = \"c\"\nrate-limit-interval = \"1s\"\nrate-limit-burst = 7\nrate-limit-severity = 5\n\
+         [[rule]]\nto = [\"/log/all\"]\n",
+    );
+    let limits: Vec<_> = config.inputs.iter().map(|input| input.rate_limit).collect();
+    let limit = |burst, seconds, severity| {
+        let interval = Duration::from_secs(seconds);
+        Some(RateLimit {
+            limit: Limit { burst, interval },
+            severity,
+        })
+    };
+    assert_eq!(limits, [None, limit(10_000, 5, 0), limit(7, 1, 5)]);
+    let alone = said("[input.a.udp]\nlisten = [\"[::]:514\"]\nrate-limit-burst = 7\n[[rule]]\nto = [\"/log/all\"]\n");
+    assert!(
+        alone.contains("logd.toml:3:20: this does nothing without `rate-limit-interval`"),
+        "{alone}"
+    );
+}
+
+#[test]
+fn a_link_of_journald_is_not_replaced_and_the_journal_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    std::os::unix::fs::symlink("/run/systemd/journal/dev-log", &path).unwrap();
+    let text = said(&format!(
+        "[input.local.unix]\npath = \"{}\"\n[[rule]]\nto = [\"/log/all\"]\n",
+        path.display()
+    ));
+    assert!(
+        text.contains("is a link to /run/systemd/journal/dev-log, which logd does not replace")
+            && text.contains("[input.NAME.journal]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn one_path_is_one_inputs_and_a_file_is_no_socket() {
+    let twice = said(
+        "[input.a.unix]\npath = \"log\"\n[input.b.unix]\npath = \"log\"\nstream = true\n[[rule]]\nto = [\"/log/all\"]\n",
+    );
+    assert!(
+        twice.contains("logd.toml:4:9: this path is read already, at logd.toml:2:9"),
+        "{twice}"
+    );
+    let file = said("[input.a.unix]\npath = \"logd.toml\"\n[[rule]]\nto = [\"/log/all\"]\n");
+    assert!(file.contains("is there and is no socket"), "{file}");
+}
+
+#[test]
+fn the_kernel_beside_the_journal_comes_twice() {
+    let text = said("[input.k.kmsg]\n[input.j.journal]\n[[rule]]\nto = [\"/log/all\"]\n");
+    assert!(
+        text.contains("warning: the journal has the kernel's messages too"),
+        "{text}"
+    );
+}

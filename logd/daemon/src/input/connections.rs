@@ -1,13 +1,13 @@
 //! How many connections an input has, in all and from each sender.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{Gauge, gauge};
 use tracing::error;
 
-use crate::config::{Input, InputKind};
+use super::limits::SenderId;
+use crate::config::{Input, InputKind, UnixSettings};
 
 /// The places that connections take.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Connections {
 #[derive(Debug, Default)]
 struct BySender {
     total: usize,
-    senders: HashMap<IpAddr, usize>,
+    senders: HashMap<SenderId, usize>,
 }
 
 /// Why there is no place.
@@ -35,7 +35,7 @@ pub(crate) enum Full {
 #[derive(Debug)]
 pub(crate) struct Place {
     connections: Arc<Connections>,
-    sender: IpAddr,
+    sender: SenderId,
 }
 
 impl Connections {
@@ -44,10 +44,14 @@ impl Connections {
         Self {
             by_sender: Mutex::default(),
             open: match input.kind {
-                InputKind::Tcp(_) | InputKind::Relp(_) => {
+                InputKind::Tcp(_) | InputKind::Relp(_) | InputKind::Unix(UnixSettings { stream: true, .. }) => {
                     gauge!("logd_input_connections", "input" => input.name.to_string())
                 }
-                InputKind::Udp => Gauge::noop(),
+                InputKind::Udp
+                | InputKind::Unix(_)
+                | InputKind::Kmsg(_)
+                | InputKind::Mark(_)
+                | InputKind::Journal(_) => Gauge::noop(),
             },
         }
     }
@@ -55,10 +59,11 @@ impl Connections {
     /// Takes a place.
     pub(crate) fn take(
         self: &Arc<Self>,
-        sender: IpAddr,
+        sender: impl Into<SenderId>,
         max: usize,
         per_sender_max: Option<usize>,
     ) -> Result<Place, Full> {
+        let sender = sender.into();
         let mut by_sender = self.lock();
         if by_sender.total >= max {
             return Err(Full::Total);
@@ -79,13 +84,13 @@ impl Connections {
         self.lock().total
     }
 
-    fn enter(&self, by_sender: &mut BySender, sender: IpAddr) {
+    fn enter(&self, by_sender: &mut BySender, sender: SenderId) {
         *by_sender.senders.entry(sender).or_default() += 1;
         by_sender.total += 1;
         self.open.set(by_sender.total as f64);
     }
 
-    fn leave(&self, sender: IpAddr) {
+    fn leave(&self, sender: SenderId) {
         let mut by_sender = self.lock();
         by_sender.total -= 1;
         self.open.set(by_sender.total as f64);
@@ -137,7 +142,7 @@ mod tests {
     #[test]
     fn a_place_moves_with_its_connection() {
         let [old, new] = [connections(), connections()];
-        let sender = "192.0.2.1".parse().unwrap();
+        let sender = SenderId::Address("192.0.2.1".parse().unwrap());
         let mut place = old.take(sender, 1, Some(1)).unwrap();
         place.move_to(&new);
         assert_eq!((old.count(), new.count()), (0, 1));
@@ -150,7 +155,7 @@ mod tests {
     #[test]
     fn both_limits_hold_and_places_come_back() {
         let connections = connections();
-        let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
+        let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|text| SenderId::Address(text.parse().unwrap()));
         let first = connections.take(a, 2, Some(1)).unwrap();
         assert_eq!(connections.take(a, 2, Some(1)).unwrap_err(), Full::Sender);
         let _second = connections.take(b, 2, Some(1)).unwrap();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use logd_core::framing;
+use logd_core::pri::Pri;
 use logd_core::relp::{self, Violation};
 use logd_core::route::InputId;
 use metrics::{Counter, counter};
@@ -14,8 +15,9 @@ use rustls::pki_types::CertificateDer;
 use tracing::warn;
 
 use super::connections::Connections;
+use super::limits::{Limiter, SenderId};
 use crate::config::{self, InputKind, TlsSettings};
-use crate::output::HeldBack;
+use crate::output::{HeldBack, Patience};
 use crate::pipeline::{Batch, Pipeline, SHAPES, Scratch, Tally};
 use crate::throttle::Throttle;
 
@@ -29,6 +31,7 @@ pub(crate) struct Source {
     id: InputId,
     pipeline: Arc<Pipeline>,
     pub(crate) connections: Arc<Connections>,
+    limiter: Option<Arc<Limiter>>,
     pub(super) metrics: SourceMetrics,
     /// How senders are met, where TLS is spoken.
     pub(super) tls: Option<Arc<ServerConfig>>,
@@ -56,6 +59,7 @@ pub(super) struct SourceMetrics {
     pub(super) accepted: Counter,
     pub(super) handshakes: Counter,
     pub(super) cut_off: Counter,
+    wrong_pid: Counter,
 }
 
 /// Why a sender is turned away.
@@ -124,6 +128,7 @@ impl Source {
         id: InputId,
         pipeline: Arc<Pipeline>,
         connections: Arc<Connections>,
+        limiter: Option<Arc<Limiter>>,
     ) -> Self {
         Self {
             metrics: SourceMetrics::new(&input),
@@ -132,6 +137,7 @@ impl Source {
                 .stream()
                 .and_then(|stream| stream.tls.as_ref())
                 .map(TlsSettings::server_config),
+            limiter,
             input,
             id,
             pipeline,
@@ -144,7 +150,27 @@ impl Source {
 
     /// Begins a batch of what was read at one time.
     pub(super) fn batch<'b>(&'b self, scratch: &'b mut Scratch, held_back: &'b mut HeldBack) -> Batch<'b> {
-        self.pipeline.batch(self.id, &self.input.name, scratch, held_back)
+        let patience = if self.input.kind.is_local() {
+            Patience::NeverWaits
+        } else {
+            Patience::Waits
+        };
+        self.pipeline
+            .batch(self.id, &self.input.name, patience, scratch, held_back)
+            .with_limiter(self.limiter.as_deref())
+    }
+
+    /// Whether a message of this process is within its limit; one that is not is counted.
+    pub(super) fn admits(&self, pid: u32, pri: Pri) -> bool {
+        let limiter = self.limiter.as_ref();
+        limiter.is_none_or(|limiter| limiter.admit(SenderId::Process(pid), Some(pri)))
+    }
+
+    /// Counts process numbers in tags that were put right.
+    pub(super) fn count_wrong_pid(&self, wrong: u64) {
+        if wrong > 0 {
+            self.metrics.wrong_pid.increment(wrong);
+        }
     }
 
     /// Whether a sender may send here.
@@ -154,7 +180,7 @@ impl Source {
     }
 
     /// Counts a sender that is turned away, and logs one in a while.
-    pub(super) fn refuse(&self, sender: IpAddr, why: Refusal) {
+    pub(super) fn refuse(&self, sender: impl Into<SenderId>, why: Refusal) {
         match why {
             Refusal::Allow => self.metrics.refused_allow.increment(1),
             Refusal::ConnectionsMax => self.metrics.refused_total.increment(1),
@@ -163,6 +189,7 @@ impl Source {
             _ => self.count_refused_by_tls(why),
         }
         if let Some(others) = self.refusals.admit(Instant::now()) {
+            let sender = sender.into();
             warn!(input = %self.input.name, %sender, because = why.key(), others, "sender refused");
         }
     }
@@ -266,9 +293,10 @@ impl SourceMetrics {
         let of_input = |metric: &'static str| counter!(metric, "input" => name());
         // What only a stream has is not shown for datagrams.
         let stream = input.kind.stream();
-        let has_streams = stream.is_some();
+        let has_streams = stream.is_some() || matches!(&input.kind, InputKind::Unix(unix) if unix.stream);
         let has_tls = stream.is_some_and(|stream| stream.tls.is_some());
         let is_relp = matches!(input.kind, InputKind::Relp(_));
+        let has_pids = matches!(input.kind, InputKind::Unix(_));
         let of_stream = |metric: &'static str| if has_streams { of_input(metric) } else { Counter::noop() };
         let framing_error = |applies: bool, reason: &'static str| {
             if applies {
@@ -309,6 +337,11 @@ impl SourceMetrics {
             refused_incomplete: refused(Refusal::IncompleteMax),
             refused_tls: Refusal::OF_TLS.map(refused),
             accepted: of_stream("logd_input_connections_total"),
+            wrong_pid: if has_pids {
+                of_input("logd_input_wrong_pid_total")
+            } else {
+                Counter::noop()
+            },
         }
     }
 }

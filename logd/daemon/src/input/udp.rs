@@ -23,6 +23,7 @@ use super::Service;
 use super::source::{Refusal, Source};
 use crate::output::HeldBack;
 use crate::pipeline::Scratch;
+use crate::throttle::Throttle;
 
 /// The longest datagram that IPv4 and IPv6 without jumbograms have room for.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
@@ -32,6 +33,9 @@ const BATCH_MAX: usize = 64;
 
 /// How often the kernel is asked what it dropped.
 const DROPS_EVERY: Duration = Duration::from_secs(10);
+
+/// How often drops are told; each is counted.
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Receives until it is stopped, and then what is still there.
 pub(super) async fn receive(
@@ -158,6 +162,7 @@ struct Drops {
     /// How much of it was counted already.
     counted: u64,
     counter: Counter,
+    warnings: Throttle,
 }
 
 impl Drops {
@@ -170,6 +175,7 @@ impl Drops {
             counted: 0,
             counter: Self::counter(&address, input),
             address,
+            warnings: Throttle::new(1, WARN_INTERVAL),
         }
     }
 
@@ -185,7 +191,13 @@ impl Drops {
 
     fn look(&mut self) {
         let new = self.new_ones();
+        if new == 0 {
+            return;
+        }
         self.counter.increment(new);
+        if self.warnings.admit(std::time::Instant::now()).is_some() {
+            warn!(address = %self.address, new, "the kernel dropped datagrams that nobody took in time: a larger receive-buffer bridges more");
+        }
     }
 
     /// Those since the last look. The counter of an address outlives its socket, whose account begins at zero.

@@ -13,9 +13,9 @@ use std::time::Instant;
 use metrics::{Counter, Gauge, counter, gauge};
 use tokio::sync::Notify;
 
-use super::WhenFull;
 use super::file::Store;
 use super::settlement::Settlement;
+use super::{Patience, WhenFull};
 
 /// What a queue may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,7 @@ struct Counters {
     bytes: Counter,
     errors: Counter,
     dropped_full: Counter,
+    dropped_local: Counter,
     held: Gauge,
 }
 
@@ -92,6 +93,7 @@ impl Queue {
                 bytes: counter!("logd_output_bytes_total", "output" => output()),
                 errors: counter!("logd_output_errors_total", "output" => output()),
                 dropped_full: counter!("logd_output_dropped_total", "output" => output(), "reason" => "full"),
+                dropped_local: counter!("logd_output_dropped_total", "output" => output(), "reason" => "local"),
                 held: gauge!("logd_output_queued_bytes", "output" => output()),
             },
             name,
@@ -111,7 +113,14 @@ impl Queue {
     }
 
     /// Appends one record, which `render` writes to the end of the buffer. One that renders to nothing is one all the same.
-    pub(crate) fn append(&self, render: impl FnOnce(&mut Vec<u8>)) -> Queued {
+    pub(crate) fn append(&self, patience: Patience, render: impl FnOnce(&mut Vec<u8>)) -> Queued {
+        if patience == Patience::NeverWaits
+            && self.limits.when_full == WhenFull::Block
+            && (self.is_full() || self.store.is_reserve_spent())
+        {
+            self.counters.dropped_local.increment(1);
+            return Queued::Dropped;
+        }
         if self.is_full() && self.limits.when_full == WhenFull::Drop {
             self.counters.dropped_full.increment(1);
             return Queued::Dropped;
@@ -289,7 +298,19 @@ mod tests {
     }
 
     fn append(queue: &Queue, text: &str) -> Queued {
-        queue.append(|record| record.extend_from_slice(text.as_bytes()))
+        queue.append(Patience::Waits, |record| record.extend_from_slice(text.as_bytes()))
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_that_holds_back_drops_what_comes_from_who_never_waits() {
+        let queue = queue(4, WhenFull::Block);
+        let local = || queue.append(Patience::NeverWaits, |record| record.extend_from_slice(b"local"));
+        assert_eq!(local(), Queued::Waiting(1));
+        assert_eq!(local(), Queued::Dropped);
+        assert_eq!(append(&queue, "network"), Queued::Waiting(2), "its sender waits next");
+        assert!(queue.holds_back());
+        drop(queue.take().await);
+        assert_eq!(local(), Queued::Waiting(3));
     }
 
     #[tokio::test]

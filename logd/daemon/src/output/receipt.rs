@@ -89,9 +89,9 @@ fn note<T>(known: &mut Vec<(Arc<T>, u64)>, noted: &Arc<T>, number: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::WhenFull;
     use crate::output::file::StoreLimits;
     use crate::output::queue::{QueueLimits, Queued};
+    use crate::output::{Patience, WhenFull};
 
     fn queue(when_full: WhenFull) -> Arc<Queue> {
         let store = Store::new(StoreLimits {
@@ -107,7 +107,7 @@ mod tests {
 
     /// Appends a record and notes it.
     fn append(receipt: &mut Receipt, queue: &Arc<Queue>) -> u64 {
-        let Queued::Waiting(number) = queue.append(|record| record.push(b'x')) else {
+        let Queued::Waiting(number) = queue.append(Patience::Waits, |record| record.push(b'x')) else {
             panic!("there is room")
         };
         receipt.note_queue(queue, number);

@@ -1,14 +1,20 @@
 //! Inputs.
 
+mod local;
+
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, Size, Span, Spanned};
+use ballast_shared::privileges::Process;
 use jiff::tz::TimeZone;
 use logd_core::framing::Framing;
+use logd_core::rate_limit::Limit;
 
 use super::tls::TlsReader;
-use crate::config::spec::{FramingChoice, InputKeys, InputSpec, Named, StreamKeys, TcpSpec};
-use crate::config::{Input, InputKind, StreamSettings, TcpSettings};
+use crate::config::spec::{FramingChoice, InputKeys, InputSpec, Named, RateLimitKeys, StreamKeys, TcpSpec};
+use crate::config::{Input, InputKind, RateLimit, StreamSettings, TcpSettings};
 
 /// What rsyslog's users raise its 8 KiB to. A sender is let to hold this much of our memory while its frame is incomplete.
 const MESSAGE_MAX: Size = Size::kib(64);
@@ -22,32 +28,174 @@ const MESSAGE_MAX_MOST: Size = Size { bytes: 9_999_999 };
 /// A fleet's worth; each costs a descriptor and some hundred bytes while it is idle.
 const CONNECTIONS_MAX: usize = 10_000;
 
-pub(super) fn resolve(specs: &[Named<InputSpec>], tls: &TlsReader<'_>, diagnostics: &Diagnostics) -> Vec<Input> {
-    let mut taken = Vec::new();
+pub(super) fn resolve(
+    specs: &[Named<InputSpec>],
+    tls: &TlsReader<'_>,
+    process: &Process,
+    diagnostics: &Diagnostics,
+) -> Vec<Input> {
+    let mut taken = Taken::default();
+    warn_of_doubles(specs, diagnostics);
     specs
         .iter()
         .map(|named| {
-            let (keys, kind, receive_buffer) = match &named.spec {
-                InputSpec::Tcp(tcp) => (&tcp.keys, InputKind::Tcp(tcp_settings(tcp, tls, diagnostics)), None),
-                InputSpec::Relp(relp) => (
-                    &relp.keys,
-                    InputKind::Relp(stream_settings(&relp.stream, tls, diagnostics)),
-                    None,
+            let name = named.name.as_str().into();
+            match &named.spec {
+                InputSpec::Tcp(tcp) => {
+                    let kind = InputKind::Tcp(tcp_settings(tcp, tls, diagnostics));
+                    of_network(name, &tcp.keys, None, kind, &mut taken, diagnostics)
+                }
+                InputSpec::Relp(relp) => {
+                    let kind = InputKind::Relp(stream_settings(&relp.stream, tls, diagnostics));
+                    of_network(name, &relp.keys, None, kind, &mut taken, diagnostics)
+                }
+                InputSpec::Udp(udp) => of_network(
+                    name,
+                    &udp.keys,
+                    udp.receive_buffer,
+                    InputKind::Udp,
+                    &mut taken,
+                    diagnostics,
                 ),
-                InputSpec::Udp(udp) => (&udp.keys, InputKind::Udp, udp.receive_buffer),
-            };
-            let is_tcp = kind.stream().is_some();
-            Input {
-                name: named.name.as_str().into(),
-                listen: listen(keys, is_tcp, &mut taken, diagnostics),
-                allow: keys.allow.as_ref().map(|networks| networks.as_slice().into()),
-                message_bytes_max: message_max(keys, diagnostics).as_usize(),
-                receive_buffer_bytes: receive_buffer.map(|size| size.value.as_usize()),
-                time_zone: time_zone(keys, diagnostics),
-                kind,
+                InputSpec::Unix(unix) => Input {
+                    message_bytes_max: message_max(unix.message_max, diagnostics).as_usize(),
+                    rate_limit: rate_limit(
+                        &unix.rate_limit,
+                        RateLimitDefaults::UNIX,
+                        unix.rate_limit_severity,
+                        diagnostics,
+                    ),
+                    ..of_machine(name, InputKind::Unix(local::unix(unix, &mut taken.paths, diagnostics)))
+                },
+                InputSpec::Kmsg(kmsg) => {
+                    of_machine(name, InputKind::Kmsg(local::kmsg(kmsg, &mut taken.paths, diagnostics)))
+                }
+                InputSpec::Mark(mark) => of_machine(name, InputKind::Mark(local::mark(mark, diagnostics))),
+                InputSpec::Journal(journal) => Input {
+                    message_bytes_max: message_max(journal.message_max, diagnostics).as_usize(),
+                    ..of_machine(name, InputKind::Journal(local::journal(journal, process, diagnostics)))
+                },
             }
         })
         .collect()
+}
+
+/// What inputs have already.
+#[derive(Default)]
+struct Taken {
+    /// Whether it is TCP's, the address, and where it was said.
+    addresses: Vec<(bool, SocketAddr, Span)>,
+    paths: Vec<(PathBuf, Span)>,
+}
+
+fn of_network(
+    name: Arc<str>,
+    keys: &InputKeys,
+    receive_buffer: Option<Spanned<Size>>,
+    kind: InputKind,
+    taken: &mut Taken,
+    diagnostics: &Diagnostics,
+) -> Input {
+    let is_tcp = kind.stream().is_some();
+    Input {
+        name,
+        listen: listen(keys, is_tcp, &mut taken.addresses, diagnostics),
+        allow: keys.allow.as_ref().map(|networks| networks.as_slice().into()),
+        message_bytes_max: message_max(keys.message_max, diagnostics).as_usize(),
+        receive_buffer_bytes: receive_buffer.map(|size| size.value.as_usize()),
+        time_zone: time_zone(keys, diagnostics),
+        rate_limit: rate_limit(&keys.rate_limit, RateLimitDefaults::NETWORK, None, diagnostics),
+        kind,
+    }
+}
+
+/// An input without addresses.
+fn of_machine(name: Arc<str>, kind: InputKind) -> Input {
+    Input {
+        name,
+        listen: Vec::new(),
+        allow: None,
+        message_bytes_max: MESSAGE_MAX.as_usize(),
+        receive_buffer_bytes: None,
+        time_zone: TimeZone::system(),
+        rate_limit: None,
+        kind,
+    }
+}
+
+/// journald reads the kernel's log too.
+fn warn_of_doubles(specs: &[Named<InputSpec>], diagnostics: &Diagnostics) {
+    let journals =
+        |named: &&Named<InputSpec>| matches!(&named.spec, InputSpec::Journal(spec) if spec.directory.is_none());
+    let kernel = specs.iter().find(|named| matches!(named.spec, InputSpec::Kmsg(_)));
+    if let (Some(kernel), Some(journal)) = (kernel, specs.iter().find(journals)) {
+        diagnostics.warning(
+            kernel.span,
+            format!(
+                "the journal has the kernel's messages too: with the input \"{}\" they come twice",
+                journal.name
+            ),
+        );
+    }
+}
+
+/// What a limit has where it says only how long its interval is: rsyslog's.
+#[derive(Clone, Copy)]
+struct RateLimitDefaults {
+    burst: u64,
+    severity: u8,
+}
+
+impl RateLimitDefaults {
+    const NETWORK: Self = Self {
+        burst: 10_000,
+        severity: 0,
+    };
+    /// Nobody withholds an emergency.
+    const UNIX: Self = Self {
+        burst: 200,
+        severity: 1,
+    };
+}
+
+fn rate_limit(
+    keys: &RateLimitKeys,
+    defaults: RateLimitDefaults,
+    severity: Option<Spanned<u8>>,
+    diagnostics: &Diagnostics,
+) -> Option<RateLimit> {
+    if let Some(severity) = severity.filter(|severity| severity.value > 7) {
+        diagnostics.error(severity.span, "severities are 0 (emerg) to 7 (debug)");
+    }
+    let Some(interval) = keys.interval else {
+        let without = keys
+            .burst
+            .map(|burst| burst.span)
+            .or(severity.map(|severity| severity.span));
+        if let Some(span) = without {
+            diagnostics.error(span, "this does nothing without `rate-limit-interval`");
+        }
+        return None;
+    };
+    if let Some(burst) = keys.burst.filter(|burst| burst.value == 0) {
+        diagnostics.error(burst.span, "at least 1");
+    }
+    // As in rsyslog: an interval of nothing is no limit.
+    (!interval.value.is_zero()).then(|| RateLimit {
+        limit: Limit {
+            burst: keys.burst.map_or(defaults.burst, |burst| burst.value),
+            interval: interval.value,
+        },
+        severity: severity.map_or(defaults.severity, |severity| severity.value),
+    })
+}
+
+fn at_least_one(number: Option<Spanned<usize>>, diagnostics: &Diagnostics) -> Option<usize> {
+    let number = number?;
+    if number.value == 0 {
+        diagnostics.error(number.span, "at least 1");
+    }
+    Some(number.value)
 }
 
 fn tcp_settings(tcp: &TcpSpec, tls: &TlsReader<'_>, diagnostics: &Diagnostics) -> TcpSettings {
@@ -62,15 +210,9 @@ fn tcp_settings(tcp: &TcpSpec, tls: &TlsReader<'_>, diagnostics: &Diagnostics) -
 }
 
 fn stream_settings(keys: &StreamKeys, tls: &TlsReader<'_>, diagnostics: &Diagnostics) -> StreamSettings {
-    let at_least_one = |number: Spanned<usize>| {
-        if number.value == 0 {
-            diagnostics.error(number.span, "at least 1");
-        }
-        number.value
-    };
     StreamSettings {
-        connections_max: keys.connections_max.map_or(CONNECTIONS_MAX, at_least_one),
-        connections_per_sender_max: keys.connections_per_sender_max.map(at_least_one),
+        connections_max: at_least_one(keys.connections_max, diagnostics).unwrap_or(CONNECTIONS_MAX),
+        connections_per_sender_max: at_least_one(keys.connections_per_sender_max, diagnostics),
         idle_timeout: keys.idle_timeout,
         tls: keys.tls.as_ref().and_then(|spec| tls.settings(spec)),
     }
@@ -102,8 +244,8 @@ fn listen(
     listen.value.iter().map(|address| address.value).collect()
 }
 
-fn message_max(keys: &InputKeys, diagnostics: &Diagnostics) -> Size {
-    let Some(size) = keys.message_max else {
+fn message_max(size: Option<Spanned<Size>>, diagnostics: &Diagnostics) -> Size {
+    let Some(size) = size else {
         return MESSAGE_MAX;
     };
     if size.value < MESSAGE_MAX_LEAST || size.value > MESSAGE_MAX_MOST {

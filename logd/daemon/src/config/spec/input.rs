@@ -1,4 +1,6 @@
-//! `[input.NAME.tcp]`, `[input.NAME.relp]` and `[input.NAME.udp]`.
+//! `[input.NAME.tcp]`, `[input.NAME.relp]`, `[input.NAME.udp]`, and the inputs of this machine.
+
+mod local;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use ballast_shared::config::{FromValue, Size, Spanned, Table, Value};
 use ipnet::IpNet;
 
+pub(in crate::config) use local::{JournalSpec, KmsgSpec, MarkSpec, UnixSpec};
+
 use super::choice::choice;
 
 /// An input of one of the kinds.
@@ -14,6 +18,10 @@ pub(in crate::config) enum InputSpec {
     Tcp(TcpSpec),
     Relp(RelpSpec),
     Udp(UdpSpec),
+    Unix(UnixSpec),
+    Kmsg(KmsgSpec),
+    Mark(MarkSpec),
+    Journal(JournalSpec),
 }
 
 /// What every network input has.
@@ -22,6 +30,13 @@ pub(in crate::config) struct InputKeys {
     pub(in crate::config) allow: Option<Vec<IpNet>>,
     pub(in crate::config) message_max: Option<Spanned<Size>>,
     pub(in crate::config) time_zone: Option<Spanned<String>>,
+    pub(in crate::config) rate_limit: RateLimitKeys,
+}
+
+/// `rate-limit-interval` and `rate-limit-burst`
+pub(in crate::config) struct RateLimitKeys {
+    pub(in crate::config) interval: Option<Spanned<Duration>>,
+    pub(in crate::config) burst: Option<Spanned<u64>>,
 }
 
 /// What every input with connections has.
@@ -66,6 +81,16 @@ impl InputKeys {
             allow: table.optional("allow"),
             message_max: table.optional("message-max"),
             time_zone: table.optional("time-zone"),
+            rate_limit: RateLimitKeys::read(table),
+        }
+    }
+}
+
+impl RateLimitKeys {
+    fn read(table: &Table<'_>) -> Self {
+        Self {
+            interval: table.optional("rate-limit-interval"),
+            burst: table.optional("rate-limit-burst"),
         }
     }
 }

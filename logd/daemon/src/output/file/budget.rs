@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Buffers are charged in steps of this, so that the shared counter is touched once for many lines.
 const STEP_BYTES: usize = 4 << 10;
 
+/// Of the budget, what senders that never wait may use beyond it: while the network has spent all of it on a full disk, a burst of
+/// the machine's own programs still goes to the other files.
+const RESERVE_SHARE: usize = 8;
+
 /// How many bytes all buffers hold together, and how many they may.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -42,6 +46,11 @@ impl Budget {
     /// Nothing more is to be taken in.
     pub(super) fn is_spent(&self) -> bool {
         self.used() >= self.max
+    }
+
+    /// The reserve is spent too, that they have who never wait.
+    pub(super) fn is_reserve_spent(&self) -> bool {
+        self.used() >= self.max + self.max / RESERVE_SHARE
     }
 
     /// Three quarters are used: time to write before the buffers are due.

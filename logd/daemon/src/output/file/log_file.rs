@@ -21,8 +21,8 @@ use super::path::FilePath;
 use super::schedule::Task;
 use super::spare;
 use super::store::Store;
-use crate::output::WhenFull;
 use crate::output::settlement::Settlement;
+use crate::output::{Patience, WhenFull};
 
 pub(super) use rotating::Turn;
 
@@ -40,6 +40,13 @@ const FLUSH_MARGIN: u32 = 5;
 /// How many batches one visit writes: a file that fills faster than it is written must not keep the flusher from the others.
 /// What is left has its flush on the schedule.
 const BATCHES_MAX: u32 = 4;
+
+/// What senders that never wait may leave in the buffer of a file that is held up, for when it is written to again: thousands of
+/// messages, and little of the budget, which the network's senders wait for.
+const HELD_UP_BYTES_MAX: usize = 1 << 20;
+
+/// The same of a file that is written to. More than this is not a burst but a file system that does not answer.
+const UNWRITTEN_BYTES_MAX: usize = 8 << 20;
 
 /// A path that messages are written to.
 pub(crate) struct LogFile {
@@ -246,6 +253,7 @@ impl LogFile {
         self: &Arc<Self>,
         store: &Store,
         owner: &Owner,
+        patience: Patience,
         render: impl FnOnce(&mut Vec<u8>),
     ) -> Appended {
         if self.generation.load(Ordering::Relaxed) < owner.generation {
@@ -262,6 +270,11 @@ impl LogFile {
                 output.count_dropped_full(1);
                 return Appended::Dropped;
             }
+        }
+        if patience == Patience::NeverWaits && !self.has_room_at_once(before, store) {
+            drop(buffer);
+            self.output.load().drop_local(&self.path);
+            return Appended::Dropped;
         }
         let since = match buffer.since {
             Some(since) if before > 0 => since,
@@ -288,7 +301,8 @@ impl LogFile {
         if !buffer.scheduled {
             let flush_interval = self.output.load().settings().flush_interval;
             at_once = flush_interval.is_zero();
-            if !at_once {
+            // Who never waits leaves its line to the flusher.
+            if !at_once || patience == Patience::NeverWaits {
                 buffer.scheduled = true;
                 let at = since + (flush_interval - flush_interval / FLUSH_MARGIN);
                 store.schedule().push(at, self.clone(), Task::Flush);
@@ -300,13 +314,27 @@ impl LogFile {
         if self.is_held_up() {
             return Appended::Buffered;
         }
-        if at_once {
+        if patience == Patience::NeverWaits {
+            // The flusher writes: a write may take as long as the file system likes.
+            if before < WRITE_BYTES && holds >= WRITE_BYTES {
+                store.schedule().push(Instant::now(), self.clone(), Task::Flush);
+            }
+        } else if at_once {
             // No flush is on the schedule that would come after somebody who is about to be done.
             self.write_all(&mut self.disk(), store);
         } else if holds >= WRITE_BYTES {
             self.write_out(store);
         }
         Appended::Buffered
+    }
+
+    /// Whether a line of who never waits has a place in the buffer, which holds so much.
+    fn has_room_at_once(&self, holds: usize, store: &Store) -> bool {
+        if self.is_held_up() {
+            holds < HELD_UP_BYTES_MAX && !store.budget().is_spent()
+        } else {
+            holds < UNWRITTEN_BYTES_MAX && !store.is_reserve_spent()
+        }
     }
 
     /// Writes what is buffered, unless somebody is at it.

@@ -119,6 +119,7 @@ pub(crate) struct FileOutput {
     /// The configuration has it no more.
     retired: AtomicBool,
     refusals: Throttle,
+    local_drops: Throttle,
     owner_refusals: Throttle,
     rotation_failures: Throttle,
     diversions: Throttle,
@@ -151,6 +152,7 @@ struct Counters {
     errors: Counter,
     dropped_full: Counter,
     dropped_refused: Counter,
+    dropped_local: Counter,
     held_up: Gauge,
     rotated: Counter,
     compressed: Counter,
@@ -179,6 +181,7 @@ impl FileOutput {
                 errors: counter!("logd_output_errors_total", "output" => name.to_owned()),
                 dropped_full: dropped("full"),
                 dropped_refused: dropped("refused"),
+                dropped_local: dropped("local"),
                 held_up: gauge!("logd_output_held_up_files", "output" => name.to_owned()),
                 rotated: rotates("logd_output_files_rotated_total"),
                 compressed: rotates("logd_output_files_compressed_total"),
@@ -192,6 +195,7 @@ impl FileOutput {
             open: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
+            local_drops: Throttle::new(1, WARN_INTERVAL),
             owner_refusals: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
             rotation_failures: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
             diversions: Throttle::new(WARNINGS_MAX, WARN_INTERVAL),
@@ -249,6 +253,16 @@ impl FileOutput {
     /// Lines that a full file system had no room for.
     pub(super) fn count_dropped_full(&self, lines: u64) {
         self.counters.dropped_full.increment(lines);
+    }
+
+    /// A line of a program of this machine, which must not wait for the file.
+    #[cold]
+    pub(super) fn drop_local(&self, path: &FilePath) {
+        self.counters.dropped_local.increment(1);
+        if let Some(others) = self.local_drops.admit(Instant::now()) {
+            let path = path.as_path().display();
+            warn!(output = %self.name, %path, others, "output has no room: lines of this machine's programs, which don't wait, are dropped");
+        }
     }
 
     /// Lines of a file that cannot be opened or written, whatever room there is.

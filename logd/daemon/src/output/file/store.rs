@@ -374,6 +374,14 @@ impl Store {
         &self.budget
     }
 
+    /// Whether there is no room even for who never waits.
+    pub(crate) fn is_reserve_spent(&self) -> bool {
+        if self.budget.is_short() {
+            self.schedule.relieve();
+        }
+        self.budget.is_reserve_spent()
+    }
+
     pub(super) fn schedule(&self) -> &Schedule {
         &self.schedule
     }

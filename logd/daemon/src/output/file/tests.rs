@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::log_file::LogFile;
 use super::*;
 use crate::output::settlement::Standing;
-use crate::output::{HeldBack, WhenFull};
+use crate::output::{HeldBack, Patience, WhenFull};
 
 /// A tree of log files, written to by the test's own hand: no flusher runs unless a test starts one.
 struct Tree {
@@ -46,9 +46,9 @@ impl Tree {
     }
 
     fn append(&self, name: &str, line: &str) {
-        let appended = self
-            .file(name)
-            .append(&self.store, &self.owner, |to| to.extend_from_slice(line.as_bytes()));
+        let appended = self.file(name).append(&self.store, &self.owner, Patience::Waits, |to| {
+            to.extend_from_slice(line.as_bytes());
+        });
         assert_eq!(appended, Appended::Buffered);
     }
 
@@ -105,7 +105,10 @@ fn the_budget_is_charged_for_memory_and_a_file_without_lines_has_none() {
     }
     // A template can render to nothing.
     let (file, nothing) = (tree.file("host0/a.log"), |_: &mut Vec<u8>| {});
-    assert_eq!(file.append(&tree.store, &tree.owner, nothing), Appended::Buffered);
+    assert_eq!(
+        file.append(&tree.store, &tree.owner, Patience::Waits, nothing),
+        Appended::Buffered
+    );
     assert_eq!((file.room(), tree.store.buffered_bytes()), (0, 0));
 }
 
@@ -354,11 +357,65 @@ fn a_full_output_that_drops_keeps_one_buffer_and_drops_the_newest_lines() {
     let line = format!("{}\n", "x".repeat(1023));
     let dropped = (0..1000)
         .filter(|_| {
-            file.append(&tree.store, &tree.owner, |to| to.extend_from_slice(line.as_bytes())) == Appended::Dropped
+            file.append(&tree.store, &tree.owner, Patience::Waits, |to| {
+                to.extend_from_slice(line.as_bytes());
+            }) == Appended::Dropped
         })
         .count();
     assert_eq!(dropped, 1000 - 64);
     assert!(tree.store.buffered_bytes() < 2 * WRITE_BYTES);
+}
+
+/// Appends lines of 1 KiB of who never waits; how many were taken.
+fn append_local(tree: &Tree, file: &Arc<LogFile>, lines: usize) -> usize {
+    let line = format!("{}\n", "x".repeat(1023));
+    let taken = |_: &usize| {
+        let render = |to: &mut Vec<u8>| to.extend_from_slice(line.as_bytes());
+        file.append(&tree.store, &tree.owner, Patience::NeverWaits, render) == Appended::Buffered
+    };
+    (0..lines).filter(taken).count()
+}
+
+#[test]
+fn a_full_output_that_blocks_keeps_a_mebibyte_of_who_never_waits_and_drops_the_rest() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    tree.append("a.log", "first\n");
+    tree.flush("a.log");
+    let file = tree.file("a.log");
+    assert!(file.holds_back());
+    assert_eq!(append_local(&tree, &file, 5000), 1024);
+}
+
+#[test]
+fn who_never_waits_never_writes_and_a_file_system_that_hangs_is_no_matter() {
+    let tree = Tree::new(PLENTY, settings());
+    let file = tree.file("a.log");
+    let stuck = file.stuck();
+    assert_eq!(
+        append_local(&tree, &file, 10_000),
+        8 << 10,
+        "no call has waited for the write"
+    );
+    drop(stuck);
+    tree.flush("a.log");
+    assert_eq!(tree.content("a.log").lines().count(), 8 << 10);
+}
+
+#[test]
+fn a_spent_budget_leaves_who_never_waits_a_reserve_for_files_that_are_written_to() {
+    let limits = StoreLimits {
+        buffer_bytes_max: 1 << 20,
+        ..PLENTY
+    };
+    let tree = Tree::new(limits, settings());
+    let (spender, file) = (tree.file("spender.log"), tree.file("a.log"));
+    let stuck = spender.stuck();
+    while !tree.store.budget().is_spent() {
+        tree.append("spender.log", &format!("{}\n", "x".repeat(1023)));
+    }
+    let taken = append_local(&tree, &file, 1000);
+    assert!((64..=192).contains(&taken), "an eighth of the budget: {taken}");
+    drop(stuck);
 }
 
 #[test]
@@ -445,7 +502,8 @@ fn an_idle_file_is_closed_and_forgotten_and_comes_back() {
     }
     assert_eq!((tree.store.open_files(), tree.content("a.log").as_str()), (0, "one\n"));
     assert_eq!(
-        before.append(&tree.store, &tree.owner, |to| to.extend_from_slice(b"two\n")),
+        before.append(&tree.store, &tree.owner, Patience::Waits, |to| to
+            .extend_from_slice(b"two\n")),
         Appended::Gone
     );
     tree.append("a.log", "two\n");
@@ -577,8 +635,9 @@ fn a_file_that_is_held_up_is_counted_by_the_output_that_has_it() {
     tree.store
         .hand_over(|name| (name == "renamed").then(|| renamed.output.clone()));
     assert_eq!(holding(), None);
-    tree.file("a.log")
-        .append(&tree.store, &renamed, |to| to.extend_from_slice(b"more\n"));
+    tree.file("a.log").append(&tree.store, &renamed, Patience::Waits, |to| {
+        to.extend_from_slice(b"more\n");
+    });
     assert_eq!((next.output.held_up_files(), renamed.output.held_up_files()), (0, 1));
     assert_eq!(holding().as_deref(), Some("renamed"));
 }
@@ -596,7 +655,9 @@ fn a_file_goes_to_the_output_that_the_newest_configuration_has_write_to_it() {
     // The configuration keeps the output, and has another write here.
     let other = owner(2, "other", private);
     let append = |by: &Owner, line: &str| {
-        let appended = file.append(&tree.store, by, |to| to.extend_from_slice(line.as_bytes()));
+        let appended = file.append(&tree.store, by, Patience::Waits, |to| {
+            to.extend_from_slice(line.as_bytes());
+        });
         assert_eq!(appended, Appended::Buffered);
     };
     append(&other, "two\n");
@@ -640,7 +701,9 @@ fn lines_that_a_deleted_file_took_with_it_are_not_called_written() {
     // A path at which there is always a file without a name, as if somebody deleted it each time.
     let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&deleted));
     let (file, _) = tree.store.file(path.as_bytes(), usize::MAX, &tree.owner);
-    file.append(&tree.store, &tree.owner, |to| to.extend_from_slice(b"lost\n"));
+    file.append(&tree.store, &tree.owner, Patience::Waits, |to| {
+        to.extend_from_slice(b"lost\n");
+    });
     file.flush(&tree.store);
     assert!(file.is_refused());
 }

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::threads::unix_s;
 use super::*;
+use crate::output::Patience;
 use crate::output::file::{Appended, FileOutput, FileSettings, Owner, Store, StoreLimits};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -72,7 +73,9 @@ impl Logs {
         let path = self.bytes(name);
         let (file, _) = self.store.file(&path, self.tree.trusted(), &self.owner);
         for line in lines.split_inclusive('\n') {
-            let appended = file.append(&self.store, &self.owner, |to| to.extend_from_slice(line.as_bytes()));
+            let appended = file.append(&self.store, &self.owner, Patience::Waits, |to| {
+                to.extend_from_slice(line.as_bytes());
+            });
             assert_eq!(appended, Appended::Buffered);
         }
         file.flush(&self.store);
