@@ -1,0 +1,165 @@
+//! One thing after the other breaks, and the programs of the machine that log, sshd first of all, don't notice: none waits longer
+//! than 100 ms, what is not broken is written, and what is dropped is counted.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::net::UdpSocket;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ballast_tests::daemon::{Daemon, Setup, program};
+use ballast_tests::syslog;
+use ballast_tests::{address, wait};
+
+const LOGD: u8 = 0;
+
+/// What a sender of this machine waits at most.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// Processes that log at once.
+const WRITERS: usize = 4;
+
+/// Twice as much as is kept for a disk that is full, and no more than a busy sshd writes in an hour.
+const MESSAGES: usize = 1_000;
+const TEXT_BYTES: usize = 600;
+
+/// A disk with room for one night, but not beside the filler.
+const DISK_BYTES: usize = 16 << 20;
+
+/// logd with a small file system of its own below `full`, which ends with it; `None` where that can't be made.
+fn logd() -> Option<Daemon> {
+    let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
+    if !can_mount.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no right to mount");
+        return None;
+    }
+    let setup = Setup::new("logd").file(
+        "logd.toml",
+        syslog::logd_head(address(LOGD))
+            + "[input.local.unix]\npath = \"socket\"\n\
+               [output.full.file]\npath = \"full/log\"\nmin-free = \"0B\"\nwhen-full = \"block\"\n\
+               [output.healthy.file]\npath = \"healthy/log\"\n\
+               [[rule]]\nto = [\"full\", \"healthy\"]\n",
+    );
+    let disk = setup.path().join("full");
+    fs::create_dir(&disk).unwrap();
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c"])
+        .arg(format!(
+            "mount -t tmpfs -o size={DISK_BYTES} tmpfs {} && exec \"$0\" \"$@\"",
+            disk.display()
+        ))
+        .arg(program("logd"));
+    Some(setup.start_by(command))
+}
+
+/// The small file system, as only logd's own mounts show it.
+fn disk(logd: &Daemon) -> PathBuf {
+    let path = logd.path().join("full");
+    PathBuf::from(format!("/proc/{}/root", logd.pid())).join(path.strip_prefix("/").unwrap())
+}
+
+/// Writes until there is no room, not even for a byte.
+fn fill(path: PathBuf) {
+    let mut file = File::create(path).unwrap();
+    let mut size = 64 << 10;
+    while size > 0 {
+        if file.write_all(&vec![0; size]).is_err() {
+            size /= 2;
+        }
+    }
+}
+
+/// Nanoseconds that this thread was ready to run and was not let (the second number of proc(5)'s schedstat): what it waited for
+/// the processor and not for logd.
+fn waited_for_processor() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split(' ').nth(1).and_then(|field| field.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or(0))
+}
+
+/// Sends like sshd, from several at once; the longest that one of them waited in a send.
+fn log_in(socket: &Path, phase: &str) -> Duration {
+    let writer = |writer: usize| {
+        let sender = UnixDatagram::unbound().unwrap();
+        sender.connect(socket).unwrap();
+        let text = "x".repeat(TEXT_BYTES);
+        let mut longest = Duration::ZERO;
+        for n in 0..MESSAGES {
+            let line = format!("<38>Oct 11 22:14:15 sshd[{writer}]: {phase} {writer} {n} {text}");
+            let before = waited_for_processor();
+            let started = Instant::now();
+            sender.send(line.as_bytes()).unwrap();
+            let waited = started.elapsed();
+            longest = longest.max(waited.saturating_sub(waited_for_processor() - before));
+        }
+        longest
+    };
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS).map(|n| scope.spawn(move || writer(n))).collect();
+        let longest = writers.into_iter().map(|writer| writer.join().unwrap()).max().unwrap();
+        eprintln!("{phase}: nobody waited longer than {longest:?}");
+        longest
+    })
+}
+
+/// How many lines of a phase a file has.
+fn lines_of(content: &[u8], phase: &str) -> usize {
+    let content = String::from_utf8_lossy(content);
+    let mark = format!("]: {phase} ");
+    content.lines().filter(|line| line.contains(&mark)).count()
+}
+
+fn dropped_for_local(output: &str) -> usize {
+    let labels = [&*format!("output=\"{output}\""), "reason=\"local\""];
+    syslog::metric(address(LOGD), "logd_output_dropped_total", &labels) as usize
+}
+
+#[test]
+fn a_full_disk_keeps_no_login_waiting_and_what_is_dropped_is_counted() {
+    let Some(logd) = logd() else { return };
+    let (disk, socket) = (disk(&logd), logd.path().join("socket"));
+    let healthy = logd.path().join("healthy/log");
+    let all = WRITERS * MESSAGES;
+
+    assert!(log_in(&socket, "evening") < WAIT_MAX);
+    wait::until_file(&disk.join("log"), |content| lines_of(content, "evening") == all);
+
+    fill(disk.join("filler"));
+    // The disk is found to be full as soon as more is written than is left of the last page.
+    let network = UdpSocket::bind((address(LOGD), 0)).unwrap();
+    let long = format!("<13>Oct 11 22:14:15 host app: {}", "x".repeat(8192));
+    wait::until("the disk to be found full", || {
+        network
+            .send_to(long.as_bytes(), syslog::collector(address(LOGD)))
+            .unwrap();
+        logd.log().contains("No space left on device").then_some(())
+    });
+    assert!(log_in(&socket, "night") < WAIT_MAX);
+    wait::until_file(&healthy, |content| lines_of(content, "night") == all);
+    let dropped = dropped_for_local("full");
+    assert!(dropped > 0, "more was sent than is kept for a full disk");
+    assert_eq!(dropped_for_local("healthy"), 0);
+    logd.wait_for_log("lines of this machine's programs, which don't wait, are dropped");
+
+    fs::remove_file(disk.join("filler")).unwrap();
+    let kept = wait::until("the disk to be written to again", || {
+        let content = fs::read(disk.join("log")).unwrap();
+        let kept = lines_of(&content, "night");
+        (kept + dropped >= all).then_some(kept)
+    });
+    assert_eq!(kept + dropped, all, "every line is written or counted");
+
+    assert!(log_in(&socket, "morning") < WAIT_MAX);
+    for file in [&disk.join("log"), &healthy] {
+        wait::until_file(file, |content| lines_of(content, "morning") == all);
+    }
+    assert_eq!(dropped_for_local("full"), dropped);
+    assert!(logd.stop().0.success());
+}
