@@ -85,3 +85,8 @@ fn dns_messages() {
 fn journal() {
     run("journal", ballast_fuzz::journal);
 }
+
+#[test]
+fn spool() {
+    run("spool", ballast_fuzz::spool);
+}

@@ -15,5 +15,6 @@ pub mod rotation;
 pub mod route;
 pub mod rsyslog_conf;
 pub mod selector;
+pub mod spool;
 pub mod template;
 pub mod time;
