@@ -1,6 +1,7 @@
 //! The syslog collector's sans-IO core: bytes and `now` come in as arguments; messages, rendered lines and actions go out.
 
 pub mod control_chars;
+pub mod failover;
 pub mod filter;
 pub mod framing;
 pub mod journal;

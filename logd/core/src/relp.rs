@@ -14,6 +14,7 @@
 //! answered and changes nothing, a message outside of a session is answered by 500 and dropped, and what is no RELP ends the
 //! session without an answer. What is longer than `message-max` is cut there, as in the other inputs.
 
+pub mod client;
 mod header;
 mod offers;
 
