@@ -11,6 +11,7 @@ mod followed;
 mod identity;
 mod names;
 mod peer;
+mod peer_name;
 mod pem;
 mod store;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use clients::{ClientCheck, NotAPeer, PermittedPeer};
 pub use file_error::{FileError, FileProblem};
 pub use identity::Identity;
 pub use peer::{KeyPin, NotAPin, PeerCheck, client_config};
+pub use peer_name::{NotAPeerName, PeerName};
 pub use store::{Expiry, TlsFiles};
 
 /// The cryptography of all of our TLS.

@@ -6,6 +6,7 @@ pub(crate) mod queue;
 pub(crate) mod queued;
 mod receipt;
 mod settlement;
+pub(crate) mod spool;
 
 pub(crate) use held_back::HeldBack;
 pub(crate) use receipt::Receipt;

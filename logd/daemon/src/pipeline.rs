@@ -63,6 +63,8 @@ enum Destination {
 pub(crate) enum Rendering {
     /// A line, with its newline.
     Line(Template),
+    /// As it is: whoever sends it marks it off from the next.
+    Message(Template),
 }
 
 struct PipelineMetrics {
@@ -391,6 +393,7 @@ impl Rendering {
     pub(crate) fn render(&self, context: &Context<'_>, record: &mut Vec<u8>) {
         match self {
             Self::Line(format) => render_line(format, context, record),
+            Self::Message(format) => format.render(context, record),
         }
     }
 }

@@ -13,6 +13,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion};
 use sha2::{Digest, Sha256};
 
+use super::peer_name::{Named, PeerName};
 use super::{Authorities, Identity, provider};
 
 /// What a server has to show.
@@ -20,6 +21,8 @@ use super::{Authorities, Identity, provider};
 pub enum PeerCheck {
     /// A certificate of one of these authorities, for the name that it is asked by.
     Authorities(Arc<Authorities>),
+    /// The same, for this name.
+    Named(Arc<Authorities>, PeerName),
     /// A certificate with one of these keys, whatever else it says.
     Keys(Box<[KeyPin]>),
     /// Any certificate: who listens on the way hears nothing, who stands in it does (RFC 7858 §4.1).
@@ -75,6 +78,9 @@ pub fn client_config(
         .dangerous();
     let builder = match check {
         PeerCheck::Authorities(authorities) => builder.with_custom_certificate_verifier(authorities),
+        PeerCheck::Named(authorities, name) => {
+            builder.with_custom_certificate_verifier(Arc::new(Named { authorities, name }))
+        }
         PeerCheck::Keys(pins) => builder.with_custom_certificate_verifier(Arc::new(ByKey::new(Some(pins)))),
         PeerCheck::Nothing => builder.with_custom_certificate_verifier(Arc::new(ByKey::new(None))),
     };

@@ -34,6 +34,12 @@ impl Batch {
             .map(|(number, range)| (*number, &self.bytes[range.clone()]))
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

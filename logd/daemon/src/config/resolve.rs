@@ -2,6 +2,7 @@
 //! checked too; a configuration with errors is never handed out.
 
 mod access;
+mod forward;
 mod http;
 mod inputs;
 mod outputs;
@@ -9,13 +10,14 @@ mod queued;
 mod rules;
 mod tls;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ballast_shared::config::{Diagnostics, Size};
+use ballast_shared::config::{Diagnostics, Size, Span};
 use ballast_shared::privileges::Process;
 use ballast_shared::tls::TlsFiles;
 
+use self::forward::Surroundings;
 use self::tls::TlsReader;
 use super::spec::Spec;
 use super::{Config, Control};
@@ -34,9 +36,20 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
     let process = Process::resolve(&spec.process, diagnostics);
     let tls = TlsReader::new(tls_files, &process, diagnostics);
     let inputs = inputs::resolve(&spec.inputs, &tls, &process, diagnostics);
-    let mut outputs = outputs::resolve(&spec, &process, diagnostics);
+    let work_dir_at = spec.work_dir.as_ref().map_or(Span::new(0, 0, 0), |path| path.span);
+    let work_dir = spec.work_dir.as_ref().map_or(Path::new(WORK_DIR), |path| &path.value);
+    let around = Surroundings {
+        templates: &spec.templates,
+        inputs: &inputs,
+        work_dir,
+        tls: &tls,
+        diagnostics,
+    };
+    let mut outputs = outputs::resolve(&spec, &process, &around);
     let (router, rule_names) = rules::resolve(&spec.rules, &inputs, &mut outputs, diagnostics);
     let outputs = outputs.finish(diagnostics);
+    let kinds = outputs.iter().map(|output| (output.name.as_str(), &output.kind));
+    forward::warn_of_left_over(work_dir, kinds, work_dir_at, diagnostics);
     let buffer_max = spec.buffer_max.map_or(BUFFER_MAX, |size| {
         if size.value < BUFFER_MIN {
             diagnostics.error(size.span, "at least \"1MiB\"");
@@ -44,7 +57,7 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
         size.value
     });
     Config {
-        work_dir: spec.work_dir.map_or_else(|| PathBuf::from(WORK_DIR), |path| path.value),
+        work_dir: work_dir.to_owned(),
         hostname: spec.hostname.map_or_else(own_hostname, |name| name.value.into()),
         drain_timeout: spec.drain_timeout.map_or(DRAIN_TIMEOUT, |timeout| timeout.value),
         buffer_bytes_max: buffer_max.as_usize(),

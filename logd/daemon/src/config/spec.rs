@@ -2,6 +2,7 @@
 
 mod choice;
 mod file;
+mod forward;
 mod http;
 mod input;
 mod output;
@@ -14,6 +15,7 @@ use ballast_shared::config::{Diagnostics, FromValue, Key, Size, Span, Spanned, T
 use ballast_shared::privileges::ProcessSpec;
 
 pub(super) use file::{FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
+pub(super) use forward::{ForwardSpec, ForwardTlsSpec, SpoolFull, SpoolSpec};
 pub(super) use http::HttpKeys;
 pub(super) use input::{
     FramingChoice, InputKeys, InputSpec, JournalSpec, KmsgSpec, MarkSpec, RateLimitKeys, RelpSpec, StreamKeys, TcpSpec,

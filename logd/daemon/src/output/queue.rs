@@ -251,7 +251,8 @@ impl Queue {
         self.held_bytes() >= self.limits.bytes_max
     }
 
-    fn is_closed(&self) -> bool {
+    /// Whether no more will come.
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
@@ -265,6 +266,22 @@ impl Records {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The one at this place.
+    pub(crate) fn get(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[index]]
+    }
+
+    /// The number of the first one.
+    pub(crate) fn first(&self) -> u64 {
+        self.last + 1 - self.ends.len() as u64
     }
 
     /// The number of the last one: what to [`Queue::settle`] when all are seen to.

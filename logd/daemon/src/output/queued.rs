@@ -4,6 +4,7 @@
 //! queue is closed as soon as no pipeline appends to it any more, and its worker ends when it has dealt with what was in it,
 //! beside the one that has taken its place.
 
+pub(crate) mod forward;
 mod pipe;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
+use self::forward::ForwardSettings;
 use super::file::Store;
 use super::queue::{Queue, QueueLimits};
 
@@ -29,6 +31,8 @@ pub(crate) struct QueuedSettings {
 /// What its worker does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum QueuedKind {
+    /// Sends messages to other collectors.
+    Forward(Box<ForwardSettings>),
     /// Writes lines to this named pipe.
     Pipe(PathBuf),
 }
@@ -145,6 +149,7 @@ impl Workers {
 /// The work of one output, until its queue is closed and empty.
 async fn run(kind: QueuedKind, queue: Arc<Queue>) {
     match kind {
+        QueuedKind::Forward(settings) => forward::run(&settings, &queue).await,
         QueuedKind::Pipe(path) => pipe::run(&path, &queue).await,
     }
 }

@@ -14,7 +14,7 @@ use logd_core::template::{Property, Template, TemplateError, TemplateErrorKind, 
 use nix::unistd::{Gid, Uid};
 
 use super::access::Access;
-use super::queued;
+use super::{forward, queued};
 use crate::config::spec::{FileKeys, FileSpec, FormatSpec, Named, OutputSpec, PathSpec, Spec, TemplateText};
 use crate::config::{Output, OutputKind};
 use crate::output::file::FileSettings;
@@ -39,8 +39,8 @@ struct Entry {
     output: Option<Output>,
 }
 
-pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, diagnostics: &Diagnostics) -> Outputs<'s> {
-    let templates = spec.templates.as_slice();
+pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::Surroundings<'s>) -> Outputs<'s> {
+    let (templates, diagnostics) = (around.templates, around.diagnostics);
     // Also those that nothing uses yet.
     for template in templates {
         compile(&template.spec.text, template.spec.span, diagnostics);
@@ -58,6 +58,7 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, diagnostics: &Diagn
     for named in &spec.outputs {
         let kind = match &named.spec {
             OutputSpec::File(file) => outputs.file(file, named.span, diagnostics),
+            OutputSpec::Forward(spec) => forward::forward(&named.name, named.span, spec, around),
             OutputSpec::Pipe(pipe) => queued::pipe(pipe, templates, diagnostics),
         };
         outputs.list.push(Entry {
@@ -182,7 +183,8 @@ impl Outputs<'_> {
 fn action_of_rsyslog(text: &str) -> Option<&'static str> {
     match text.as_bytes() {
         [b'-', b'/', ..] => Some("the dash is not needed: files are synced only where `sync` says so"),
-        [b'@', ..] => Some("an output that forwards messages to another server does not exist yet"),
+        [b'@', b'@', ..] => Some("write [output.NAME.forward] with `target = \"tcp://HOST\"`, and its name here"),
+        [b'@', ..] => Some("write [output.NAME.forward] with `target = \"udp://HOST\"`, and its name here"),
         [b':', ..] | [b'*'] => Some("there is no output to users' terminals"),
         _ => None,
     }

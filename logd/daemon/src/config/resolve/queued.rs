@@ -26,7 +26,7 @@ pub(super) fn pipe(
     diagnostics: &Diagnostics,
 ) -> Option<OutputKind> {
     let rendering = Rendering::Line(format_or(PIPE_FORMAT, spec.format.as_ref(), templates, diagnostics));
-    let limits = limits(&spec.queue, WhenFull::Drop, diagnostics);
+    let limits = limits(&spec.queue, QUEUE_MAX, WhenFull::Drop, diagnostics);
     let kind = QueuedKind::Pipe(spec.path.clone()?);
     Some(OutputKind::Queued {
         rendering,
@@ -35,7 +35,7 @@ pub(super) fn pipe(
 }
 
 /// The format of the key, or the built-in one of this name.
-fn format_or(
+pub(super) fn format_or(
     built_in: &str,
     key: Option<&Spanned<FormatSpec>>,
     templates: &[Named<TemplateText>],
@@ -45,8 +45,9 @@ fn format_or(
     format(key, templates, &built_in, diagnostics)
 }
 
-fn limits(keys: &QueueKeys, when_full: WhenFull, diagnostics: &Diagnostics) -> QueueLimits {
-    let max = keys.max.map_or(QUEUE_MAX, |size| {
+/// The limits of the keys, or these.
+pub(super) fn limits(keys: &QueueKeys, max: Size, when_full: WhenFull, diagnostics: &Diagnostics) -> QueueLimits {
+    let max = keys.max.map_or(max, |size| {
         if size.value < QUEUE_MIN {
             diagnostics.error(size.span, "at least \"64KiB\"");
         }

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use ballast_shared::config::{Size, Spanned, Table};
 
 use super::file::{FileSpec, FormatSpec};
+use super::forward::ForwardSpec;
 use crate::output::WhenFull;
 
 /// The kinds, as they are written.
-pub(super) const KINDS: &[&str] = &["file", "pipe"];
+pub(super) const KINDS: &[&str] = &["file", "forward", "pipe"];
 
 /// An output of one of the kinds.
 pub(in crate::config) enum OutputSpec {
     File(Box<FileSpec>),
+    Forward(Box<ForwardSpec>),
     Pipe(PipeSpec),
 }
 
@@ -34,6 +36,7 @@ impl OutputSpec {
     pub(super) fn read(kind: &str, table: &Table<'_>) -> Self {
         match kind {
             "file" => Self::File(Box::new(FileSpec::read(table))),
+            "forward" => Self::Forward(Box::new(ForwardSpec::read(table))),
             _ => Self::Pipe(PipeSpec::read(table)),
         }
     }
@@ -41,7 +44,7 @@ impl OutputSpec {
 
 impl QueueKeys {
     /// `queue = { max = "16MiB", when-full = "block" }`; `can_block`: whether this kind may hold its senders back.
-    fn read(table: &Table<'_>, can_block: bool) -> Self {
+    pub(super) fn read(table: &Table<'_>, can_block: bool) -> Self {
         let queue = table.table("queue");
         Self {
             max: queue.as_ref().and_then(|queue| queue.optional("max")),
