@@ -349,7 +349,7 @@ impl RelpClient {
     fn connect(to: Ipv4Addr) -> Self {
         let mut stream = syslog::connect(SocketAddr::from((to, RELP_PORT)));
         let offers = "relp_version=0\nrelp_software=test\ncommands=syslog";
-        write!(stream, "1 open {} {offers}\n", offers.len()).unwrap();
+        writeln!(stream, "1 open {} {offers}", offers.len()).unwrap();
         let mut client = Self { stream, txnr: 1 };
         client.frame().unwrap();
         client

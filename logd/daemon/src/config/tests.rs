@@ -392,3 +392,77 @@ fn the_kernel_beside_the_journal_comes_twice() {
         "{text}"
     );
 }
+
+fn forward(keys: &str) -> String {
+    format!(
+        "[input.net.tcp]\nlisten = [\"0.0.0.0:514\"]\n[output.siem.forward]\n{keys}\n\
+         [[rule]]\nto = [\"siem\"]\n"
+    )
+}
+
+#[test]
+fn a_forward_has_what_rsyslogs_users_expect_by_default() {
+    let config = right(&forward("target = \"tcp://logs.example.net\""));
+    let OutputKind::Queued { settings, .. } = &config.outputs[0].kind else {
+        panic!("behind a queue")
+    };
+    assert_eq!(settings.limits.bytes_max, 32 << 20);
+    assert_eq!(settings.limits.when_full, WhenFull::Drop);
+    let QueuedKind::Forward(forward_settings) = &settings.kind else {
+        panic!("a forward")
+    };
+    assert_eq!(forward_settings.targets[0].to_string(), "tcp://logs.example.net:514");
+    assert_eq!((forward_settings.framing, &forward_settings.spool), (None, &None));
+    let config = right(&forward(
+        "target = [\"relp://a\", \"relp://b\"]\nspool = { max = \"1GiB\" }",
+    ));
+    let OutputKind::Queued { settings, .. } = &config.outputs[0].kind else {
+        panic!("behind a queue")
+    };
+    assert_eq!(settings.limits.when_full, WhenFull::Block, "it waits for the spool");
+}
+
+#[test]
+fn what_is_wrong_with_a_forward_is_said_where_it_stands() {
+    for (keys, error) in [
+        ("", "`target` is missing"),
+        ("target = []", "a target at least"),
+        ("target = \"@@192.0.2.1\"", "not a target"),
+        ("target = \"tcp://2001:db8::1\"", "an IPv6 address stands in brackets"),
+        ("target = \"tcp://a:0\"", "a target with a wrong port"),
+        ("target = \"tls://a\"", "needs to know whose certificates to trust"),
+        ("target = \"tls://a\"\ntls = {}", "`ca` is missing"),
+        ("target = \"tls://a\"\ntls = { ca = \"none.pem\" }", "none.pem"),
+        ("target = \"tcp://a\"\nframing = \"auto\"", "unknown choice \"auto\""),
+        ("target = \"tcp://a\"\nspool = {}", "`max` is missing"),
+        ("target = \"tcp://a\"\nspool = { max = \"1MiB\" }", "at least \"64MiB\""),
+        (
+            "target = \"tcp://a\"\nspool = { max = \"1GiB\", when-full = \"drop\" }",
+            "unknown choice \"drop\"",
+        ),
+        ("target = \"tcp://a\"\ntimeout = \"0s\"", "longer than nothing"),
+    ] {
+        let said = said(&forward(keys));
+        assert!(said.contains(error) && said.contains("error"), "{keys}: {said}");
+    }
+    let slash = forward("target = \"tcp://a\"\nspool = { max = \"1GiB\" }").replace("siem", "\"a/b\"");
+    let said_of_slash = said(&slash.replace("[\"\"a/b\"\"]", "[\"a/b\"]"));
+    assert!(
+        said_of_slash.contains("a name that a folder can have"),
+        "{said_of_slash}"
+    );
+}
+
+#[test]
+fn a_target_that_is_an_input_of_ours_is_warned_of() {
+    for target in ["tcp://127.0.0.1", "tcp://localhost:514", "tcp://0.0.0.0"] {
+        let (config, said, _) = read_text(&forward(&format!("target = \"{target}\"")));
+        assert!(
+            config.is_some() && said.contains("our own input \"net\""),
+            "{target}: {said}"
+        );
+    }
+    for target in ["udp://127.0.0.1", "tcp://127.0.0.1:515", "tcp://192.0.2.1"] {
+        right(&forward(&format!("target = \"{target}\"")));
+    }
+}
