@@ -507,6 +507,32 @@ fn a_full_spool_that_drops_the_oldest_keeps_the_newest() {
 }
 
 #[test]
+fn a_reload_with_another_target_sends_it_what_is_in_the_spool() {
+    let keys = |n| {
+        format!(
+            "target = \"relp://{}:{RELP_PORT}\"\nspool = {{ max = \"64MiB\" }}",
+            address(n)
+        )
+    };
+    let mut logd = start(&keys(TARGET));
+    send(0..1000);
+    wait::until("the records to be in the spool", || {
+        (metric("logd_output_spool_records") == 1000.0).then_some(())
+    });
+    let second = logd_target(SECOND, "").start();
+    logd.replace("logd.toml", forwarding(&keys(SECOND)));
+    logd.reload();
+    send(1000..2000);
+    assert_eq!(arrived(&second.path().join("all"), 0..2000), in_order(0..2000));
+    let status = String::from_utf8(logd.run(&["status"]).stdout).unwrap();
+    assert!(
+        status.contains(&format!(" to relp://{}:{RELP_PORT}", address(SECOND))),
+        "{status}"
+    );
+    assert!(logd.stop().0.success());
+}
+
+#[test]
 fn a_spool_that_no_output_has_any_more_is_told_of() {
     let keys = format!(
         "target = \"tcp://{}:{PORT}\"\nspool = {{ max = \"64MiB\" }}",

@@ -89,6 +89,8 @@ pub(crate) struct Output {
     pub(crate) spooled_bytes: u64,
     /// Since when its oldest line waits to be written or sent; `None`: none does.
     pub(crate) oldest_unwritten_s: Option<f64>,
+    /// Of an output that forwards, the target that it is connected to.
+    pub(crate) target: Option<String>,
 }
 
 /// `Flow`

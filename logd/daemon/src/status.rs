@@ -116,7 +116,15 @@ fn of_output(name: &str, reading: &Reading) -> Output {
         queued_bytes: 0,
         spooled_bytes: count(reading.value("logd_output_spool_bytes", "output", name)),
         oldest_unwritten_s: None,
+        target: target(name, reading),
     }
+}
+
+/// The target that an output is connected to.
+fn target(output: &str, reading: &Reading) -> Option<String> {
+    let targets = reading.by("logd_output_connected", "output", output, "target");
+    let connected = targets.into_iter().find(|(_, value)| *value > 0.0);
+    connected.map(|(target, _)| target)
 }
 
 fn flow(metric: &str, label: &str, of: &str, reading: &Reading) -> Flow {

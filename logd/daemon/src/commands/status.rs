@@ -85,6 +85,9 @@ fn print_output(output: &Output, to: &mut impl Write) -> io::Result<()> {
         0 => write!(to, "writing")?,
         files => write!(to, "held up: {files} files")?,
     }
+    if let Some(target) = &output.target {
+        write!(to, " to {target}")?;
+    }
     write!(to, "  {}", Shown(&output.lines, "lines"))?;
     for (name, bytes) in [
         ("queued", output.queued_bytes as u64),

@@ -207,6 +207,7 @@ impl Sender {
         self.metrics.connections[target].increment(1);
         self.metrics.connected[target].set(1.0);
         self.begin();
+        let began = Instant::now();
         // Those before it may have failed long ago.
         let probe = Probe::new(settings.clone(), target, self.failover.clone());
         let ended = match &mut link {
@@ -220,7 +221,8 @@ impl Sender {
                 conversation.run(self, probe).await
             }
         };
-        if self.ledger.has_arrived {
+        // One that had nothing to take and ends an idle connection has not failed.
+        if self.ledger.has_arrived || began.elapsed() >= settings.resume_interval {
             self.failover.works(target);
         }
         ended
