@@ -139,6 +139,10 @@ impl<D: Disk> Spool<D> {
             match self.write(records.clone(), now_ms, salt) {
                 Ok(()) => return Ok(Appended::Stored { dropped }),
                 // The disk is full, as a rule: what is dropped there makes room.
+                Err(_) if self.position == self.next && !self.segments.is_empty() => {
+                    // Nobody needs what is there any more.
+                    self.forget_acknowledged()?;
+                }
                 Err(_) if self.when_full == WhenFull::DropOldest && !self.segments.is_empty() => {
                     dropped += self.drop_oldest()?;
                 }
@@ -172,10 +176,12 @@ impl<D: Disk> Spool<D> {
             if kept.bytes == 0 {
                 // Whether there is a file now or not: none that recovery would take for a segment with records.
                 let _ = self.disk.remove(kept.first);
-            } else if self.disk.cut(kept.first, kept.bytes).is_err() {
-                // What is behind its end is not read, as the next segment begins with the same number.
-                self.appending = None;
+            } else {
+                // What can't be cut is not read, as the next segment begins with the same number.
+                let _ = self.disk.cut(kept.first, kept.bytes);
             }
+            // A segment that is not appended to makes room as soon as all of it was sent.
+            self.appending = None;
             return Err(error);
         }
         if kept.bytes == 0 {

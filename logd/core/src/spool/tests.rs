@@ -297,6 +297,31 @@ fn a_full_disk_leaves_the_spool_as_it_was() {
 }
 
 #[test]
+fn a_full_disk_has_room_again_when_all_was_sent() {
+    for when_full in [WhenFull::Block, WhenFull::DropNewest, WhenFull::DropOldest] {
+        let (mut spool, _) = open(VirtualDisk::default());
+        // One segment, which is the whole disk.
+        spool.segment_bytes_max = 1 << 20;
+        spool.when_full = when_full;
+        append(&mut spool, 5).unwrap();
+        let used: usize = spool.disk.segments.values().map(Vec::len).sum();
+        spool.disk.room = Some(used + 10);
+        read_all(&mut spool);
+        spool.acknowledge(6).unwrap();
+        assert_eq!(append(&mut spool, 1), Ok(Appended::Stored { dropped: 0 }));
+        assert_eq!(read_all(&mut spool).0, [6]);
+        spool.acknowledge(7).unwrap();
+        if when_full != WhenFull::DropOldest {
+            append(&mut spool, 1).unwrap();
+            assert_eq!(append(&mut spool, 9), Err(Refused));
+            read_all(&mut spool);
+            spool.acknowledge(8).unwrap();
+            assert!(spool.segments.is_empty(), "what was sent takes no room");
+        }
+    }
+}
+
+#[test]
 fn a_disk_that_neither_takes_nor_cuts_doubles_nothing() {
     let (mut spool, _) = open(VirtualDisk::default());
     append(&mut spool, 2).unwrap();
