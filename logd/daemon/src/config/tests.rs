@@ -263,8 +263,8 @@ fn an_output_that_no_rule_names_is_worth_a_warning() {
 fn what_follows_a_selector_in_rsyslogs_files_is_explained() {
     for (to, help) in [
         ("-/var/log/mail.log", "the dash is not needed"),
-        ("@@192.0.2.1:514", "forwards messages to another server"),
-        ("@[2001:db8::/1]", "forwards messages to another server"),
+        ("@@192.0.2.1:514", "`target = \"tcp://HOST\"`"),
+        ("@[2001:db8::/1]", "`target = \"udp://HOST\"`"),
         (":omusrmsg:*", "no output to users' terminals"),
     ] {
         let printed = said(&format!("[[rule]]\nto = [\"{to}\"]\n"));
