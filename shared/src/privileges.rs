@@ -104,6 +104,8 @@ impl Process {
         if let Some(OctalMode(mask)) = self.umask {
             umask(Mode::from_bits_truncate(mask));
         }
+        // What a service manager gave us for ourselves isn't for the programs that we start.
+        caps::clear(None, CapSet::Ambient).map_err(PrivilegeError::Capabilities)?;
         let group = self.gid();
         if let (Some(group), true) = (group, geteuid().is_root()) {
             match &self.user {
