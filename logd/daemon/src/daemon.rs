@@ -356,8 +356,10 @@ fn capabilities(config: &Config, pipeline: &Pipeline) -> Vec<Capability> {
 /// Ends when the thread of the flusher does before its time.
 async fn watch(ended: oneshot::Receiver<()>, done: CancellationToken, stop: CancellationToken) {
     tokio::select! {
-        _ = ended => {}
+        // Looked at first: the thread may have ended by the time that its end is in order.
+        biased;
         () = done.cancelled() => stop.cancelled().await,
+        _ = ended => {}
     }
 }
 
