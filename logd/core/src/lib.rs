@@ -18,4 +18,5 @@ pub mod rsyslog_conf;
 pub mod selector;
 pub mod spool;
 pub mod template;
+pub mod terminal;
 pub mod time;

@@ -1,5 +1,6 @@
 //! Where messages go: rendered lines into [`file`]s, or rendered records through a [`queue`] to the worker of a [`queued`] output.
 
+pub(crate) mod fields;
 pub(crate) mod file;
 mod held_back;
 pub(crate) mod queue;

@@ -29,7 +29,7 @@ use crate::live::{Looking, Tap};
 use crate::output::file::{Appended, FileOutput, LogFile, Owner, Store, Tree};
 use crate::output::queue::Queued;
 use crate::output::queued::QueuedOutput;
-use crate::output::{HeldBack, Patience, Receipt};
+use crate::output::{HeldBack, Patience, Receipt, fields};
 use crate::viewer;
 
 /// What one configuration makes of messages.
@@ -65,6 +65,8 @@ pub(crate) enum Rendering {
     Line(Template),
     /// As it is: whoever sends it marks it off from the next.
     Message(Template),
+    /// Several values ([`fields`]).
+    Fields(Box<[Template]>),
 }
 
 struct PipelineMetrics {
@@ -394,6 +396,7 @@ impl Rendering {
         match self {
             Self::Line(format) => render_line(format, context, record),
             Self::Message(format) => format.render(context, record),
+            Self::Fields(templates) => fields::render(templates, context, record),
         }
     }
 }

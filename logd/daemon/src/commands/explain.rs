@@ -16,7 +16,7 @@ use logd_core::template::{Context, PropertyExpr};
 use logd_core::time::{Timestamp, ZoneCache};
 
 use crate::config::{Config, Input, OutputKind};
-use crate::pipeline::{Now, SHAPES, render_line, shape_index};
+use crate::pipeline::{Now, Rendering, SHAPES, render_line, shape_index};
 
 /// What is shown of every message, as templates have it.
 const PROPERTIES: [&str; 11] = [
@@ -170,6 +170,17 @@ impl Explainer<'_> {
                 path.render(context, &mut rendered);
                 writeln!(to, "    file {}", String::from_utf8_lossy(&rendered))?;
                 render_line(format, context, &mut line);
+            }
+            OutputKind::Queued {
+                rendering: Rendering::Fields(templates),
+                ..
+            } => {
+                for template in templates {
+                    let mut value = Vec::new();
+                    template.render(context, &mut value);
+                    writeln!(to, "    value {}", String::from_utf8_lossy(&value))?;
+                }
+                return Ok(());
             }
             OutputKind::Queued { rendering, .. } => rendering.render(context, &mut line),
         }

@@ -2,12 +2,14 @@
 //! checked too; a configuration with errors is never handed out.
 
 mod access;
+mod database;
 mod forward;
 mod http;
 mod inputs;
 mod outputs;
 mod queued;
 mod rules;
+mod sinks;
 mod tls;
 
 use std::path::{Path, PathBuf};

@@ -1,12 +1,14 @@
 //! What the files say, key by key, before names are resolved: the list of all keys that exist.
 
 mod choice;
+mod database;
 mod file;
 mod forward;
 mod http;
 mod input;
 mod output;
 mod rule;
+mod sinks;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use ballast_shared::config::{Diagnostics, FromValue, Key, Size, Span, Spanned, Table, Value, nearest};
 use ballast_shared::privileges::ProcessSpec;
 
+pub(super) use database::{Secret, ServerSpec, ServerTlsSpec, SqliteSpec};
 pub(super) use file::{FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
 pub(super) use forward::{ForwardSpec, ForwardTlsSpec, SpoolFull, SpoolSpec};
 pub(super) use http::HttpKeys;
@@ -23,6 +26,7 @@ pub(super) use input::{
 };
 pub(super) use output::{OutputSpec, PipeSpec, QueueKeys};
 pub(super) use rule::{Comparison, RuleSpec, WhereSpec, is_path};
+pub(super) use sinks::{ProgramSpec, TtySpec, UsersSpec};
 
 const INPUT_KINDS: [&str; 7] = ["tcp", "udp", "relp", "unix", "kmsg", "mark", "journal"];
 

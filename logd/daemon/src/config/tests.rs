@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use logd_core::route::OutputId;
 
 use super::*;
+use crate::output::WhenFull;
+use crate::output::queued::QueuedKind;
 
 /// Reads one file; what is printed about it has its directory cut away.
 fn read_text(text: &str) -> (Option<Config>, String, PathBuf) {
@@ -63,7 +65,6 @@ fn outputs_have_the_defaults_unless_they_say_otherwise() {
          [output.b.file]\npath = \"/log/b\"\nfile-mode = \"0644\"\nwhen-full = \"drop\"\n\
          [[rule]]\nto = [\"a\", \"b\", \"/log/c\", \"/log/c\"]\n",
     );
-    use crate::output::WhenFull;
     use crate::output::file::Sync;
     let settings: Vec<_> = config
         .outputs
@@ -265,13 +266,47 @@ fn what_follows_a_selector_in_rsyslogs_files_is_explained() {
         ("-/var/log/mail.log", "the dash is not needed"),
         ("@@192.0.2.1:514", "`target = \"tcp://HOST\"`"),
         ("@[2001:db8::/1]", "`target = \"udp://HOST\"`"),
-        (":omusrmsg:*", "no output to users' terminals"),
+        (":omusrmsg:*", "[output.NAME.users]"),
+        ("|/dev/xconsole", "[output.NAME.pipe]"),
+        ("^/usr/bin/program", "[output.NAME.program]"),
+        ("/dev/tty8", "[output.NAME.tty]"),
+        (":ommysql:host,db,user,pw", "[output.NAME.mysql]"),
+        (":ompgsql:host,db,user,pw", "[output.NAME.postgres]"),
     ] {
         let printed = said(&format!("[[rule]]\nto = [\"{to}\"]\n"));
         assert!(
             printed.starts_with("logd.toml:2:8: ") && printed.contains(help),
             "{printed}"
         );
+    }
+}
+
+#[test]
+fn outputs_to_people_programs_and_databases_are_checked() {
+    for (output, help) in [
+        ("users]\nusers = []", "logd.toml:2:9: nobody is named"),
+        (
+            "users]\nusers = [\"alice\", \"*\"]",
+            "logd.toml:2:20: \"*\" is everybody",
+        ),
+        ("tty]\n", "logd.toml:1:"),
+        ("program]\ncommand = []", "logd.toml:2:11: no program is named"),
+        (
+            "program]\ncommand = [\"cat\"]",
+            "logd.toml:2:13: a program is named by its whole path",
+        ),
+        (
+            "sqlite]\npath = \"a\"\nschema = \"mine\"",
+            "there are: logd, system-events",
+        ),
+        ("mysql]\nurl = \"mysql://a@b/c\"\ntimeout = \"1ms\"", "at least \"1s\""),
+        (
+            "mysql]\nurl = \"mysql://a@b/c?require_ssl=true\"",
+            "TLS is set up by `tls",
+        ),
+    ] {
+        let printed = said(&format!("[output.a.{output}\n[[rule]]\nto = [\"a\"]\n"));
+        assert!(printed.contains(help), "{output}: {printed}");
     }
 }
 

@@ -197,6 +197,17 @@ impl Queue {
         })
     }
 
+    /// For the worker: returns when it is to come to its end, whatever waits. Nothing is lost when this is dropped.
+    pub(crate) async fn closed(&self) {
+        loop {
+            let closed = self.filled.notified();
+            if self.is_closed() {
+                return;
+            }
+            closed.await;
+        }
+    }
+
     /// Nothing is appended any more: the worker ends when it has dealt with what there is.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);

@@ -4,8 +4,13 @@
 //! queue is closed as soon as no pipeline appends to it any more, and its worker ends when it has dealt with what was in it,
 //! beside the one that has taken its place.
 
+mod database;
 pub(crate) mod forward;
+mod line_writer;
 mod pipe;
+mod program;
+mod tty;
+mod users;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +26,9 @@ use self::forward::ForwardSettings;
 use super::file::Store;
 use super::queue::{Queue, QueueLimits};
 
+pub(crate) use database::{Database, DatabaseKind, MySql, Password, Postgres, Schema, ServerTls, Sqlite};
+pub(crate) use users::{Users, Who};
+
 /// What a queued output is: two that are equal are one, over a reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueuedSettings {
@@ -35,6 +43,14 @@ pub(crate) enum QueuedKind {
     Forward(Box<ForwardSettings>),
     /// Writes lines to this named pipe.
     Pipe(PathBuf),
+    /// Writes lines to this terminal.
+    Tty(PathBuf),
+    /// Writes to the terminals of those who are logged in.
+    Users(Users),
+    /// Writes lines to the standard input of this program, with its arguments.
+    Program(Box<[String]>),
+    /// Writes rows.
+    Database(Box<Database>),
 }
 
 /// An output with a queue, as pipelines have it; when the last of them has let go of it, its queue is closed.
@@ -151,5 +167,9 @@ async fn run(kind: QueuedKind, queue: Arc<Queue>) {
     match kind {
         QueuedKind::Forward(settings) => forward::run(&settings, &queue).await,
         QueuedKind::Pipe(path) => pipe::run(&path, &queue).await,
+        QueuedKind::Tty(path) => tty::run(&path, &queue).await,
+        QueuedKind::Users(users) => users::run(&users, &queue).await,
+        QueuedKind::Program(command) => program::run(&command, &queue).await,
+        QueuedKind::Database(database) => database::run(&database, &queue).await,
     }
 }

@@ -89,16 +89,7 @@ impl Access {
         ) {
             problems.push(Problem::Folders);
         }
-        if let Some((existing, stat)) = directory.and_then(nearest_existing)
-            && !self.has(
-                stat.uid().into(),
-                Some(stat.gid().into()),
-                stat.mode(),
-                WRITE_AND_SEARCH,
-            )
-        {
-            problems.push(Problem::Directory(existing.to_owned()));
-        }
+        problems.extend(directory.and_then(|directory| self.directory_problem(directory)));
         problems
     }
 
@@ -112,6 +103,26 @@ impl Access {
             })
         };
         may(&file, READ) && file.ancestors().skip(1).all(|folder| may(folder, SEARCH))
+    }
+
+    /// That the daemon cannot make files in a directory.
+    pub(super) fn directory_problem(&self, directory: &Path) -> Option<Problem> {
+        let (existing, stat) = nearest_existing(directory)?;
+        let group = Some(stat.gid().into());
+        let is_shut_out = !self.has(stat.uid().into(), group, stat.mode(), WRITE_AND_SEARCH);
+        is_shut_out.then(|| Problem::Directory(existing.to_owned()))
+    }
+
+    /// Whether the daemon can write to what is at a path; what is not there says nothing.
+    pub(super) fn may_write(&self, path: &Path) -> bool {
+        path.metadata().map_or(true, |stat| {
+            self.has(stat.uid().into(), Some(stat.gid().into()), stat.mode(), WRITE)
+        })
+    }
+
+    /// Whether the daemon is in a group.
+    pub(super) fn is_in(&self, group: Gid) -> bool {
+        self.groups.contains(&group)
     }
 
     fn has(&self, owner: Uid, group: Option<Gid>, mode: u32, bits: u32) -> bool {

@@ -218,12 +218,11 @@ pub(super) fn warn_of_left_over<'o>(
     diagnostics: &Diagnostics,
 ) {
     let spooled: Vec<&str> = outputs
-        .filter(|(_, kind)| match kind {
-            OutputKind::Queued { settings, .. } => match &settings.kind {
-                QueuedKind::Forward(settings) => settings.spool.is_some(),
-                QueuedKind::Pipe(_) => false,
-            },
-            OutputKind::File { .. } => false,
+        .filter(|(_, kind)| {
+            let OutputKind::Queued { settings, .. } = kind else {
+                return false;
+            };
+            matches!(&settings.kind, QueuedKind::Forward(forward) if forward.spool.is_some())
         })
         .map(|(name, _)| name)
         .collect();

@@ -14,7 +14,7 @@ use logd_core::template::{Property, Template, TemplateError, TemplateErrorKind, 
 use nix::unistd::{Gid, Uid};
 
 use super::access::Access;
-use super::{forward, queued};
+use super::{database, forward, queued, sinks};
 use crate::config::spec::{FileKeys, FileSpec, FormatSpec, Named, OutputSpec, PathSpec, Spec, TemplateText};
 use crate::config::{Output, OutputKind};
 use crate::output::file::FileSettings;
@@ -59,7 +59,13 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::S
         let kind = match &named.spec {
             OutputSpec::File(file) => outputs.file(file, named.span, diagnostics),
             OutputSpec::Forward(spec) => forward::forward(&named.name, named.span, spec, around),
+            OutputSpec::Users(users) => sinks::users(users, templates, outputs.access.as_ref(), diagnostics),
+            OutputSpec::Tty(tty) => sinks::tty(tty, templates, outputs.access.as_ref(), diagnostics),
             OutputSpec::Pipe(pipe) => queued::pipe(pipe, templates, diagnostics),
+            OutputSpec::Program(program) => sinks::program(program, templates, diagnostics),
+            OutputSpec::Postgres(server) => database::postgres(server, diagnostics),
+            OutputSpec::MySql(server) => database::mysql(server, diagnostics),
+            OutputSpec::Sqlite(sqlite) => database::sqlite(sqlite, outputs.access.as_ref(), diagnostics),
         };
         outputs.list.push(Entry {
             name: named.name.clone(),
@@ -117,7 +123,7 @@ impl Outputs<'_> {
     /// The output with the defaults for a path in a rule, the same for the same path.
     pub(super) fn by_path(&mut self, path: &TemplateText, diagnostics: &Diagnostics) -> Option<OutputId> {
         if let Some(help) = action_of_rsyslog(&path.text) {
-            diagnostics.error_with_help(path.span, "this is no path", help);
+            diagnostics.error_with_help(path.span, "this is no file", help);
             return None;
         }
         let name = directory_of(path) + &path.text;
@@ -179,13 +185,27 @@ impl Outputs<'_> {
     }
 }
 
+/// `*`, `:omusrmsg:alice`
+const TO_USERS: &str = "users' terminals are an output of their own: [output.NAME.users] with users = [\"*\"]";
+
 /// What to write in the place of what rsyslog's configurations have behind their selectors.
 fn action_of_rsyslog(text: &str) -> Option<&'static str> {
     match text.as_bytes() {
         [b'-', b'/', ..] => Some("the dash is not needed: files are synced only where `sync` says so"),
         [b'@', b'@', ..] => Some("write [output.NAME.forward] with `target = \"tcp://HOST\"`, and its name here"),
         [b'@', ..] => Some("write [output.NAME.forward] with `target = \"udp://HOST\"`, and its name here"),
-        [b':', ..] | [b'*'] => Some("there is no output to users' terminals"),
+        [b'|', ..] => Some("a named pipe is an output of its own: [output.NAME.pipe] with path = \"…\""),
+        [b'^', ..] => Some("a program is an output of its own: [output.NAME.program] with command = [\"…\"]"),
+        [b':', ..] if text.starts_with(":ommysql:") => {
+            Some("a database is an output of its own: [output.NAME.mysql] with schema = \"system-events\"")
+        }
+        [b':', ..] if text.starts_with(":ompgsql:") => {
+            Some("a database is an output of its own: [output.NAME.postgres] with schema = \"system-events\"")
+        }
+        [b':', ..] | [b'*'] => Some(TO_USERS),
+        _ if text == "/dev/console" || text.starts_with("/dev/tty") => {
+            Some("a terminal is an output of its own: [output.NAME.tty] with path = \"…\"")
+        }
         _ => None,
     }
 }

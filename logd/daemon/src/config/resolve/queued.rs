@@ -12,7 +12,7 @@ use crate::output::queued::{QueuedKind, QueuedSettings};
 use crate::pipeline::Rendering;
 
 /// Some ten thousand lines: a hiccup's worth for who reads them, and no burden to the budget of the process.
-const QUEUE_MAX: Size = Size::mib(4);
+pub(super) const QUEUE_MAX: Size = Size::mib(4);
 
 /// One message of the greatest length has room in it.
 const QUEUE_MIN: Size = Size::kib(64);

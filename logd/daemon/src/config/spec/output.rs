@@ -4,18 +4,28 @@ use std::path::PathBuf;
 
 use ballast_shared::config::{Size, Spanned, Table};
 
+use super::database::{ServerSpec, SqliteSpec};
 use super::file::{FileSpec, FormatSpec};
 use super::forward::ForwardSpec;
+use super::sinks::{ProgramSpec, TtySpec, UsersSpec};
 use crate::output::WhenFull;
 
 /// The kinds, as they are written.
-pub(super) const KINDS: &[&str] = &["file", "forward", "pipe"];
+pub(super) const KINDS: &[&str] = &[
+    "file", "forward", "users", "tty", "pipe", "program", "postgres", "mysql", "sqlite",
+];
 
 /// An output of one of the kinds.
 pub(in crate::config) enum OutputSpec {
     File(Box<FileSpec>),
     Forward(Box<ForwardSpec>),
+    Users(UsersSpec),
+    Tty(TtySpec),
     Pipe(PipeSpec),
+    Program(ProgramSpec),
+    Postgres(Box<ServerSpec>),
+    MySql(Box<ServerSpec>),
+    Sqlite(SqliteSpec),
 }
 
 /// What every output behind a queue has.
@@ -37,6 +47,12 @@ impl OutputSpec {
         match kind {
             "file" => Self::File(Box::new(FileSpec::read(table))),
             "forward" => Self::Forward(Box::new(ForwardSpec::read(table))),
+            "users" => Self::Users(UsersSpec::read(table)),
+            "tty" => Self::Tty(TtySpec::read(table)),
+            "program" => Self::Program(ProgramSpec::read(table)),
+            "postgres" => Self::Postgres(Box::new(ServerSpec::read(table))),
+            "mysql" => Self::MySql(Box::new(ServerSpec::read(table))),
+            "sqlite" => Self::Sqlite(SqliteSpec::read(table)),
             _ => Self::Pipe(PipeSpec::read(table)),
         }
     }
