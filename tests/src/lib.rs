@@ -7,6 +7,7 @@
 pub mod browser;
 pub mod certificates;
 pub mod daemon;
+pub mod databases;
 pub mod dns;
 pub mod peers;
 pub mod syslog;

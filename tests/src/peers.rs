@@ -48,6 +48,12 @@ impl Peer {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
     /// Waits until it has printed a text.
     pub fn wait_for_log(&self, text: &str) {
         wait::until(
