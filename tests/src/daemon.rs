@@ -234,6 +234,18 @@ impl Daemon {
         Stopped { directory, name, log }
     }
 
+    /// The directory of one that was killed and has ended, for another run.
+    ///
+    /// # Panics
+    /// When what only the last run needed can't be removed.
+    #[must_use]
+    pub fn after_kill(mut self) -> Setup {
+        let log = self.log();
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().expect("a temporary directory"));
+        let name = self.name;
+        Stopped { directory, name, log }.again()
+    }
+
     /// Waits until it tells its service manager this.
     ///
     /// # Panics

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 
 use ballast_tests::daemon::{Daemon, Setup, program};
-use ballast_tests::syslog;
+use ballast_tests::syslog::{self, numbered};
 use ballast_tests::{address, wait};
 
 const LOGD: u8 = 0;
@@ -134,5 +134,44 @@ fn a_full_disk_drops_whole_lines_and_counts_them_when_told_to() {
         "{} written, {counted} counted",
         kept.len()
     );
+    assert!(logd.stop().0.success());
+}
+
+#[test]
+fn rotation_and_compression_go_on_when_a_full_disk_is_freed_and_nothing_is_lost() {
+    let Some(logd) = logd_on_a_small_disk("rotate = { size = \"256KiB\", compress = \"zstd\" }") else {
+        return;
+    };
+    let disk = disk(&logd);
+    let to = syslog::collector(address(LOGD));
+    syslog::send(to, &numbered::messages("host", 0, 0..1));
+    wait::until_lines(&disk.join("all"), 1);
+    fill(disk.join("filler"));
+    // A rename takes no room, a compressed file does.
+    assert!(logd.run(&["rotate"]).status.success());
+    logd.wait_for_log("there is no room beside the file");
+    let sender = thread::spawn(move || {
+        let mut stream = syslog::connect(to);
+        stream.write_all(&numbered::messages("host", 0, 1..MESSAGES)).unwrap();
+        syslog::close(&mut stream);
+    });
+    logd.wait_for_log("No space left on device");
+    // A line that is written in half keeps its file.
+    assert!(logd.run(&["rotate"]).status.success());
+    fs::remove_file(disk.join("filler")).unwrap();
+    sender.join().unwrap();
+    let written = || syslog::metric(address(LOGD), "logd_output_lines_total", &["output=\"all\""]);
+    wait::until("all lines to be written", || {
+        (written() >= MESSAGES as f64).then_some(())
+    });
+    assert!(logd.run(&["rotate"]).status.success());
+    wait::until("all of it to be compressed", || {
+        let names = fs::read_dir(&disk).unwrap().map(|entry| entry.unwrap().file_name());
+        names
+            .into_iter()
+            .all(|name| name.to_string_lossy().ends_with(".zst"))
+            .then_some(())
+    });
+    numbered::assert_all_once(&numbered::lines_below(&disk), 1, MESSAGES);
     assert!(logd.stop().0.success());
 }

@@ -131,7 +131,8 @@ fn what_comes_after_sighup_was_obeyed_is_in_the_new_file() {
 }
 
 #[test]
-fn fifty_reloads_under_load_lose_and_double_nothing() {
+fn two_hundred_reloads_under_load_lose_and_double_nothing() {
+    const RELOADS: usize = 200;
     const CHUNK: usize = 400;
     let mut logd = logd().start();
     let other = "[[rule]]\nselect = \"local7.*\"\nto = [\"log/local7\"]\nstop = true\n";
@@ -140,7 +141,7 @@ fn fifty_reloads_under_load_lose_and_double_nothing() {
         syslog::logd_head(address(LOGD)) + RULE,
     ];
     let mut stream = syslog::connect(syslog::collector(address(LOGD)));
-    for round in 0..50 {
+    for round in 0..RELOADS {
         send_numbered(&mut stream, round * CHUNK..round * CHUNK + CHUNK / 2);
         logd.replace("logd.toml", &specs[round % 2]);
         logd.signal(Signal::SIGHUP);
@@ -149,7 +150,7 @@ fn fifty_reloads_under_load_lose_and_double_nothing() {
     }
     syslog::close(&mut stream);
     let (_, left) = logd.stop();
-    assert_numbered(&read(&left.path().join("log/all")), 0..50 * CHUNK);
+    assert_numbered(&read(&left.path().join("log/all")), 0..RELOADS * CHUNK);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use rustix::fs::{
     openat, renameat, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::mark::Mark;
 use super::rename::rename;
@@ -174,12 +175,22 @@ fn put_in_place(directory: &OwnedFd, temporary: &[u8], name: &[u8]) -> Result<()
     Ok(renameat(directory, temporary, directory, name)?)
 }
 
-/// Removes what an interrupted compression has left, and nothing else of that name.
+/// Removes what an interrupted compression has left, and nothing else of that name: it was marked as soon as it was made, and once
+/// more when it was whole.
 fn remove_partial(directory: &OwnedFd, name: &[u8]) -> Result<(), CompressError> {
     match open_file(directory.as_fd(), name) {
         Err(Errno::NOENT) => Ok(()),
-        Ok((file, _)) if Mark::of(&file) == Some(Mark::Partial) => Ok(unlinkat(directory, name, AtFlags::empty())?),
+        Ok((file, stat)) if is_left_behind(&file, &stat) => Ok(unlinkat(directory, name, AtFlags::empty())?),
         _ => Err(CompressError::Taken),
+    }
+}
+
+fn is_left_behind(file: &File, stat: &Stat) -> bool {
+    match Mark::of(file) {
+        Some(Mark::Partial | Mark::Rotated) => true,
+        Some(Mark::Live { .. }) => false,
+        // Killed before it could be marked.
+        None => stat.st_size == 0 && stat.st_uid == geteuid().as_raw(),
     }
 }
 

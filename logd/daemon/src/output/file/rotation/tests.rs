@@ -279,13 +279,14 @@ fn an_interrupted_compression_is_cleaned_up_and_done_again() {
     let [plain] = &*logs.rotated() else {
         panic!("one rotated file")
     };
-    // Killed while it wrote, of this file and of one that is gone; and killed before it removed the original.
-    for name in [
-        format!("{plain}.zst.tmp"),
-        "hosts/web1/gone.log-20261201.gz.tmp".to_owned(),
+    // Killed while it wrote, of this file and of others that are gone; and killed before it removed the original.
+    for (name, mark) in [
+        (format!("{plain}.zst.tmp"), None),
+        ("hosts/web1/gone.log-20261201.gz.tmp".to_owned(), Some(Mark::Partial)),
+        ("hosts/web1/gone.log-20261202.gz.tmp".to_owned(), Some(Mark::Rotated)),
     ] {
         let file = File::create(logs.path(&name)).unwrap();
-        Mark::Partial.leave_on(&file).unwrap();
+        mark.into_iter().for_each(|mark| mark.leave_on(&file).unwrap());
     }
     let file = File::create(logs.path(&format!("{plain}.zst"))).unwrap();
     Mark::Rotated.leave_on(&file).unwrap();

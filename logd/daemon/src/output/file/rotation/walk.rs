@@ -118,7 +118,7 @@ impl Tree {
             return;
         };
         let kind = match (Mark::of(&opened), rotated) {
-            (Some(Mark::Partial), Some(rotated)) if rotated.is_temporary => Kind::Partial,
+            (Some(Mark::Partial | Mark::Rotated), Some(rotated)) if rotated.is_temporary => Kind::Partial,
             (Some(Mark::Live { since_s }), _) if is_live_name => Kind::Live { since_s },
             // Marked as live it is of an owner on whose files we may not change the mark.
             (Some(Mark::Rotated | Mark::Live { .. }), Some(rotated)) if !rotated.is_temporary => Kind::Rotated(rotated),
