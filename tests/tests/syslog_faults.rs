@@ -39,7 +39,7 @@ fn random_ms(below: u32) -> Duration {
     Duration::from_millis(u64::from(nanos.wrapping_mul(2_654_435_761) % below))
 }
 
-fn is_whole(line: &String) -> bool {
+fn is_whole(line: &str) -> bool {
     line.ends_with(" in its middle")
 }
 
@@ -83,7 +83,7 @@ fn kill_9_loses_no_more_than_the_last_flush_interval_and_doubles_nothing() {
     // A write that the kernel itself broke off leaves a line without its end, which gets its newline from the next start.
     let torn: Vec<_> = lines.iter().filter(|line| !is_whole(line)).cloned().collect();
     assert!(torn.len() <= KILLS, "{torn:?}");
-    lines.retain(is_whole);
+    lines.retain(|line| is_whole(line));
     let counts = numbered::counted(&lines);
     for (kill, promised) in promised.into_iter().enumerate() {
         let lost = (0..promised).filter(|number| !counts.contains_key(&(kill, *number)));
@@ -117,7 +117,7 @@ fn sigterm_under_load_writes_all_that_was_read_and_no_line_is_torn() {
         let _ = fs::remove_dir_all(log.join("127.0.0.1"));
         let mut lines = numbered::lines_below(&log);
         let before = lines.len();
-        lines.retain(is_whole);
+        lines.retain(|line| is_whole(line));
         assert!(before - lines.len() <= RUNS * SENDERS, "torn lines");
         assert!(lines.len() > total + 1_000);
         total = lines.len();

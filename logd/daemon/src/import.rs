@@ -95,9 +95,16 @@ struct Import<'r> {
     /// The rules, and comments among them, until the outputs that they name are known.
     items: Vec<Item>,
     /// The outputs that are no files, by kind, keys and name.
-    outputs: Vec<(&'static str, Vec<(&'static str, toml::Value)>, String)>,
+    outputs: Vec<Queued>,
     /// The names of outputs so far.
     output_names: Vec<String>,
+}
+
+/// An output that is no file.
+struct Queued {
+    kind: &'static str,
+    keys: Vec<(&'static str, toml::Value)>,
+    name: String,
 }
 
 /// `ruleset(name="…") { … }`

@@ -4,11 +4,11 @@ use logd_core::path::PathTemplate;
 use logd_core::rsyslog_conf::{Object, Place, Text};
 use logd_core::template::Template;
 
-use super::Import;
 use super::files::{self, FileKeys};
 use super::inputs::all_values;
 use super::legacy::is_on;
 use super::toml::{Rank, Value, bare_or_quoted};
+use super::{Import, Queued};
 
 /// The default of rsyslog's files and pipes.
 const FILE_FORMAT: &str = "RSYSLOG_FileFormat";
@@ -365,9 +365,9 @@ impl Import<'_> {
         let found = self
             .outputs
             .iter()
-            .find(|(known, set, _)| *known == kind && *set == keys);
-        if let Some((_, _, name)) = found {
-            return Target::Named(name.clone());
+            .find(|output| output.kind == kind && output.keys == keys);
+        if let Some(output) = found {
+            return Target::Named(output.name.clone());
         }
         let name = self.output_name(hint);
         let header = format!("output.{}.{kind}", bare_or_quoted(&name));
@@ -375,7 +375,11 @@ impl Import<'_> {
         for (key, value) in &keys {
             section.set(Vec::new(), key, value.clone());
         }
-        self.outputs.push((kind, keys, name.clone()));
+        self.outputs.push(Queued {
+            kind,
+            keys,
+            name: name.clone(),
+        });
         Target::Named(name)
     }
 
