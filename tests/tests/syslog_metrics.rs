@@ -25,10 +25,12 @@ fn names_in(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// What stands between backticks in the tables of the manual.
+/// What stands between backticks in the manual's list of them. Elsewhere tables of a database have such names, too.
 fn in_manual() -> BTreeSet<String> {
     let manual = fs::read_to_string(repository("docs/logd.md")).unwrap();
-    let quoted = manual.split('`').skip(1).step_by(2);
+    let (_, list) = manual.split_once("\n## Metrics\n").unwrap();
+    let list = list.split("\n## ").next().unwrap();
+    let quoted = list.split('`').skip(1).step_by(2);
     quoted.flat_map(names_in).collect()
 }
 
@@ -40,6 +42,8 @@ fn in_source() -> BTreeSet<String> {
 }
 
 fn collect(directory: &Path, names: &mut BTreeSet<String>) {
+    /// Of a database.
+    const TABLES: [&str; 2] = ["logd_messages", "logd_batches"];
     /// These read what others count.
     const READERS: [&str; 2] = ["rates.rs", "status.rs"];
     for entry in fs::read_dir(directory).unwrap() {
@@ -52,7 +56,9 @@ fn collect(directory: &Path, names: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let source = fs::read_to_string(&path).unwrap();
             let literals = source.split('"').filter(|literal| literal.starts_with("logd_"));
-            let is_name = |literal: &&str| literal.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            let is_name = |literal: &&str| {
+                !TABLES.contains(literal) && literal.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            };
             names.extend(literals.filter(is_name).map(str::to_owned));
         }
     }

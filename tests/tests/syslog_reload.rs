@@ -49,6 +49,21 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// Sends something now and again until there is a file: whether its path still leads to it is looked at ten times a second at
+/// most, and all that was sent may have come in between.
+fn wake_until_it_exists(file: &Path) {
+    wait::until("a new file", || {
+        if file.exists() {
+            return Some(());
+        }
+        syslog::send(
+            syslog::collector(address(LOGD)),
+            b"<14>Oct 11 22:14:15 host other: wake\n",
+        );
+        None
+    });
+}
+
 /// Moves the file away a few times while messages come, and asserts that the parts make up the whole. `notice` is what makes
 /// logd open a new one, where it is not to find out by itself.
 fn parts_make_up_the_whole(take_away: impl Fn(&Path, &Path), rounds: usize, mut notice: impl FnMut(&mut Daemon)) {
@@ -60,7 +75,7 @@ fn parts_make_up_the_whole(take_away: impl Fn(&Path, &Path), rounds: usize, mut 
     for round in 0..rounds {
         let from = round * ROUND;
         send_numbered(&mut stream, from..from + ROUND / 2);
-        wait::until("the file", || file.exists().then_some(()));
+        wake_until_it_exists(&file);
         let part = logd.path().join(format!("part{round}"));
         take_away(&file, &part);
         send_numbered(&mut stream, from + ROUND / 2..from + ROUND);
@@ -69,16 +84,7 @@ fn parts_make_up_the_whole(take_away: impl Fn(&Path, &Path), rounds: usize, mut 
     }
     // Something that comes when it is long noticed: the last part exists, whatever went to the one before.
     let last = rounds * ROUND;
-    wait::until("a new file", || {
-        if file.exists() {
-            return Some(());
-        }
-        syslog::send(
-            syslog::collector(address(LOGD)),
-            b"<14>Oct 11 22:14:15 host other: wake\n",
-        );
-        None
-    });
+    wake_until_it_exists(&file);
     send_numbered(&mut stream, last..last + 10);
     syslog::close(&mut stream);
     let directory = file.parent().unwrap().parent().unwrap().to_owned();
