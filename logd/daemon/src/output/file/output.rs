@@ -362,6 +362,11 @@ impl FileOutput {
         self.warn_of_rotation(path, cause, "a file could not be rotated and is written to further");
     }
 
+    /// A file stays although `keep` is over for it; this is tried again.
+    pub(super) fn warn_not_removed(&self, path: &FilePath, cause: &dyn std::fmt::Display) {
+        self.warn_of_rotation(path, cause, "a file that is not to be kept could not be removed");
+    }
+
     /// A rotated file stays as it is; this is tried again.
     pub(super) fn warn_not_compressed(&self, path: &FilePath, cause: &dyn std::fmt::Display) {
         self.warn_of_rotation(path, cause, "a rotated file could not be compressed and stays as it is");

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, unlinkat};
+use rustix::fs::{AtFlags, statat, unlinkat};
 use tracing::info;
 
 use super::super::open::{open_directory, open_trusted};
@@ -42,6 +42,25 @@ struct Candidate {
     last_s: i64,
     path: Vec<u8>,
     bytes: u64,
+    seen: Seen,
+}
+
+/// What was looked at: a file of the same name that is another one, or has new lines, is not removed in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    device: u64,
+    inode: u64,
+    written: (i64, i64),
+}
+
+impl Seen {
+    fn of(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            written: (stat.st_mtime, stat.st_mtime_nsec as i64),
+        }
+    }
 }
 
 impl Ord for Candidate {
@@ -83,7 +102,10 @@ impl Visitor for Round<'_> {
         let keep = self.tree.owner.output.settings().keep;
         let bytes = blocks(found);
         match found.kind {
-            Kind::Partial => return self.remove_file(found.path, None),
+            Kind::Partial => {
+                self.remove_file(found.path, Seen::of(&found.stat), None);
+                return;
+            }
             Kind::Rotated(rotated) if rotated.compression.is_none() => {
                 if !self.is_over_age(found)
                     && self
@@ -102,7 +124,8 @@ impl Visitor for Round<'_> {
             Kind::Rotated(_) | Kind::Live { .. } => {}
         }
         if self.is_over_age(found) {
-            return self.remove_file(found.path, Some(Removed::Age));
+            self.remove_file(found.path, Seen::of(&found.stat), Some(Removed::Age));
+            return;
         }
         self.total_bytes += bytes;
         if keep.total_bytes.is_some() {
@@ -110,6 +133,7 @@ impl Visitor for Round<'_> {
                 last_s: found.stat.st_mtime,
                 path: found.path.to_vec(),
                 bytes,
+                seen: Seen::of(&found.stat),
             });
             if self.oldest.len() > OLDEST_MAX {
                 self.oldest.pop();
@@ -136,33 +160,52 @@ impl Round<'_> {
             return false;
         };
         let was_full = self.oldest.len() == OLDEST_MAX;
+        let mut removed_any = false;
         let oldest = std::mem::take(&mut self.oldest).into_sorted_vec();
         for candidate in oldest {
             if self.total_bytes <= total || self.work.is_stopped() {
                 return false;
             }
-            self.remove_file(&candidate.path, Some(Removed::Total));
-            self.total_bytes = self.total_bytes.saturating_sub(candidate.bytes);
+            if self.remove_file(&candidate.path, candidate.seen, Some(Removed::Total)) {
+                removed_any = true;
+                self.total_bytes = self.total_bytes.saturating_sub(candidate.bytes);
+            }
         }
-        was_full && self.total_bytes > total
+        // Where nothing can be removed another round would find the same.
+        was_full && removed_any && self.total_bytes > total
     }
 
-    fn remove_file(&self, path: &[u8], why: Option<Removed>) {
+    /// Removes a file, unless it is another one by now or lines go to it. Whether it is gone.
+    fn remove_file(&self, path: &[u8], seen: Seen, why: Option<Removed>) -> bool {
+        if self.store.knows(path) {
+            return false;
+        }
+        let output = &self.tree.owner.output;
         let path = self.tree.found(path);
-        if remove(&path).is_err() {
-            return;
+        match remove(&path, seen) {
+            Ok(true) => {}
+            Ok(false) | Err(nix::errno::Errno::ENOENT) => return false,
+            Err(errno) => {
+                output.warn_not_removed(&path, &errno.desc());
+                return false;
+            }
         }
         if let Some(why) = why {
-            self.tree.owner.output.count_removed(why);
-            info!(output = self.tree.owner.output.name(), path = %path.as_path().display(), because = why.key(), "file removed");
+            output.count_removed(why);
+            info!(output = output.name(), path = %path.as_path().display(), because = why.key(), "file removed");
         }
+        true
     }
 }
 
-/// Removes a file, and the directories above it that are empty then, below the root of the tree.
-fn remove(path: &FilePath) -> Result<(), nix::errno::Errno> {
+/// Removes a file, if it is still what was seen, and the directories above it that are empty then, below the root of the tree.
+fn remove(path: &FilePath, seen: Seen) -> Result<bool, nix::errno::Errno> {
     let directory = open_directory(path)?;
     let failed = |errno: rustix::io::Errno| nix::errno::Errno::from_raw(errno.raw_os_error());
+    let stat = statat(&directory, path.file_name(), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+    if Seen::of(&stat) != seen {
+        return Ok(false);
+    }
     unlinkat(&directory, path.file_name(), AtFlags::empty()).map_err(failed)?;
     let (directories, _) = path.below();
     let directories: Vec<&Path> = directories.collect();
@@ -175,9 +218,37 @@ fn remove(path: &FilePath) -> Result<(), nix::errno::Errno> {
             break;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn blocks(found: &Found<'_>) -> u64 {
     found.stat.st_blocks.unsigned_abs().saturating_mul(BLOCK_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+
+    use rustix::fs::stat;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_has_changed_since_it_was_seen_stays() {
+        let tree = tempfile::tempdir().unwrap();
+        let file = tree.path().join("host/app.log");
+        fs::create_dir(file.parent().unwrap()).unwrap();
+        fs::write(&file, "old\n").unwrap();
+        let seen = Seen::of(&stat(&file).unwrap());
+        let path = FilePath::new(file.as_os_str().as_bytes(), tree.path().as_os_str().len() + 1);
+        // Another file of the same name.
+        fs::write(tree.path().join("new"), "new\n").unwrap();
+        fs::rename(tree.path().join("new"), &file).unwrap();
+        assert_eq!(remove(&path, seen), Ok(false));
+        assert_eq!(fs::read(&file).unwrap(), b"new\n");
+        let seen = Seen::of(&stat(&file).unwrap());
+        assert_eq!(remove(&path, seen), Ok(true));
+        assert!(!file.parent().unwrap().exists(), "the folder of a dead host goes too");
+    }
 }

@@ -427,9 +427,13 @@ fn a_sender_that_makes_too_many_files_makes_no_more_and_writes_to_those_that_are
         },
     );
     let of_sender = |name: &str, sender: &str| {
-        let found = logs
-            .store
-            .file_of_sender(&logs.bytes(name), logs.tree.trusted(), &logs.owner, sender.parse().ok());
+        let found = logs.store.file_of_sender(
+            &logs.bytes(name),
+            logs.tree.trusted(),
+            &logs.owner,
+            sender.parse().ok(),
+            Patience::Waits,
+        );
         found.is_some()
     };
     let made = (0..100).filter(|n| of_sender(&format!("hosts/{n}/app.log"), "192.0.2.1"));
