@@ -6,9 +6,11 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 use std::time::Instant;
 
+use logd_core::rotation::Rotated;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
@@ -89,6 +91,8 @@ pub(super) enum OpenError {
     System(Errno),
     /// It is a device, a pipe or a directory.
     NotRegular,
+    /// It was rotated, and a message names it: no sender writes into what is done with.
+    Archived,
 }
 
 impl fmt::Display for OpenError {
@@ -97,6 +101,7 @@ impl fmt::Display for OpenError {
             Self::System(Errno::ELOOP) => f.write_str("a component of the path is a symbolic link"),
             Self::System(errno) => f.write_str(errno.desc()),
             Self::NotRegular => f.write_str("not a regular file"),
+            Self::Archived => f.write_str("a file that was rotated"),
         }
     }
 }
@@ -138,6 +143,9 @@ fn open_once(path: &FilePath, settings: &FileSettings) -> Result<Opened, OpenErr
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         return Err(OpenError::NotRegular);
     }
+    if !path.is_fixed() && is_archived(&fd, name) {
+        return Err(OpenError::Archived);
+    }
     let (since_s, unmarked) = if settings.marks_files() {
         mark(&fd, &stat)
     } else {
@@ -153,6 +161,12 @@ fn open_once(path: &FilePath, settings: &FileSettings) -> Result<Opened, OpenErr
         unmarked,
         rotate_at: None,
     })
+}
+
+/// Whether a file is one that was rotated: its name says so, and its mark. One of a usual name has such a mark when rotating it was
+/// interrupted, and is written to further.
+fn is_archived(fd: &OwnedFd, name: &Path) -> bool {
+    Rotated::parse(name.as_os_str().as_bytes()).is_some() && matches!(Mark::of(fd), Some(Mark::Rotated | Mark::Partial))
 }
 
 /// Opens the file of this path if it is there, a regular one, and ours.
