@@ -334,7 +334,7 @@ impl<'b> Batch<'b> {
                 let mut look_up = || {
                     path.clear();
                     path_template.render(&context, path);
-                    let found = find_file(&pipeline.store, path_template, path, owner, peer);
+                    let found = find_file(&pipeline.store, path_template, path, owner, peer, patience);
                     (hit, diverted) = (found.is_known, found.is_diverted);
                     found.file
                 };
@@ -417,6 +417,7 @@ fn find_file(
     path: &[u8],
     owner: &Owner,
     peer: Option<SocketAddr>,
+    patience: Patience,
 ) -> FoundFile {
     let found = |(file, is_known), is_diverted| FoundFile {
         file,
@@ -427,7 +428,7 @@ fn find_file(
         return found(store.file(path, usize::MAX, owner), false);
     }
     let sender = peer.map(|peer| peer.ip().to_canonical());
-    if let Some(own) = store.file_of_sender(path, trusted(template), owner, sender) {
+    if let Some(own) = store.file_of_sender(path, trusted(template), owner, sender, patience) {
         return found(own, false);
     }
     let name = sender.map_or_else(|| "local".to_owned(), |sender| sender.to_string());

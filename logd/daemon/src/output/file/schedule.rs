@@ -99,16 +99,17 @@ impl Schedule {
             if state.stop {
                 return Next::Stop;
             }
-            if std::mem::take(&mut state.relieve) {
-                return Next::Relieve;
-            }
             if sweep_at <= now {
                 return Next::Sweep;
             }
+            // Before relief, which may be asked for without end: what is due frees the budget too.
             if state.queue.peek().is_some_and(|entry| entry.at <= now)
                 && let Some(entry) = state.queue.pop()
             {
                 return Next::Due(entry.file, entry.task);
+            }
+            if std::mem::take(&mut state.relieve) {
+                return Next::Relieve;
             }
             let until = state.queue.peek().map_or(sweep_at, |entry| entry.at.min(sweep_at));
             state.sleeps_until = Some(until);

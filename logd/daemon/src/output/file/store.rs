@@ -19,7 +19,7 @@ use super::path::FilePath;
 use super::rotation::{Archive, Why};
 use super::schedule::Schedule;
 use super::space::Space;
-use crate::output::HeldBack;
+use crate::output::{HeldBack, Patience};
 
 /// The paths are spread over so many maps, each under a lock of its own, so that the threads seldom meet.
 const SHARDS: usize = 64;
@@ -136,8 +136,10 @@ impl Store {
         trusted: usize,
         owner: &Owner,
         sender: Option<IpAddr>,
+        patience: Patience,
     ) -> Option<(Arc<LogFile>, bool)> {
-        let is_there = || Identity::at(&FilePath::new(path, trusted)).is_some();
+        // Looking waits for the file system, for as long as that likes.
+        let is_there = || patience == Patience::Waits && Identity::at(&FilePath::new(path, trusted)).is_some();
         (self.knows(path) || is_there() || owner.output.admits_new_file(sender))
             .then(|| self.file(path, trusted, owner))
     }
@@ -305,7 +307,10 @@ impl Store {
                 file.write_out(self);
             }
         }
-        self.written.notify_waiters();
+        // Who waits for room would ask for this again at once. What is written wakes them by itself.
+        if !self.budget.is_spent() {
+            self.written.notify_waiters();
+        }
     }
 
     /// Closes files until one more may be opened for this output, as far as they are not in use.
