@@ -169,7 +169,8 @@ impl LogFile {
             Sync::Every(interval) => Some(interval),
             Sync::Always => Some(Duration::ZERO),
         };
-        disk.unsynced = sync_after.is_some();
+        // What was written under settings that synced stays to be synced.
+        disk.unsynced |= sync_after.is_some();
         disk.written_through = disk.batch.through;
         if sync_after != Some(Duration::ZERO) {
             self.settlement.settle(disk.written_through);
