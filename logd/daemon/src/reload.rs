@@ -164,6 +164,11 @@ pub(crate) fn take(
         let _delivering = handles.delivering.enter();
         workers.apply(pipeline.queued_outputs(), supervisor);
     }
+    for gone in running.queued_outputs() {
+        if pipeline.queued_outputs().all(|output| output.name() != gone.name()) {
+            gone.queue().abandon();
+        }
+    }
     service.pipeline.store(Arc::new(pipeline));
     inputs.apply(prepared, supervisor, handles.cores);
     Ok(config.drain_timeout)

@@ -17,6 +17,9 @@ use super::file::Store;
 use super::settlement::Settlement;
 use super::{Patience, WhenFull};
 
+/// What a record takes beside its bytes: where it ends. It counts, so that records without any bytes are bounded too.
+const RECORD_BYTES: usize = size_of::<usize>();
+
 /// What a queue may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QueueLimits {
@@ -34,6 +37,8 @@ pub(crate) struct Queue {
     /// Bytes of the records that are waiting or with the worker.
     held: AtomicUsize,
     closed: AtomicBool,
+    /// The configuration has no such output any more, or its worker has ended: nobody waits for its records.
+    abandoned: AtomicBool,
     /// Of its records. Appended to under the lock of what waits.
     settlement: Settlement,
     /// Wakes the worker.
@@ -102,6 +107,7 @@ impl Queue {
             waiting: Mutex::default(),
             held: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             settlement: Settlement::default(),
             filled: Notify::new(),
         }
@@ -138,7 +144,7 @@ impl Queue {
             waiting.since = Some(Instant::now());
         }
         // Under the lock: whoever takes the record takes away what was added for it.
-        self.held.fetch_add(end - before, Ordering::Relaxed);
+        self.held.fetch_add(end - before + RECORD_BYTES, Ordering::Relaxed);
         drop(waiting);
         if first {
             self.filled.notify_one();
@@ -152,9 +158,15 @@ impl Queue {
     }
 
     /// Whether an acknowledgement waits for its records: those of an output that drops are not waited for, nor are those of one
-    /// that is no more.
+    /// that is no more. An output whose settings have changed has its old worker still see to what it took.
     pub(crate) fn is_waited_for(&self) -> bool {
-        self.limits.when_full == WhenFull::Block && !self.is_closed()
+        self.limits.when_full == WhenFull::Block && !self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Nobody is to wait for its records any more.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+        self.settlement.wake();
     }
 
     /// How far its records are seen to.
@@ -304,7 +316,8 @@ impl Records {
 impl Drop for Records {
     fn drop(&mut self) {
         let queue = &self.queue;
-        let held = queue.held.fetch_sub(self.bytes.len(), Ordering::Relaxed) - self.bytes.len();
+        let bytes = self.bytes.len() + self.ends.len() * RECORD_BYTES;
+        let held = queue.held.fetch_sub(bytes, Ordering::Relaxed) - bytes;
         queue.counters.held.set(held as f64);
         queue.store.refund(self.charged);
         queue.store.note_written();
@@ -352,6 +365,15 @@ mod tests {
         assert_eq!((records.last(), queue.unsettled()), (3, 3));
         queue.settle(records.last());
         assert_eq!(queue.unsettled(), 0);
+    }
+
+    #[tokio::test]
+    async fn records_without_a_byte_fill_a_queue_too() {
+        let queue = queue(2 * RECORD_BYTES, WhenFull::Drop);
+        let appended = [(); 3].map(|()| append(&queue, ""));
+        assert_eq!(appended, [Queued::Waiting(1), Queued::Waiting(2), Queued::Dropped]);
+        drop(queue.take().await.unwrap());
+        assert_eq!(queue.held_bytes(), 0);
     }
 
     #[tokio::test]

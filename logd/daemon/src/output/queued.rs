@@ -119,9 +119,11 @@ impl Workers {
             {
                 continue;
             }
-            let task = self
-                .tasks
-                .spawn(run(output.settings.kind.clone(), output.queue.clone()));
+            let (kind, queue) = (output.settings.kind.clone(), output.queue.clone());
+            let task = self.tasks.spawn(async move {
+                run(kind, queue.clone()).await;
+                queue.abandon();
+            });
             self.running.push(Running {
                 queue: output.queue.clone(),
                 task: task.abort_handle(),

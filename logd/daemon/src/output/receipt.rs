@@ -135,7 +135,7 @@ mod tests {
         let queue = queue(WhenFull::Block);
         let mut receipt = Receipt::default();
         append(&mut receipt, &queue);
-        tokio::join!(receipt.settled(), async { queue.close() });
+        tokio::join!(receipt.settled(), async { queue.abandon() });
         assert_eq!(receipt.standing(), Standing::Settled);
     }
 }
