@@ -106,6 +106,10 @@ fn read_all(spool: &mut Spool<Memory>) -> (Vec<(u64, Vec<u8>)>, u64) {
 impl Disk for Memory {
     type Error = Infallible;
 
+    fn has_no_room(error: &Infallible) -> bool {
+        match *error {}
+    }
+
     fn segments(&mut self) -> Result<Vec<u64>, Infallible> {
         Ok(self.segments.keys().copied().collect())
     }

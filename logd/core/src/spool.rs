@@ -143,7 +143,11 @@ impl<D: Disk> Spool<D> {
                     // Nobody needs what is there any more.
                     self.forget_acknowledged()?;
                 }
-                Err(_) if self.when_full == WhenFull::DropOldest && !self.segments.is_empty() => {
+                Err(error)
+                    if D::has_no_room(&error)
+                        && self.when_full == WhenFull::DropOldest
+                        && !self.segments.is_empty() =>
+                {
                     dropped += self.drop_oldest()?;
                 }
                 Err(error) => return Err(error),

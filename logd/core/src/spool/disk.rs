@@ -5,6 +5,9 @@ pub trait Disk {
     /// What it refuses with.
     type Error;
 
+    /// Whether it refused because it is full: then something that is given up makes room. Any other reason may pass by itself.
+    fn has_no_room(error: &Self::Error) -> bool;
+
     /// The segments that are there, in any order.
     ///
     /// # Errors

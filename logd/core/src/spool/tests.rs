@@ -67,6 +67,10 @@ impl VirtualDisk {
 impl Disk for VirtualDisk {
     type Error = Refused;
 
+    fn has_no_room(_: &Refused) -> bool {
+        true
+    }
+
     fn segments(&mut self) -> Result<Vec<u64>, Refused> {
         Ok(self.segments.keys().copied().collect())
     }

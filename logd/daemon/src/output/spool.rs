@@ -118,6 +118,13 @@ impl Files {
 impl Disk for Files {
     type Error = io::Error;
 
+    fn has_no_room(error: &io::Error) -> bool {
+        matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        )
+    }
+
     fn segments(&mut self) -> io::Result<Vec<u64>> {
         let number = |path: &Path| -> Option<u64> {
             let is_segment = path.extension()? == EXTENSION;
