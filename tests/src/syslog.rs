@@ -3,6 +3,7 @@
 pub mod generated;
 pub mod numbered;
 pub mod receipt;
+pub mod small_disk;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

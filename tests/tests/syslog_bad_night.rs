@@ -3,17 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ballast_tests::daemon::{Daemon, Setup, program};
-use ballast_tests::syslog;
+use ballast_tests::daemon::{Daemon, Setup};
+use ballast_tests::syslog::{self, small_disk};
 use ballast_tests::{address, wait};
 
 const LOGD: u8 = 0;
@@ -33,11 +31,6 @@ const DISK_BYTES: usize = 16 << 20;
 
 /// logd with a small file system of its own below `full`, which ends with it; `None` where that can't be made.
 fn logd() -> Option<Daemon> {
-    let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
-    if !can_mount.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no right to mount");
-        return None;
-    }
     let setup = Setup::new("logd").file(
         "logd.toml",
         syslog::logd_head(address(LOGD))
@@ -46,34 +39,7 @@ fn logd() -> Option<Daemon> {
                [output.healthy.file]\npath = \"healthy/log\"\n\
                [[rule]]\nto = [\"full\", \"healthy\"]\n",
     );
-    let disk = setup.path().join("full");
-    fs::create_dir(&disk).unwrap();
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "sh", "-c"])
-        .arg(format!(
-            "mount -t tmpfs -o size={DISK_BYTES} tmpfs {} && exec \"$0\" \"$@\"",
-            disk.display()
-        ))
-        .arg(program("logd"));
-    Some(setup.start_by(command))
-}
-
-/// The small file system, as only logd's own mounts show it.
-fn disk(logd: &Daemon) -> PathBuf {
-    let path = logd.path().join("full");
-    PathBuf::from(format!("/proc/{}/root", logd.pid())).join(path.strip_prefix("/").unwrap())
-}
-
-/// Writes until there is no room, not even for a byte.
-fn fill(path: PathBuf) {
-    let mut file = File::create(path).unwrap();
-    let mut size = 64 << 10;
-    while size > 0 {
-        if file.write_all(&vec![0; size]).is_err() {
-            size /= 2;
-        }
-    }
+    small_disk::start(setup, "full", DISK_BYTES)
 }
 
 /// Nanoseconds that this thread was ready to run and was not let (the second number of proc(5)'s schedstat): what it waited for
@@ -124,14 +90,14 @@ fn dropped_for_local(output: &str) -> usize {
 #[test]
 fn a_full_disk_keeps_no_login_waiting_and_what_is_dropped_is_counted() {
     let Some(logd) = logd() else { return };
-    let (disk, socket) = (disk(&logd), logd.path().join("socket"));
+    let (disk, socket) = (small_disk::at(&logd, "full"), logd.path().join("socket"));
     let healthy = logd.path().join("healthy/log");
     let all = WRITERS * MESSAGES;
 
     assert!(log_in(&socket, "evening") < WAIT_MAX);
     wait::until_file(&disk.join("log"), |content| lines_of(content, "evening") == all);
 
-    fill(disk.join("filler"));
+    small_disk::fill(&disk.join("filler"));
     // The disk is found to be full as soon as more is written than is left of the last page.
     let network = UdpSocket::bind((address(LOGD), 0)).unwrap();
     let long = format!("<13>Oct 11 22:14:15 host app: {}", "x".repeat(8192));

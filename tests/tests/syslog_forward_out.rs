@@ -9,13 +9,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 
 use ballast_tests::certificates::Authority;
-use ballast_tests::daemon::{Daemon, Setup, Stopped, program};
+use ballast_tests::daemon::{Daemon, Setup, Stopped};
 use ballast_tests::peers::Peer;
-use ballast_tests::syslog::{self, Framing, PORT};
+use ballast_tests::syslog::{self, Framing, PORT, small_disk};
 use ballast_tests::{address, peers, wait};
 
 /// The one that forwards, and those that it forwards to.
@@ -509,29 +508,15 @@ fn a_full_spool_that_drops_the_oldest_keeps_the_newest() {
 
 #[test]
 fn a_full_disk_below_a_spool_that_blocks_loses_nothing() {
-    // Mounting needs root, and some containers don't let even root.
-    let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
-    if !can_mount.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no right to mount");
-        return;
-    }
     let keys = format!(
         "target = \"relp://{}:{RELP_PORT}\"\nresume-interval = \"200ms\"\n\
          spool = {{ max = \"64MiB\", when-full = \"block\" }}",
         address(TARGET)
     );
     let setup = Setup::new("logd").file("logd.toml", forwarding(&keys));
-    let disk = setup.path().join("work/spool");
-    fs::create_dir_all(&disk).unwrap();
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "sh", "-c"])
-        .arg(format!(
-            "mount -t tmpfs -o size=2m tmpfs {} && exec \"$0\" \"$@\"",
-            disk.display()
-        ))
-        .arg(program("logd"));
-    let logd = setup.start_by(command);
+    let Some(logd) = small_disk::start(setup, "work/spool", 2 << 20) else {
+        return;
+    };
     const MESSAGES: usize = 5000;
     let filler = "x".repeat(1000);
     let sender = thread::spawn(move || {

@@ -3,14 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
-use ballast_tests::daemon::{Daemon, Setup, program};
-use ballast_tests::syslog::{self, numbered};
+use ballast_tests::daemon::{Daemon, Setup};
+use ballast_tests::syslog::{self, numbered, small_disk};
 use ballast_tests::{address, wait};
 
 const LOGD: u8 = 0;
@@ -19,46 +17,13 @@ const LOGD: u8 = 0;
 const DISK_BYTES: usize = 4 << 20;
 const MESSAGES: usize = 20_000;
 
-/// logd with a small file system of its own below `log`, which ends with it; `None` where that can't be made.
+/// logd with a small file system of its own below `log`; `None` where that can't be made.
 fn logd_on_a_small_disk(keys: &str) -> Option<Daemon> {
-    // Mounting needs root, and some containers don't let even root.
-    let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
-    if !can_mount.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no right to mount");
-        return None;
-    }
     let spec = format!(
         "[output.all.file]\npath = \"log/all\"\nmin-free = \"0B\"\n{keys}\n[[rule]]\nselect = \"*.*\"\nto = [\"all\"]\n"
     );
     let setup = Setup::new("logd").file("logd.toml", syslog::logd_head(address(LOGD)) + &spec);
-    let disk = setup.path().join("log");
-    fs::create_dir(&disk).unwrap();
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "sh", "-c"])
-        .arg(format!(
-            "mount -t tmpfs -o size={DISK_BYTES} tmpfs {} && exec \"$0\" \"$@\"",
-            disk.display()
-        ))
-        .arg(program("logd"));
-    Some(setup.start_by(command))
-}
-
-/// The small file system, as only logd's own mounts show it.
-fn disk(logd: &Daemon) -> PathBuf {
-    let path = logd.path().join("log");
-    PathBuf::from(format!("/proc/{}/root", logd.pid())).join(path.strip_prefix("/").unwrap())
-}
-
-/// Writes until there is no room, not even for a byte.
-fn fill(path: PathBuf) {
-    let mut file = File::create(path).unwrap();
-    let mut size = 64 << 10;
-    while size > 0 {
-        if file.write_all(&vec![0; size]).is_err() {
-            size /= 2;
-        }
-    }
+    small_disk::start(setup, "log", DISK_BYTES)
 }
 
 fn numbered(n: usize) -> String {
@@ -70,11 +35,11 @@ fn a_full_disk_holds_the_connection_back_and_when_freed_all_is_written() {
     let Some(logd) = logd_on_a_small_disk("when-full = \"block\"") else {
         return;
     };
-    let disk = disk(&logd);
+    let disk = small_disk::at(&logd, "log");
     let mut stream = syslog::connect(syslog::collector(address(LOGD)));
     writeln!(stream, "<13>{}", numbered(0)).unwrap();
     wait::until_lines(&disk.join("all"), 1);
-    fill(disk.join("filler"));
+    small_disk::fill(&disk.join("filler"));
     let sender = thread::spawn(move || {
         let mut bytes = String::new();
         for n in 1..MESSAGES {
@@ -100,8 +65,8 @@ fn a_full_disk_drops_whole_lines_and_counts_them_when_told_to() {
     let Some(logd) = logd_on_a_small_disk("when-full = \"drop\"") else {
         return;
     };
-    let disk = disk(&logd);
-    fill(disk.join("filler"));
+    let disk = small_disk::at(&logd, "log");
+    small_disk::fill(&disk.join("filler"));
     let mut bytes = String::new();
     for n in 0..MESSAGES {
         writeln!(bytes, "<13>{}", numbered(n)).unwrap();
@@ -142,11 +107,11 @@ fn rotation_and_compression_go_on_when_a_full_disk_is_freed_and_nothing_is_lost(
     let Some(logd) = logd_on_a_small_disk("rotate = { size = \"256KiB\", compress = \"zstd\" }") else {
         return;
     };
-    let disk = disk(&logd);
+    let disk = small_disk::at(&logd, "log");
     let to = syslog::collector(address(LOGD));
     syslog::send(to, &numbered::messages("host", 0, 0..1));
     wait::until_lines(&disk.join("all"), 1);
-    fill(disk.join("filler"));
+    small_disk::fill(&disk.join("filler"));
     // A rename takes no room, a compressed file does.
     assert!(logd.run(&["rotate"]).status.success());
     logd.wait_for_log("there is no room beside the file");

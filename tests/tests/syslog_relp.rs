@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use ballast_tests::certificates::Authority;
-use ballast_tests::daemon::{Daemon, Setup, Stopped, program};
-use ballast_tests::syslog::{self, HTTP_PORT, metric};
+use ballast_tests::daemon::{Daemon, Setup, Stopped};
+use ballast_tests::syslog::{self, HTTP_PORT, metric, small_disk};
 use ballast_tests::{address, peers, wait};
 use nix::sys::signal::Signal;
 
@@ -300,50 +299,21 @@ fn killed_at_random_moments_nothing_is_lost_and_a_window_at_most_comes_twice() {
     assert!(logd.stop().0.success());
 }
 
+/// Room for the messages, but not beside the filler.
+const DISK_BYTES: usize = 1 << 20;
+
 /// logd with a small file system of its own below `log`; `None` where that can't be made.
 fn logd_on_a_small_disk() -> Option<Daemon> {
-    let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
-    if !can_mount.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no right to mount");
-        return None;
-    }
     let setup = Setup::new("logd").file("logd.toml", config("", "when-full = \"block\""));
-    let disk = setup.path().join("log");
-    fs::create_dir(&disk).unwrap();
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "sh", "-c"])
-        .arg(format!(
-            "mount -t tmpfs -o size=1M tmpfs {} && exec \"$0\" \"$@\"",
-            disk.display()
-        ))
-        .arg(program("logd"));
-    Some(setup.start_by(command))
-}
-
-/// The small file system, as only logd's own mounts show it.
-fn disk(logd: &Daemon) -> PathBuf {
-    let path = logd.path().join("log");
-    PathBuf::from(format!("/proc/{}/root", logd.pid())).join(path.strip_prefix("/").unwrap())
-}
-
-/// Writes until there is no room, not even for a byte.
-fn fill(path: PathBuf) {
-    let mut file = File::create(path).unwrap();
-    let mut size = 64 << 10;
-    while size > 0 {
-        if file.write_all(&vec![0; size]).is_err() {
-            size /= 2;
-        }
-    }
+    small_disk::start(setup, "log", DISK_BYTES)
 }
 
 #[test]
 fn a_full_disk_holds_the_answers_back_until_it_is_freed() {
     let Some(logd) = logd_on_a_small_disk() else { return };
-    let disk = disk(&logd);
+    let disk = small_disk::at(&logd, "log");
     let mut client = Client::open();
-    fill(disk.join("filler"));
+    small_disk::fill(&disk.join("filler"));
     for n in 0..WINDOW {
         client.send("syslog", &numbered(n));
     }
@@ -368,9 +338,9 @@ fn a_full_disk_holds_the_answers_back_until_it_is_freed() {
 #[test]
 fn who_gives_up_on_a_full_disk_leaves_no_connection_behind() {
     let Some(logd) = logd_on_a_small_disk() else { return };
-    let disk = disk(&logd);
+    let disk = small_disk::at(&logd, "log");
     let mut client = Client::open();
-    fill(disk.join("filler"));
+    small_disk::fill(&disk.join("filler"));
     client.send("syslog", &numbered(0));
     logd.wait_for_log("No space left on device");
     drop(client);
