@@ -94,7 +94,7 @@ struct Import<'r> {
     calls: usize,
     /// The rules, and comments among them, until the outputs that they name are known.
     items: Vec<Item>,
-    /// The outputs that are no files, by kind, keys and name.
+    /// The outputs that are no files.
     outputs: Vec<Queued>,
     /// The names of outputs so far.
     output_names: Vec<String>,

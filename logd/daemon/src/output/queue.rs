@@ -224,7 +224,6 @@ impl Queue {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.filled.notify_one();
-        self.settlement.wake();
     }
 
     /// The worker has seen to all records up to this one.
