@@ -11,7 +11,7 @@ use super::row::Row;
 use super::schema::{self, Dialect, Schema};
 use super::secret::Password;
 use super::tls::ServerTls;
-use super::writer::{Connection, Failure, Target};
+use super::writer::{Committed, Connection, Failure, Target};
 
 /// Rows of one INSERT. Batches are cut into powers of two up to this, so few statements are prepared for all of them.
 const ROWS_MAX: usize = 256;
@@ -174,12 +174,15 @@ pub(crate) struct MySqlConnection {
 }
 
 impl MySqlConnection {
-    async fn transact(&mut self, batch: u64, rows: &[Row]) -> Result<(), Error> {
+    async fn transact(&mut self, batch: u64, rows: &[Row]) -> Result<Committed, Error> {
         let mut transaction = self.connection.start_transaction(TxOpts::default()).await?;
         let number = "UPDATE logd_batches SET batch = ?, committed = NOW() WHERE writer = ? AND batch < ?";
         transaction.exec_drop(number, (batch, &self.writer, batch)).await?;
         if transaction.affected_rows() == 0 {
-            return transaction.rollback().await;
+            let entered = "SELECT 1 FROM logd_batches WHERE writer = ?";
+            let entered: Option<u8> = transaction.exec_first(entered, (&self.writer,)).await?;
+            transaction.rollback().await?;
+            return Ok(entered.map_or(Committed::NotEntered, |_| Committed::There));
         }
         let mut rest = rows;
         while !rest.is_empty() {
@@ -198,13 +201,15 @@ impl MySqlConnection {
             }
             rest = later;
         }
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(Committed::There)
     }
 }
 
 impl Connection for MySqlConnection {
     async fn commit(&mut self, batch: u64, rows: &Arc<[Row]>) -> Result<(), Failure> {
-        self.transact(batch, rows).await.map_err(|error| failure(&error))
+        let done = self.transact(batch, rows).await;
+        done.map_err(|error| failure(&error))?.or_failure()
     }
 }
 

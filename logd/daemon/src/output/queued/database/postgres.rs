@@ -16,7 +16,7 @@ use super::row::Row;
 use super::schema::{self, Dialect, Kind, Schema};
 use super::secret::Password;
 use super::tls::ServerTls;
-use super::writer::{Connection, Failure, Target};
+use super::writer::{Committed, Connection, Failure, Target};
 
 /// How long a server that does not answer keeps the bytes that we have sent.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
@@ -154,6 +154,7 @@ pub(crate) struct PostgresConnection {
 
 struct Statements {
     number: Statement,
+    entered: Statement,
     insert: Statement,
 }
 
@@ -183,6 +184,10 @@ impl PostgresConnection {
         let types = vec![Type::TEXT_ARRAY; schema.columns().len()];
         self.statements = Some(Statements {
             number: self.client.prepare_typed(number, &[Type::VARCHAR, Type::INT8]).await?,
+            entered: self
+                .client
+                .prepare_typed("SELECT 1 FROM logd_batches WHERE writer = $1", &[Type::VARCHAR])
+                .await?,
             insert: self.client.prepare_typed(&insert(schema), &types).await?,
         });
         Ok(())
@@ -198,25 +203,35 @@ impl PostgresConnection {
         }
     }
 
-    async fn transact(&mut self, batch: u64, rows: &[Row]) -> Result<(), Error> {
+    async fn transact(&mut self, batch: u64, rows: &[Row]) -> Result<Committed, Error> {
         let statements = self.statements.as_ref().expect("prepared when it was made");
         let batch = i64::try_from(batch).expect("no run has so many batches");
         let transaction = self.client.transaction().await?;
         if transaction.execute(&statements.number, &[&self.writer, &batch]).await? == 0 {
-            return Ok(());
+            let is_entered = transaction
+                .query_opt(&statements.entered, &[&self.writer])
+                .await?
+                .is_some();
+            return Ok(if is_entered {
+                Committed::There
+            } else {
+                Committed::NotEntered
+            });
         }
         let columns: Vec<Vec<&str>> = (0..statements.insert.params().len())
             .map(|column| rows.iter().map(|row| row.values[column].as_str()).collect())
             .collect();
         let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
         transaction.execute(&statements.insert, &parameters).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(Committed::There)
     }
 }
 
 impl Connection for PostgresConnection {
     async fn commit(&mut self, batch: u64, rows: &Arc<[Row]>) -> Result<(), Failure> {
-        self.transact(batch, rows).await.map_err(|error| failure(&error))
+        let done = self.transact(batch, rows).await;
+        done.map_err(|error| failure(&error))?.or_failure()
     }
 }
 

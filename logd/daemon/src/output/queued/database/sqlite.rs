@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::row::Row;
 use super::schema::{self, Dialect, Schema};
-use super::writer::{Connection, Failure, Target};
+use super::writer::{Committed, Connection, Failure, Target};
 
 /// Somebody else who writes to the file, such as one who deletes old rows, keeps us waiting so long at most.
 const BUSY_MAX: Duration = Duration::from_secs(5);
@@ -100,14 +100,21 @@ fn make(connection: &rusqlite::Connection, probe: &str, statements: &[String]) -
 }
 
 impl Inner {
-    fn transact(&mut self, batch: u64, rows: &[Row]) -> Result<(), Error> {
+    fn transact(&mut self, batch: u64, rows: &[Row]) -> Result<Committed, Error> {
         let batch = i64::try_from(batch).expect("no run has so many batches");
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let number = "UPDATE logd_batches SET batch = ?1, committed = datetime('now') WHERE writer = ?2 AND batch < ?1";
         if transaction.execute(number, (batch, &self.writer))? == 0 {
-            return Ok(());
+            let is_entered = transaction
+                .prepare("SELECT 1 FROM logd_batches WHERE writer = ?")?
+                .exists([&self.writer])?;
+            return Ok(if is_entered {
+                Committed::There
+            } else {
+                Committed::NotEntered
+            });
         }
         {
             let mut insert = transaction.prepare(&self.insert)?;
@@ -115,7 +122,8 @@ impl Inner {
                 insert.execute(params_from_iter(row.values.iter()))?;
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(Committed::There)
     }
 }
 
@@ -127,7 +135,7 @@ impl Connection for SqliteConnection {
             inner.transact(batch, &rows)
         };
         let done = spawn_blocking(work).await.expect("a transaction does not panic");
-        done.map_err(|error| failure(&error))
+        done.map_err(|error| failure(&error))?.or_failure()
     }
 }
 

@@ -61,6 +61,27 @@ pub(crate) enum Failure {
     Passing(String),
 }
 
+/// What has become of a batch, as far as it could be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Committed {
+    /// It is there, by this transaction or by one before.
+    There,
+    /// The row of this writer in `logd_batches` is gone: somebody has emptied the table. Nothing was done.
+    NotEntered,
+}
+
+impl Committed {
+    /// Who connects anew is entered anew.
+    pub(super) fn or_failure(self) -> Result<(), Failure> {
+        match self {
+            Self::There => Ok(()),
+            Self::NotEntered => Err(Failure::Passing(
+                "the row of this logd in logd_batches is gone".to_owned(),
+            )),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -188,7 +209,9 @@ impl<'w, T: Target> Writer<'w, T> {
             self.connection = None;
         }
         if self.connection.is_none() {
-            let connection = in_time(self.timeout, self.target.connect(&self.id)).await?;
+            let connection = in_time(self.timeout, self.target.connect(&self.id)).await;
+            // No row has been looked at: whatever a server says of an option or a table is not theirs.
+            let connection = connection.map_err(|failure| Failure::Passing(failure.to_string()))?;
             self.connection = Some((connection, now));
         }
         let (connection, used) = self.connection.as_mut().expect("it was made if it was not there");
