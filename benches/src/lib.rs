@@ -3,6 +3,7 @@
 //! `scripts/bench` runs them.
 
 pub mod answers;
+pub mod command;
 pub mod dns;
 pub mod document;
 pub mod error;

@@ -1,25 +1,16 @@
 //! `scripts/bench dns`: measures dnsd beside NSD, Knot, BIND, PowerDNS and an echo server on this machine, and prints a table.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use ballast_benches::command::{Command, Failure, exit, seed};
 use ballast_benches::dns::comparison::{Options, Part, measure};
 use ballast_benches::dns::dnsperf;
 use ballast_benches::dns::peers::Peer;
 use ballast_benches::dns::table::{Circumstances, render};
-use ballast_benches::document::{ReplaceError, replace_section};
 use ballast_benches::error::BenchError;
-use ballast_benches::interrupt;
 use ballast_benches::machine::Machine;
 use clap::Parser;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-
-/// sysexits.h, as the daemons have it.
-const EX_USAGE: u8 = 64;
-const EX_SOFTWARE: u8 = 70;
-const EX_IOERR: u8 = 74;
 
 /// Compares dnsd with NSD, Knot, BIND, PowerDNS and an echo server.
 ///
@@ -60,64 +51,17 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Bench(error)) => {
-            eprintln!("{error}");
-            ExitCode::from(EX_SOFTWARE)
-        }
-        Err(Failure::NotBuilt) => {
-            eprintln!("bench-dns has to stand in the folder of the build: scripts/bench dns starts it");
-            ExitCode::from(EX_USAGE)
-        }
-        Err(Failure::Document(path, reason)) => {
-            eprintln!("{}: {reason}", path.display());
-            ExitCode::from(EX_IOERR)
-        }
-    }
-}
-
-enum Failure {
-    Bench(BenchError),
-    NotBuilt,
-    Document(PathBuf, ReplaceError),
-}
-
-impl From<BenchError> for Failure {
-    fn from(error: BenchError) -> Self {
-        Self::Bench(error)
-    }
+    exit("dns", run(Arguments::parse()))
 }
 
 fn run(arguments: Arguments) -> Result<(), Failure> {
-    let own = std::env::current_exe().map_err(BenchError::io("find", "bench-dns"))?;
-    // target/release/bench-dns writes below target/bench/dns.
-    let programs = own.parent().ok_or(Failure::NotBuilt)?;
-    let work = programs.parent().ok_or(Failure::NotBuilt)?.join("bench/dns");
-    interrupt::catch().map_err(|error| BenchError::io("catch signals of", "bench-dns")(error))?;
-    raise_open_files();
+    let command = Command::begin("dns")?;
     let document = arguments.write.clone();
-    let options = options(arguments, programs, &work);
-    let circumstances = circumstances(&options, programs)?;
+    let options = options(arguments, &command.programs, &command.work);
+    let circumstances = circumstances(&options, &command.programs)?;
     let results = measure(options.clone())?;
     let table = render(&results, &options, &circumstances);
-    let write = |name: &str, content: &str| {
-        let file = work.join(name);
-        fs::write(&file, content).map_err(BenchError::io("write", &file))?;
-        eprintln!("{}", file.display());
-        Ok::<(), BenchError>(())
-    };
-    write("results.json", &serde_json::json!(results).to_string())?;
-    write("table.md", &table)?;
-    println!("{table}");
-    if let Some(path) = document {
-        let content = fs::read_to_string(&path).map_err(BenchError::io("read", &path))?;
-        let content =
-            replace_section(&content, "dns", &table).map_err(|reason| Failure::Document(path.clone(), reason))?;
-        fs::write(&path, content).map_err(BenchError::io("write", &path))?;
-    }
-    Ok(())
+    command.publish(&serde_json::json!(results), &table, document.as_deref())
 }
 
 fn options(arguments: Arguments, programs: &Path, work: &Path) -> Options {
@@ -137,9 +81,7 @@ fn options(arguments: Arguments, programs: &Path, work: &Path) -> Options {
         rates: if quick { vec![10_000] } else { arguments.rates },
         reloads: if quick { 2 } else { arguments.reloads },
         edits: if quick { 3 } else { arguments.edits },
-        seed: SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_nanos() as u64),
+        seed: seed(),
     }
 }
 
@@ -153,12 +95,4 @@ fn circumstances(options: &Options, programs: &Path) -> Result<Circumstances, Be
         machine: Machine::here(),
         versions,
     })
-}
-
-/// Servers take as many descriptors as they are allowed; their services allow more than a shell does.
-fn raise_open_files() {
-    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Whoever needs more says so.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
-    }
 }

@@ -152,7 +152,11 @@ impl Peer {
     pub fn version(self, programs: &Path, syslog_ng: &Path) -> Result<Option<String>, BenchError> {
         match self {
             Self::Logd => first_line(&programs.join("logd"), "--version").map(Some),
-            Self::Rsyslog => first_line(Path::new(rsyslog::PROGRAM), "-v").map(Some),
+            Self::Rsyslog => {
+                let line = first_line(Path::new(rsyslog::PROGRAM), "-v")?;
+                // What it was compiled with follows on lines of its own.
+                Ok(Some(line.trim_end_matches(" compiled with:").to_owned()))
+            }
             Self::SyslogNg => first_line(syslog_ng, "--version").map(Some),
             Self::Imptcp | Self::Floor | Self::Sink => Ok(None),
         }
