@@ -6,6 +6,7 @@ pub mod control;
 pub mod datagrams;
 pub mod exit;
 pub mod http;
+pub mod imported;
 pub mod listen;
 pub mod logging;
 pub mod metrics;

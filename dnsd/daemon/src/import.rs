@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::exit::Exit;
+use ballast_shared::imported::Imported;
 use dnsd_core::name::Name;
 use dnsd_core::named_conf::{Block, Statement};
 
@@ -44,25 +45,7 @@ use views::View;
 pub(crate) fn run(named_conf: &Path) -> Exit {
     let diagnostics = Diagnostics::new();
     let imported = import(named_conf, &diagnostics);
-    if !diagnostics.is_empty() {
-        eprint!("{diagnostics}");
-    }
-    match imported {
-        None => Exit::Config,
-        Some(imported) => {
-            print!("{}", imported.toml);
-            if imported.is_whole { Exit::Ok } else { Exit::Differs }
-        }
-    }
-}
-
-/// What an import comes to.
-#[derive(Debug)]
-struct Imported {
-    /// The text of a dnsd.toml.
-    toml: String,
-    /// Whether all that has a meaning for a server like this one was carried over.
-    is_whole: bool,
+    Imported::print(imported, &diagnostics)
 }
 
 /// Imports a file. `None` when it can't be read, which is in `diagnostics` then; so is everything that isn't carried over.

@@ -27,6 +27,7 @@ use std::path::Path;
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::exit::Exit;
+use ballast_shared::imported::Imported;
 use logd_core::rsyslog_conf::{Body, Script, Statement, StatementKind};
 
 use inputs::Inputs;
@@ -40,25 +41,7 @@ use toml::Document;
 pub(crate) fn run(rsyslog_conf: &Path) -> Exit {
     let diagnostics = Diagnostics::new();
     let imported = import(rsyslog_conf, &diagnostics);
-    if !diagnostics.is_empty() {
-        eprint!("{diagnostics}");
-    }
-    match imported {
-        None => Exit::Config,
-        Some(imported) => {
-            print!("{}", imported.toml);
-            if imported.is_whole { Exit::Ok } else { Exit::Differs }
-        }
-    }
-}
-
-/// What an import comes to.
-#[derive(Debug)]
-struct Imported {
-    /// The text of a logd.toml.
-    toml: String,
-    /// Whether all that has a meaning for a collector like this one was carried over.
-    is_whole: bool,
+    Imported::print(imported, &diagnostics)
 }
 
 /// Imports a file. `None` when it can't be read, which is in `diagnostics` then; so is everything that isn't carried over.
