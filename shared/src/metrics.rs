@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use metrics::{describe_counter, describe_gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 /// Renders what was counted so far.
@@ -23,6 +24,19 @@ impl Metrics {
             handle,
             collectors: Vec::new(),
         })
+    }
+
+    /// Explains metrics by their names: the lines `# HELP` of the page. What ends in `_total` is a counter, all else a gauge.
+    #[must_use]
+    pub fn explained(self, help: &[(&'static str, &'static str)]) -> Self {
+        for &(name, text) in help {
+            if name.ends_with("_total") {
+                describe_counter!(name, text);
+            } else {
+                describe_gauge!(name, text);
+            }
+        }
+        self
     }
 
     /// Adds series that are summed up when somebody asks, in Prometheus' text format: what threads count for themselves, or

@@ -44,8 +44,8 @@ fn in_source() -> BTreeSet<String> {
 fn collect(directory: &Path, names: &mut BTreeSet<String>) {
     /// Of a database.
     const TABLES: [&str; 2] = ["logd_messages", "logd_batches"];
-    /// These read what others count.
-    const READERS: [&str; 2] = ["rates.rs", "status.rs"];
+    /// These read what others count, or explain it.
+    const READERS: [&str; 3] = ["rates.rs", "status.rs", "metrics_help.rs"];
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if READERS.iter().any(|reader| path.ends_with(reader)) {
@@ -85,6 +85,17 @@ fn every_metric_of_a_running_logd_is_in_the_manual() {
     let manual = in_manual();
     let missing: Vec<_> = shown.difference(&manual).collect();
     assert!(missing.is_empty(), "not in docs/logd.md: {missing:?}");
+    let explained = page.lines().filter_map(|line| line.strip_prefix("# HELP "));
+    let explained: BTreeSet<String> = explained
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(explained, shown);
+}
+
+#[test]
+fn the_page_explains_the_metrics_of_the_manual_and_no_others() {
+    let explained = names_in(&fs::read_to_string(repository("logd/daemon/src/metrics_help.rs")).unwrap());
+    assert_eq!(explained, in_manual());
 }
 
 #[test]

@@ -34,6 +34,7 @@ use crate::config::{self, Config, HttpAddress, InputKind};
 use crate::control::{self, Control, Request};
 use crate::cores::{Cores, Serving};
 use crate::input::{Drained, Inputs, Prepared, Service};
+use crate::metrics_help;
 use crate::output::file::{Archivist, Flusher, Store, StoreLimits};
 use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
@@ -116,7 +117,9 @@ impl Daemon {
             WorkDir::lock(&config.work_dir).map_err(|error| fail(Exit::Unavailable, &"cannot start", &error))?;
         let fixed = Fixed::of(&config);
         let open_files_max = open_files_max(&config);
-        let metrics = Metrics::install().expect("this is the first and only time");
+        let metrics = Metrics::install()
+            .expect("this is the first and only time")
+            .explained(metrics_help::HELP);
         let store = Store::new(StoreLimits {
             buffer_bytes_max: config.buffer_bytes_max,
             open_files_max,

@@ -9,6 +9,7 @@ mod daemon;
 mod import;
 mod input;
 mod live;
+mod metrics_help;
 mod output;
 mod pipeline;
 mod rates;

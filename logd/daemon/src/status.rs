@@ -9,6 +9,7 @@ use ballast_shared::tls::TlsFiles;
 use crate::certificates;
 use crate::control::{Count, Flow, Input, Output, Status};
 use crate::input::{InputStatus, Inputs, Service};
+use crate::metrics_help;
 use crate::rates::{Rates, Reading};
 
 /// All of it, for the control socket.
@@ -67,11 +68,15 @@ pub(crate) fn oldest_unwritten(service: Arc<Service>) -> impl Fn(&mut String) + 
         let queued = pipeline
             .queued_outputs()
             .map(|output| (output.name(), output.queue().unsettled_since()));
-        page.push_str("# TYPE logd_output_oldest_unwritten_seconds gauge\n");
+        let help = metrics_help::of("logd_output_oldest_unwritten_seconds");
+        // A string takes all.
+        let _ = writeln!(
+            page,
+            "# HELP logd_output_oldest_unwritten_seconds {help}\n# TYPE logd_output_oldest_unwritten_seconds gauge"
+        );
         for (name, since) in files.chain(queued) {
             let age_s = age_s(since, now).unwrap_or_default();
             let name = escaped(name);
-            // A string takes all.
             let _ = writeln!(
                 page,
                 "logd_output_oldest_unwritten_seconds{{output=\"{name}\"}} {age_s:.3}"
