@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use logd_core::spool::{Batch, Disk, RECORD_BYTES_MAX, SPOOL_BYTES_MIN, Salt, Segment, Spool, WhenFull};
 
+/// Known to who makes up what is on the disk.
 const SALT: Salt = *b"saltsalt";
 
 /// Files in memory, which refuse nothing.
@@ -45,15 +47,23 @@ fn open(disk: Memory) -> Spool<Memory> {
     spool
 }
 
-fn write_and_read(place: u8, change: u8, mut rest: &[u8]) {
+/// One that who wrote the messages can't have put into records of their own making: it follows from the messages.
+fn unknown_salt(messages: &[u8]) -> Salt {
+    let mut hasher = DefaultHasher::new();
+    messages.hash(&mut hasher);
+    hasher.finish().to_be_bytes()
+}
+
+fn write_and_read(place: u8, change: u8, messages: &[u8]) {
     let mut records = Vec::new();
+    let mut rest = messages;
     while let Some((length, behind)) = rest.split_first() {
         let (record, behind) = behind.split_at(usize::from(*length).min(behind.len()));
         records.push(record);
         rest = behind;
     }
     let mut spool = open(Memory::default());
-    let Ok(_) = spool.append(records.iter().copied(), 1, SALT);
+    let Ok(_) = spool.append(records.iter().copied(), 1, unknown_salt(messages));
     let mut disk = std::mem::take(spool.disk());
     if let Some(segment) = disk.segments.get_mut(&1) {
         let at = segment.len() * usize::from(place) / 256;
