@@ -36,7 +36,7 @@ use crate::zones::{ZoneNumber, ZoneState, Zones};
 
 pub use chaos::{Chaos, ChaosText};
 pub use cookie::{CookieSecret, Cookies};
-pub use look_ahead::look_ahead;
+pub use look_ahead::LookAhead;
 pub use minimal::MinimalResponses;
 use options::Options;
 pub use outcome::{Deferred, DropReason, Outcome, Reply};
@@ -131,8 +131,21 @@ impl Default for Settings {
 
 /// Answers one request. `out` should have room for 512 octets, or 65535 for a stream; nothing is written past it, and
 /// what it can't hold is left out with the TC bit set.
+#[inline]
 pub fn answer(zones: &Zones, settings: &Settings, client: &Client, request: &[u8], out: &mut [u8]) -> Outcome {
-    match plain::answer(zones, settings, client, request, out) {
+    answer_ready(zones, settings, client, request, None, out)
+}
+
+/// The same with the name that the request asks for, as it was [made ready](LookAhead::name).
+pub fn answer_ready(
+    zones: &Zones,
+    settings: &Settings,
+    client: &Client,
+    request: &[u8],
+    name: Option<&SearchName>,
+    out: &mut [u8],
+) -> Outcome {
+    match plain::answer(zones, settings, client, request, name, out) {
         Some(reply) => Outcome::Reply(reply),
         None => answer_generally(zones, settings, client, request, out),
     }

@@ -30,9 +30,30 @@ pub(super) fn answer(
     settings: &Settings,
     client: &Client,
     request: &[u8],
+    ready: Option<&SearchName>,
     out: &mut [u8],
 ) -> Option<Reply> {
     let query = PlainQuery::read(request)?;
+    if let Some(ready) = ready {
+        debug_assert!(
+            ready.tail(0).eq_ignore_ascii_case(query.name.as_wire()),
+            "another request's name"
+        );
+        return answer_query(zones, settings, client, &query, ready, out);
+    }
+    let mut search = SearchName::empty();
+    search.set(query.name);
+    answer_query(zones, settings, client, &query, &search, out)
+}
+
+fn answer_query(
+    zones: &Zones,
+    settings: &Settings,
+    client: &Client,
+    query: &PlainQuery<'_>,
+    search: &SearchName,
+    out: &mut [u8],
+) -> Option<Reply> {
     let payload_bytes = query.edns.map(|edns| edns.payload_bytes);
     let limit = message_bytes_max(settings, client, payload_bytes, out.len());
     let options = match query.edns {
@@ -43,9 +64,7 @@ pub(super) fn answer(
         return None;
     }
     let opt = query.edns.map(|edns| reply_opt(settings, edns, options.reply, limit));
-    let mut search = SearchName::empty();
-    search.set(query.name);
-    let (number, state) = zones.find(&search, query.qtype)?;
+    let (number, state) = zones.find(search, query.qtype)?;
     let ZoneState::Loaded(zone) = state else { return None };
     let mut plain = Plain {
         zones,
@@ -53,9 +72,9 @@ pub(super) fn answer(
         number,
         zone,
         free_bytes: 0,
-        reply: PlainReply::new(&mut out[..limit], &query)?,
-        query: &query,
-        search: &search,
+        reply: PlainReply::new(&mut out[..limit], query)?,
+        query,
+        search,
     };
     let result = plain.resolve()?;
     let mut flags = Flags::QR.with(query.flags.only(Flags::RD.with(Flags::CD)));

@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::{ArcSwap, Guard};
 use ballast_shared::datagrams::Datagram;
 use dnsd_core::acl::Who;
-use dnsd_core::answer::{Client, Deferred, Outcome, Reply, Settings, Transport, answer, answer_error, look_ahead};
+use dnsd_core::answer::{Client, Deferred, LookAhead, Outcome, Reply, Settings, Transport, answer_error, answer_ready};
 use dnsd_core::message::{ExtendedError, Flags, Opcode, Rcode, truncate};
 use dnsd_core::name::NameRef;
 use dnsd_core::rate_limit::Verdict;
+use dnsd_core::search_name::SearchName;
 
 use super::counters::Counters;
 use super::deferred::{Asked, Begin, Handlers, Transfer, TransfersOut};
@@ -185,12 +186,23 @@ impl Answering<'_> {
     }
 
     /// Takes a look at all requests of a batch of two or more: they are answered sooner then.
-    pub(super) fn look_ahead<'m>(&self, requests: impl Iterator<Item = &'m [u8]>) {
-        look_ahead(self.serving.views.outside().zones(), requests);
+    pub(super) fn look_ahead<'m>(&self, ahead: &mut LookAhead, requests: impl Iterator<Item = &'m [u8]>) {
+        ahead.look(self.serving.views.outside().zones(), requests);
     }
 
     /// Writes the reply to the front of `out`, if it is one that can be written at once.
     pub(super) fn answer(&self, peer: &Peer<'_>, request: &[u8], out: &mut [u8]) -> Answer {
+        self.answer_ready(peer, request, None, out)
+    }
+
+    /// The same with the name that the request asks for, as it was [looked at](Self::look_ahead).
+    pub(super) fn answer_ready(
+        &self,
+        peer: &Peer<'_>,
+        request: &[u8],
+        name: Option<&SearchName>,
+        out: &mut [u8],
+    ) -> Answer {
         let client = Client {
             transport: self.responder.transport,
             address: peer.client().ip(),
@@ -203,7 +215,7 @@ impl Answering<'_> {
         } = &**self.serving;
         let who = || Who::new(client.address, None);
         let view = views.of(who, local);
-        let outcome = answer(view.zones(), settings, &client, request, out);
+        let outcome = answer_ready(view.zones(), settings, &client, request, name, out);
         if let Some(log) = self.log {
             self.note(log, peer, view, request, &outcome);
         }

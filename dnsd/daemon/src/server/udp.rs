@@ -19,6 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 use ballast_shared::datagrams::{Datagrams, Sizes};
+use dnsd_core::answer::LookAhead;
 use tracing::warn;
 
 use super::deferred::WayBack;
@@ -59,10 +60,11 @@ impl Worker {
             datagram_bytes_max: REQUEST_BYTES_MAX,
             reply_bytes_max: UDP_PAYLOAD_BYTES_LIMIT.into(),
         });
+        let mut ahead = LookAhead::new();
         let mut is_shut_down = false;
         while !self.listener.is_stopped() {
             match self.listener.receive(&mut batch) {
-                Ok(received @ 1..) => self.answer(&mut batch, received),
+                Ok(received @ 1..) => self.answer(&mut batch, received, &mut ahead),
                 // That it was stopped in the meantime is seen before the next turn.
                 Ok(0) if self.listener.is_stopped() => {}
                 Ok(0) => {
@@ -79,15 +81,19 @@ impl Worker {
                 }
             }
         }
-        self.answer_what_is_left(&mut batch);
+        self.answer_what_is_left(&mut batch, &mut ahead);
     }
 
-    fn answer(&self, batch: &mut Datagrams, received: usize) {
+    fn answer(&self, batch: &mut Datagrams, received: usize, ahead: &mut LookAhead) {
         let answering = self.responder.begin_batch();
         if received > 1 {
-            answering.look_ahead(batch.iter().map(|datagram| datagram.bytes));
+            answering.look_ahead(ahead, batch.iter().map(|datagram| datagram.bytes));
+        } else {
+            ahead.clear();
         }
+        let mut places = 0_usize..;
         batch.answer_each(|datagram, reply| {
+            let name = places.next().and_then(|place| ahead.name(place));
             if is_unanswerable(datagram.source) {
                 answering.ignore();
                 return None;
@@ -99,7 +105,7 @@ impl Worker {
                 datagram.bytes.len()
             };
             let bound = self.listener.address();
-            match answering.answer(&Peer::Sender { datagram, bound }, &datagram.bytes[..whole], reply) {
+            match answering.answer_ready(&Peer::Sender { datagram, bound }, &datagram.bytes[..whole], name, reply) {
                 Answer::Reply(length) => Some(length),
                 Answer::Later(begin) => {
                     begin(WayBack::Datagram {
@@ -122,12 +128,12 @@ impl Worker {
 
     /// Answers what is in the socket's queue at the end. More comes in for as long as the socket is open, but the queue of now
     /// is not longer than it can be.
-    fn answer_what_is_left(&self, batch: &mut Datagrams) {
+    fn answer_what_is_left(&self, batch: &mut Datagrams, ahead: &mut LookAhead) {
         let mut left_max = self.listener.queue_max();
         while left_max > 0 {
             match self.listener.receive_left(batch) {
                 Ok(received @ 1..) => {
-                    self.answer(batch, received);
+                    self.answer(batch, received, ahead);
                     left_max = left_max.saturating_sub(received);
                 }
                 Ok(0) | Err(_) => return,

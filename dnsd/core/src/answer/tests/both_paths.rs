@@ -241,7 +241,7 @@ proptest! {
         let mut general_out = vec![0x55; 65535];
         for (request, transport, room) in requests {
             let client = client(transport);
-            let plain = plain::answer(&zones, &settings, &client, &request, &mut plain_out[..room]);
+            let plain = plain::answer(&zones, &settings, &client, &request, None, &mut plain_out[..room]);
             let Some(plain) = plain else { continue };
             let general = answer_generally(&zones, &settings, &client, &request, &mut general_out[..room]);
             let len = plain.len;
@@ -277,6 +277,7 @@ fn is_plain(zones: &Zones, query: &Query) -> bool {
         &Settings::default(),
         &client(Transport::Udp),
         &query.octets(),
+        None,
         &mut out,
     )
     .is_some()
@@ -347,7 +348,7 @@ fn rfc7873_5_2_a_query_with_a_cookie_takes_the_plain_path() {
     request.extend_from_slice(&[0, 10, 0, 8, 1, 1, 1, 1, 1, 1, 1, 1]);
     let mut out = [0; 1232];
     let mut answered = |settings: &Settings| {
-        let reply = plain::answer(&zones, settings, &client(Transport::Udp), &request, &mut out)?;
+        let reply = plain::answer(&zones, settings, &client(Transport::Udp), &request, None, &mut out)?;
         Some(out[reply.len - 24..reply.len].to_vec())
     };
     assert_eq!(answered(&settings(false)), Some(good_cookie()));
