@@ -18,10 +18,12 @@ pub struct Client {
     phase: Phase,
     /// The transaction number of the next command.
     txnr: u64,
-    /// Messages in the order sent, and whether each is answered.
+    /// Messages in the order sent, and what was answered to each.
     unanswered: VecDeque<Sent>,
     /// All before this are the server's.
     acknowledged: Option<u64>,
+    /// It has refused a message, in these words: what is on its way is answered, and then the session is over.
+    refused: Option<Box<str>>,
     /// What has come and is no whole frame yet.
     input: Vec<u8>,
 }
@@ -30,7 +32,13 @@ pub struct Client {
 struct Sent {
     txnr: u64,
     number: u64,
-    is_answered: bool,
+    answer: Option<Answer>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Taken,
+    Refused,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +60,16 @@ pub enum Failure {
     Garbage,
     /// It answers something that was not asked.
     Unasked,
-    /// It refuses us, or a message, in its words.
+    /// It refuses us, in its words.
     Refused(Box<str>),
+    /// It refuses messages: all before the first of them are the server's.
+    RefusedMessages {
+        /// Those that it refused though it has taken one behind them: it is for the message's sake. None where it may be
+        /// itself in trouble.
+        numbers: Box<[u64]>,
+        /// What it says to the first.
+        words: Box<str>,
+    },
     /// It says that it closes the connection.
     ServerClose,
 }
@@ -64,6 +80,7 @@ impl fmt::Display for Failure {
             Self::Garbage => f.write_str("it does not speak RELP"),
             Self::Unasked => f.write_str("it answers what it was not asked"),
             Self::Refused(words) => write!(f, "it refuses: {words}"),
+            Self::RefusedMessages { words, .. } => write!(f, "it refuses messages: {words}"),
             Self::ServerClose => f.write_str("it closes the session"),
         }
     }
@@ -81,6 +98,7 @@ impl Client {
             txnr: 1,
             unanswered: VecDeque::new(),
             acknowledged: None,
+            refused: None,
             input: Vec::new(),
         };
         let offers = format!(
@@ -95,8 +113,8 @@ impl Client {
     #[must_use]
     pub fn room(&self) -> usize {
         match self.phase {
-            Phase::Open => WINDOW - self.unanswered.len(),
-            Phase::Opening | Phase::Closing { .. } | Phase::Closed => 0,
+            Phase::Open if self.refused.is_none() => WINDOW - self.unanswered.len(),
+            Phase::Open | Phase::Opening | Phase::Closing { .. } | Phase::Closed => 0,
         }
     }
 
@@ -110,7 +128,7 @@ impl Client {
         self.unanswered.push_back(Sent {
             txnr,
             number,
-            is_answered: false,
+            answer: None,
         });
     }
 
@@ -187,7 +205,7 @@ impl Client {
         match self.phase {
             Phase::Opening if header.txnr == 1 => {
                 if !is_good {
-                    return Err(refused(data));
+                    return Err(Failure::Refused(words(data)));
                 }
                 self.phase = Phase::Open;
                 return Ok(());
@@ -200,16 +218,36 @@ impl Client {
             Phase::Opening | Phase::Open | Phase::Closing { .. } | Phase::Closed => {}
         }
         let sent = self.unanswered.iter_mut().find(|sent| sent.txnr == header.txnr);
-        let sent = sent.filter(|sent| !sent.is_answered).ok_or(Failure::Unasked)?;
-        if !is_good {
-            return Err(refused(data));
+        let sent = sent.filter(|sent| sent.answer.is_none()).ok_or(Failure::Unasked)?;
+        if is_good {
+            sent.answer = Some(Answer::Taken);
+        } else {
+            sent.answer = Some(Answer::Refused);
+            self.refused.get_or_insert_with(|| words(data));
         }
-        sent.is_answered = true;
-        while let Some(first) = self.unanswered.front().filter(|sent| sent.is_answered) {
+        while let Some(first) = self
+            .unanswered
+            .front()
+            .filter(|sent| sent.answer == Some(Answer::Taken))
+        {
             self.acknowledged = Some(first.number + 1);
             self.unanswered.pop_front();
         }
-        Ok(())
+        match &self.refused {
+            Some(words) if self.unanswered.iter().all(|sent| sent.answer.is_some()) => Err(Failure::RefusedMessages {
+                numbers: self.refused_before_taken(),
+                words: words.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Messages that were refused, and one behind them was not.
+    fn refused_before_taken(&self) -> Box<[u64]> {
+        let is_taken = |sent: &Sent| sent.answer == Some(Answer::Taken);
+        let last = self.unanswered.iter().rposition(is_taken).unwrap_or(0);
+        let before = self.unanswered.iter().take(last);
+        before.filter(|sent| !is_taken(sent)).map(|sent| sent.number).collect()
     }
 
     fn command(&mut self, command: &str, data: &[u8], out: &mut Vec<u8>) -> u64 {
@@ -230,11 +268,10 @@ impl Client {
 }
 
 /// The server's words, as far as they are fit for a log.
-fn refused(data: &[u8]) -> Failure {
+fn words(data: &[u8]) -> Box<str> {
     const WORDS_MAX: usize = 80;
     let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let words = line[..line.len().min(WORDS_MAX)].escape_ascii().to_string();
-    Failure::Refused(words.into())
+    line[..line.len().min(WORDS_MAX)].escape_ascii().to_string().into()
 }
 
 #[cfg(test)]
@@ -293,7 +330,13 @@ mod tests {
             (b"2 rsp 3 500x", Failure::Garbage),
             (b"2 open 0\n", Failure::Garbage),
             (b"9 rsp 6 200 OK\n", Failure::Unasked),
-            (b"2 rsp 8 500 no\x07!\n", Failure::Refused("500 no\\x07!".into())),
+            (
+                b"2 rsp 8 500 no\x07!\n",
+                Failure::RefusedMessages {
+                    numbers: [].into(),
+                    words: "500 no\\x07!".into(),
+                },
+            ),
             (b"0 serverclose 0\n", Failure::ServerClose),
             (b"2 rsp 99999 ", Failure::Garbage),
         ] {
@@ -304,6 +347,28 @@ mod tests {
         let mut client = Client::open("logd,1", &mut Vec::new());
         let refused = client.handle_input(b"1 rsp 6 500 no\n");
         assert_eq!(refused, Err(Failure::Refused("500 no".into())));
+    }
+
+    #[test]
+    fn a_session_with_a_refused_message_ends_when_all_that_was_sent_is_answered() {
+        let mut client = opened();
+        for number in 7..12 {
+            client.message(number, b"x", &mut Vec::new());
+        }
+        client.handle_input(b"3 rsp 6 500 no\n4 rsp 6 200 OK\n").unwrap();
+        assert_eq!((client.acknowledged(), client.room()), (None, 0));
+        client.handle_input(b"2 rsp 6 200 OK\n6 rsp 9 500 never\n").unwrap();
+        assert_eq!(client.acknowledged(), Some(8), "all before it are the server's");
+        let refused = Failure::RefusedMessages {
+            numbers: [8].into(),
+            words: "500 no".into(),
+        };
+        assert_eq!(
+            client.handle_input(b"5 rsp 6 200 OK\n"),
+            Err(refused),
+            "not 11, with none behind it"
+        );
+        assert_eq!(client.acknowledged(), Some(8));
     }
 
     #[test]

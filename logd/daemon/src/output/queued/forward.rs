@@ -11,6 +11,7 @@ mod datagrams;
 mod link;
 mod probe;
 mod protocol;
+mod refusals;
 mod source;
 mod spooled;
 mod stream;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use ballast_shared::tls::{Authorities, Identity, PeerName};
 use logd_core::failover::{Failed, Failover, Next};
+use logd_core::relp::client::Failure;
 use logd_core::spool::WhenFull;
 use metrics::{Counter, Gauge, counter, gauge};
 use tokio::task::JoinSet;
@@ -32,6 +34,7 @@ use tracing::{info, warn};
 
 use self::link::Link;
 use self::probe::Probe;
+use self::refusals::Refusals;
 use self::source::{Memory, Source};
 use self::spooled::{Reader, Spooled};
 use self::stream::{Broken, Conversation};
@@ -47,7 +50,7 @@ pub(crate) struct ForwardSettings {
     pub(crate) targets: Box<[Target]>,
     /// `None`: what is usual for the target.
     pub(crate) framing: Option<Framing>,
-    /// Where one of the targets needs it.
+    /// For the targets over TLS, which need it, and those over RELP.
     pub(crate) tls: Option<TlsSettings>,
     pub(crate) spool: Option<SpoolSettings>,
     pub(crate) connect_timeout: Duration,
@@ -83,7 +86,8 @@ pub(crate) struct SpoolSettings {
     pub(crate) sync: Sync,
 }
 
-/// Forwards until the queue is closed and empty: sent, or in the spool.
+/// Forwards until the queue is closed and empty: sent, or in the spool. What is left in it then could not be stored, or was
+/// refused.
 pub(super) async fn run(settings: &ForwardSettings, queue: &Arc<Queue>) {
     // They end with this.
     let mut beside = JoinSet::new();
@@ -109,8 +113,11 @@ pub(super) async fn run(settings: &ForwardSettings, queue: &Arc<Queue>) {
         metrics: SenderMetrics::new(queue.name(), &settings.targets),
         queue: queue.clone(),
         failover: Failover::new(settings.targets.len(), settings.resume_interval),
+        refusals: Refusals::default(),
     };
     sender.run().await;
+    // They let go of the spool with their end.
+    beside.shutdown().await;
 }
 
 /// The task that sends.
@@ -121,6 +128,7 @@ struct Sender {
     metrics: SenderMetrics,
     queue: Arc<Queue>,
     failover: Failover,
+    refusals: Refusals,
 }
 
 struct SenderMetrics {
@@ -168,7 +176,12 @@ impl Sender {
                     info!(output = self.queue.name(), target = %self.settings.targets[better], "the target is there again");
                     connected = Some((better, link));
                 }
-                Ended::Broken(broken) => self.failed(target, broken.how(), &broken),
+                Ended::Broken(broken) => {
+                    if let Broken::Relp(Failure::RefusedMessages { numbers, .. }) = &broken {
+                        self.refused(numbers);
+                    }
+                    self.failed(target, broken.how(), &broken);
+                }
             }
         }
     }
@@ -246,7 +259,28 @@ impl Sender {
         }
         self.ledger.has_arrived = true;
         self.queue.count_sent(records, bytes);
+        let (position, refused) = self.refusals.settle(position);
+        if refused > 0 {
+            self.queue.count_dropped("refused", refused);
+            warn!(
+                output = self.queue.name(),
+                records = refused,
+                "messages are dropped that the target refuses while it takes those behind them"
+            );
+        }
         self.source.acknowledge(position);
+    }
+
+    /// The target has refused these and not all that came behind; it has all before the first of them.
+    fn refused(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            self.refusals.note(*number);
+        }
+        if let Some(first) = numbers.first()
+            && self.refusals.gives_up(*first)
+        {
+            self.acknowledge(*first);
+        }
     }
 
     fn failed(&mut self, target: usize, how: Failed, why: &dyn fmt::Display) {

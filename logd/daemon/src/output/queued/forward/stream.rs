@@ -246,8 +246,16 @@ impl<'c> Conversation<'c> {
             protocol, out, sent, ..
         } = self;
         let room = protocol.room();
-        let ledger = &mut sender.ledger;
-        sender.source.feed(room, |number, record| {
+        let Sender {
+            source,
+            ledger,
+            refusals,
+            ..
+        } = sender;
+        source.feed(room, |number, record| {
+            if refusals.gives_up(number) {
+                return true;
+            }
             protocol.push(number, record, out);
             ledger.note(number, record.len());
             *sent = number + 1;
