@@ -120,6 +120,10 @@ impl Disk for Memory {
         match *error {}
     }
 
+    fn is_damaged(error: &Infallible) -> bool {
+        match *error {}
+    }
+
     fn segments(&mut self) -> Result<Vec<u64>, Infallible> {
         Ok(self.segments.keys().copied().collect())
     }

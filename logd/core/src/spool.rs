@@ -26,6 +26,7 @@ mod reading;
 mod record;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 
 use std::collections::VecDeque;
 
@@ -35,6 +36,7 @@ pub use position::{POSITION_BYTES, Position};
 pub use reading::Batch;
 use reading::Cursor;
 pub use record::{Record, SALT_BYTES, Salt, Segment, SegmentError, Step, step};
+use unreadable::PassedOver;
 
 /// The longest record: more than the longest message that an input takes becomes of any sensible template.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
@@ -81,6 +83,8 @@ pub struct Spool<D> {
     read: VecDeque<Cursor>,
     /// As far as records have been read, before the last rewind too.
     seen: u64,
+    /// Places that the disk can't read, in segments that are there.
+    passed_over: Vec<PassedOver>,
     /// When the first record that no target has was appended, as far as that is known.
     oldest_ms: Option<u64>,
     /// Room for what is written or read.
@@ -263,6 +267,7 @@ impl<D: Disk> Spool<D> {
             }
             self.disk.remove(oldest.first)?;
             self.segments.pop_front();
+            self.passed_over.retain(|passed| passed.segment != oldest.first);
             if self.segments.is_empty() {
                 self.appending = None;
             }
@@ -328,10 +333,9 @@ impl<D: Disk> Spool<D> {
         &mut self.disk
     }
 
-    /// What it does when it is full.
-    #[must_use]
-    pub fn when_full(&self) -> WhenFull {
-        self.when_full
+    /// Takes more than its limit from now on: what is left in a queue that nobody adds to is better there than lost.
+    pub fn lift_limit(&mut self) {
+        self.bytes_max = u64::MAX;
     }
 
     /// Has another limit, and does something else when it is reached, from now on.

@@ -8,6 +8,9 @@ pub trait Disk {
     /// Whether it refused because it is full: then something that is given up makes room. Any other reason may pass by itself.
     fn has_no_room(error: &Self::Error) -> bool;
 
+    /// Whether it refused because what stands at a place can't be read. Any other reason may pass by itself, and so may this one.
+    fn is_damaged(error: &Self::Error) -> bool;
+
     /// The segments that are there, in any order.
     ///
     /// # Errors

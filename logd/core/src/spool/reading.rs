@@ -64,7 +64,8 @@ impl<D: Disk> Spool<D> {
     /// again after [`Spool::rewind`], until they are acknowledged. The batch is empty when all were read.
     ///
     /// # Errors
-    /// When the disk refuses; the same records are read the next time.
+    /// When the disk refuses, with an empty batch, which says how many records are lost all the same. The next time is begun at the
+    /// place that was refused, and behind it after [`Spool::pass_over`].
     pub fn read(&mut self, bytes_max: usize, records_max: usize, batch: &mut Batch) -> Result<(), D::Error> {
         batch.clear();
         let is_all_acknowledged = self.cursor.expected <= self.position;
@@ -72,23 +73,24 @@ impl<D: Disk> Spool<D> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let done = self.read_on(&mut cursor, bytes_max, records_max, &mut buffer, batch);
         self.buffer = buffer;
-        done?;
         self.seen = self.seen.max(cursor.expected);
-        if is_all_acknowledged && batch.is_empty() {
-            // What is missing there is nothing that a target could still acknowledge.
+        if batch.is_empty() {
             self.cursor = cursor;
-            return self.acknowledge(cursor.expected);
-        }
-        if !batch.is_empty() {
-            if self.read.is_empty() {
-                self.oldest_ms = cursor.since_ms;
+            if is_all_acknowledged {
+                // What is missing there is nothing that a target could still acknowledge.
+                self.acknowledge(cursor.expected)?;
             }
-            let since_ms = cursor.since_ms;
-            self.read.push_back(Cursor {
-                since_ms,
-                ..self.cursor
-            });
+            return done;
         }
+        // A place that was refused behind these records comes first the next time.
+        if self.read.is_empty() {
+            self.oldest_ms = cursor.since_ms;
+        }
+        let since_ms = cursor.since_ms;
+        self.read.push_back(Cursor {
+            since_ms,
+            ..self.cursor
+        });
         self.cursor = cursor;
         Ok(())
     }
@@ -130,6 +132,9 @@ impl<D: Disk> Spool<D> {
                 self.miss(cursor, kept.first, batch);
                 enter(cursor, kept.first);
             }
+            if let Some(behind) = self.passed_over(kept.first, cursor.at) {
+                cursor.at = behind;
+            }
             if cursor.at < SEGMENT_BYTES as u64 {
                 if let Ok(segment) = self.segment(kept.first)? {
                     cursor.salt = segment.salt;
@@ -156,10 +161,11 @@ impl<D: Disk> Spool<D> {
             }
             let length = usize::try_from(left).unwrap_or(usize::MAX).min(wanted);
             buffer.resize(length, 0);
-            let length = self.disk.read(kept.first, cursor.at, buffer)?;
+            let mut refused = self.read_readable(kept.first, cursor.at, buffer)?;
             // A file that has become shorter ends where it ends.
-            let is_end = length as u64 == left || length < buffer.len();
-            let mut rest = &buffer[..length];
+            let is_end = refused.is_none() && (buffer.len() as u64 == left || buffer.len() < length);
+            let length = buffer.len();
+            let mut rest = buffer.as_slice();
             while !rest.is_empty() && batch.records.len() < records_max && batch.bytes.len() < bytes_max {
                 // Those before the position are passed over here, not searched for behind what is damaged.
                 match step(cursor.salt, rest, kept.first, is_end) {
@@ -178,6 +184,11 @@ impl<D: Disk> Spool<D> {
                     }
                     Step::Skip(bytes) => rest = &rest[bytes..],
                     Step::Needs(bytes) => {
+                        if rest.len() == length
+                            && let Some(error) = refused.take()
+                        {
+                            return Err(error);
+                        }
                         wanted = wanted.max(bytes);
                         break;
                     }
@@ -194,7 +205,7 @@ impl<D: Disk> Spool<D> {
     }
 
     /// The segment of a name, or the next one; and the number of the first record behind it, if there is another segment.
-    fn segment_at(&self, name: u64) -> Option<(Kept, Option<u64>)> {
+    pub(super) fn segment_at(&self, name: u64) -> Option<(Kept, Option<u64>)> {
         let index = self.segments.partition_point(|segment| segment.first < name);
         let kept = self.segments.get(index).copied()?;
         Some((kept, self.segments.get(index + 1).map(|next| next.first)))

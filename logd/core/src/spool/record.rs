@@ -40,6 +40,8 @@ pub enum SegmentError {
     Damaged,
     /// It is of a later version of the format.
     Version(u16),
+    /// The disk can't read what is in front.
+    Unreadable,
 }
 
 impl fmt::Display for SegmentError {
@@ -47,6 +49,7 @@ impl fmt::Display for SegmentError {
         match self {
             Self::Damaged => f.write_str("its beginning is damaged"),
             Self::Version(version) => write!(f, "it is of version {version}, later than what this logd knows"),
+            Self::Unreadable => f.write_str("its beginning can't be read"),
         }
     }
 }

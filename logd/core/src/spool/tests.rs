@@ -1,6 +1,7 @@
 //! A spool on a virtual disk that loses power, or the process, at every point.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use proptest::prelude::*;
 
@@ -24,6 +25,8 @@ struct VirtualDisk {
     left: Option<usize>,
     /// Octets that the segments may have together.
     room: Option<usize>,
+    /// What can't be read, of which segments.
+    unreadable: Vec<(u64, Range<u64>)>,
 }
 
 impl VirtualDisk {
@@ -71,6 +74,10 @@ impl Disk for VirtualDisk {
         true
     }
 
+    fn is_damaged(_: &Refused) -> bool {
+        true
+    }
+
     fn segments(&mut self) -> Result<Vec<u64>, Refused> {
         Ok(self.segments.keys().copied().collect())
     }
@@ -90,6 +97,11 @@ impl Disk for VirtualDisk {
     }
 
     fn read(&mut self, segment: u64, at: u64, into: &mut [u8]) -> Result<usize, Refused> {
+        let end = at + into.len() as u64;
+        let is_here = |(of, range): &(u64, Range<u64>)| *of == segment && at < range.end && range.start < end;
+        if self.unreadable.iter().any(is_here) {
+            return Err(Refused);
+        }
         let file = self.segments.get(&segment).ok_or(Refused)?;
         let rest = file.get(at as usize..).unwrap_or_default();
         let length = rest.len().min(into.len());
@@ -428,6 +440,129 @@ fn a_damaged_record_is_skipped_and_counted() {
             assert_eq!(read_all(&mut spool).1, 0, "counted once");
         }
     }
+}
+
+/// A spool of four segments, each of some blocks, with 54 records.
+fn of_some_blocks() -> (Spool<VirtualDisk>, Vec<u64>) {
+    let (mut spool, _) = open(VirtualDisk::default());
+    for _ in 0..54 {
+        append_to(&mut spool, 20_000);
+    }
+    let names: Vec<u64> = spool.segments.iter().map(|segment| segment.first).collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    (spool, names)
+}
+
+/// Appends a record of some 1,500 octets to segments of this size.
+fn append_to(spool: &mut Spool<VirtualDisk>, segment_bytes_max: u64) {
+    spool.segment_bytes_max = segment_bytes_max;
+    let mut long = content(spool.next());
+    long.resize(1_500, b'x');
+    spool.append([long.as_slice()], spool.next(), SALT).unwrap();
+}
+
+/// Reads to the end, and passes over what is refused a second time: the numbers, how many were lost, how often it was refused.
+fn read_all_that_can_be(spool: &mut Spool<VirtualDisk>) -> (Vec<u64>, u64, usize) {
+    let mut batch = Batch::default();
+    let (mut numbers, mut lost, mut refused) = (Vec::new(), 0, 0);
+    loop {
+        let done = spool.read(7_000, 100, &mut batch);
+        lost += batch.lost();
+        match done {
+            Err(Refused) => {
+                assert!(batch.is_empty(), "what was read before was handed out");
+                refused += 1;
+                assert!(refused < 100, "it never ends");
+                if refused % 2 == 0 {
+                    spool.pass_over().unwrap();
+                }
+            }
+            Ok(()) if batch.is_empty() => return (numbers, lost, refused),
+            Ok(()) => numbers.extend(batch.records().map(|(number, _)| number)),
+        }
+    }
+}
+
+#[test]
+fn a_place_that_can_not_be_read_costs_the_records_in_it_and_nothing_twice() {
+    let (spool, names) = of_some_blocks();
+    for (segment, place, lost_max) in [
+        (names[0], 4096..8192, 5),
+        (names[1], 12_288..16_384, 5),
+        (names[1], 0..4096, names[2] - names[1]),
+        // To its end.
+        (names[1], 8192..1 << 20, names[2] - names[1]),
+        (names[3], 16_384..1 << 20, 55 - names[3]),
+    ] {
+        let mut disk = spool.disk.after_a_kill();
+        let (mut spool, _) = open(std::mem::take(&mut disk));
+        spool.disk.unreadable = vec![(segment, place.clone())];
+        let (numbers, lost, refused) = read_all_that_can_be(&mut spool);
+        assert_eq!(refused, 2, "{segment} {place:?}");
+        assert!((1..=lost_max).contains(&lost), "{lost} lost of {segment} {place:?}");
+        assert!(numbers.is_sorted_by(|one, other| one < other), "{numbers:?}");
+        assert_eq!(numbers.len() as u64 + lost, 54, "each was read or is counted");
+        // From the start of what is not acknowledged again, and without asking the disk for that place again.
+        spool.rewind();
+        assert_eq!(read_all_that_can_be(&mut spool), (numbers.clone(), 0, 0));
+        append_to(&mut spool, 20_000);
+        assert_eq!(read_all_that_can_be(&mut spool).0, [55]);
+        spool.acknowledge(56).unwrap();
+        assert_eq!((spool.records(), spool.passed_over.len()), (0, 0));
+    }
+}
+
+#[test]
+fn a_disk_that_takes_nothing_either_is_not_passed_over() {
+    let (mut spool, names) = of_some_blocks();
+    spool.disk.unreadable = names.iter().map(|name| (*name, 0..1 << 20)).collect();
+    spool.disk.left = Some(0);
+    let mut batch = Batch::default();
+    for _ in 0..5 {
+        assert_eq!(spool.read(1_000, 10, &mut batch), Err(Refused));
+        assert_eq!(spool.pass_over(), Err(Refused));
+    }
+    // It comes back.
+    spool.disk.unreadable.clear();
+    spool.disk.left = None;
+    assert_eq!(read_all_that_can_be(&mut spool), ((1..=54).collect(), 0, 0));
+}
+
+#[test]
+fn a_spool_opens_whatever_of_it_can_not_be_read() {
+    let (spool, names) = of_some_blocks();
+    for (segment, place, set_aside) in [
+        (names[0], 4096..8192, false),
+        (names[1], 0..4096, true),
+        (names[3], 0..4096, true),
+        (names[3], 4096..8192, false),
+        (names[3], 8192..1 << 20, false),
+    ] {
+        let mut disk = spool.disk.after_a_kill();
+        disk.unreadable = vec![(segment, place.clone())];
+        let is_met = set_aside || segment == names[3];
+        let refused = Spool::open(disk.clone(), SPOOL_BYTES_MIN, WhenFull::Block).is_err();
+        assert_eq!(refused, is_met, "{segment} {place:?}");
+        let (mut spool, found) = Spool::open_damaged(disk, SPOOL_BYTES_MIN, WhenFull::Block).unwrap();
+        assert_eq!(!found.set_aside.is_empty(), set_aside, "{segment} {place:?}");
+        assert_eq!(found.unreadable_bytes > 0, is_met && !set_aside, "{segment} {place:?}");
+        append_to(&mut spool, 20_000);
+        let (numbers, lost, _) = read_all_that_can_be(&mut spool);
+        assert!(numbers.is_sorted_by(|one, other| one < other), "{numbers:?}");
+        assert!(numbers.len() > 30, "{} of {segment} {place:?}", numbers.len());
+        assert_eq!(numbers.len() as u64 + lost + 1, spool.next());
+    }
+}
+
+#[test]
+fn a_spool_whose_limit_is_lifted_takes_what_is_left() {
+    let (mut spool, _) = open(VirtualDisk::default());
+    spool.bytes_max = 10_000;
+    while append(&mut spool, 1).unwrap() != Appended::Full {}
+    let before = spool.records();
+    spool.lift_limit();
+    assert_eq!(append(&mut spool, 100), Ok(Appended::Stored { dropped: 0 }));
+    assert_eq!(read_all(&mut spool), ((1..=before + 100).collect(), 0));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The spools of outputs on the disk: a folder each, `spool/NAME` in the work directory, for [`logd_core::spool`] to work with.
 //!
-//! The folder is locked: after a reload the worker that takes an output over waits until the one before it has put what it had
-//! into the spool.
+//! The folder is locked: nobody else writes to it. After a reload the worker that takes an output over waits until the one before
+//! it has put what it had into the spool.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use logd_core::spool::Disk;
+use nix::errno::Errno;
 
 /// The folder of all spools, in the work directory.
 const FOLDER: &str = "spool";
@@ -70,7 +71,10 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Opens the folder, which is made if it is not there. Waits for who has it locked.
+    /// Opens the folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// Of the kind [`io::ErrorKind::WouldBlock`] when somebody has it locked.
     pub(crate) fn open(directory: &Path) -> io::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
@@ -86,7 +90,7 @@ impl Files {
                 .open(directory.join(name))
         };
         let lock = file(LOCK)?;
-        lock.lock()?;
+        lock.try_lock()?;
         Ok(Self {
             directory: directory.to_owned(),
             appending: None,
@@ -123,6 +127,22 @@ impl Disk for Files {
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
         )
+    }
+
+    fn is_damaged(error: &io::Error) -> bool {
+        // What file systems and disks say of a bad sector, or of checksums that don't match.
+        const DAMAGE: [Errno; 6] = [
+            Errno::EIO,
+            Errno::ENODATA,
+            Errno::EBADMSG,
+            Errno::EUCLEAN,
+            Errno::EILSEQ,
+            Errno::EREMOTEIO,
+        ];
+        // Somebody has removed it.
+        let is_gone = error.kind() == io::ErrorKind::NotFound;
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        is_gone || errno.is_some_and(|errno| DAMAGE.contains(&errno))
     }
 
     fn segments(&mut self) -> io::Result<Vec<u64>> {
@@ -204,7 +224,10 @@ impl Disk for Files {
             .map(|n| path.with_extension(format!("{EXTENSION}.aside-{n}")))
             .find(|aside| !aside.exists())
             .expect("a number that is free");
-        fs::rename(path, aside)
+        match fs::rename(path, aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn position(&mut self) -> io::Result<Vec<u8>> {
@@ -267,6 +290,17 @@ mod tests {
         assert_eq!(fs::read(&segment).unwrap(), whole);
         assert!(directory.join("00000000000000000000.spool.aside-0").exists());
         assert_eq!(read(&mut spool), [b"one"]);
+    }
+
+    #[test]
+    fn a_folder_that_somebody_has_is_not_waited_for() {
+        let work_dir = tempfile::tempdir().unwrap();
+        let directory = directory(work_dir.path(), "siem");
+        let has = Files::open(&directory).unwrap();
+        let refused = Files::open(&directory).map(drop).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        drop(has);
+        Files::open(&directory).unwrap();
     }
 
     #[test]

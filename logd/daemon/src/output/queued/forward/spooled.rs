@@ -5,11 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use logd_core::spool::{Appended, Batch, RECORD_BYTES_MAX, Salt, Spool, WhenFull};
+use logd_core::spool::{Appended, Batch, Disk, RECORD_BYTES_MAX, Salt, Spool, WhenFull};
 use metrics::{Gauge, gauge};
 use tokio::sync::Notify;
 use tokio::task::block_in_place;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -28,6 +28,12 @@ const READ_RECORDS: usize = 4096;
 /// A disk that refused is tried again after so long, and who waits for room looks that often whether there is any.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Who has it locked was told to let go of it, and does so in a moment.
+const LOCK_RETRY: Duration = Duration::from_millis(50);
+
+/// What can't be read is tried so often before it is given up: disks come back from short absences.
+const READ_TRIES: u32 = 5;
+
 /// How often the gauges are brought up to date.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
@@ -36,6 +42,8 @@ pub(super) struct Spooled {
     queue: Arc<Queue>,
     spool: Mutex<Spool<Files>>,
     sync: Sync,
+    /// Records that find no room wait for some.
+    blocks: bool,
     /// No record is appended any more.
     closed: CancellationToken,
     appended: Notify,
@@ -51,25 +59,33 @@ struct Gauges {
 }
 
 impl Spooled {
-    /// Opens the spool, as soon as that can be done; `None` if the queue is closed before.
+    /// Opens the spool, as soon as that can be done; `None` if it can't be and the queue is closed.
     pub(super) async fn open(settings: &SpoolSettings, queue: &Arc<Queue>) -> Option<Arc<Self>> {
         let directory = settings.directory.display();
-        let mut is_told = false;
+        let mut tries = 0;
         let (spool, found) = loop {
             let opened = block_in_place(|| {
                 let files = Files::open(&settings.directory)?;
-                Spool::open(files, settings.bytes_max, settings.when_full)
+                let open = match tries < READ_TRIES {
+                    true => Spool::open,
+                    false => Spool::open_damaged,
+                };
+                open(files, settings.bytes_max, settings.when_full)
             });
-            match opened {
+            let error = match opened {
                 Ok(opened) => break opened,
-                Err(error) => {
-                    queue.count_error();
-                    if !std::mem::replace(&mut is_told, true) {
-                        error!(output = queue.name(), "cannot open the spool {directory}: {error}");
-                    }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    sleep(LOCK_RETRY).await;
+                    continue;
                 }
+                Err(error) => error,
+            };
+            queue.count_error();
+            if tries == 0 {
+                error!(output = queue.name(), "cannot open the spool {directory}: {error}");
             }
-            if queue.is_closed() {
+            tries += 1;
+            if queue.is_closed() && (tries > READ_TRIES || !Files::is_damaged(&error)) {
                 return None;
             }
             sleep(RETRY).await;
@@ -84,6 +100,13 @@ impl Spooled {
             warn!(
                 output = queue.name(),
                 "the position of the spool {directory} can't be read: records may be sent twice"
+            );
+        }
+        if found.unreadable_bytes > 0 {
+            error!(
+                output = queue.name(),
+                bytes = found.unreadable_bytes,
+                "a part of the spool {directory} can't be read: the records in it are lost"
             );
         }
         if found.torn_bytes > 0 {
@@ -105,6 +128,7 @@ impl Spooled {
             queue: queue.clone(),
             spool: Mutex::new(spool),
             sync: settings.sync,
+            blocks: settings.when_full == WhenFull::Block,
             closed: CancellationToken::new(),
             appended: Notify::new(),
             freed: Notify::new(),
@@ -186,29 +210,47 @@ impl Storing<'_> {
         while from < records.len() {
             let to = batch_end(records, from);
             let done = block_in_place(|| self.append(records, from, to));
+            let last = records.first() + to as u64 - 1;
             match done {
                 Ok(Appended::Stored { dropped }) => {
-                    self.recovered();
                     if dropped > 0 {
                         queue.count_dropped("full", dropped);
                     }
-                }
-                Ok(Appended::Full) => {
-                    if self.waits().await {
-                        continue;
+                    match self.spooled.sync {
+                        Sync::Never => self.recovered(),
+                        // The records are there and are sent, but nobody is told that they are safe: the system reports a lost
+                        // page once and forgets it (fsync(2)).
+                        Sync::Always => {
+                            if !self.sync() {
+                                queue.settlement().lose(last);
+                            }
+                        }
+                        Sync::Every(interval) => {
+                            self.sync_at.get_or_insert_with(|| Instant::now() + interval);
+                        }
                     }
-                    queue.count_dropped("full", (to - from) as u64);
                 }
+                Ok(Appended::Full) if self.spooled.blocks => {
+                    if queue.is_closed() {
+                        // No more than the queue holds, and nobody makes room for it who sends to a target that hangs.
+                        block_in_place(|| self.spooled.lock().lift_limit());
+                    } else {
+                        self.wait().await;
+                    }
+                    continue;
+                }
+                Ok(Appended::Full) => queue.count_dropped("full", (to - from) as u64),
                 Err(error) => {
                     queue.count_error();
                     self.failed(&error);
-                    if self.waits().await {
+                    if self.spooled.blocks {
+                        self.wait().await;
                         continue;
                     }
                     queue.count_dropped("refused", (to - from) as u64);
                 }
             }
-            queue.settle(records.first() + to as u64 - 1);
+            queue.settle(last);
             from = to;
         }
     }
@@ -220,43 +262,37 @@ impl Storing<'_> {
             let record = records.get(index);
             &record[..record.len().min(RECORD_BYTES_MAX)]
         });
-        let mut spool = self.spooled.lock();
-        let appended = spool.append(contents, now_ms(), salt)?;
+        let appended = self.spooled.lock().append(contents, now_ms(), salt)?;
         if let Appended::Stored { .. } = appended {
-            match self.spooled.sync {
-                Sync::Never => {}
-                // The records are there and would be doubled; what can't be synced is told of.
-                Sync::Always => {
-                    if let Err(error) = spool.sync() {
-                        self.spooled.queue.count_error();
-                        self.failed(&error);
-                    }
-                }
-                Sync::Every(interval) => {
-                    self.sync_at.get_or_insert_with(|| Instant::now() + interval);
-                }
-            }
-            drop(spool);
             self.spooled.appended.notify_one();
         }
         Ok(appended)
     }
 
-    /// Whether records wait for room that they didn't find; if so, waits.
-    async fn waits(&self) -> bool {
-        let blocks = self.spooled.lock().when_full() == WhenFull::Block;
-        if blocks {
-            // A disk gets room without telling us.
-            let _ = timeout(RETRY, self.spooled.freed.notified()).await;
+    /// Waits until there may be room: a disk gets some without telling us.
+    async fn wait(&self) {
+        let queue = &self.spooled.queue;
+        let was_closed = queue.is_closed();
+        tokio::select! {
+            () = self.spooled.freed.notified() => {}
+            () = queue.closed(), if !was_closed => {}
+            () = sleep(RETRY) => {}
         }
-        blocks
     }
 
-    fn sync(&mut self) {
+    /// Whether what was written is synced.
+    fn sync(&mut self) -> bool {
         self.sync_at = None;
-        if let Err(error) = block_in_place(|| self.spooled.lock().sync()) {
-            self.spooled.queue.count_error();
-            self.failed(&error);
+        match block_in_place(|| self.spooled.lock().sync()) {
+            Ok(()) => {
+                self.recovered();
+                true
+            }
+            Err(error) => {
+                self.spooled.queue.count_error();
+                self.failed(&error);
+                false
+            }
         }
     }
 
@@ -294,6 +330,9 @@ pub(super) struct Reader {
     batch: Batch,
     /// How many of the batch were handed out.
     used: usize,
+    /// How often the disk has refused to read the place that is next.
+    failures: u32,
+    /// That it refuses was told.
     is_failing: bool,
 }
 
@@ -303,6 +342,7 @@ impl Reader {
             spooled,
             batch: Batch::default(),
             used: 0,
+            failures: 0,
             is_failing: false,
         }
     }
@@ -332,7 +372,12 @@ impl Reader {
                     if !std::mem::replace(&mut self.is_failing, true) {
                         error!(output = self.spooled.queue.name(), %error, "cannot read the spool");
                     }
-                    sleep(RETRY).await;
+                    self.failures += 1;
+                    if self.failures >= READ_TRIES && Files::is_damaged(&error) && self.pass_over() {
+                        self.failures = 0;
+                    } else {
+                        sleep(RETRY).await;
+                    }
                 }
             }
         }
@@ -351,8 +396,14 @@ impl Reader {
             );
         }
         done?;
+        self.failures = 0;
         self.is_failing = false;
         Ok(())
+    }
+
+    /// Gives up the place that can't be read. A disk that refuses even that is tried on: it may come back with all of it.
+    fn pass_over(&mut self) -> bool {
+        block_in_place(|| self.spooled.lock().pass_over()).is_ok()
     }
 
     /// Hands out the next records, so many at most, and no more when `take` has enough.
@@ -377,8 +428,11 @@ impl Reader {
 
     /// Hands out what is not acknowledged again.
     pub(super) fn rewind(&mut self) {
-        self.spooled.lock().rewind();
+        block_in_place(|| self.spooled.lock().rewind());
         self.batch = Batch::default();
         self.used = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;
