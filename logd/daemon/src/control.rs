@@ -49,6 +49,7 @@ pub(crate) struct Status {
     pub(crate) uptime_s: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,
+    pub(crate) draining: Vec<Draining>,
     pub(crate) certificates: Vec<Certificate>,
     /// Messages that no output got, by reason.
     pub(crate) dropped: Vec<Count>,
@@ -91,6 +92,15 @@ pub(crate) struct Output {
     pub(crate) oldest_unwritten_s: Option<f64>,
     /// Of an output that forwards, the target that it is connected to.
     pub(crate) target: Option<String>,
+}
+
+/// `Draining`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Draining {
+    pub(crate) output: String,
+    pub(crate) records: u64,
+    pub(crate) queued_bytes: usize,
+    pub(crate) given_up_in_s: f64,
 }
 
 /// `Flow`

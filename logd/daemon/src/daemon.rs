@@ -222,10 +222,10 @@ impl Daemon {
             }
             supervisor.start("http", http::serve(listener, pages, stop.clone()));
         }
-        let mut workers = Workers::new();
+        let mut workers = Workers::new(&supervisor);
         {
             let _delivering = handles.delivering.enter();
-            workers.apply(self.service.pipeline.load().queued_outputs(), &supervisor);
+            workers.apply(self.service.pipeline.load().queued_outputs(), self.drain_timeout);
         }
         for seat in handles.cores.seats() {
             // By each of them: as long as one serves, the daemon lives.
@@ -256,7 +256,7 @@ impl Daemon {
                 Some(request) = requests.recv() => match request {
                     Request::Status(answer) => {
                         // Who asked may have gone.
-                        let _ = answer.send(status(&self.inputs, &self.service, &self.tls_files, &rates, started));
+                        let _ = answer.send(status(&self.inputs, &self.service, &workers, &self.tls_files, &rates, started));
                     }
                     Request::Reload(answer) => turns.ask(Asker::Call(answer)),
                     Request::Rotate(output, answer) => rotate(&self.service, output, answer),

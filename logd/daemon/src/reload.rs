@@ -162,7 +162,7 @@ pub(crate) fn take(
     let pipeline = Pipeline::new(&mut config, service.store.clone(), Some(&running));
     {
         let _delivering = handles.delivering.enter();
-        workers.apply(pipeline.queued_outputs(), supervisor);
+        workers.apply(pipeline.queued_outputs(), config.drain_timeout);
     }
     for gone in running.queued_outputs() {
         if pipeline.queued_outputs().all(|output| output.name() != gone.name()) {

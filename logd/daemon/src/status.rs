@@ -7,15 +7,17 @@ use std::time::Instant;
 use ballast_shared::tls::TlsFiles;
 
 use crate::certificates;
-use crate::control::{Count, Flow, Input, Output, Status};
+use crate::control::{Count, Draining, Flow, Input, Output, Status};
 use crate::input::{InputStatus, Inputs, Service};
 use crate::metrics_help;
+use crate::output::queued::Workers;
 use crate::rates::{Rates, Reading};
 
 /// All of it, for the control socket.
 pub(crate) fn status(
     inputs: &Inputs,
     service: &Service,
+    workers: &Workers,
     tls_files: &TlsFiles,
     rates: &Rates,
     started: Instant,
@@ -35,6 +37,12 @@ pub(crate) fn status(
         ..of_output(output.name(), &reading)
     });
     let outputs = files.chain(queued).collect();
+    let draining = workers.leaving().map(|leaving| Draining {
+        output: leaving.queue.name().to_owned(),
+        records: leaving.queue.unsettled(),
+        queued_bytes: leaving.queue.held_bytes(),
+        given_up_in_s: leaving.until.saturating_duration_since(now).as_secs_f64(),
+    });
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: started.elapsed().as_secs(),
@@ -44,6 +52,7 @@ pub(crate) fn status(
             .map(|input| of_input(input, &reading))
             .collect(),
         outputs,
+        draining: draining.collect(),
         certificates: certificates::all(tls_files),
         dropped: ["rule", "no-rule"]
             .map(|reason| Count {

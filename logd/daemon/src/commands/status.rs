@@ -53,6 +53,13 @@ fn print(status: &Status, to: &mut impl Write) -> io::Result<()> {
     for output in &status.outputs {
         print_output(output, to)?;
     }
+    for draining in &status.draining {
+        writeln!(
+            to,
+            "draining {:15} as it was before a reload: {} records, {} bytes queued, given up in {:.1} s",
+            draining.output, draining.records, draining.queued_bytes, draining.given_up_in_s
+        )?;
+    }
     for certificate in &status.certificates {
         let expires = i64::try_from(certificate.expires_s)
             .ok()

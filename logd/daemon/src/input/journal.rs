@@ -52,9 +52,14 @@ pub(super) async fn follow(
             return;
         };
         let before = cursor.line().to_owned();
-        match start(settings, &cursor) {
+        let name = source.input.name.clone();
+        let message_bytes_max = source.input.message_bytes_max;
+        let started = start(settings, &cursor);
+        // A child that runs for long does not keep a configuration alive that is gone.
+        drop(source);
+        match started {
             Ok((mut child, entries)) => {
-                let mut reader = Reader::new(entries, source.input.message_bytes_max);
+                let mut reader = Reader::new(entries, message_bytes_max);
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => {}
@@ -63,7 +68,7 @@ pub(super) async fn follow(
                 // What it has not written it will write again.
                 let _ = child.kill().await;
             }
-            Err(error) => error!(input = %source.input.name, %error, "journalctl cannot be run"),
+            Err(error) => error!(input = %name, %error, "journalctl cannot be run"),
         }
         if stop.is_cancelled() {
             return;
@@ -71,7 +76,7 @@ pub(super) async fn follow(
         if cursor.line() != before {
             pause = RESTART_FIRST;
         }
-        warn!(input = %source.input.name, again_after = ?pause, "journalctl has ended");
+        warn!(input = %name, again_after = ?pause, "journalctl has ended");
         tokio::select! {
             () = stop.cancelled() => {}
             () = sleep(pause) => pause = (pause * 2).min(RESTART_LONGEST),

@@ -56,9 +56,16 @@ impl Sender {
         }
     }
 
-    /// Waits until more may be read from it.
+    /// Waits until more may be read from it. Meanwhile it keeps no configuration alive that is gone: an output that is full ends
+    /// with that, and has nobody wait for it any more.
     pub(super) async fn room(&mut self) {
-        self.service.store.room(&mut self.held_back).await;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.service.store.room(&mut self.held_back) => return,
+                Ok(()) = self.sources.changed() => self.follow(),
+            }
+        }
     }
 
     /// Whether an output that its messages went to has no room for more.

@@ -58,6 +58,8 @@ struct Waiting {
     taken: VecDeque<(Instant, u64)>,
     /// What the budget was charged for the room in `bytes`.
     charged: usize,
+    /// The worker has come to its end, and takes nothing any more: why.
+    over: Option<&'static str>,
 }
 
 struct Counters {
@@ -132,6 +134,11 @@ impl Queue {
             return Queued::Dropped;
         }
         let mut waiting = self.waiting();
+        if let Some(reason) = waiting.over {
+            drop(waiting);
+            self.count_dropped(reason, 1);
+            return Queued::Dropped;
+        }
         let before = waiting.bytes.len();
         render(&mut waiting.bytes);
         let end = waiting.bytes.len();
@@ -220,10 +227,11 @@ impl Queue {
         }
     }
 
-    /// Nothing is appended any more: the worker ends when it has dealt with what there is.
+    /// Nothing is appended any more: the worker ends when it has dealt with what there is, and senders don't wait for that.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.filled.notify_one();
+        self.store.note_written();
     }
 
     /// The worker has seen to all records up to this one.
@@ -235,6 +243,24 @@ impl Queue {
         }
         drop(waiting);
         self.store.note_written();
+    }
+
+    /// The worker comes to its end, whatever it has not seen to: that is lost, which who waits for it learns, and counted as
+    /// dropped for this reason, and so is what is still appended. How many records it was.
+    pub(crate) fn give_up(self: &Arc<Self>, reason: &'static str) -> u64 {
+        let mut waiting = self.waiting();
+        waiting.over = Some(reason);
+        let lost = self.settlement.unsettled();
+        if lost > 0 {
+            self.settlement.lose(self.settlement.appended());
+        }
+        drop(waiting);
+        // They count against the limit until here.
+        drop(self.take_now());
+        if lost > 0 {
+            self.count_dropped(reason, lost);
+        }
+        lost
     }
 
     /// Records that were sent, or whatever this output does with them.
@@ -326,6 +352,7 @@ impl Drop for Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::Standing;
     use crate::output::file::StoreLimits;
 
     fn queue(bytes_max: usize, when_full: WhenFull) -> Arc<Queue> {
@@ -404,6 +431,33 @@ mod tests {
         queue.close();
         assert!(queue.take().await.is_some());
         assert!(queue.take().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_a_worker_gives_up_is_lost_and_counts_no_more() {
+        let queue = queue(1 << 10, WhenFull::Block);
+        append(&queue, "settled");
+        drop(queue.take().await);
+        queue.settle(1);
+        append(&queue, "with the worker");
+        let taken = queue.take().await;
+        append(&queue, "waiting");
+        drop(taken);
+        assert_eq!(queue.give_up("abandoned"), 2);
+        assert_eq!(queue.settlement().standing(3), Standing::Lost);
+        assert_eq!((queue.held_bytes(), queue.store.buffered_bytes()), (0, 0));
+        assert_eq!(append(&queue, "late"), Queued::Dropped);
+        assert_eq!(queue.held_bytes(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_all_settled_is_not_lost() {
+        let queue = queue(1 << 10, WhenFull::Block);
+        append(&queue, "settled");
+        drop(queue.take().await);
+        queue.settle(1);
+        assert_eq!(queue.give_up("abandoned"), 0);
+        assert_eq!(queue.settlement().standing(1), Standing::Settled);
     }
 
     #[tokio::test]

@@ -49,7 +49,7 @@ impl Running {
             input: "net",
             service,
             inputs,
-            workers: Workers::new(),
+            workers: Workers::new(&supervisor),
             supervisor,
         }
     }
