@@ -1,5 +1,5 @@
-//! logd forwards to rsyslogd and to logd: over every transport, with targets that go, hang and come back, with a spool that
-//! is full, and killed in the middle of it. Messages are numbered; what the target has written says which have arrived.
+//! logd forwards to rsyslogd and to logd: over every transport, with targets that go, hang, refuse and come back, with a spool
+//! that is full, and killed in the middle of it. Messages are numbered; what the target has written says which have arrived.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use ballast_tests::certificates::Authority;
@@ -129,6 +130,10 @@ fn in_order(numbers: std::ops::Range<usize>) -> Vec<usize> {
     numbers.collect()
 }
 
+fn status(logd: &Daemon) -> String {
+    String::from_utf8(logd.run(&["status"]).stdout).unwrap()
+}
+
 fn metric(name: &str) -> f64 {
     syslog::metric(address(LOGD), name, &["output=\"siem\""])
 }
@@ -225,6 +230,54 @@ fn rfc5425_over_tls_with_certificates_of_both_sides_to_rsyslogd() {
     assert_eq!(found, in_order(100..1000));
     drop(logd);
     peer.stop();
+}
+
+/// Forwards over RELP and TLS, with certificates of both sides, to rsyslogd with this library of librelp's.
+fn forwarded_over_relp_and_tls(library: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path().display();
+    let authority = Authority::new(directory.path(), "authority");
+    authority.sign("server", "DNS:collector.example.net");
+    authority.sign("client", "DNS:logd.example.net");
+    let config = syslog::rsyslogd_head(directory.path(), address(TARGET))
+        + &format!(
+            "module(load=\"imrelp\" tls.tlslib=\"{library}\")\n\
+             input(type=\"imrelp\" address=\"{}\" port=\"{RELP_PORT}\" tls=\"on\" tls.caCert=\"{here}/authority.pem\"\n\
+             tls.myCert=\"{here}/server.pem\" tls.myPrivKey=\"{here}/server.key\" tls.authMode=\"name\"\n\
+             tls.permittedPeer=[\"logd.example.net\"])\n",
+            address(TARGET)
+        )
+        + &written_to(directory.path());
+    let peer = peers::rsyslogd(directory.path(), &config, syslog::collector(address(TARGET)));
+    let keys = |peer_name: &str| {
+        format!(
+            "target = [\"relp://{}:{RELP_PORT}\"]\nresume-interval = \"200ms\"\n\
+             tls = {{ ca = \"{here}/authority.pem\", certificate = \"{here}/client.pem\",\
+             key = \"{here}/client.key\", peer-name = \"{peer_name}\" }}",
+            address(TARGET)
+        )
+    };
+    let mut logd = start(&keys("*.example.org"));
+    send(0..100);
+    logd.wait_for_log("target failed: TLS");
+    assert_eq!(numbers(&directory.path().join("all")), None, "nothing has come");
+    logd.replace("logd.toml", forwarding(&keys("*.example.net")));
+    logd.reload();
+    send(100..1000);
+    let found = arrived(&directory.path().join("all"), 100..1000);
+    assert_eq!(found, in_order(100..1000));
+    drop(logd);
+    peer.stop();
+}
+
+#[test]
+fn over_relp_and_tls_to_rsyslogd_with_gnutls() {
+    forwarded_over_relp_and_tls("gnutls");
+}
+
+#[test]
+fn over_relp_and_tls_to_rsyslogd_with_openssl() {
+    forwarded_over_relp_and_tls("openssl");
 }
 
 #[test]
@@ -446,6 +499,239 @@ fn killed_at_any_moment_what_was_acknowledged_is_in_the_spool_and_arrives_whole_
     target.stop();
 }
 
+/// A target that speaks RELP and refuses what it is told to.
+struct Refusing {
+    /// The messages that it has taken.
+    taken: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Refusing {
+    /// `refuses` is given a message's number, and how many were refused before.
+    fn start(refuses: impl Fn(usize, usize) -> bool + Send + 'static) -> Self {
+        let listener = TcpListener::bind((address(TARGET), RELP_PORT)).unwrap();
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let taking = taken.clone();
+        // It ends with the test.
+        thread::spawn(move || {
+            let mut refused = 0;
+            for connection in listener.incoming() {
+                let mut session = RelpClient {
+                    stream: connection.unwrap(),
+                    txnr: 0,
+                };
+                while let Some(frame) = session.frame() {
+                    let txnr = frame.split(' ').next().unwrap();
+                    let number = frame.split("message ").nth(1).map(|rest| rest.trim().parse().unwrap());
+                    let answer = match number {
+                        Some(number) if refuses(number, refused) => {
+                            refused += 1;
+                            "500 not this one"
+                        }
+                        Some(number) => {
+                            taking.lock().unwrap().push(number);
+                            "200 OK"
+                        }
+                        None => "200 OK\nrelp_version=0\nrelp_software=test\ncommands=syslog",
+                    };
+                    if writeln!(session.stream, "{txnr} rsp {} {answer}", answer.len()).is_err() {
+                        break;
+                    }
+                }
+            }
+        });
+        Self { taken }
+    }
+
+    /// Each that was taken, in the order in which they came first.
+    fn taken(&self) -> Vec<usize> {
+        let mut first_time = BTreeSet::new();
+        let taken = self.taken.lock().unwrap().clone();
+        taken.into_iter().filter(|number| first_time.insert(*number)).collect()
+    }
+}
+
+fn refused() -> f64 {
+    let labels = ["output=\"siem\"", "reason=\"refused\""];
+    syslog::metric(address(LOGD), "logd_output_dropped_total", &labels)
+}
+
+/// Forwards to a target that refuses three of the messages.
+fn three_refused(spool: &str) {
+    let target = Refusing::start(|number, _| matches!(number, 7 | 8 | 300));
+    let logd = start(&format!(
+        "target = \"relp://{}:{RELP_PORT}\"\nresume-interval = \"200ms\"\n{spool}",
+        address(TARGET)
+    ));
+    send(0..500);
+    let wanted: Vec<usize> = (0..500).filter(|n| !matches!(n, 7 | 8 | 300)).collect();
+    wait::until("all others to be taken and the three to be given up", || {
+        (target.taken() == wanted && refused() == 3.0).then_some(())
+    });
+    logd.wait_for_log("messages are dropped that the target refuses");
+    assert!(logd.log().contains("500 not this one"), "{}", logd.log());
+    wait::until("the others to be counted", || {
+        (metric("logd_output_lines_total") == 497.0 && metric("logd_output_queued_bytes") == 0.0).then_some(())
+    });
+    let (status, _) = logd.stop();
+    assert!(status.success(), "{status}: nothing is left");
+}
+
+#[test]
+fn a_message_that_the_target_refuses_for_ever_is_counted_and_holds_up_nothing() {
+    three_refused("");
+}
+
+#[test]
+fn a_message_in_the_spool_that_the_target_refuses_for_ever_is_counted_and_holds_up_nothing() {
+    three_refused("spool = { max = \"64MiB\" }");
+}
+
+#[test]
+fn a_target_that_refuses_all_for_a_while_gets_all_of_it_when_it_takes_messages_again() {
+    const REFUSED: usize = 1500;
+    let target = Refusing::start(|_, refused| refused < REFUSED);
+    let logd = start(&format!(
+        "target = \"relp://{}:{RELP_PORT}\"\nresume-interval = \"200ms\"",
+        address(TARGET)
+    ));
+    send(0..500);
+    // The window in which it comes to itself may come in another order.
+    wait::until("all to be taken", || {
+        let mut taken = target.taken();
+        taken.sort_unstable();
+        (taken == in_order(0..500)).then_some(())
+    });
+    assert_eq!(refused(), 0.0);
+    assert!(logd.stop().0.success());
+}
+
+/// A configuration with a target that hangs, and a spool that is full of what was sent: its limit is the least that there is, and
+/// messages are long, so that it is soon reached.
+fn to_a_full_spool(n: u8, queue: &str) -> String {
+    format!(
+        "target = \"relp://{}:{RELP_PORT}\"\nqueue = {{ max = \"{queue}\" }}\n\
+         spool = {{ max = \"64MiB\", when-full = \"block\" }}",
+        address(n)
+    )
+}
+
+/// Sends so many long messages, in a thread: who sends may be held back.
+fn send_long(count: usize) -> thread::JoinHandle<()> {
+    let filler = "x".repeat(60_000);
+    let mut stream = syslog::connect(syslog::collector(address(LOGD)));
+    thread::spawn(move || {
+        for n in 0..count {
+            writeln!(stream, "{} {filler}", numbered(n)).unwrap();
+        }
+        syslog::close(&mut stream);
+    })
+}
+
+fn wait_for_a_full_spool() {
+    wait::until("the spool to be full, and more to be queued", || {
+        let is_full = metric("logd_output_spool_bytes") > 63.0 * 1024.0 * 1024.0;
+        (is_full && metric("logd_output_oldest_unwritten_seconds") > 0.0).then_some(())
+    });
+}
+
+#[test]
+fn a_reload_to_another_target_helps_when_a_spool_that_blocks_is_full() {
+    const MESSAGES: usize = 1300;
+    // Its kernel takes connections, and that is all.
+    let _hanging = TcpListener::bind((address(TARGET), RELP_PORT)).unwrap();
+    let mut logd = start(&to_a_full_spool(TARGET, "2MiB"));
+    let sender = send_long(MESSAGES);
+    wait_for_a_full_spool();
+    assert!(!sender.is_finished(), "it is held back");
+    let second = logd_target(SECOND, "").start();
+    logd.replace("logd.toml", forwarding(&to_a_full_spool(SECOND, "2MiB")));
+    logd.reload();
+    let found = arrived(&second.path().join("all"), 0..MESSAGES);
+    assert_eq!(found, in_order(0..MESSAGES), "in order, and each once");
+    sender.join().unwrap();
+    assert_eq!(metric("logd_output_dropped_total"), 0.0);
+    assert!(logd.stop().0.success());
+}
+
+#[test]
+fn at_the_end_a_full_spool_takes_what_is_queued_and_the_next_run_sends_it() {
+    // More than the spool may hold, and not more than it and the queue.
+    const MESSAGES: usize = 1200;
+    let _hanging = TcpListener::bind((address(TARGET), RELP_PORT)).unwrap();
+    let logd = start(&to_a_full_spool(TARGET, "16MiB"));
+    send_long(MESSAGES).join().unwrap();
+    wait_for_a_full_spool();
+    let (status, left) = logd.stop();
+    assert!(status.success(), "{status}: {}", left.log);
+    let second = logd_target(SECOND, "").start();
+    let setup = left.again();
+    let logd = setup
+        .file("logd.toml", forwarding(&to_a_full_spool(SECOND, "16MiB")))
+        .start();
+    let found = arrived(&second.path().join("all"), 0..MESSAGES);
+    assert_eq!(found, in_order(0..MESSAGES), "in order, and each once");
+    assert!(logd.stop().0.success());
+}
+
+#[test]
+fn what_an_output_that_a_reload_took_away_can_not_send_in_time_is_counted() {
+    let _hanging = TcpListener::bind((address(TARGET), RELP_PORT)).unwrap();
+    let second = logd_target(SECOND, "").start();
+    let to = |n: u8, drain_timeout: &str| {
+        let keys = format!("target = \"relp://{}:{RELP_PORT}\"", address(n));
+        format!("drain-timeout = \"{drain_timeout}\"\n") + &forwarding(&keys)
+    };
+    let mut logd = Setup::new("logd").file("logd.toml", to(TARGET, "30s")).start();
+    send(0..100);
+    logd.replace("logd.toml", to(SECOND, "30s"));
+    logd.reload();
+    let shown = status(&logd);
+    assert!(
+        shown.contains("draining siem") && shown.contains("100 records"),
+        "{shown}"
+    );
+    send(100..200);
+    arrived(&second.path().join("all"), 100..200);
+    // Another target away, with less time.
+    logd.replace("logd.toml", to(TARGET, "1s"));
+    logd.reload();
+    send(200..300);
+    logd.replace("logd.toml", to(SECOND, "1s"));
+    logd.reload();
+    let labels = ["output=\"siem\"", "reason=\"abandoned\""];
+    wait::until("the second hundred to be given up", || {
+        (syslog::metric(address(LOGD), "logd_output_dropped_total", &labels) == 100.0).then_some(())
+    });
+    logd.wait_for_log("an output has ended with records, which are lost");
+    let shown = status(&logd);
+    assert_eq!(shown.matches("draining siem").count(), 1, "{shown}");
+    assert!(shown.contains("abandoned 100"), "{shown}");
+    drop(logd);
+    assert_eq!(numbers(&second.path().join("all")).unwrap(), in_order(100..200));
+}
+
+#[test]
+fn what_an_output_that_a_reload_took_away_had_in_its_spool_is_for_the_next_one_of_its_name() {
+    let _hanging = TcpListener::bind((address(TARGET), RELP_PORT)).unwrap();
+    let keys = |n| {
+        format!(
+            "target = \"relp://{}:{RELP_PORT}\"\nspool = {{ max = \"64MiB\" }}",
+            address(n)
+        )
+    };
+    let mut logd = start(&keys(TARGET));
+    send(0..100);
+    logd.replace("logd.toml", forwarding(&keys(TARGET)).replace("siem", "other"));
+    logd.reload();
+    send(100..200);
+    logd.wait_for_log("spool/siem has ");
+    let second = logd_target(SECOND, "").start();
+    logd.replace("logd.toml", forwarding(&keys(SECOND)));
+    logd.reload();
+    assert_eq!(arrived(&second.path().join("all"), 0..100), in_order(0..100));
+    assert!(logd.stop().0.success());
+}
+
 /// More than the smallest spool holds, sent while there is no target; the numbers that arrive when there is one, and how many
 /// the metrics say were dropped.
 fn overfull(when_full: &str) -> (Vec<usize>, usize) {
@@ -550,7 +836,7 @@ fn a_reload_with_another_target_sends_it_what_is_in_the_spool() {
     logd.reload();
     send(1000..2000);
     assert_eq!(arrived(&second.path().join("all"), 0..2000), in_order(0..2000));
-    let status = String::from_utf8(logd.run(&["status"]).stdout).unwrap();
+    let status = status(&logd);
     assert!(
         status.contains(&format!(" to relp://{}:{RELP_PORT}", address(SECOND))),
         "{status}"

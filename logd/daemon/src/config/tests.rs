@@ -467,6 +467,10 @@ fn what_is_wrong_with_a_forward_is_said_where_it_stands() {
         ("target = \"tcp://a:0\"", "a target with a wrong port"),
         ("target = \"tls://a\"", "needs to know whose certificates to trust"),
         ("target = \"tls://a\"\ntls = {}", "`ca` is missing"),
+        (
+            "target = [\"tcp://a\", \"udp://a\"]\ntls = { ca = \"none.pem\" }",
+            "nothing is encrypted on its way to these",
+        ),
         ("target = \"tls://a\"\ntls = { ca = \"none.pem\" }", "none.pem"),
         ("target = \"tcp://a\"\nframing = \"auto\"", "unknown choice \"auto\""),
         ("target = \"tcp://a\"\nspool = {}", "`max` is missing"),

@@ -65,6 +65,14 @@ pub(super) fn forward(name: &str, at: Span, spec: &ForwardSpec, around: &Surroun
             "write `tls = { ca = \"/etc/ssl/certs/ca-certificates.crt\" }`, or the file of your own authority",
         );
     }
+    let may_be_encrypted = |target: &Target| matches!(target.transport, Transport::Tls | Transport::Relp);
+    if spec.tls.is_some() && !targets.is_empty() && !targets.iter().any(may_be_encrypted) {
+        diagnostics.error_with_help(
+            at,
+            "`tls` is for targets \"tls://HOST\" and \"relp://HOST\": nothing is encrypted on its way to these",
+            "write \"tls://HOST\"",
+        );
+    }
     let tls = spec.tls.as_ref().map(|spec| tls(spec, around));
     let spool = spec.spool.as_ref().map(|spec| spool_settings(name, at, spec, around));
     let positive = |duration: Option<&Spanned<Duration>>, otherwise| {

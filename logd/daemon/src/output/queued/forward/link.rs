@@ -100,7 +100,9 @@ async fn connect_to(address: SocketAddr, target: &Target, settings: &ForwardSett
     let base = acked_bytes(&tcp).ok();
     let tcp = Counted { tcp, written: 0 };
     let io = match (&settings.tls, target.transport) {
-        (Some(tls), Transport::Tls) => Io::Tls(Box::new(encrypt(tcp, target, tls).await.map_err(ConnectError::Tls)?)),
+        (Some(tls), Transport::Tls | Transport::Relp) => {
+            Io::Tls(Box::new(encrypt(tcp, target, tls).await.map_err(ConnectError::Tls)?))
+        }
         _ => Io::Tcp(tcp),
     };
     Ok(Link::Stream(Box::new(Stream { io, base })))

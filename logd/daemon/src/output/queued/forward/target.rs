@@ -24,7 +24,7 @@ pub(crate) enum Transport {
     Tcp,
     /// The same, encrypted (RFC 5425).
     Tls,
-    /// Each acknowledged.
+    /// Each acknowledged; encrypted where the output has `tls`.
     Relp,
 }
 
