@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::thread;
@@ -15,6 +16,9 @@ use ballast_tests::syslog::{self, small_disk};
 use ballast_tests::{address, wait};
 
 const LOGD: u8 = 0;
+const SIEM: u8 = 1;
+
+const RELP_PORT: u16 = 2514;
 
 /// What a sender of this machine waits at most.
 const WAIT_MAX: Duration = Duration::from_millis(100);
@@ -128,4 +132,87 @@ fn a_full_disk_keeps_no_login_waiting_and_what_is_dropped_is_counted() {
     }
     assert_eq!(dropped_for_local("full"), dropped);
     assert!(logd.stop().0.success());
+}
+
+/// The SIEM on a good day: it writes what comes.
+fn siem() -> Setup {
+    let config = format!(
+        "[input.relp.relp]\nlisten = [\"{}:{RELP_PORT}\"]\n[[rule]]\nto = [\"./log\"]\n",
+        address(SIEM)
+    );
+    Setup::new("logd").file("logd.toml", syslog::logd_head(address(SIEM)) + &config)
+}
+
+/// How many different lines of a phase a file has: over RELP one may come twice.
+fn different_lines_of(content: &[u8], phase: &str) -> usize {
+    let content = String::from_utf8_lossy(content);
+    let mark = format!("]: {phase} ");
+    let lines: BTreeSet<&str> = content.lines().filter(|line| line.contains(&mark)).collect();
+    lines.len()
+}
+
+#[test]
+fn a_dead_siem_keeps_no_login_waiting_and_what_is_dropped_is_counted() {
+    let all = WRITERS * MESSAGES;
+    let well = siem().start();
+    // Room for one of these phases and some of another.
+    let logd = Setup::new("logd")
+        .file(
+            "logd.toml",
+            syslog::logd_head(address(LOGD))
+                + &format!(
+                    "[input.local.unix]\npath = \"socket\"\n\
+                     [output.siem.forward]\ntarget = \"relp://{}:{RELP_PORT}\"\ntimeout = \"1s\"\nresume-interval = \"200ms\"\n\
+                     queue = {{ max = \"4MiB\", when-full = \"block\" }}\n\
+                     [output.healthy.file]\npath = \"healthy/log\"\n\
+                     [[rule]]\nto = [\"siem\", \"healthy\"]\n",
+                    address(SIEM)
+                ),
+        )
+        .start();
+    let (socket, healthy) = (logd.path().join("socket"), logd.path().join("healthy/log"));
+
+    assert!(log_in(&socket, "evening") < WAIT_MAX);
+    wait::until_file(&well.path().join("log"), |content| {
+        different_lines_of(content, "evening") == all
+    });
+    let (status, left) = well.stop();
+    assert!(status.success(), "{status}");
+
+    // Its kernel takes connections, and nobody reads.
+    let hanging = TcpListener::bind((address(SIEM), RELP_PORT)).unwrap();
+    assert!(log_in(&socket, "night") < WAIT_MAX);
+    logd.wait_for_log("it has taken nothing for 1s");
+    drop(hanging);
+    logd.wait_for_log("Connection refused");
+    assert!(log_in(&socket, "small hours") < WAIT_MAX);
+    for phase in ["night", "small hours"] {
+        wait::until_file(&healthy, |content| lines_of(content, phase) == all);
+    }
+    let dropped = dropped_for_local("siem");
+    assert!(dropped > 0, "more was sent than is kept for a dead SIEM");
+    assert_eq!(dropped_for_local("healthy"), 0);
+
+    let back = left.again().start();
+    let has = |phases: &[&str]| {
+        let content = fs::read(back.path().join("log")).unwrap_or_default();
+        phases
+            .iter()
+            .map(|phase| different_lines_of(&content, phase))
+            .sum::<usize>()
+    };
+    wait::until("what was kept to be sent", || {
+        (has(&["night", "small hours"]) + dropped >= 2 * all).then_some(())
+    });
+    assert_eq!(
+        has(&["night", "small hours"]) + dropped,
+        2 * all,
+        "every line is sent or counted"
+    );
+    assert!(log_in(&socket, "morning") < WAIT_MAX);
+    wait::until("the morning to be there", || (has(&["morning"]) == all).then_some(()));
+    wait::until_file(&healthy, |content| lines_of(content, "morning") == all);
+    assert_eq!(dropped_for_local("siem"), dropped);
+    assert!(logd.stop().0.success());
+    assert!(back.stop().0.success());
 }
