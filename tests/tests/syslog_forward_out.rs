@@ -732,6 +732,31 @@ fn what_an_output_that_a_reload_took_away_had_in_its_spool_is_for_the_next_one_o
     assert!(logd.stop().0.success());
 }
 
+#[test]
+fn what_could_not_be_stored_when_a_reload_came_is_not_acknowledged() {
+    let spooled = format!(
+        "target = \"tcp://{}:{PORT}\"\nspool = {{ max = \"64MiB\" }}",
+        address(TARGET)
+    );
+    // No folder can be made there.
+    let setup = Setup::new("logd").file("work/spool", "");
+    let mut logd = setup.file("logd.toml", forwarding(&spooled)).start();
+    logd.wait_for_log("cannot open the spool");
+    let sender = thread::spawn(|| RelpClient::connect(address(LOGD)).send(0..50));
+    wait::until("all to have come", || {
+        let received = syslog::metric(address(LOGD), "logd_input_messages_total", &["input=\"net-relp\""]);
+        (received == 50.0).then_some(())
+    });
+    assert!(!sender.is_finished(), "they are not answered");
+    logd.replace(
+        "logd.toml",
+        forwarding(&format!("target = \"tcp://{}:{PORT}\"", address(TARGET))),
+    );
+    logd.reload();
+    assert_eq!(sender.join().unwrap(), 0, "it has them still, and sends them again");
+    assert_eq!(refused(), 50.0);
+}
+
 /// More than the smallest spool holds, sent while there is no target; the numbers that arrive when there is one, and how many
 /// the metrics say were dropped.
 fn overfull(when_full: &str) -> (Vec<usize>, usize) {

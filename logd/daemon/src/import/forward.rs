@@ -26,9 +26,19 @@ struct Forward {
     template: Option<String>,
     /// Whether the queue is on disk, how large it may be, and whether it drops when it is.
     spool: Option<(Option<String>, bool)>,
-    /// Whether the other's certificate is verified, and the names that it may have.
-    auth: Option<(bool, Vec<String>)>,
+    tls: Option<Tls>,
     place: Place,
+}
+
+/// What goes encrypted.
+#[derive(Debug, Default)]
+struct Tls {
+    /// Whose certificates are trusted, and what is shown; the keys that we have for it.
+    files: Vec<(&'static str, Value)>,
+    /// Whether the other's certificate is verified.
+    verifies: bool,
+    /// The names that it may have.
+    peers: Vec<String>,
 }
 
 impl Forward {
@@ -40,7 +50,7 @@ impl Forward {
             is_octet_counted: false,
             template,
             spool: None,
-            auth: None,
+            tls: None,
             place,
         }
     }
@@ -76,7 +86,11 @@ impl Import<'_> {
                 let max = self.legacy.next("actionqueuemaxdiskspace").map(str::to_owned);
                 (max, self.legacy.next("actionqueuediscardmark").is_some())
             }),
-            auth: is_tls.then(|| (verifies, driver("permittedpeer").into_iter().collect())),
+            tls: is_tls.then(|| Tls {
+                files: self.client_tls(),
+                verifies,
+                peers: driver("permittedpeer").into_iter().collect(),
+            }),
             ..Forward::new(scheme, place, template)
         };
         self.forward(forward)
@@ -94,7 +108,7 @@ impl Import<'_> {
 
     pub(super) fn forward_action(&mut self, object: &Object, template: Option<String>) -> Targets {
         let mut forward = Forward::new("udp", object.place, template);
-        let mut auth = (false, Vec::new());
+        let mut tls = Tls::default();
         for (name, value) in all_values(object) {
             match name.as_str() {
                 "target" => forward.hosts.push(value.text),
@@ -102,8 +116,8 @@ impl Import<'_> {
                 "protocol" if value.is("tcp") && forward.scheme == "udp" => forward.scheme = "tcp",
                 "tcp_framing" => forward.is_octet_counted = value.is("octet-counted"),
                 "streamdrivermode" if value.text != "0" => forward.scheme = "tls",
-                "streamdriverauthmode" => auth.0 = !value.is("anon"),
-                "streamdriverpermittedpeers" => auth.1.extend(value.text.split(',').map(|peer| peer.trim().to_owned())),
+                "streamdriverauthmode" => tls.verifies = !value.is("anon"),
+                "streamdriverpermittedpeers" => tls.add_peers(&value.text),
                 "ziplevel" | "compression.mode" if value.text != "0" && !value.is("none") => {
                     self.lost_part(value.place, "messages are not compressed on their way");
                 }
@@ -111,21 +125,30 @@ impl Import<'_> {
                 _ => self.forward_queue(&mut forward, &name, &value),
             }
         }
-        forward.auth = (forward.scheme == "tls").then_some(auth);
+        tls.files = self.client_tls();
+        forward.tls = (forward.scheme == "tls").then_some(tls);
         self.forward(forward)
     }
 
     pub(super) fn relp_action(&mut self, object: &Object, template: Option<String>) -> Targets {
         let mut forward = Forward::new("relp", object.place, template);
+        let mut tls = Tls::default();
+        let mut is_tls = false;
         for (name, value) in all_values(object) {
             match name.as_str() {
                 "target" => forward.hosts.push(value.text),
                 "port" => forward.port = value.text,
-                "tls" if is_on(&value.text) => return Err("RELP is spoken without TLS".to_owned()),
-                "tls" | "timeout" | "conn.timeout" | "windowsize" => {}
+                "tls" => is_tls = is_on(&value.text),
+                "tls.cacert" => tls.files.push(("ca", Value::Text(value.text))),
+                "tls.mycert" => tls.files.push(("certificate", Value::Text(value.text))),
+                "tls.myprivkey" => tls.files.push(("key", Value::Text(value.text))),
+                "tls.authmode" => tls.verifies = !value.is("anon"),
+                "tls.permittedpeer" => tls.add_peers(&value.text),
+                "timeout" | "conn.timeout" | "windowsize" => {}
                 _ => self.forward_queue(&mut forward, &name, &value),
             }
         }
+        forward.tls = is_tls.then_some(tls);
         self.forward(forward)
     }
 
@@ -169,12 +192,20 @@ impl Import<'_> {
         if forward.is_octet_counted {
             keys.push(("framing", Value::Text("octet-counted".into())));
         }
-        if let Some((verifies, peers)) = forward.auth {
-            let mut tls = self.client_tls();
+        if let Some(Tls {
+            files: mut tls,
+            verifies,
+            peers,
+        }) = forward.tls
+        {
             if !tls.iter().any(|(key, _)| *key == "ca") {
-                return Err(
-                    "over TLS it has to be known whose certificates to trust: DefaultNetstreamDriverCAFile".to_owned(),
-                );
+                let key = match forward.scheme {
+                    "relp" => "tls.caCert",
+                    _ => "DefaultNetstreamDriverCAFile",
+                };
+                return Err(format!(
+                    "over TLS it has to be known whose certificates to trust: {key}"
+                ));
             }
             if !verifies {
                 self.noted_part(forward.place, "the other end's certificate is verified");
@@ -194,6 +225,13 @@ impl Import<'_> {
         }
         let hint = forward.hosts[0].clone();
         Ok(vec![self.output("forward", &hint, keys)])
+    }
+}
+
+impl Tls {
+    /// Separated by commas.
+    fn add_peers(&mut self, peers: &str) {
+        self.peers.extend(peers.split(',').map(|peer| peer.trim().to_owned()));
     }
 }
 

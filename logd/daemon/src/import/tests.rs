@@ -130,6 +130,14 @@ fn certificates_stand_with_the_inputs_and_outputs_that_use_them() {
         ),
         "target = [\"tls://siem.a:6514\"]\nformat = \"RSYSLOG_TraditionalForwardFormat\"\ntls = { ca = \"/ca\", certificate = \"/c\", key = \"/k\", peer-name = \"siem.a\" }\n",
     );
+    becomes(
+        "*.* action(type=\"omrelp\" target=\"siem.a\" port=\"2514\" tls=\"on\" tls.caCert=\"/ca\" tls.myCert=\"/c\" tls.myPrivKey=\"/k\" tls.authMode=\"name\" tls.permittedPeer=[\"siem.a\"])\n",
+        "target = [\"relp://siem.a:2514\"]\nformat = \"RSYSLOG_TraditionalForwardFormat\"\ntls = { ca = \"/ca\", certificate = \"/c\", key = \"/k\", peer-name = \"siem.a\" }\n",
+    );
+    is_lost(
+        "*.* action(type=\"omrelp\" target=\"siem.a\" port=\"2514\" tls=\"on\")\n",
+        "over TLS it has to be known whose certificates to trust: tls.caCert",
+    );
 }
 
 #[test]
