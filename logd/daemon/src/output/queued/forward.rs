@@ -19,6 +19,7 @@ mod target;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,7 +116,18 @@ pub(super) async fn run(settings: &ForwardSettings, queue: &Arc<Queue>) {
         failover: Failover::new(settings.targets.len(), settings.resume_interval),
         refusals: Refusals::default(),
     };
-    sender.run().await;
+    let sending = sender.run();
+    tokio::pin!(sending);
+    loop {
+        tokio::select! {
+            () = &mut sending => break,
+            Some(ended) = beside.join_next() => {
+                if let Err(error) = ended && let Ok(panic) = error.try_into_panic() {
+                    resume_unwind(panic);
+                }
+            }
+        }
+    }
     // They let go of the spool with their end.
     beside.shutdown().await;
 }

@@ -62,6 +62,7 @@ impl Spooled {
     /// Opens the spool, as soon as that can be done; `None` if it can't be and the queue is closed.
     pub(super) async fn open(settings: &SpoolSettings, queue: &Arc<Queue>) -> Option<Arc<Self>> {
         let directory = settings.directory.display();
+        let mut is_told = false;
         let mut tries = 0;
         let (spool, found) = loop {
             let opened = block_in_place(|| {
@@ -81,11 +82,12 @@ impl Spooled {
                 Err(error) => error,
             };
             queue.count_error();
-            if tries == 0 {
+            if !std::mem::replace(&mut is_told, true) {
                 error!(output = queue.name(), "cannot open the spool {directory}: {error}");
             }
-            tries += 1;
-            if queue.is_closed() && (tries > READ_TRIES || !Files::is_damaged(&error)) {
+            let is_damaged = Files::is_damaged(&error);
+            tries += u32::from(is_damaged);
+            if queue.is_closed() && (tries > READ_TRIES || !is_damaged) {
                 return None;
             }
             sleep(RETRY).await;
