@@ -410,12 +410,17 @@ impl RelpClient {
 
     /// Sends messages, and returns how many were acknowledged before the connection ended.
     fn send(&mut self, numbers: std::ops::Range<usize>) -> usize {
+        self.send_at_once(50, numbers, "")
+    }
+
+    /// The same with so many on their way at a time, and this behind their numbers.
+    fn send_at_once(&mut self, at_once: usize, numbers: std::ops::Range<usize>, filler: &str) -> usize {
         let mut acknowledged = 0;
-        for chunk in in_order(numbers).chunks(50) {
+        for chunk in in_order(numbers).chunks(at_once) {
             let mut bytes = String::new();
             for n in chunk {
                 self.txnr += 1;
-                let message = numbered(*n);
+                let message = numbered(*n) + filler;
                 writeln!(bytes, "{} syslog {} {message}", self.txnr, message.len()).unwrap();
             }
             if self.stream.write_all(bytes.as_bytes()).is_err() {
@@ -670,6 +675,33 @@ fn at_the_end_a_full_spool_takes_what_is_queued_and_the_next_run_sends_it() {
         .start();
     let found = arrived(&second.path().join("all"), 0..MESSAGES);
     assert_eq!(found, in_order(0..MESSAGES), "in order, and each once");
+    assert!(logd.stop().0.success());
+}
+
+#[test]
+fn at_the_end_a_full_spool_takes_a_full_queue_too() {
+    let config = |n| "drain-timeout = \"4s\"\n".to_owned() + &forwarding(&to_a_full_spool(n, "2MiB"));
+    let _hanging = TcpListener::bind((address(TARGET), RELP_PORT)).unwrap();
+    let logd = Setup::new("logd").file("logd.toml", config(TARGET)).start();
+    let filler = " ".to_owned() + &"x".repeat(60_000);
+    let sender = thread::spawn(move || RelpClient::connect(address(LOGD)).send_at_once(500, 0..2000, &filler));
+    wait_for_a_full_spool();
+    wait::until("the queue to be full", || {
+        (metric("logd_output_queued_bytes") >= 2.0 * 1024.0 * 1024.0).then_some(())
+    });
+    let (status, left) = logd.stop();
+    assert!(status.success(), "{status}: {}", left.log);
+    let acknowledged = sender.join().unwrap();
+    let second = logd_target(SECOND, "").start();
+    let logd = left.again().file("logd.toml", config(SECOND)).start();
+    let found = arrived(&second.path().join("all"), 0..acknowledged + 1);
+    wait::until("the spool to be empty", || {
+        (metric("logd_output_spool_records") == 0.0).then_some(())
+    });
+    let found = numbers(&second.path().join("all")).unwrap_or(found);
+    assert_eq!(found, in_order(0..found.len()), "in order, and each once");
+    let queued = (found.len() - acknowledged) * 60_000;
+    assert!(queued > 2 << 20, "{queued} octets were in the queue");
     assert!(logd.stop().0.success());
 }
 

@@ -13,8 +13,9 @@
 //! Numbers are big-endian. The first checksum of a record is over the segment's salt and what stands before it, the second goes on
 //! from there over the content: what a failing disk or an interrupted write left is told from a record, and so is a record that
 //! somebody sent us in a message. What is damaged is skipped up to the next record that is intact, and by the numbers it is
-//! known exactly how many are missing. What follows the last intact record of the last segment is a torn write that nobody
-//! was told of, and is cut.
+//! known exactly how many are missing. What the disk can't read it may be able to in a moment: how often that is tried is the
+//! caller's to decide, and then it is as if it were damaged. What follows the last intact record of the last segment is a torn
+//! write that nobody was told of, and is cut.
 //!
 //! [`Spool`] decides; a [`Disk`] does as it says. A spool of a later version than this one is left alone: its segments are set
 //! aside, not removed.

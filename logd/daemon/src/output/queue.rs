@@ -68,6 +68,7 @@ struct Counters {
     errors: Counter,
     dropped_full: Counter,
     dropped_local: Counter,
+    /// With what workers have that a reload has left.
     held: Gauge,
 }
 
@@ -151,7 +152,9 @@ impl Queue {
             waiting.since = Some(Instant::now());
         }
         // Under the lock: whoever takes the record takes away what was added for it.
-        self.held.fetch_add(end - before + RECORD_BYTES, Ordering::Relaxed);
+        let bytes = end - before + RECORD_BYTES;
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        self.counters.held.increment(bytes as f64);
         drop(waiting);
         if first {
             self.filled.notify_one();
@@ -342,8 +345,8 @@ impl Drop for Records {
     fn drop(&mut self) {
         let queue = &self.queue;
         let bytes = self.bytes.len() + self.ends.len() * RECORD_BYTES;
-        let held = queue.held.fetch_sub(bytes, Ordering::Relaxed) - bytes;
-        queue.counters.held.set(held as f64);
+        queue.held.fetch_sub(bytes, Ordering::Relaxed);
+        queue.counters.held.decrement(bytes as f64);
         queue.store.refund(self.charged);
         queue.store.note_written();
     }
