@@ -4,8 +4,9 @@
 //! keep their order, what they need stays in that core's cache, and no thread wakes another. A new connection goes to the core
 //! that has the fewest.
 //!
-//! A file system that hangs takes the thread that writes to it, with the connections there; the other cores, and the runtime
-//! that accepts connections and steers (see [`crate::daemon`]), go on.
+//! Where there is more than one file system to write to, or other outputs than files, no thread here writes to a file, so that one
+//! that hangs holds its own senders only (see [`crate::output::file`]). Where there is one file system and nothing else, it takes the
+//! threads that write to it; the runtime that accepts connections and steers (see [`crate::daemon`]) goes on.
 
 use std::io;
 use std::sync::Arc;

@@ -110,6 +110,8 @@ impl Pipeline {
             Destination::Queued { .. } => None,
         });
         store.archive().set_trees(trees.collect());
+        let is_other = |destination: &Destination| matches!(destination, Destination::Queued { .. });
+        store.set_others(destinations.iter().any(is_other));
         Self {
             hostname: config.hostname.clone(),
             router: std::mem::replace(&mut config.router, Router::new(Vec::new())),

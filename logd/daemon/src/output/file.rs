@@ -2,14 +2,16 @@
 //!
 //! A [`LogFile`] owns the buffer of one path, so that two connections never cut each other's lines; the [`Store`] finds
 //! it by its rendered path. A buffer is written when it holds [`WRITE_BYTES`], by whoever filled it, or when its oldest
-//! line is `flush-interval` old, by the thread of the [`flusher`], or, when the budget of the process is spent, by the same
-//! thread, largest first.
+//! line is `flush-interval` old, by a thread of the [`flusher`], or, when the budget is spent, by the same thread, largest first.
 //!
 //! # Where system calls block
-//! A write to the page cache takes microseconds and is made by the task at hand, under the lock of that file's descriptor
-//! but not under the lock of its buffer: others go on appending. Whatever waits for a device (fdatasync) is left to the
-//! flusher's thread. A file system that hangs therefore takes with it that thread and in time the threads of the inputs,
-//! not the control socket, `/metrics` and signals, which are served by a runtime of their own (see [`crate::daemon`]).
+//! Writes are made under the lock of that file's descriptor but not under the lock of its buffer: others go on appending. Each
+//! file system ([`volume`]) has a thread that writes and another that waits for the device ([`sync`]), so one that hangs keeps its own
+//! lines only, and its share of the budget; their senders are held back when that is spent.
+//!
+//! A write to the page cache takes microseconds, and it costs the least when who filled a buffer writes it, whose cache has it. That is
+//! done where all outputs are files of one directory: nobody is served there whom a hanging write could keep for nothing. The control
+//! socket, `/metrics` and signals are served by a runtime of their own (see [`crate::daemon`]).
 
 mod budget;
 mod drain;
@@ -24,7 +26,9 @@ mod schedule;
 mod space;
 mod spare;
 mod store;
+mod sync;
 mod trouble;
+mod volume;
 
 pub(crate) use flusher::Flusher;
 pub(crate) use log_file::{Appended, LogFile};

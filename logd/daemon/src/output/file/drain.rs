@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::log_file::{LogFile, Progress};
 use super::store::Store;
+use super::sync::sync_all;
 
 /// Files of one directory of the configuration are written by one thread, as they are on one file system as a rule: one that
 /// hangs keeps its thread and no other. A configuration has few such directories.
@@ -57,15 +58,18 @@ fn write_groups(store: &Store, groups: &Groups, deadline: Instant) {
     let queue = || groups.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let next = queue().pop_front();
-        let Some(mut files) = next else { return };
-        files.retain(|file| file.close(store) != Progress::Written);
-        if files.is_empty() {
+        let Some(files) = next else { return };
+        let (done, left): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|file| file.close(store) == Progress::Written);
+        sync_all(done);
+        if left.is_empty() {
             continue;
         }
         if Instant::now() + PAUSE >= deadline {
             return;
         }
-        queue().push_back(files);
+        queue().push_back(left);
         thread::sleep(PAUSE);
     }
 }

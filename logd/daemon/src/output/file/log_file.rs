@@ -6,6 +6,7 @@
 //! eviction closes the descriptor and loses nothing.
 
 mod rotating;
+mod syncing;
 mod writing;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -21,10 +22,12 @@ use super::path::FilePath;
 use super::schedule::Task;
 use super::spare;
 use super::store::Store;
+use super::volume::Volume;
 use crate::output::settlement::Settlement;
 use crate::output::{Patience, WhenFull};
 
 pub(super) use rotating::Turn;
+pub(super) use syncing::Unsynced;
 
 /// The first and the longest wait before a full file system is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -51,6 +54,7 @@ const UNWRITTEN_BYTES_MAX: usize = 8 << 20;
 /// A path that messages are written to.
 pub(crate) struct LogFile {
     path: FilePath,
+    volume: Arc<Volume>,
     /// Exchanged under the lock of the buffer, like `held_up`, so that each output counts the files that it has held up.
     output: ArcSwap<FileOutput>,
     /// Of the configuration whose message made it the output's.
@@ -100,6 +104,8 @@ struct Disk {
     refused_until: Option<Instant>,
     /// Written to since the last sync, of an output that syncs.
     unsynced: bool,
+    /// What was closed and is not synced yet, the oldest first.
+    closed: Vec<Unsynced>,
     /// The number of the last line that was written.
     written_through: u64,
     sync_scheduled: bool,
@@ -142,9 +148,10 @@ pub(super) enum Progress {
 }
 
 impl LogFile {
-    pub(super) fn new(path: FilePath, owner: &Owner, now: Instant) -> Self {
+    pub(super) fn new(path: FilePath, volume: Arc<Volume>, owner: &Owner, now: Instant) -> Self {
         Self {
             path,
+            volume,
             output: ArcSwap::new(owner.output.clone()),
             generation: AtomicU64::new(owner.generation),
             held_up: AtomicBool::new(false),
@@ -161,6 +168,7 @@ impl LogFile {
                 path_checked: now,
                 refused_until: None,
                 unsynced: false,
+                closed: Vec::new(),
                 written_through: 0,
                 sync_scheduled: false,
                 on_clock: false,
@@ -172,6 +180,11 @@ impl LogFile {
     /// Where it is.
     pub(crate) fn path(&self) -> &FilePath {
         &self.path
+    }
+
+    /// The file system it is on.
+    pub(super) fn volume(&self) -> &Arc<Volume> {
+        &self.volume
     }
 
     /// Whether it belongs to this output.
@@ -194,12 +207,12 @@ impl LogFile {
 
     /// Gives it to the output that a newer configuration has write to it: the path may have been another one's.
     #[cold]
-    fn adopt(self: &Arc<Self>, store: &Store, owner: &Owner) {
+    fn adopt(self: &Arc<Self>, owner: &Owner) {
         let _buffer = self.buffer();
         let newer = self.generation.fetch_max(owner.generation, Ordering::Relaxed) < owner.generation;
         if newer && !Arc::ptr_eq(&self.output.load(), &owner.output) {
             self.set_output(&owner.output);
-            store.schedule().push(Instant::now(), self.clone(), Task::Close);
+            self.volume.schedule.push(Instant::now(), self.clone(), Task::Close);
         }
     }
 
@@ -214,7 +227,7 @@ impl LogFile {
 
     /// Whether its senders are to wait.
     pub(crate) fn holds_back(&self) -> bool {
-        self.is_held_up() && self.output.load().holds_back()
+        (self.is_held_up() || self.volume.is_spent()) && self.output.load().holds_back()
     }
 
     pub(super) fn is_held_up(&self) -> bool {
@@ -232,14 +245,14 @@ impl LogFile {
         &self.settlement
     }
 
-    /// Writes what is buffered now, because somebody waits for it. A file that another thread is writing to, or syncing, is left
-    /// to the flusher; one that is held up has its retry on the schedule.
+    /// Writes what is buffered now, because somebody waits for it. A file that another thread is writing to is left to the flusher,
+    /// and so is every file where who serves does not write; one that is held up has its retry on the schedule.
     pub(crate) fn hasten(self: &Arc<Self>, store: &Store) {
-        if self.is_held_up() || self.write_out(store) != Progress::Busy {
+        if self.is_held_up() || store.volumes().servers_write() && self.write_out(store) != Progress::Busy {
             return;
         }
         if !self.hastened.swap(true, Ordering::Relaxed) {
-            store.schedule().push(Instant::now(), self.clone(), Task::Flush);
+            self.volume.schedule.push(Instant::now(), self.clone(), Task::Flush);
         }
     }
 
@@ -257,7 +270,7 @@ impl LogFile {
         render: impl FnOnce(&mut Vec<u8>),
     ) -> Appended {
         if self.generation.load(Ordering::Relaxed) < owner.generation {
-            self.adopt(store, owner);
+            self.adopt(owner);
         }
         let mut buffer = self.buffer();
         if buffer.gone {
@@ -295,17 +308,18 @@ impl LogFile {
         self.settlement.append();
         buffer.since = Some(since);
         let room = buffer.bytes.capacity();
-        store.budget().charge(&mut buffer.charged, room);
+        self.charge(&mut buffer.charged, room, store);
         // The output's settings are looked at once for each flush, not for each line.
         let mut at_once = false;
+        let writes = || patience == Patience::Waits && store.volumes().servers_write();
         if !buffer.scheduled {
             let flush_interval = self.output.load().settings().flush_interval;
             at_once = flush_interval.is_zero();
-            // Who never waits leaves its line to the flusher.
-            if !at_once || patience == Patience::NeverWaits {
+            // Who does not write leaves its line to the flusher.
+            if !at_once || !writes() {
                 buffer.scheduled = true;
                 let at = since + (flush_interval - flush_interval / FLUSH_MARGIN);
-                store.schedule().push(at, self.clone(), Task::Flush);
+                self.volume.schedule.push(at, self.clone(), Task::Flush);
             }
         }
         drop(buffer);
@@ -314,15 +328,18 @@ impl LogFile {
         if self.is_held_up() {
             return Appended::Buffered;
         }
-        if patience == Patience::NeverWaits {
-            // The flusher writes: a write may take as long as the file system likes.
+        if holds < WRITE_BYTES && !at_once {
+            return Appended::Buffered;
+        }
+        if !writes() {
+            // The flusher does: a write may take as long as the file system likes.
             if before < WRITE_BYTES && holds >= WRITE_BYTES {
-                store.schedule().push(Instant::now(), self.clone(), Task::Flush);
+                self.volume.schedule.push(Instant::now(), self.clone(), Task::Flush);
             }
         } else if at_once {
             // No flush is on the schedule that would come after somebody who is about to be done.
             self.write_all(&mut self.disk(), store);
-        } else if holds >= WRITE_BYTES {
+        } else {
             self.write_out(store);
         }
         Appended::Buffered
@@ -331,10 +348,25 @@ impl LogFile {
     /// Whether a line of who never waits has a place in the buffer, which holds so much.
     fn has_room_at_once(&self, holds: usize, store: &Store) -> bool {
         if self.is_held_up() {
-            holds < HELD_UP_BYTES_MAX && !store.budget().is_spent()
+            holds < HELD_UP_BYTES_MAX && !store.budget().is_spent() && !self.volume.is_spent()
         } else {
-            holds < UNWRITTEN_BYTES_MAX && !store.is_reserve_spent()
+            holds < UNWRITTEN_BYTES_MAX && !store.is_reserve_spent() && !self.volume.is_reserve_spent()
         }
+    }
+
+    /// Charges the budget, and the volume's share of it, for what a buffer holds now.
+    fn charge(&self, charged: &mut usize, holds: usize, store: &Store) {
+        let before = *charged;
+        store.budget().charge(charged, holds);
+        if *charged > before {
+            self.volume.note_charged(*charged - before);
+        }
+    }
+
+    /// Gives back what a buffer was charged.
+    fn refund(&self, charged: usize, store: &Store) {
+        store.budget().refund(charged);
+        self.volume.note_refunded(charged);
     }
 
     /// Writes what is buffered, unless somebody is at it.
@@ -355,15 +387,17 @@ impl LogFile {
         }
         // Who is at it may have looked at the buffer for the last time already.
         self.buffer().scheduled = true;
-        store.schedule().push(Instant::now() + BUSY, self.clone(), Task::Flush);
+        self.volume
+            .schedule
+            .push(Instant::now() + BUSY, self.clone(), Task::Flush);
     }
 
     /// Tries again after the file system had no room.
     pub(super) fn retry(self: &Arc<Self>, store: &Store, after: Duration) {
         if self.write_out(store) != Progress::Written && self.is_held_up() {
             let after = (after * 2).min(RETRY_LONGEST);
-            store
-                .schedule()
+            self.volume
+                .schedule
                 .push(Instant::now() + after, self.clone(), Task::Retry { after });
         }
     }
@@ -384,8 +418,15 @@ impl LogFile {
     /// Closes it, as soon as nobody is in a write.
     pub(super) fn close_when_free(self: &Arc<Self>, store: &Store) {
         if self.close(store) == Progress::Busy {
-            store.schedule().push(Instant::now() + BUSY, self.clone(), Task::Close);
+            self.volume
+                .schedule
+                .push(Instant::now() + BUSY, self.clone(), Task::Close);
         }
+    }
+
+    /// Has the flusher close it.
+    pub(super) fn ask_to_close(self: &Arc<Self>) {
+        self.volume.schedule.push(Instant::now(), self.clone(), Task::Close);
     }
 
     /// Closes the descriptor for the sake of another file. Whether there was one and it could be closed.
@@ -455,18 +496,10 @@ impl LogFile {
             return false;
         };
         let mut buffer = self.buffer();
-        let empty = disk.file.is_none() && disk.batch.bytes.is_empty() && buffer.bytes.is_empty();
+        let empty =
+            disk.file.is_none() && disk.closed.is_empty() && disk.batch.bytes.is_empty() && buffer.bytes.is_empty();
         buffer.gone = empty;
         empty
-    }
-
-    /// Brings what was written to the device.
-    pub(super) fn sync(self: &Arc<Self>, store: &Store) {
-        let Some(mut disk) = self.try_disk() else {
-            return store.schedule().push(Instant::now() + BUSY, self.clone(), Task::Sync);
-        };
-        disk.sync_scheduled = false;
-        self.sync_file(&mut disk);
     }
 
     /// Drops what a full file of an output that drops has buffered, because the budget needs it.
@@ -477,7 +510,7 @@ impl LogFile {
         }
         let mut buffer = self.buffer();
         output.count_dropped_full(std::mem::take(&mut buffer.lines));
-        store.budget().refund(std::mem::take(&mut buffer.charged));
+        self.refund(std::mem::take(&mut buffer.charged), store);
         buffer.bytes = Vec::new();
         buffer.since = None;
     }

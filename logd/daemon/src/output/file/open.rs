@@ -8,6 +8,7 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
+use std::sync::Arc;
 use std::time::Instant;
 
 use logd_core::rotation::Rotated;
@@ -28,7 +29,9 @@ const RACES_MAX: usize = 4;
 /// A log file that is open for appending.
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub(super) fd: OwnedFd,
+    pub(super) fd: Arc<OwnedFd>,
+    /// When.
+    pub(super) opened: Instant,
     pub(super) identity: Identity,
     /// Its last byte is not a newline: somebody's last line was cut off, and ours must not continue it.
     pub(super) ends_mid_line: bool,
@@ -153,7 +156,8 @@ fn open_once(path: &FilePath, settings: &FileSettings) -> Result<Opened, OpenErr
     };
     Ok(Opened {
         ends_mid_line: ends_mid_line(&fd, stat.st_size),
-        fd,
+        fd: Arc::new(fd),
+        opened: Instant::now(),
         identity: Identity::of(&stat),
         owner_refused: making.owner_refused,
         size: stat.st_size.unsigned_abs(),
@@ -180,7 +184,8 @@ pub(super) fn open_existing(path: &FilePath) -> Option<Opened> {
         return None;
     };
     Some(Opened {
-        fd,
+        fd: Arc::new(fd),
+        opened: Instant::now(),
         identity: Identity::of(&stat),
         ends_mid_line: false,
         owner_refused: None,

@@ -1,4 +1,4 @@
-//! What is to be done to which file, and when: one queue for all files, rather than a timer for each.
+//! What is to be done to which file, and when: one queue for all files of a volume, rather than a timer for each.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -27,6 +27,8 @@ pub(super) enum Task {
 pub(super) enum Next {
     /// This, to this file.
     Due(Arc<LogFile>, Task),
+    /// Close so many files, for the sake of others.
+    Evict(usize),
     /// Write all files, the largest first: the budget is short.
     Relieve,
     /// The time of the sweep has come.
@@ -49,6 +51,7 @@ struct State {
     /// Until when the flusher sleeps.
     sleeps_until: Option<Instant>,
     relieve: bool,
+    evict: usize,
     stop: bool,
 }
 
@@ -85,6 +88,39 @@ impl Schedule {
         }
     }
 
+    /// Asks for another descriptor. At most so many are asked for at a time.
+    pub(super) fn evict_one(&self, at_most: usize) {
+        let mut state = self.state();
+        if state.evict < at_most {
+            state.evict += 1;
+            self.changed.notify_one();
+        }
+    }
+
+    /// How many tasks wait.
+    pub(super) fn len(&self) -> usize {
+        self.state().queue.len()
+    }
+
+    /// Takes all files off it, whenever they are due.
+    pub(super) fn take_all(&self) -> Vec<Arc<LogFile>> {
+        let queue = std::mem::take(&mut self.state().queue);
+        queue.into_iter().map(|entry| entry.file).collect()
+    }
+
+    /// Takes the files off it that are due.
+    pub(super) fn take_due(&self) -> Vec<Arc<LogFile>> {
+        let mut state = self.state();
+        let now = Instant::now();
+        let mut due = Vec::new();
+        while state.queue.peek().is_some_and(|entry| entry.at <= now)
+            && let Some(entry) = state.queue.pop()
+        {
+            due.push(entry.file);
+        }
+        due
+    }
+
     /// Ends the flusher.
     pub(super) fn stop(&self) {
         self.state().stop = true;
@@ -107,6 +143,9 @@ impl Schedule {
                 && let Some(entry) = state.queue.pop()
             {
                 return Next::Due(entry.file, entry.task);
+            }
+            if state.evict > 0 {
+                return Next::Evict(std::mem::take(&mut state.evict));
             }
             if std::mem::take(&mut state.relieve) {
                 return Next::Relieve;

@@ -1,11 +1,12 @@
 //! All log files, found by their rendered paths; how many of them are open, and how much all of them buffer.
 
 use std::borrow::Borrow;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, counter, gauge};
@@ -17,8 +18,7 @@ use super::open::Identity;
 use super::output::{FileOutput, Owner};
 use super::path::FilePath;
 use super::rotation::{Archive, Why};
-use super::schedule::Schedule;
-use super::space::Space;
+use super::volume::{Volume, Volumes};
 use crate::output::{HeldBack, Patience};
 
 /// The paths are spread over so many maps, each under a lock of its own, so that the threads seldom meet.
@@ -27,6 +27,9 @@ const SHARDS: usize = 64;
 /// A file that nothing was written to for so many sweeps is closed and forgotten: that of a yesterday's date, or one that
 /// was deleted and would keep its blocks.
 const IDLE_SWEEPS: u8 = 6;
+
+/// Of the files that may be open, how many more are while other volumes are asked to close theirs.
+const OVERSHOOT_SHARE: usize = 8;
 
 /// How often the sweep goes through all files.
 pub(super) const SWEEP: Duration = Duration::from_secs(10);
@@ -46,12 +49,8 @@ pub(crate) struct Store {
     hasher: RandomState,
     open_files_max: usize,
     open: AtomicUsize,
-    /// The open files in the order in which the hand of the clock visits them: one that was appended to since the last visit
-    /// is passed over once. That is the order of least recent use to within a turn, for the price of a flag per line.
-    clock: Mutex<VecDeque<Arc<LogFile>>>,
     budget: Budget,
-    schedule: Schedule,
-    space: Space,
+    volumes: Volumes,
     archive: Archive,
     generation: AtomicU64,
     written: Notify,
@@ -96,10 +95,8 @@ impl Store {
             hasher: RandomState::new(),
             open_files_max: limits.open_files_max.max(1),
             open: AtomicUsize::new(0),
-            clock: Mutex::default(),
             budget: Budget::new(limits.buffer_bytes_max),
-            schedule: Schedule::default(),
-            space: Space::default(),
+            volumes: Volumes::new(limits.buffer_bytes_max),
             archive: Archive::new(),
             generation: AtomicU64::new(0),
             written: Notify::new(),
@@ -124,7 +121,9 @@ impl Store {
         if let Some(ByPath(file)) = shard.get(path) {
             return (file.clone(), true);
         }
-        let file = Arc::new(LogFile::new(FilePath::new(path, trusted), owner, Instant::now()));
+        let path = FilePath::new(path, trusted);
+        let volume = self.volumes.of(path.trusted_directory());
+        let file = Arc::new(LogFile::new(path, volume, owner, Instant::now()));
         shard.insert(ByPath(file.clone()));
         (file, false)
     }
@@ -138,8 +137,13 @@ impl Store {
         sender: Option<IpAddr>,
         patience: Patience,
     ) -> Option<(Arc<LogFile>, bool)> {
-        // Looking waits for the file system, for as long as that likes.
-        let is_there = || patience == Patience::Waits && Identity::at(&FilePath::new(path, trusted)).is_some();
+        let is_there = || {
+            let path = FilePath::new(path, trusted);
+            // Looking waits for the file system, for as long as that likes.
+            patience == Patience::Waits
+                && !self.volumes.of(path.trusted_directory()).is_stuck()
+                && Identity::at(&path).is_some()
+        };
         (self.knows(path) || is_there() || owner.output.admits_new_file(sender))
             .then(|| self.file(path, trusted, owner))
     }
@@ -218,8 +222,32 @@ impl Store {
         self.close_all(changed);
     }
 
-    /// Closes files, those last that somebody is writing to; what is not free in time is left to the flusher.
-    fn close_all(&self, mut files: Vec<Arc<LogFile>>) {
+    /// Closes files, those last that somebody is writing to; what is not free in time is left to the flusher. The files of each volume
+    /// by a thread of their own, so that one that hangs keeps the others from nothing.
+    fn close_all(&self, files: Vec<Arc<LogFile>>) {
+        let mut by_volume: Vec<(Arc<Volume>, Vec<Arc<LogFile>>)> = Vec::new();
+        for file in files {
+            match by_volume
+                .iter_mut()
+                .find(|(volume, _)| Arc::ptr_eq(volume, file.volume()))
+            {
+                Some((_, of_volume)) => of_volume.push(file),
+                None => by_volume.push((file.volume().clone(), vec![file])),
+            }
+        }
+        thread::scope(|scope| {
+            for (volume, files) in by_volume {
+                if volume.is_stuck() {
+                    // Nobody has to wait with its thread.
+                    files.iter().for_each(LogFile::ask_to_close);
+                } else {
+                    scope.spawn(move || self.close_files(files));
+                }
+            }
+        });
+    }
+
+    fn close_files(&self, mut files: Vec<Arc<LogFile>>) {
         const PATIENCE: Duration = Duration::from_secs(1);
         const PAUSE: Duration = Duration::from_millis(1);
         let deadline = Instant::now() + PATIENCE;
@@ -229,9 +257,9 @@ impl Store {
                 return;
             }
             if Instant::now() >= deadline {
-                return files.iter().for_each(|file| file.close_when_free(self));
+                return files.iter().for_each(LogFile::ask_to_close);
             }
-            std::thread::sleep(PAUSE);
+            thread::sleep(PAUSE);
         }
     }
 
@@ -273,12 +301,13 @@ impl Store {
         self.budget.used()
     }
 
-    /// Files that are closed for being idle, and entries of files that hold nothing: forgotten.
-    pub(super) fn sweep(&self) {
+    /// Of a volume: files that are closed for being idle, and entries of files that hold nothing: forgotten.
+    pub(super) fn sweep(&self, volume: &Arc<Volume>) {
         self.metrics.buffered_bytes.set(self.budget.used() as f64);
         for shard in &self.shards {
             let idle: Vec<Arc<LogFile>> = lock(shard)
                 .iter()
+                .filter(|entry| Arc::ptr_eq(entry.0.volume(), volume))
                 .inspect(|entry| entry.0.pass_sweep())
                 .filter(|entry| entry.0.is_idle_for(IDLE_SWEEPS))
                 .map(|entry| entry.0.clone())
@@ -287,18 +316,21 @@ impl Store {
                 file.close(self);
             }
             if !idle.is_empty() {
-                lock(shard).retain(|entry| !(entry.0.is_idle_for(IDLE_SWEEPS) && entry.0.forget_if_empty()));
+                let is_meant = |entry: &ByPath| Arc::ptr_eq(entry.0.volume(), volume);
+                let is_idle = |entry: &ByPath| entry.0.is_idle_for(IDLE_SWEEPS) && entry.0.forget_if_empty();
+                lock(shard).retain(|entry| !(is_meant(entry) && is_idle(entry)));
             }
         }
-        lock(&self.clock).retain(|file| !file.leave_clock_if_closed());
+        volume.clock().retain(|file| !file.leave_clock_if_closed());
     }
 
-    /// Writes buffers early, the largest first, until enough is free.
-    pub(super) fn relieve(&self) {
+    /// Writes buffers of a volume early, the largest first, until enough is free.
+    pub(super) fn relieve(&self, volume: &Arc<Volume>) {
         let mut files = self.all();
+        files.retain(|file| Arc::ptr_eq(file.volume(), volume));
         files.sort_by_cached_key(|file| std::cmp::Reverse(file.buffered()));
         for file in files {
-            if self.budget.is_relieved() || file.buffered() == 0 {
+            if self.budget.is_relieved() && volume.is_relieved() || file.buffered() == 0 {
                 break;
             }
             if file.is_held_up() {
@@ -313,47 +345,77 @@ impl Store {
         }
     }
 
-    /// Closes files until one more may be opened for this output, as far as they are not in use.
-    pub(super) fn make_room_for_one_more(&self, output: &Arc<FileOutput>) {
-        self.evict_while(|| output.has_its_open_files(), |file| file.is_of(output));
-        self.evict_while(|| self.open.load(Ordering::Relaxed) >= self.open_files_max, |_| true);
+    /// Closes files until one more of this volume may be opened for this output, as far as they are not in use. Files of other
+    /// volumes are closed by their own threads, which is not waited for.
+    pub(super) fn make_room_for_one_more(&self, output: &Arc<FileOutput>, volume: &Volume) {
+        self.evict_while(volume, || output.has_its_open_files(), |file| file.is_of(output));
+        let volumes = self.volumes.all();
+        let share = self.open_files_max / volumes.len().max(1);
+        let has_its_share = || volume.open.load(Ordering::Relaxed) >= share;
+        // That others do not give way in time may be because their file system hangs.
+        let is_far_beyond = || self.open_files() >= self.open_files_max + self.open_files_max / OVERSHOOT_SHARE;
+        let is_too_many = || self.open_files() >= self.open_files_max;
+        self.evict_while(
+            volume,
+            || is_too_many() && (has_its_share() || is_far_beyond()),
+            |_| true,
+        );
+        if is_too_many() {
+            let open = |volume: &&Arc<Volume>| volume.open.load(Ordering::Relaxed);
+            if let Some(largest) = volumes.iter().max_by_key(open) {
+                largest.schedule.evict_one(self.open_files_max);
+            }
+        }
+    }
+
+    /// Closes so many files of a volume for the sake of others, as far as they are not in use.
+    pub(super) fn evict(&self, volume: &Volume, count: usize) {
+        let open = || volume.open.load(Ordering::Relaxed);
+        let wanted = open().saturating_sub(count);
+        self.evict_while(
+            volume,
+            || open() > wanted && self.open_files() >= self.open_files_max,
+            |_| true,
+        );
     }
 
     /// Moves the hand of the clock on, which closes what it finds not in use among the files that are `meant`.
-    fn evict_while(&self, too_many: impl Fn() -> bool, meant: impl Fn(&LogFile) -> bool) {
+    fn evict_while(&self, volume: &Volume, too_many: impl Fn() -> bool, meant: impl Fn(&LogFile) -> bool) {
         if !too_many() {
             return;
         }
         // Two turns of the hand: the first takes the flags away.
-        let mut visits = lock(&self.clock).len() * 2;
+        let mut visits = volume.clock().len() * 2;
         while visits > 0 && too_many() {
             visits -= 1;
             // Not in the `while let`: the lock would be held during the write.
-            let next = lock(&self.clock).pop_front();
+            let next = volume.clock().pop_front();
             let Some(file) = next else { return };
             if !meant(&file) {
-                lock(&self.clock).push_back(file);
+                volume.clock().push_back(file);
                 continue;
             }
             match file.evict(self) {
                 Evicted::Closed => self.metrics.evicted.increment(1),
                 Evicted::WasClosed => {}
-                Evicted::InUse => lock(&self.clock).push_back(file),
+                Evicted::InUse => volume.clock().push_back(file),
             }
         }
     }
 
     /// A file was opened; it is given where the clock does not know it.
-    pub(super) fn note_opened(&self, new_on_clock: Option<Arc<LogFile>>) {
+    pub(super) fn note_opened(&self, volume: &Volume, new_on_clock: Option<Arc<LogFile>>) {
         self.metrics.opened.increment(1);
+        volume.open.fetch_add(1, Ordering::Relaxed);
         let before = self.open.fetch_add(1, Ordering::Relaxed);
         self.metrics.open.set((before + 1) as f64);
         if let Some(file) = new_on_clock {
-            lock(&self.clock).push_back(file);
+            volume.clock().push_back(file);
         }
     }
 
-    pub(super) fn note_closed(&self) {
+    pub(super) fn note_closed(&self, volume: &Volume) {
+        volume.open.fetch_sub(1, Ordering::Relaxed);
         let before = self.open.fetch_sub(1, Ordering::Relaxed);
         self.metrics.open.set((before - 1) as f64);
     }
@@ -381,25 +443,29 @@ impl Store {
 
     /// Whether there is no room even for who never waits.
     pub(crate) fn is_reserve_spent(&self) -> bool {
-        if self.budget.is_short() {
-            self.schedule.relieve();
-        }
+        self.relieve_if_short();
         self.budget.is_reserve_spent()
     }
 
-    pub(super) fn schedule(&self) -> &Schedule {
-        &self.schedule
+    /// The file systems.
+    pub(super) fn volumes(&self) -> &Volumes {
+        &self.volumes
     }
 
-    pub(super) fn space(&self) -> &Space {
-        &self.space
+    /// Whether the configuration has outputs that aren't files: then nobody who serves is to wait for a file system.
+    pub(crate) fn set_others(&self, has_others: bool) {
+        self.volumes.set_others(has_others);
+    }
+
+    fn relieve_if_short(&self) {
+        if self.budget.is_short() {
+            self.volumes.all().iter().for_each(|volume| volume.schedule.relieve());
+        }
     }
 
     /// Whether nothing more may be taken in; while it is not so yet but soon will be, buffers are written early.
     fn is_short_of_budget(&self) -> bool {
-        if self.budget.is_short() {
-            self.schedule.relieve();
-        }
+        self.relieve_if_short();
         self.budget.is_spent()
     }
 

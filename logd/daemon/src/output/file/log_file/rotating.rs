@@ -68,7 +68,7 @@ impl LogFile {
         self.set_aside(disk, store, why) == Turn::Rotated
     }
 
-    fn set_aside(&self, disk: &mut Disk, store: &Store, why: Why) -> Turn {
+    fn set_aside(self: &Arc<Self>, disk: &mut Disk, store: &Store, why: Why) -> Turn {
         let Some(file) = &disk.file else { return Turn::Kept };
         if file.size == 0 {
             return Turn::Kept;

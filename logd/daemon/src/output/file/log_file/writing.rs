@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
-use nix::unistd::{fdatasync, write};
+use nix::unistd::write;
 
 use super::super::WRITE_BYTES;
 use super::super::open::{Identity, OpenError, Opened, open_log};
@@ -44,14 +44,13 @@ impl LogFile {
                     .load()
                     .count_refused(self.batch_lines.load(Ordering::Relaxed));
                 self.discard(&mut disk.batch, store);
-                // Waiting for them would help nobody: they are counted, and their sender need not send them again.
-                self.settlement.settle(disk.batch.through);
+                self.settle_dropped(disk);
                 continue;
             }
             match self.write_batch(disk, store) {
                 Ok(()) => self.finish_batch(disk, store),
                 Err(Trouble::Passing(cause)) => {
-                    self.note_held_up(store, &cause);
+                    self.note_held_up(&cause);
                     return Progress::HeldUp;
                 }
                 Err(Trouble::Lasting(cause)) => self.drop_batch(disk, store, &cause),
@@ -88,7 +87,7 @@ impl LogFile {
                 self.ensure_open(disk, store, now)?;
             }
             let Some(file) = &mut disk.file else { break };
-            self.check_room(file, store.space(), now)?;
+            self.check_room(file, &self.volume.space, now)?;
             while disk.batch.written < disk.batch.bytes.len() {
                 match write(&file.fd, &disk.batch.bytes[disk.batch.written..]) {
                     Ok(written) => {
@@ -111,7 +110,7 @@ impl LogFile {
     }
 
     /// Closes a file that its path no longer leads to. Not in the middle of a line, which belongs to one file.
-    fn check_path(&self, disk: &mut Disk, store: &Store, now: Instant) {
+    fn check_path(self: &Arc<Self>, disk: &mut Disk, store: &Store, now: Instant) {
         if disk.batch.written > 0 || now.duration_since(disk.path_checked) < PATH_CHECK {
             return;
         }
@@ -127,7 +126,7 @@ impl LogFile {
             return Ok(());
         }
         let output = self.output.load_full();
-        store.make_room_for_one_more(&output);
+        store.make_room_for_one_more(&output, &self.volume);
         let mut opened = open_log(&self.path, output.settings()).map_err(Trouble::of)?;
         if let Some(errno) = opened.unmarked {
             output.unmarked(&self.path, errno);
@@ -148,7 +147,7 @@ impl LogFile {
         output.note_opened();
         disk.opened_for = Some(output);
         let is_new = !std::mem::replace(&mut disk.on_clock, true);
-        store.note_opened(is_new.then(|| self.clone()));
+        store.note_opened(&self.volume, is_new.then(|| self.clone()));
         Ok(())
     }
 
@@ -177,26 +176,25 @@ impl LogFile {
         }
         if let (Some(after), false) = (sync_after, disk.sync_scheduled) {
             disk.sync_scheduled = true;
-            store.schedule().push(Instant::now() + after, self.clone(), Task::Sync);
+            self.volume.syncs.push(Instant::now() + after, self.clone(), Task::Sync);
         }
         self.note_released();
         store.note_written();
     }
 
-    fn drop_batch(&self, disk: &mut Disk, store: &Store, cause: &Cause) {
+    fn drop_batch(self: &Arc<Self>, disk: &mut Disk, store: &Store, cause: &Cause) {
         let output = self.output.load();
         output.count_refused(self.batch_lines.load(Ordering::Relaxed));
         output.warn_refused(&self.path, cause);
         disk.refused_until = Some(Instant::now() + REFUSAL);
         self.discard(&mut disk.batch, store);
-        // What was written before it is synced first.
         self.close_file(disk, store);
-        self.settlement.settle(disk.batch.through);
+        self.settle_dropped(disk);
         self.note_released();
         store.note_written();
     }
 
-    fn note_held_up(self: &Arc<Self>, store: &Store, cause: &Cause) {
+    fn note_held_up(self: &Arc<Self>, cause: &Cause) {
         let buffer = self.buffer();
         if self.held_up.swap(true, Ordering::Relaxed) {
             return;
@@ -206,8 +204,8 @@ impl LogFile {
         drop(buffer);
         output.warn_held_up(&self.path, is_first, cause);
         let after = RETRY_FIRST;
-        store
-            .schedule()
+        self.volume
+            .schedule
             .push(Instant::now() + after, self.clone(), Task::Retry { after });
     }
 
@@ -228,33 +226,22 @@ impl LogFile {
     fn discard(&self, batch: &mut Batch, store: &Store) {
         // The file keeps nothing: a sender can name more hosts than there is memory for, even if each kept only a little.
         spare::give(std::mem::take(&mut batch.bytes));
-        store.budget().refund(std::mem::take(&mut batch.charged));
+        self.refund(std::mem::take(&mut batch.charged), store);
         batch.written = 0;
         self.batch_lines.store(0, Ordering::Relaxed);
         self.buffer().batch_since = None;
     }
 
-    pub(super) fn close_file(&self, disk: &mut Disk, store: &Store) {
-        self.sync_file(disk);
-        if disk.file.take().is_some() {
-            store.note_closed();
+    /// Closes the descriptor; what is not synced is left to who syncs, with it.
+    pub(super) fn close_file(self: &Arc<Self>, disk: &mut Disk, store: &Store) {
+        if let Some(file) = disk.file.take() {
+            store.note_closed(&self.volume);
+            if std::mem::take(&mut disk.unsynced) {
+                self.sync_closed(disk, file);
+            }
         }
         if let Some(output) = disk.opened_for.take() {
             output.note_closed();
-        }
-    }
-
-    pub(super) fn sync_file(&self, disk: &mut Disk) {
-        if let (Some(file), true) = (&disk.file, std::mem::take(&mut disk.unsynced)) {
-            match fdatasync(&file.fd) {
-                Ok(()) => self.settlement.settle(disk.written_through),
-                Err(errno) => {
-                    // The system reports a lost page once and forgets it (fsync(2)): there is nothing to try again here. Who still has
-                    // the lines may send them once more.
-                    self.output.load().sync_failed(&self.path, errno);
-                    self.settlement.lose(disk.written_through);
-                }
-            }
         }
     }
 }

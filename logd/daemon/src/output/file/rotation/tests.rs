@@ -85,7 +85,8 @@ impl Logs {
     fn forget(&self) {
         self.store.reopen();
         for _ in 0..10 {
-            self.store.sweep();
+            let volumes = self.store.volumes().all();
+            volumes.iter().for_each(|volume| self.store.sweep(volume));
         }
     }
 

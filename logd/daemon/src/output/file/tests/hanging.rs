@@ -1,0 +1,153 @@
+//! A write or a sync that does not return keeps its own file, and nobody else.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::full::full;
+use super::*;
+use crate::output::WhenFull;
+use crate::output::settlement::Standing;
+
+#[test]
+fn a_write_that_hangs_keeps_nobody_waiting_and_its_file_is_opened_anew_when_it_returns() {
+    let tree = Tree::new(PLENTY, settings());
+    tree.append("a.log", "one\n");
+    tree.flush("a.log");
+    let file = tree.file("a.log");
+    let sparing = Arc::new(FileOutput::new("test", full(WhenFull::Drop)));
+    {
+        let _in_a_write = file.stuck();
+        tree.store.hand_over(|_| Some(sparing.clone()));
+        tree.store.reopen();
+        tree.sweep();
+        tree.sync("a.log");
+        assert!(
+            Arc::ptr_eq(&file.output(), &sparing),
+            "it has its new output all the same"
+        );
+    }
+    assert!(file.is_open());
+    let (flusher, _ended) = Flusher::start(tree.store.clone()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while file.is_open() {
+        assert!(Instant::now() < deadline, "it is closed");
+        std::thread::yield_now();
+    }
+    flusher.stop();
+}
+
+#[test]
+fn a_write_that_hangs_keeps_no_other_file_from_being_written_at_the_end() {
+    let tree = Tree::new(PLENTY, settings());
+    let names = ["a.log", "stuck.log", "z.log"];
+    for name in names {
+        tree.append(name, "one\n");
+    }
+    let stuck = tree.file("stuck.log");
+    let in_a_write = stuck.stuck();
+    std::thread::scope(|scope| {
+        let draining = scope.spawn(|| tree.store.drain(Instant::now() + Duration::from_secs(60)));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while ["a.log", "z.log"].iter().any(|name| tree.content(name) != "one\n") {
+            assert!(Instant::now() < deadline, "the others are written");
+            std::thread::yield_now();
+        }
+        assert_eq!(tree.store.unwritten_lines(), 1);
+        drop(in_a_write);
+        assert_eq!(draining.join().unwrap(), 0);
+    });
+    assert_eq!(names.map(|name| tree.content(name)), ["one\n"; 3]);
+}
+
+#[test]
+fn lines_in_a_write_that_hangs_count_as_not_written() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    tree.append("a.log", "one\ntwo\n");
+    tree.append("a.log", "three\n");
+    tree.flush("a.log");
+    tree.append("a.log", "four\n");
+    let file = tree.file("a.log");
+    let _in_a_write = file.stuck();
+    assert_eq!(tree.store.drain(Instant::now()), 3);
+}
+
+#[test]
+fn a_file_system_that_hangs_keeps_no_line_of_another_from_its_flush() {
+    let flush_interval = Duration::from_millis(1);
+    let tree = Tree::new(
+        PLENTY,
+        FileSettings {
+            flush_interval,
+            ..settings()
+        },
+    );
+    let (hanging, healthy) = (tree.below("hangs", "a.log"), tree.below("answers", "a.log"));
+    let (flusher, _ended) = Flusher::start(tree.store.clone()).unwrap();
+    let append = |file: &Arc<LogFile>, line: &[u8]| {
+        let render = |to: &mut Vec<u8>| to.extend_from_slice(line);
+        assert_eq!(
+            file.append(&tree.store, &tree.owner, Patience::Waits, render),
+            Appended::Buffered
+        );
+    };
+    {
+        // Whoever opens a file there waits, as long as this is held.
+        let _clock = hanging.volume().clock();
+        let line = [&[b'x'; 1023][..], b"\n"].concat();
+        (0..256).for_each(|_| append(&hanging, &line));
+        for n in 1..=3 {
+            append(&healthy, b"line\n");
+            until("its flush", || tree.content("answers/a.log").lines().count() == n);
+        }
+        until("it to be noticed", || hanging.volume().is_stuck());
+    }
+    until("all to be written", || {
+        tree.content("hangs/a.log").lines().count() == 256
+    });
+    flusher.stop();
+}
+
+#[test]
+fn a_sync_that_hangs_keeps_no_line_from_its_flush() {
+    let tree = Tree::new(
+        PLENTY,
+        FileSettings {
+            flush_interval: Duration::from_millis(1),
+            sync: Sync::Always,
+            ..settings()
+        },
+    );
+    let (flusher, _ended) = Flusher::start(tree.store.clone()).unwrap();
+    let file = tree.file("a.log");
+    {
+        let _syncing = file.volume().syncing();
+        for n in 1..=3 {
+            tree.append("a.log", "line\n");
+            until("its flush", || tree.content("a.log").lines().count() == n);
+        }
+        assert_eq!(file.settlement().standing(1), Standing::Pending);
+    }
+    until("the sync", || file.settlement().standing(3) == Standing::Settled);
+    flusher.stop();
+}
+
+#[test]
+fn lines_beyond_a_volumes_share_hold_its_own_senders_only() {
+    let limits = StoreLimits {
+        buffer_bytes_max: 1 << 20,
+        ..PLENTY
+    };
+    let tree = Tree::new(limits, settings());
+    let (hanging, healthy) = (tree.below("hangs", "a.log"), tree.below("answers", "a.log"));
+    let line = [&[b'x'; 1023][..], b"\n"].concat();
+    let mut lines = 0;
+    while !hanging.holds_back() {
+        let render = |to: &mut Vec<u8>| to.extend_from_slice(&line);
+        hanging.append(&tree.store, &tree.owner, Patience::Waits, render);
+        lines += 1;
+    }
+    assert!(lines <= 512, "half of the budget: {lines} KiB");
+    assert!(!healthy.holds_back() && !tree.store.budget().is_spent());
+    hanging.close(&tree.store);
+    assert!(!hanging.holds_back());
+}
