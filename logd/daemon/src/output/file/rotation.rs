@@ -8,8 +8,8 @@
 //! # Whose files these are
 //! A tree may hold files of other programs, and a message can give a file nearly any name. So the name alone decides nothing:
 //! logd marks each file that it writes to with an extended attribute ([`mark`]), and touches no file without it. The mark
-//! goes with the file through renames and restarts, says since when the file has been written to, and needs no state beside
-//! the files that could be lost or go out of step.
+//! goes with the file through renames and restarts and with no copy of it, says since when the file has been written to, and needs no
+//! state beside the files that could be lost or go out of step.
 
 mod compress;
 mod mark;

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -444,4 +445,84 @@ fn a_sender_that_makes_too_many_files_makes_no_more_and_writes_to_those_that_are
     fs::create_dir_all(logs.path("hosts/disk")).unwrap();
     fs::write(logs.path("hosts/disk/app.log"), "").unwrap();
     assert!(of_sender("hosts/disk/app.log", "192.0.2.1"), "one that is on the disk");
+}
+
+/// Copies a file with its attributes, as an administrator does who wants to keep it.
+fn copy(logs: &Logs, from: &str, to: &str) {
+    let copied = Command::new("cp")
+        .arg("-a")
+        .args([logs.path(from), logs.path(to)])
+        .status();
+    assert!(copied.unwrap().success());
+    assert!(
+        rustix::fs::getxattr(logs.path(to), "user.logd", &mut [0; 64]).is_ok(),
+        "the mark came along"
+    );
+}
+
+#[test]
+fn a_copy_of_a_rotated_file_is_neither_removed_nor_counted_nor_compressed() {
+    let keep = Keep {
+        age: Some(30 * DAY),
+        total_bytes: Some(1),
+    };
+    let logs = Logs::new(Some(by(Compression::Zstd)), keep);
+    for line in ["one\n", "two\n"] {
+        logs.write("hosts/web1/app.log", line);
+        logs.store.archive().rotate_now(&logs.store, None);
+    }
+    let [first, second] = &*logs.rotated() else {
+        panic!("two rotated files")
+    };
+    // One is kept beside the original by a name of its own; the other in the place of the original.
+    copy(&logs, first, "hosts/web1/kept.log-20200101");
+    copy(&logs, second, "hosts/web1/aside");
+    fs::rename(logs.path("hosts/web1/aside"), logs.path(second)).unwrap();
+    for name in [second.as_str(), "hosts/web1/kept.log-20200101"] {
+        logs.aged(name, 1_000 * DAY);
+    }
+    // Compressed by the one, removed by the next.
+    (0..3).for_each(|_| logs.round());
+    assert_eq!(logs.names(), [second.as_str(), "hosts/web1/kept.log-20200101"]);
+}
+
+#[test]
+fn a_link_in_the_place_of_what_a_compression_leaves_is_not_followed() {
+    let logs = Logs::new(Some(by(Compression::Zstd)), Keep::default());
+    logs.write("hosts/web1/app.log", "line\n");
+    logs.store.archive().rotate_now(&logs.store, None);
+    let [plain] = &*logs.rotated() else {
+        panic!("one rotated file")
+    };
+    // It looks as if a compression had left it, and is in another tree.
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    Mark::Partial.leave_on(outside.as_file()).unwrap();
+    fs::write(outside.path(), "not logd's\n").unwrap();
+    let temporary = format!("{plain}.zst.tmp");
+    symlink(outside.path(), logs.path(&temporary)).unwrap();
+    logs.round();
+    assert_eq!(fs::read(outside.path()).unwrap(), b"not logd's\n");
+    assert_eq!(logs.names(), [plain.clone(), temporary]);
+    assert_eq!(logs.content(plain), "line\n");
+}
+
+#[test]
+fn what_an_interrupted_compression_left_goes_with_the_first_round_and_counts_for_nothing() {
+    let keep = Keep {
+        age: None,
+        total_bytes: Some(30_000),
+    };
+    let logs = Logs::new(Some(Rotate::default()), keep);
+    logs.write("hosts/web1/app.log", &"0123456789\n".repeat(800));
+    logs.store.archive().rotate_now(&logs.store, None);
+    let [plain] = &*logs.rotated() else {
+        panic!("one rotated file")
+    };
+    logs.aged(plain, DAY);
+    // Nothing is compressed any more: it is no copy of anything that would be made again.
+    let left = format!("{plain}.zst.tmp");
+    fs::write(logs.path(&left), [0; 60_000]).unwrap();
+    Mark::Partial.leave_on(File::open(logs.path(&left)).unwrap()).unwrap();
+    logs.round();
+    assert_eq!(logs.names(), [plain.clone()]);
 }
