@@ -48,7 +48,11 @@ const BATCHES_MAX: u32 = 4;
 /// messages, and little of the budget, which the network's senders wait for.
 const HELD_UP_BYTES_MAX: usize = 1 << 20;
 
-/// The same of a file that is written to. More than this is not a burst but a file system that does not answer.
+/// From so much on the senders of a file that is written to wait, as the file system takes it more slowly than it comes, or not at all:
+/// what is buffered is lost with the process.
+const BEHIND_BYTES: usize = 1 << 20;
+
+/// What senders that never wait may leave in the buffer of a file that is written to, and those of an output that drops. More than this is not a burst but a file system that does not answer.
 const UNWRITTEN_BYTES_MAX: usize = 8 << 20;
 
 /// A path that messages are written to.
@@ -61,6 +65,8 @@ pub(crate) struct LogFile {
     generation: AtomicU64,
     /// The file system takes nothing for it at the moment.
     held_up: AtomicBool,
+    /// More was appended than is being written.
+    behind: AtomicBool,
     /// Lines of the batch, for the account while somebody is in a write.
     batch_lines: AtomicU64,
     /// It was appended to since the hand of the eviction clock passed.
@@ -155,6 +161,7 @@ impl LogFile {
             output: ArcSwap::new(owner.output.clone()),
             generation: AtomicU64::new(owner.generation),
             held_up: AtomicBool::new(false),
+            behind: AtomicBool::new(false),
             batch_lines: AtomicU64::new(0),
             referenced: AtomicBool::new(true),
             idle_sweeps: AtomicU8::new(0),
@@ -227,7 +234,8 @@ impl LogFile {
 
     /// Whether its senders are to wait.
     pub(crate) fn holds_back(&self) -> bool {
-        (self.is_held_up() || self.volume.is_spent()) && self.output.load().holds_back()
+        let has_no_room = self.is_held_up() || self.behind.load(Ordering::Relaxed) || self.volume.is_spent();
+        has_no_room && self.output.load().holds_back()
     }
 
     pub(super) fn is_held_up(&self) -> bool {
@@ -277,7 +285,12 @@ impl LogFile {
             return Appended::Gone;
         }
         let before = buffer.bytes.len();
-        if before >= WRITE_BYTES && self.is_held_up() {
+        let is_full = if self.is_held_up() {
+            before >= WRITE_BYTES
+        } else {
+            before >= UNWRITTEN_BYTES_MAX || self.volume.is_spent()
+        };
+        if is_full {
             let output = self.output.load();
             if output.settings().when_full == WhenFull::Drop {
                 output.count_dropped_full(1);
@@ -321,6 +334,9 @@ impl LogFile {
                 let at = since + (flush_interval - flush_interval / FLUSH_MARGIN);
                 self.volume.schedule.push(at, self.clone(), Task::Flush);
             }
+        }
+        if before < BEHIND_BYTES && holds >= BEHIND_BYTES {
+            self.behind.store(true, Ordering::Relaxed);
         }
         drop(buffer);
         self.referenced.store(true, Ordering::Relaxed);
@@ -513,6 +529,7 @@ impl LogFile {
         self.refund(std::mem::take(&mut buffer.charged), store);
         buffer.bytes = Vec::new();
         buffer.since = None;
+        self.behind.store(false, Ordering::Relaxed);
     }
 
     /// Since when the oldest line waits that is not in the file.

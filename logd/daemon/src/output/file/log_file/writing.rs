@@ -71,6 +71,7 @@ impl LogFile {
             .store(std::mem::take(&mut buffer.lines), Ordering::Relaxed);
         disk.batch.charged = std::mem::take(&mut buffer.charged);
         buffer.batch_since = buffer.since.take();
+        self.behind.store(false, Ordering::Relaxed);
         disk.batch.written = 0;
         disk.batch.through = self.settlement.appended();
         // A batch ends with the line that makes it full: that one shall not make the buffer grow.

@@ -151,3 +151,46 @@ fn lines_beyond_a_volumes_share_hold_its_own_senders_only() {
     hanging.close(&tree.store);
     assert!(!hanging.holds_back());
 }
+
+#[test]
+fn a_file_that_is_far_behind_holds_its_senders_back_until_it_is_written() {
+    let tree = Tree::new(PLENTY, settings());
+    let file = tree.file("a.log");
+    let line = format!("{}\n", "x".repeat(1023));
+    {
+        let _in_a_write = file.stuck();
+        (0..1023).for_each(|_| tree.append("a.log", &line));
+        assert!(!file.holds_back());
+        tree.append("a.log", &line);
+        assert!(file.holds_back());
+    }
+    tree.flush("a.log");
+    assert!(!file.holds_back());
+}
+
+#[test]
+fn an_output_that_drops_drops_what_a_file_system_that_hangs_would_take_the_budget_for() {
+    let drops = FileSettings {
+        when_full: WhenFull::Drop,
+        ..settings()
+    };
+    let tree = Tree::new(PLENTY, drops);
+    let line = [&[b'x'; 1023][..], b"\n"].concat();
+    let append = |file: &Arc<LogFile>| {
+        let render = |to: &mut Vec<u8>| to.extend_from_slice(&line);
+        file.append(&tree.store, &tree.owner, Patience::Waits, render) == Appended::Buffered
+    };
+    let file = tree.below("hangs", "0");
+    let in_a_write = file.stuck();
+    let taken = (0..20_000).filter(|_| append(&file)).count();
+    assert_eq!(taken, 8 << 10, "of one file");
+    drop(in_a_write);
+    tree.below("answers", "0");
+    for n in 1..10 {
+        let file = tree.below("hangs", &n.to_string());
+        (0..8 << 10).for_each(|_| {
+            append(&file);
+        });
+    }
+    assert!(!tree.store.budget().is_spent(), "of all files: their share");
+}
