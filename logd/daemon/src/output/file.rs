@@ -23,6 +23,7 @@ mod output;
 mod path;
 mod rotation;
 mod schedule;
+mod settings;
 mod space;
 mod spare;
 mod store;
@@ -32,8 +33,9 @@ mod volume;
 
 pub(crate) use flusher::Flusher;
 pub(crate) use log_file::{Appended, LogFile};
-pub(crate) use output::{FileOutput, FileSettings, Owner, Sync};
+pub(crate) use output::{FileOutput, Owner};
 pub(crate) use rotation::{Archivist, Keep, Rotate, Tree};
+pub(crate) use settings::{FileSettings, Sync};
 pub(crate) use store::{Store, StoreLimits};
 
 /// A buffer this long is written at once: beyond 64 KiB a write costs no less per line.

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::unistd::fdatasync;
 
 use super::super::open::Opened;
-use super::super::output::Sync;
 use super::super::schedule::Task;
+use super::super::settings::Sync;
 use super::super::sync::sync_one;
 use super::{BUSY, Disk, LogFile};
 

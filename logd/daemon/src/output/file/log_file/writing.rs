@@ -10,8 +10,8 @@ use nix::unistd::write;
 
 use super::super::WRITE_BYTES;
 use super::super::open::{Identity, OpenError, Opened, open_log};
-use super::super::output::Sync;
 use super::super::schedule::Task;
+use super::super::settings::Sync;
 use super::super::space::Space;
 use super::super::spare;
 use super::super::store::Store;

@@ -524,5 +524,5 @@ fn what_an_interrupted_compression_left_goes_with_the_first_round_and_counts_for
     fs::write(logs.path(&left), [0; 60_000]).unwrap();
     Mark::Partial.leave_on(File::open(logs.path(&left)).unwrap()).unwrap();
     logs.round();
-    assert_eq!(logs.names(), [plain.clone()]);
+    assert_eq!(logs.names(), std::slice::from_ref(plain));
 }
