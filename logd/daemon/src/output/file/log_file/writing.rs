@@ -96,6 +96,12 @@ impl LogFile {
                         file.size += written as u64;
                     }
                     Err(Errno::EINTR) => {}
+                    Err(Errno::ESTALE) => {
+                        // A file server has forgotten the handle, and a descriptor never gets another.
+                        disk.batch.return_to_line();
+                        self.close_file(disk, store);
+                        return Err(Trouble::of(OpenError::System(Errno::ESTALE)));
+                    }
                     Err(errno) => return Err(Trouble::of(OpenError::System(errno))),
                 }
             }
@@ -244,5 +250,33 @@ impl LogFile {
         if let Some(output) = disk.opened_for.take() {
             output.note_closed();
         }
+    }
+}
+
+impl Batch {
+    /// Goes back to the beginning of a line that was written in half, as it can't be continued in another descriptor: what is there of it
+    /// becomes a line of its own, and those before it are not written again.
+    fn return_to_line(&mut self) {
+        let written = &self.bytes[..self.written];
+        self.written = memchr::memrchr(b'\n', written).map_or(0, |newline| newline + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_was_cut_goes_on_with_the_line_that_was() {
+        let cut = |written| {
+            let mut batch = Batch {
+                bytes: b"one\ntwo\n".to_vec(),
+                written,
+                ..Batch::default()
+            };
+            batch.return_to_line();
+            batch.written
+        };
+        assert_eq!([0, 2, 4, 5, 8].map(cut), [0, 0, 4, 4, 8]);
     }
 }
