@@ -135,7 +135,7 @@ impl Store {
             let path = FilePath::new(path, trusted);
             // Looking waits for the file system, for as long as that likes.
             patience == Patience::Waits
-                && !self.volumes.of(path.trusted_directory()).is_stuck()
+                && !self.volumes.is_stuck(path.trusted_directory())
                 && Identity::at(&path).is_some()
         };
         (self.knows(path) || is_there() || owner.output.admits_new_file(sender))

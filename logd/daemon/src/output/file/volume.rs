@@ -223,6 +223,15 @@ impl Volumes {
         volume
     }
 
+    /// Whether the file system below this directory is known not to answer at the moment.
+    pub(super) fn is_stuck(&self, directory: &Path) -> bool {
+        let table = self.table();
+        table
+            .by_directory
+            .get(directory)
+            .is_some_and(|volume| volume.is_stuck())
+    }
+
     /// Starts the threads of all volumes there are, and of those that come.
     ///
     /// # Errors

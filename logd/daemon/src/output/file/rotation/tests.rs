@@ -526,3 +526,35 @@ fn what_an_interrupted_compression_left_goes_with_the_first_round_and_counts_for
     logs.round();
     assert_eq!(logs.names(), std::slice::from_ref(plain));
 }
+
+#[test]
+fn a_tree_that_hangs_is_passed_over_until_it_answers() {
+    let rotate = Rotate {
+        compress: Some(Compression::Zstd),
+        ..daily()
+    };
+    let logs = Logs::new(Some(rotate), Keep::default());
+    logs.write("hosts/web1/app.log", "one\n");
+    logs.store.archive().rotate_now(&logs.store, None);
+    logs.write("hosts/web1/app.log", "two\n");
+    logs.forget();
+    logs.begun("hosts/web1/app.log", unix_s() - 86_400);
+    let before = logs.names();
+    let volumes = logs.store.volumes().all().clone();
+    {
+        let _in_a_write = volumes[0].at_work();
+        while !volumes[0].is_stuck() {
+            std::thread::yield_now();
+        }
+        logs.round();
+        logs.store.archive().rotate_due(&logs.store, unix_s());
+        assert_eq!(logs.names(), before);
+    }
+    logs.store.archive().rotate_due(&logs.store, unix_s());
+    logs.round();
+    let names = logs.names();
+    assert!(
+        names.len() == 2 && names.iter().all(|name| name.ends_with(".zst")),
+        "{names:?}"
+    );
+}

@@ -188,8 +188,27 @@ impl Archive {
     /// Goes through all trees once.
     pub(super) fn round(&self, store: &Store) {
         for tree in self.trees.load().iter() {
-            go_round(tree, store, &self.work, unix_s());
+            // What hangs is left to a later round: this thread is all that keeps the other disks from filling.
+            if !tree.is_stuck(store) {
+                go_round(tree, store, &self.work, unix_s());
+            }
         }
+    }
+
+    /// Rotates the files of trees whose period has ended, except in those that hang: they are looked at again. When the next look
+    /// is due.
+    pub(super) fn rotate_due(&self, store: &Store, now_s: i64) -> i64 {
+        let mut next_s = now_s + i64::try_from(LOOK.as_secs()).unwrap_or_default();
+        for tree in self.trees.load().iter() {
+            let every = tree.owner.output.settings().rotate.and_then(|rotate| rotate.every);
+            let Some(every) = every else { continue };
+            let start_s = every.start(now_s, &self.zone);
+            if !tree.is_stuck(store) && tree.enters_period(start_s) {
+                rotate_tree(store, tree, Why::Time, start_s);
+            }
+            next_s = next_s.min(every.next(now_s, &self.zone));
+        }
+        next_s
     }
 
     fn is_stopped(&self) -> bool {
@@ -272,7 +291,9 @@ fn archive(store: &Store) {
     loop {
         match archive.work.next(round_at) {
             Job::Compress(output, path) => {
-                archive.work.compress(&output, &path);
+                if !store.volumes().is_stuck(path.trusted_directory()) {
+                    archive.work.compress(&output, &path);
+                }
             }
             Job::Round => {
                 archive.round(store);
@@ -287,17 +308,7 @@ fn archive(store: &Store) {
 fn rotate(store: &Store) {
     let archive = store.archive();
     while !archive.is_stopped() {
-        let now_s = unix_s();
-        let mut next_s = now_s + i64::try_from(LOOK.as_secs()).unwrap_or_default();
-        for tree in archive.trees.load().iter() {
-            let every = tree.owner.output.settings().rotate.and_then(|rotate| rotate.every);
-            let Some(every) = every else { continue };
-            let start_s = every.start(now_s, &archive.zone);
-            if tree.enters_period(start_s) {
-                rotate_tree(store, tree, Why::Time, start_s);
-            }
-            next_s = next_s.min(every.next(now_s, &archive.zone));
-        }
+        let next_s = archive.rotate_due(store, unix_s());
         archive.rotation.wait(until(next_s));
     }
 }

@@ -6,6 +6,7 @@ use logd_core::path::{PathPattern, PathTemplate};
 
 use super::super::output::Owner;
 use super::super::path::FilePath;
+use super::super::store::Store;
 
 /// An output's tree.
 pub(crate) struct Tree {
@@ -38,6 +39,11 @@ impl Tree {
     /// A file that was found in it: no link, whatever the template.
     pub(super) fn found(&self, path: &[u8]) -> FilePath {
         FilePath::new(path, self.root.len())
+    }
+
+    /// Whether its file system is known not to answer at the moment.
+    pub(super) fn is_stuck(&self, store: &Store) -> bool {
+        store.volumes().is_stuck(self.found(&self.root).trusted_directory())
     }
 
     /// Whether a period has begun since this was asked last.
