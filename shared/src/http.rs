@@ -1,17 +1,58 @@
 //! `[control].http`: `/metrics`, `/healthz`, and what a daemon adds.
+//!
+//! Whoever can connect may do so for ever, as often as they like, and say as little as they like: that must cost the daemon a
+//! bounded number of descriptors and a bounded memory, and must not keep monitoring out. So there are at most
+//! [`CONNECTIONS_MAX`] connections; one that waits for its client makes room for a new one; and a client has so long for its
+//! request ([`HEAD_TIMEOUT`]) and for taking what it is sent ([`STALL_TIMEOUT`]). What is closed on a client is counted, by reason.
 
+mod connections;
+mod held;
+mod stalling;
+
+use std::convert::Infallible;
+use std::error::Error;
 use std::fs;
+use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::Listener as Accept;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use metrics::counter;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
 use crate::metrics::Metrics;
+use connections::{Client, Connections};
+use held::Held;
+use stalling::Stalling;
+
+/// A browser opens up to six, a monitoring system one; each takes a descriptor of those that are for senders, and some 30 KB.
+const CONNECTIONS_MAX: usize = 128;
+
+/// How long a client may take from when we wait for a request, the first or another one, to the end of its head. A scraper that
+/// asks less often connects anew.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A request is a GET with a query string and a few headers.
+const HEAD_BYTES_MAX: usize = 32 << 10;
+
+/// How long a client may take nothing of what it is sent: the worst that a network does to who still wants it.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The pages that every daemon has. `healthy` says in a line what is wrong, or that nothing is.
 pub fn pages<H>(metrics: Metrics, healthy: H) -> Router
@@ -50,14 +91,21 @@ impl From<TcpListener> for Listener {
     }
 }
 
-/// Serves the pages until the daemon stops, and takes a unix socket away.
-pub async fn serve(listener: impl Into<Listener>, pages: Router, stop: CancellationToken) {
+/// Serves the pages until the daemon stops, and takes a unix socket away. `closed` is the name of the counter of connections that
+/// were closed on their client, by `reason`: `connections-max`, all others were busy; `evicted`, it waited and another one came;
+/// `timeout`, no whole request came in time; `stalled`, it did not take what it was sent.
+pub async fn serve(listener: impl Into<Listener>, pages: Router, closed: &'static str, stop: CancellationToken) {
+    let server = Server {
+        pages,
+        connections: Connections::new(CONNECTIONS_MAX),
+        closed,
+        stop,
+    };
     let served = match listener.into() {
         Listener::Tcp(listener) => match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
-                axum::serve(listener, pages)
-                    .with_graceful_shutdown(stop.cancelled_owned())
-                    .await
+                server.serve(listener).await;
+                Ok(())
             }
             Err(error) => Err(error),
         },
@@ -65,9 +113,8 @@ pub async fn serve(listener: impl Into<Listener>, pages: Router, stop: Cancellat
             let address = listener.local_addr();
             let served = match tokio::net::UnixListener::from_std(listener) {
                 Ok(listener) => {
-                    axum::serve(listener, pages)
-                        .with_graceful_shutdown(stop.cancelled_owned())
-                        .await
+                    server.serve(listener).await;
+                    Ok(())
                 }
                 Err(error) => Err(error),
             };
@@ -85,3 +132,90 @@ pub async fn serve(listener: impl Into<Listener>, pages: Router, stop: Cancellat
         error!(%error, "cannot serve http");
     }
 }
+
+/// Keeps something until a response's body was sent, or its client is gone.
+pub fn keep_until_sent(response: Response, kept: impl Send + Unpin + 'static) -> Response {
+    response.map(|body| axum::body::Body::new(Held::new(body, kept)))
+}
+
+struct Server {
+    pages: Router,
+    connections: Arc<Connections>,
+    /// The counter's name.
+    closed: &'static str,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Serves who comes until the daemon stops, and then until all that was asked is answered.
+    async fn serve(self, mut listener: impl Accept) {
+        let server = Arc::new(self);
+        let tasks = TaskTracker::new();
+        loop {
+            let (stream, _) = tokio::select! {
+                () = server.stop.cancelled() => break,
+                // It waits for descriptors itself when there are none.
+                accepted = listener.accept() => accepted,
+            };
+            let (client, evicted) = server.connections.admit();
+            if evicted {
+                server.count("evicted");
+            }
+            match client {
+                Some(client) => {
+                    let server = server.clone();
+                    tasks.spawn(async move { server.converse(stream, client).await });
+                }
+                None => server.count("connections-max"),
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn converse<S>(&self, stream: S, client: Client)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let pages = TowerToHyperService::new(self.pages.clone());
+        let answer = |request: Request<Incoming>| {
+            let busy = client.busy();
+            let response = pages.call(request);
+            async { Ok::<_, Infallible>(response.await?.map(|body| Held::new(body, busy))) }
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(Stalling::new(stream, STALL_TIMEOUT)), service_fn(answer));
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = client.evicted() => return,
+            () = self.stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        match ended {
+            Ok(()) => {}
+            Err(error) if error.is_timeout() => self.count("timeout"),
+            Err(error) if is_stalled(&error) => self.count("stalled"),
+            Err(error) => debug!(%error, "http connection"),
+        }
+    }
+
+    fn count(&self, reason: &'static str) {
+        counter!(self.closed, "reason" => reason).increment(1);
+    }
+}
+
+fn is_stalled(error: &hyper::Error) -> bool {
+    error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>())
+        .is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests;

@@ -300,7 +300,8 @@ impl Daemon {
         supervisor.start("control", control);
         if let Some(listener) = prepared.http {
             let pages = pages::pages(&shared, zones.board(), secondaries.board(), &signatures);
-            supervisor.start("http", ballast_shared::http::serve(listener, pages, stop.clone()));
+            let serve = ballast_shared::http::serve(listener, pages, "dnsd_control_http_closed_total", stop.clone());
+            supervisor.start("http", serve);
         }
         supervisor.start("tls files", shared.tls_files.clone().follow(stop.clone()));
         supervisor.start("watchdog", systemd::feed_watchdog(stop.clone()));

@@ -220,7 +220,8 @@ impl Daemon {
             if let Some(access) = self.viewer {
                 pages = pages.merge(viewer::pages(self.service.clone(), access, stop.clone()));
             }
-            supervisor.start("http", http::serve(listener, pages, stop.clone()));
+            let serve = http::serve(listener, pages, "logd_control_http_closed_total", stop.clone());
+            supervisor.start("http", serve);
         }
         let mut workers = Workers::new(&supervisor);
         {

@@ -1,0 +1,189 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::*;
+
+const HEALTHY: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: any\r\n\r\n";
+
+/// More than the kernel takes for a client that reads nothing.
+const MUCH: usize = 64 << 20;
+
+/// A server on a port of its own.
+struct Served {
+    address: std::net::SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    /// Requests that are never answered.
+    unanswered: Arc<Semaphore>,
+}
+
+fn served() -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let unanswered = Arc::new(Semaphore::new(0));
+    let asked = unanswered.clone();
+    let never = async move || {
+        asked.add_permits(1);
+        std::future::pending::<()>().await;
+    };
+    let pages = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/much", get(|| async { vec![b'x'; MUCH] }))
+        .route("/never", get(never));
+    Served {
+        address,
+        task: tokio::spawn(serve(listener, pages, "closed", stop.clone())),
+        stop,
+        unanswered,
+    }
+}
+
+impl Served {
+    async fn client(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+async fn is_healthy(client: &mut TcpStream) -> bool {
+    client.write_all(HEALTHY).await.unwrap();
+    let mut answer = [0; 15];
+    client.read_exact(&mut answer).await.is_ok() && answer == *b"HTTP/1.1 200 OK"
+}
+
+/// Whether the other end closed it, all that it still sent left aside.
+async fn ends(client: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    // A connection that is closed with something unread in it is reset.
+    client
+        .read_to_end(&mut rest)
+        .await
+        .map_or_else(|error| error.kind() == io::ErrorKind::ConnectionReset, |_| true)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_ends_its_head_is_closed() {
+    let served = served();
+    let mut says_nothing = served.client().await;
+    let mut drips = served.client().await;
+    drips.write_all(b"GET / HTTP/1.1\r\nX-A: ").await.unwrap();
+    let start = tokio::time::Instant::now();
+    // Each octet is in time; the head as a whole is not.
+    while drips.write_all(b"a").await.is_ok() {
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!(start.elapsed() < 2 * HEAD_TIMEOUT);
+    assert!(ends(&mut says_nothing).await);
+    served.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_nothing_more_is_closed() {
+    let served = served();
+    let mut client = served.client().await;
+    assert!(is_healthy(&mut client).await);
+    let start = tokio::time::Instant::now();
+    assert!(ends(&mut client).await);
+    assert!(start.elapsed() >= HEAD_TIMEOUT);
+    served.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_is_closed() {
+    let served = served();
+    let mut client = served.client().await;
+    client
+        .write_all(b"GET /much HTTP/1.1\r\nHost: any\r\n\r\n")
+        .await
+        .unwrap();
+    client.readable().await.unwrap();
+    // Nothing is read until the server has given up.
+    sleep(2 * STALL_TIMEOUT).await;
+    let mut rest = Vec::new();
+    let _ = client.read_to_end(&mut rest).await;
+    assert!(rest.len() < MUCH, "the answer was cut off");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn who_says_nothing_makes_room_for_who_asks() {
+    let served = served();
+    let mut first = served.client().await;
+    first.write_all(b"GET /healthz HTTP/1.1\r\nX-Slow: ").await.unwrap();
+    let mut others = Vec::new();
+    for _ in 1..CONNECTIONS_MAX {
+        others.push(served.client().await);
+    }
+    let mut asks = served.client().await;
+    assert!(is_healthy(&mut asks).await);
+    assert!(ends(&mut first).await, "it had been waiting longest");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_being_answered_keeps_the_place() {
+    let served = served();
+    let mut busy = Vec::new();
+    for _ in 0..CONNECTIONS_MAX {
+        let mut client = served.client().await;
+        client
+            .write_all(b"GET /never HTTP/1.1\r\nHost: any\r\n\r\n")
+            .await
+            .unwrap();
+        busy.push(client);
+    }
+    let all = u32::try_from(CONNECTIONS_MAX).unwrap();
+    served.unanswered.acquire_many(all).await.unwrap().forget();
+    let mut one_more = served.client().await;
+    assert!(ends(&mut one_more).await, "there is no place for it");
+    drop(busy);
+    loop {
+        let mut client = served.client().await;
+        let _ = client.write_all(HEALTHY).await;
+        let mut answer = [0; 15];
+        if client.read_exact(&mut answer).await.is_ok() {
+            break;
+        }
+    }
+    served.stop.cancel();
+}
+
+#[tokio::test]
+async fn stopping_waits_for_no_client_that_waits() {
+    let served = served();
+    let mut idle = served.client().await;
+    assert!(is_healthy(&mut idle).await);
+    served.stop().await;
+    assert!(ends(&mut idle).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_the_writer_is_not_the_readers_fault() {
+    let (ours, mut theirs) = tokio::io::duplex(4);
+    let mut ours = Stalling::new(ours, STALL_TIMEOUT);
+    ours.write_all(b"ab").await.unwrap();
+    sleep(10 * STALL_TIMEOUT).await;
+    ours.write_all(b"cd").await.unwrap();
+    let mut taken = [0; 4];
+    theirs.read_exact(&mut taken).await.unwrap();
+    let late = ours.write_all(b"and more than there is room for").await.unwrap_err();
+    assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn what_is_kept_is_kept_until_the_body_was_sent() {
+    let kept = Arc::new(());
+    let response = keep_until_sent("text".into_response(), kept.clone());
+    assert_eq!(Arc::strong_count(&kept), 2);
+    drop(response);
+    assert_eq!(Arc::strong_count(&kept), 1);
+}
