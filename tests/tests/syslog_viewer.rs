@@ -258,6 +258,13 @@ fn a_search_finds_what_grep_finds_in_rotated_files_too() {
     }
 }
 
+/// A regular expression, for an address, that takes long with a text of [`LETTERS`]: after each of them another set of places in
+/// it is reached, so that no automaton can be kept and each letter is compared at a thousand places.
+const HOSTILE: &str = "re=1&q=a%5Bab%5D%7B2000%7D%5B%5Eab%5D";
+
+/// Letters that follow no rule.
+const LETTERS: &str = "tr '\\000-\\177' a </dev/urandom | tr '\\200-\\377' b | head -c";
+
 #[test]
 fn a_search_ends_when_its_browser_goes() {
     let logd = logd();
@@ -266,6 +273,19 @@ fn a_search_ends_when_its_browser_goes() {
     let long = logd.path().join("hosts/web1/long.log.1.gz");
     let script = "yes | head -c 100000000 | gzip -1 > \"$1\"";
     output("sh", ["-c", script, "sh", long.to_str().unwrap()]);
+    ends_when_its_browser_goes(&logd, "program=long");
+    // And ten million letters, none of which does, but not at once.
+    let letters = logd.path().join("hosts/web1/letters.log");
+    let script = letters_into("10000000 | fold -w 1000 > \"$1\"");
+    output("sh", ["-c", &script, "sh", letters.to_str().unwrap()]);
+    ends_when_its_browser_goes(&logd, &format!("program=letters&{HOSTILE}"));
+}
+
+fn letters_into(rest: &str) -> String {
+    format!("LC_ALL=C; export LC_ALL; {LETTERS} {rest}")
+}
+
+fn ends_when_its_browser_goes(logd: &Daemon, query: &str) {
     let is_searching = || {
         let threads = fs::read_dir(format!("/proc/{}/task", logd.pid())).unwrap();
         threads
@@ -273,10 +293,15 @@ fn a_search_ends_when_its_browser_goes() {
             .any(|name| name.trim() == "viewer")
     };
     let mut stream = syslog::connect(SocketAddr::from((address(LOGD), HTTP_PORT)));
-    write!(stream, "GET /viewer/search HTTP/1.1\r\nHost: {}\r\n\r\n", address(LOGD)).unwrap();
+    write!(
+        stream,
+        "GET /viewer/search?{query} HTTP/1.1\r\nHost: {}\r\n\r\n",
+        address(LOGD)
+    )
+    .unwrap();
     wait::until("the search", || is_searching().then_some(()));
     // Meanwhile messages go their way.
-    send(&logd, &[message(30, "web1", "app", "while it is searched")]);
+    send(logd, &[message(30, "web1", "app", "while it is searched")]);
     assert!(is_searching());
     let left = Instant::now();
     drop(stream);
@@ -285,6 +310,68 @@ fn a_search_ends_when_its_browser_goes() {
         left.elapsed() < wait::DEADLINE / 2,
         "it was told, and did not run into its own limit"
     );
+}
+
+#[test]
+fn hostile_live_pages_hold_up_nobody_but_themselves() {
+    /// As many as there may be.
+    const LISTENERS: usize = 16;
+    let logd = logd();
+    let listen = |query: &str| {
+        let mut stream = syslog::connect(SocketAddr::from((address(LOGD), HTTP_PORT)));
+        write!(
+            stream,
+            "GET /viewer/live?{query} HTTP/1.1\r\nHost: {}\r\n\r\n",
+            address(LOGD)
+        )
+        .unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut status = String::new();
+        reader.read_line(&mut status).unwrap();
+        (status, reader)
+    };
+    let mut hostile: Vec<_> = (1..LISTENERS).map(|_| listen(HOSTILE)).collect();
+    let (status, live) = listen("host=web1");
+    assert!(status.contains(" 200 ") && hostile.iter().all(|(status, _)| status.contains(" 200 ")));
+    assert!(listen("").0.contains(" 503 "), "there is no room for another one");
+
+    // One look at such a message takes a hostile listener a good part of a second.
+    let letters = output("sh", ["-c", &letters_into("15000")]);
+    let messages: Vec<_> = (0..100)
+        .map(|n| message(30, "web1", "app", &format!("{letters}{n}")))
+        .collect();
+    send(&logd, &messages);
+    let last = live
+        .lines()
+        .map(Result::unwrap)
+        .find(|line| line.contains("b99\"") || line.contains("a99\""));
+    assert!(last.is_some(), "who asks for little hears all");
+    // Their places are free when they are gone.
+    hostile.clear();
+    wait::until("a place", || listen("").0.contains(" 200 ").then_some(()));
+}
+
+#[test]
+fn clients_that_never_finish_their_requests_keep_nobody_out() {
+    let _logd = logd();
+    let mut slow: Vec<_> = (0..300)
+        .map(|_| {
+            let mut stream = syslog::connect(SocketAddr::from((address(LOGD), HTTP_PORT)));
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nX-Slow: ").unwrap();
+            stream
+        })
+        .collect();
+    let (head, _) = get("/healthz", "");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let mut rest = Vec::new();
+    // What it wrote may not have been read: then it is reset.
+    let _ = slow[0].read_to_end(&mut rest);
+    assert!(rest.is_empty());
+    let (_, metrics) = get("/metrics", "");
+    let evicted = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("logd_control_http_closed_total{reason=\"evicted\"} "));
+    assert!(evicted.unwrap().parse::<u64>().unwrap() > 150, "{evicted:?}");
 }
 
 #[test]

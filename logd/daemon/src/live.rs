@@ -2,11 +2,17 @@
 //!
 //! The [`Tap`] sits where every message passes. When nobody listens it costs a relaxed load for a batch, and a copy of at most
 //! [`KEPT_PER_SECOND`] messages a second and thread, which go to a small ring: what `tail` shows of the time before it began.
-//! A listener has a queue of bounded length, which only messages go into that pass its filter. The log path never waits for
-//! a listener: one that is too slow loses messages, and is told how many.
+//!
+//! A listener costs the log path a little for each message, whatever its user asks for: its fields are compared, in time linear in
+//! the names ([`Fields`]), and what passes is copied once for all listeners and put into a queue of bounded length. All else, the
+//! text's regular expression first of all, is the work of the listener's own thread ([`Place`]), which has the lowest priority. The
+//! log path never waits for it: a listener that is too slow loses messages, and is told how many. Nor is a sleeping thread woken
+//! more than ten times a second ([`listening`]), so that a queue's length is also what is copied for it in a tenth of a second.
 
 mod entry;
 mod filter;
+mod listening;
+mod place;
 mod ring;
 
 use std::cell::Cell;
@@ -16,11 +22,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use logd_core::template::Context;
 use logd_core::time::Timestamp;
-use tokio::sync::mpsc;
+use metrics::{Counter, counter};
+use tokio::sync::{Semaphore, mpsc};
 
-pub(crate) use entry::Entry;
-pub(crate) use filter::{Filter, Pattern, severity};
-pub(crate) use ring::Recent;
+pub(crate) use entry::{Copied, Entry};
+pub(crate) use filter::{Fields, Filter, Pattern, severity};
+pub(crate) use listening::{Heard, Listening};
+pub(crate) use place::Place;
+pub(crate) use ring::{Kept, Recent};
 
 use entry::Copier;
 use ring::Ring;
@@ -31,8 +40,11 @@ const KEPT_PER_SECOND: u32 = 200;
 /// Messages that wait for a listener: a tenth of a second of a busy server.
 const QUEUE_MESSAGES_MAX: usize = 4096;
 
-/// Each listener looks at every message; administrators are few.
-const LISTENERS_MAX: usize = 32;
+/// What they may take together: 1 KB for each, of which nearly all have less; for long ones fewer wait.
+const QUEUE_BYTES_MAX: usize = 4 << 20;
+
+/// Each listener looks at every message, and has a thread; administrators are few.
+const LISTENERS_MAX: usize = 16;
 
 thread_local! {
     /// The second of the last message that this thread took, and how many more it may copy in it.
@@ -44,34 +56,22 @@ pub(crate) struct Tap {
     /// How many listeners there are: all that a batch looks at when there is none.
     count: AtomicUsize,
     listeners: ArcSwap<Vec<Arc<Listener>>>,
+    places: Arc<Semaphore>,
     ring: Mutex<Ring>,
     /// Messages that were not copied into the ring since one was.
     passed_over: AtomicU64,
     copier: Copier,
+    skipped: Counter,
 }
 
-/// Who looks on.
+/// Who looks on, as the log path knows it.
 struct Listener {
-    filter: Filter,
-    queue: mpsc::Sender<Arc<Entry>>,
+    fields: Fields,
+    queue: mpsc::Sender<Arc<Copied>>,
+    /// Of what is in the queue.
+    bytes: AtomicUsize,
     /// Messages that its queue had no room for, since it was told.
     lost: AtomicU64,
-}
-
-/// A listener's end of its queue. Dropping it ends the listening.
-pub(crate) struct Listening {
-    tap: Arc<Tap>,
-    listener: Arc<Listener>,
-    queue: mpsc::Receiver<Arc<Entry>>,
-}
-
-/// What a listener hears.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    /// A message.
-    Message(Arc<Entry>),
-    /// So many messages were lost, because the listener was too slow.
-    Lost(u64),
 }
 
 /// There are as many listeners as there may be.
@@ -91,9 +91,11 @@ impl Tap {
         Arc::new(Self {
             count: AtomicUsize::new(0),
             listeners: ArcSwap::default(),
+            places: Arc::new(Semaphore::new(LISTENERS_MAX)),
             ring: Mutex::default(),
             passed_over: AtomicU64::new(0),
             copier: Copier::new(),
+            skipped: counter!("logd_live_skipped_total"),
         })
     }
 
@@ -125,16 +127,13 @@ impl Tap {
         let mut copy = None;
         if let Some(listeners) = &looking.listeners {
             self.copier.facts(context, |facts| {
-                for listener in listeners.iter().filter(|listener| listener.filter.takes(facts)) {
+                for listener in listeners.iter().filter(|listener| listener.fields.take(facts)) {
                     // Before a copy is made for nobody.
-                    if listener.queue.capacity() == 0 {
+                    if !listener.has_room() {
                         listener.lost.fetch_add(1, Ordering::Relaxed);
                         continue;
                     }
-                    let entry = copy.get_or_insert_with(|| Arc::new(self.copier.copy(context)));
-                    if listener.queue.try_send(entry.clone()).is_err() {
-                        listener.lost.fetch_add(1, Ordering::Relaxed);
-                    }
+                    listener.push(copy.get_or_insert_with(|| Arc::new(self.copier.copy(context))).clone());
                 }
             });
         }
@@ -143,9 +142,9 @@ impl Tap {
             return;
         }
         looking.allowance -= 1;
-        let entry = copy.unwrap_or_else(|| Arc::new(self.copier.copy(context)));
+        let copy = copy.unwrap_or_else(|| Arc::new(self.copier.copy(context)));
         let passed_over = self.passed_over.swap(0, Ordering::Relaxed);
-        self.ring().push(entry, passed_over);
+        self.ring().push(copy, passed_over);
     }
 
     /// Ends a batch.
@@ -156,25 +155,24 @@ impl Tap {
         }
     }
 
-    /// The last messages that were kept, at most so many, oldest first; and all that come from now on. No message is in both.
-    pub(crate) fn listen(
-        self: &Arc<Self>,
-        filter: Filter,
-        recent_max: usize,
-    ) -> Result<(Recent, Listening), TooManyListeners> {
+    /// A place among the listeners, and the thread that comes with it.
+    pub(crate) fn place(&self) -> Result<Place, TooManyListeners> {
+        let permit = self.places.clone().try_acquire_owned();
+        permit.map(Place::new).map_err(|_| TooManyListeners)
+    }
+
+    /// The last messages that were kept, wanted or not; and all from now on that pass the filter. No message is in both.
+    pub(crate) fn listen(self: &Arc<Self>, place: Place, filter: Filter) -> (Vec<Kept>, Listening) {
         let (queue, receiver) = mpsc::channel(QUEUE_MESSAGES_MAX);
         let listener = Arc::new(Listener {
-            filter,
+            fields: filter.fields,
             queue,
+            bytes: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
         });
-        // Under the ring's lock, which also keeps two listeners from both taking the last place. A message that is on its way
-        // may be missed; none is there twice.
+        // Under the ring's lock. A message that is on its way may be missed; none is there twice.
         let ring = self.ring();
-        let recent = ring.recent(&listener.filter, recent_max);
-        if self.listeners.load().len() >= LISTENERS_MAX {
-            return Err(TooManyListeners);
-        }
+        let kept = ring.kept();
         self.listeners.rcu(|listeners| {
             let mut listeners = Vec::clone(listeners);
             listeners.push(listener.clone());
@@ -182,50 +180,44 @@ impl Tap {
         });
         self.count.fetch_add(1, Ordering::Relaxed);
         drop(ring);
-        let listening = Listening {
-            tap: self.clone(),
-            listener,
-            queue: receiver,
-        };
-        Ok((recent, listening))
+        (
+            kept,
+            Listening::new(self.clone(), listener, receiver, filter.text, place),
+        )
     }
 
-    /// The last messages that were kept, at most so many, oldest first.
-    pub(crate) fn recent(&self, filter: &Filter, max: usize) -> Recent {
-        self.ring().recent(filter, max)
+    /// The last messages that were kept, oldest first.
+    pub(crate) fn kept(&self) -> Vec<Kept> {
+        self.ring().kept()
     }
 
+    /// The ring. Nobody keeps it for longer than it takes to count up its messages: who filters them does so without it.
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Listening {
-    /// Waits for the next message.
-    pub(crate) async fn next(&mut self) -> Heard {
-        let lost = self.listener.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            return Heard::Lost(lost);
-        }
-        match self.queue.recv().await {
-            Some(entry) => Heard::Message(entry),
-            None => unreachable!("the queue's other end is in the listener, which lives as long as this"),
-        }
-    }
-
-    /// The next message, if there is one already.
-    pub(crate) fn ready(&mut self) -> Option<Heard> {
-        self.queue.try_recv().ok().map(Heard::Message)
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.tap.listeners.rcu(|listeners| {
-            let others = listeners.iter().filter(|other| !Arc::ptr_eq(other, &self.listener));
+    fn forget(&self, gone: &Arc<Listener>) {
+        self.listeners.rcu(|listeners| {
+            let others = listeners.iter().filter(|other| !Arc::ptr_eq(other, gone));
             others.cloned().collect::<Vec<_>>()
         });
-        self.tap.count.fetch_sub(1, Ordering::Relaxed);
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Listener {
+    fn has_room(&self) -> bool {
+        self.queue.capacity() > 0 && self.bytes.load(Ordering::Relaxed) < QUEUE_BYTES_MAX
+    }
+
+    fn push(&self, message: Arc<Copied>) {
+        let bytes = message.bytes();
+        // Before it is there to be taken out.
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.queue.try_send(message).is_err() {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -6,10 +6,23 @@
 //!
 //! Everything is GET, and nothing changes anything. Who may ask is decided in [`access`]; the work is done by [`search`] and
 //! [`tree`] on threads of their own ([`workers`]), so that it holds up neither the log path nor the thread that steers.
+//!
+//! What somebody who may look can make it cost, however they ask:
+//!
+//! | what | is bounded by |
+//! |---|---|
+//! | searches | [`SEARCHES_RUNNING_MAX`] at a time, on threads of the lowest priority, [`SEARCHES_WAITING_MAX`] more wait; their time, the octets that they read decompressed, the length of a line, the files ([`search`], [`tree`]); the end of their client |
+//! | a regular expression | its compiled size ([`query`]); it is compiled and run on the thread of who asks |
+//! | listings of the trees | [`LISTINGS_RUNNING_MAX`] and [`LISTINGS_WAITING_MAX`], [`LIST_TIME_MAX`], the files of all trees together |
+//! | memory of a search | the lines that it keeps, by number and octets, the messages that it knows again ([`search`]), the bars of its histogram |
+//! | memory of answers | [`ANSWERS_MAX`] that are made or on their way to their clients |
+//! | live pages | the number of listeners, each with a thread of the lowest priority and a queue of bounded length ([`crate::live`]) |
+//! | connections | their number, the time for a request, the time in which a client has to take something ([`ballast_shared::http`]) |
 
 mod access;
 mod line;
 mod live;
+mod query;
 mod search;
 mod tree;
 mod workers;
@@ -24,32 +37,51 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
+use ballast_shared::http::keep_until_sent;
 use metrics::{Counter, counter};
 use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use access::{Access, Token};
 pub(crate) use tree::Tree;
 
 use crate::input::Service;
-use search::{Parameters, QueryError, now_s, search};
-use tree::{Until, list};
+use query::{Parameters, QueryError};
+use search::{now_s, search};
+use tree::{FILES_MAX, Until, list};
 use workers::{Busy, Workers};
+
+/// Searches at a time: on a machine of two cores they take none that the log path wants.
+const SEARCHES_RUNNING_MAX: usize = 2;
+
+/// Searches that wait for their turn: a few people who look for the same trouble.
+const SEARCHES_WAITING_MAX: usize = 6;
+
+/// Listings have a thread of their own: a page that is opened while others search has its tree at once.
+const LISTINGS_RUNNING_MAX: usize = 1;
+const LISTINGS_WAITING_MAX: usize = 7;
 
 /// How long a listing may take.
 const LIST_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Answers that are made or on their way to their clients: each has some 10 MB at most, or what its control characters make of
+/// these in JSON, and a client may take its time.
+const ANSWERS_MAX: usize = 16;
 
 /// What the requests work with.
 pub(super) struct Viewer {
     service: Arc<Service>,
     access: Access,
-    workers: Workers,
+    searches: Workers,
+    listings: Workers,
+    answers: Arc<Semaphore>,
     stop: CancellationToken,
-    searches: Searches,
+    metrics: Metrics,
 }
 
-struct Searches {
-    done: Counter,
+struct Metrics {
+    searched: Counter,
     busy: Counter,
 }
 
@@ -59,10 +91,12 @@ pub(crate) fn pages(service: Arc<Service>, access: Access, stop: CancellationTok
     let viewer = Arc::new(Viewer {
         service,
         access,
-        workers: Workers::new(),
+        searches: Workers::new(SEARCHES_RUNNING_MAX, SEARCHES_WAITING_MAX),
+        listings: Workers::new(LISTINGS_RUNNING_MAX, LISTINGS_WAITING_MAX),
+        answers: Arc::new(Semaphore::new(ANSWERS_MAX)),
         stop,
-        searches: Searches {
-            done: searches("done"),
+        metrics: Metrics {
+            searched: searches("done"),
             busy: searches("busy"),
         },
     });
@@ -110,15 +144,18 @@ async fn file(kind: &'static str, content: &'static str) -> impl IntoResponse {
 }
 
 async fn tree_page(State(viewer): State<Arc<Viewer>>) -> Result<Response, Refusal> {
+    let place = viewer.answer()?;
     let trees = viewer.trees();
     let work = move |gone| {
         let until = Until {
             deadline: Instant::now() + LIST_TIME_MAX,
             gone,
         };
-        trees.iter().map(|tree| list(tree, &until)).collect::<Vec<_>>()
+        let mut files_left = FILES_MAX;
+        let listings = trees.iter().map(|tree| list(tree, &until, &mut files_left));
+        Json::of(&listings.collect::<Vec<_>>())
     };
-    Ok(json(&viewer.workers.run(work).await?))
+    Ok(viewer.listings.run(work).await?.response(place))
 }
 
 async fn search_page(
@@ -126,31 +163,42 @@ async fn search_page(
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(parameters) = parameters?;
-    let query = parameters.query(now_s())?;
-    let trees = viewer.trees();
-    match viewer.workers.run(move |gone| search(&trees, &query, gone)).await {
-        Ok(answer) => {
-            viewer.searches.done.increment(1);
-            Ok(json(&answer))
+    let searched = async {
+        let place = viewer.answer()?;
+        let trees = viewer.trees();
+        let work = move |gone| {
+            let query = parameters.query(now_s())?;
+            Ok::<_, QueryError>(Json::of(&search(&trees, &query, gone)))
+        };
+        Ok::<_, Busy>((viewer.searches.run(work).await?, place))
+    };
+    match searched.await {
+        Ok((answer, place)) => {
+            let response = answer?.response(place);
+            viewer.metrics.searched.increment(1);
+            Ok(response)
         }
-        Err(busy) => {
-            viewer.searches.busy.increment(1);
-            Err(busy.into())
+        Err(Busy) => {
+            viewer.metrics.busy.increment(1);
+            Err(Busy.into())
         }
     }
 }
 
-fn json(answer: &impl Serialize) -> Response {
-    match serde_json::to_string(answer) {
-        Ok(text) => (
-            [
-                (header::CONTENT_TYPE, "application/json"),
-                (header::CACHE_CONTROL, "no-store"),
-            ],
-            text,
-        )
-            .into_response(),
-        Err(_) => unreachable!("structs with text keys are always JSON"),
+/// An answer, written where it was made: large ones take long to write.
+struct Json(String);
+
+impl Json {
+    fn of(answer: &impl Serialize) -> Self {
+        Self(serde_json::to_string(answer).expect("structs with text keys are always JSON"))
+    }
+
+    fn response(self, place: OwnedSemaphorePermit) -> Response {
+        let headers = [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        keep_until_sent((headers, self.0).into_response(), place)
     }
 }
 
@@ -158,6 +206,11 @@ impl Viewer {
     /// The trees of the configuration at the moment.
     fn trees(&self) -> Arc<[Arc<Tree>]> {
         self.service.pipeline.load().viewed()
+    }
+
+    /// A place for an answer.
+    fn answer(&self) -> Result<OwnedSemaphorePermit, Busy> {
+        self.answers.clone().try_acquire_owned().map_err(|_| Busy)
     }
 }
 
@@ -167,6 +220,8 @@ pub(super) enum Refusal {
     /// The query string says something that can't be.
     Query(String),
     Busy,
+    /// As many as may are looking on.
+    Listeners,
 }
 
 impl IntoResponse for Refusal {
@@ -177,6 +232,11 @@ impl IntoResponse for Refusal {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "others are searching: try again in a moment".to_owned(),
             ),
+            Self::Listeners => {
+                counter!("logd_viewer_refused_total", "reason" => "listeners").increment(1);
+                let text = "as many live pages are open as may be: close one, or try again later";
+                (StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
+            }
         }
         .into_response()
     }

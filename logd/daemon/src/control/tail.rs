@@ -1,4 +1,4 @@
-//! `Tail`: messages as they come in, filtered here.
+//! `Tail`: messages as they come in, filtered here, on the listener's own thread.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use ballast_shared::control::{CallError, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::message;
-use crate::live::{Entry, Filter, Heard, Listening, Pattern, Recent, Tap, severity};
+use crate::live::{Entry, Fields, Filter, Heard, Kept, Listening, Pattern, Place, Recent, Tap, severity};
 
 /// Messages of one reply.
 const MESSAGES_MAX: usize = 100;
@@ -44,35 +45,40 @@ pub(crate) struct Tailed {
 pub(super) fn start(tap: &Arc<Tap>, parameters: &Map<String, Value>) -> Result<mpsc::Receiver<Part>, CallError> {
     let asked: Tail =
         serde_json::from_value(parameters.clone().into()).map_err(|_| CallError::InvalidParameter("lines, follow"))?;
-    let filter = Filter {
+    let fields = Fields {
         host: asked.host.as_deref().and_then(Pattern::parse),
         program: asked.program.as_deref().and_then(Pattern::parse),
         severity: match &asked.severity {
             None => None,
             Some(name) => Some(severity(name).ok_or(CallError::InvalidParameter("severity"))?),
         },
-        text: None,
     };
+    let filter = Filter { fields, text: None };
+    let too_many = || {
+        let text = "as many as may are looking on already";
+        CallError::Failed("TooManyListeners", message(text))
+    };
+    let place = tap.place().map_err(|_| too_many())?;
     let (replies, receiver) = mpsc::channel(REPLIES_MAX);
-    if asked.follow {
-        let (recent, listening) = tap.listen(filter, asked.lines).map_err(|_| {
-            let text = "as many as may are looking on already";
-            CallError::Failed("TooManyListeners", message(text))
-        })?;
-        tokio::spawn(follow(recent, listening, replies));
-    } else {
-        let recent = tap.recent(&filter, asked.lines);
-        tokio::spawn(async move {
-            // Who asked may have gone.
-            let _ = send(&replies, Tailed::of(recent), false).await;
-        });
-    }
+    let tap = tap.clone();
+    let listen = move |place| listen(asked, tap, place, filter, replies);
+    place.run(listen).map_err(|_| too_many())?;
     Ok(receiver)
 }
 
+async fn listen(asked: Tail, tap: Arc<Tap>, place: Place, filter: Filter, replies: mpsc::Sender<Part>) {
+    let recent = |kept: &[Kept], filter| Tailed::of(&Recent::of(kept, filter, asked.lines, || false));
+    if !asked.follow {
+        // Who asked may have gone.
+        let _ = send(&replies, recent(&tap.kept(), &filter), false).await;
+        return;
+    }
+    let (kept, listening) = tap.listen(place, filter.clone());
+    follow(recent(&kept, &filter), listening, replies).await;
+}
+
 /// Sends until the caller goes.
-async fn follow(recent: Recent, mut listening: Listening, replies: mpsc::Sender<Part>) {
-    let mut tailed = Tailed::of(recent);
+async fn follow(mut tailed: Tailed, mut listening: Listening, replies: mpsc::Sender<Part>) {
     loop {
         if send(&replies, std::mem::take(&mut tailed), true).await.is_err() {
             return;
@@ -81,10 +87,12 @@ async fn follow(recent: Recent, mut listening: Listening, replies: mpsc::Sender<
             () = replies.closed() => return,
             heard = listening.next() => heard,
         };
-        tailed.add(heard);
+        tailed.add(&heard);
         while tailed.messages.len() < MESSAGES_MAX {
-            let Some(heard) = listening.ready() else { break };
-            tailed.add(heard);
+            let Some(heard) = listening.ready(Instant::now()) else {
+                break;
+            };
+            tailed.add(&heard);
         }
     }
 }
@@ -101,17 +109,17 @@ async fn send(
 }
 
 impl Tailed {
-    fn of(recent: Recent) -> Self {
+    fn of(recent: &Recent) -> Self {
         Self {
-            messages: recent.entries.into_iter().map(Arc::unwrap_or_clone).collect(),
+            messages: recent.messages.iter().map(|message| message.entry()).collect(),
             passed_over: recent.passed_over,
             lost: 0,
         }
     }
 
-    fn add(&mut self, heard: Heard) {
+    fn add(&mut self, heard: &Heard) {
         match heard {
-            Heard::Message(entry) => self.messages.push(Arc::unwrap_or_clone(entry)),
+            Heard::Message(message) => self.messages.push(message.entry()),
             Heard::Lost(messages) => self.lost += messages,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use logd_core::pri::Pri;
+use logd_core::selector::{FACILITY_TEXT, SEVERITY_TEXT};
 use logd_core::template::{Context, PropertyExpr};
 use serde::{Deserialize, Serialize};
 
@@ -33,44 +35,85 @@ pub(crate) struct Entry {
     pub(crate) cut: bool,
 }
 
-impl Entry {
+/// A message as the log path copies it, in one piece: an [`Entry`] is made of it by who wants to show it.
+#[derive(Debug)]
+pub(crate) struct Copied {
+    text: Box<[u8]>,
+    /// Where in it each part ends, by [`Part`].
+    ends: [u32; PARTS],
+    pri: Pri,
+    has_procid: bool,
+    cut: bool,
+}
+
+/// What is in a copy's text, in this order.
+#[derive(Clone, Copy)]
+enum Part {
+    Received,
+    Reported,
+    Host,
+    Program,
+    FromhostIp,
+    Input,
+    Procid,
+    Msg,
+}
+
+const PARTS: usize = Part::Msg as usize + 1;
+
+impl Copied {
     /// How much memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
-        let texts = [
-            &self.received,
-            &self.reported,
-            &self.host,
-            &self.program,
-            &self.input,
-            &self.msg,
-        ];
-        size_of::<Self>() + texts.iter().map(|text| text.len()).sum::<usize>()
+        size_of::<Self>() + self.text.len()
     }
 
     /// What filters look at.
     pub(super) fn facts(&self) -> Facts<'_> {
         Facts {
-            host: self.host.as_bytes(),
-            program: self.program.as_bytes(),
-            severity: super::severity(&self.severity),
-            msg: self.msg.as_bytes(),
+            host: self.part(Part::Host),
+            program: self.part(Part::Program),
+            severity: Some(self.pri.severity()),
+            msg: self.part(Part::Msg),
         }
+    }
+
+    /// As it is shown.
+    pub(crate) fn entry(&self) -> Entry {
+        let text = |part| String::from_utf8_lossy(self.part(part)).into_owned();
+        Entry {
+            received: text(Part::Received),
+            reported: text(Part::Reported),
+            host: text(Part::Host),
+            program: text(Part::Program),
+            facility: FACILITY_TEXT[usize::from(self.pri.facility())].to_owned(),
+            severity: SEVERITY_TEXT[usize::from(self.pri.severity())].to_owned(),
+            procid: self.has_procid.then(|| text(Part::Procid)),
+            input: text(Part::Input),
+            fromhost_ip: text(Part::FromhostIp),
+            msg: text(Part::Msg),
+            cut: self.cut,
+        }
+    }
+
+    fn part(&self, part: Part) -> &[u8] {
+        let index = part as usize;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.text[start..self.ends[index] as usize]
     }
 }
 
-/// Makes entries of messages.
+/// Makes copies of messages.
 pub(super) struct Copier {
     received: PropertyExpr,
     reported: PropertyExpr,
     host: PropertyExpr,
     program: PropertyExpr,
-    facility: PropertyExpr,
-    severity: PropertyExpr,
     fromhost_ip: PropertyExpr,
 }
 
 thread_local! {
-    /// A host's name that stands nowhere and has to be written: the sender's address.
+    /// Where a copy's text is put together; and a host's name that stands nowhere and has to be written: the sender's address.
+    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static HOST: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -82,8 +125,6 @@ impl Copier {
             reported: property("timereported:::date-rfc3339"),
             host: property("hostname"),
             program: property("programname"),
-            facility: property("syslogfacility-text"),
-            severity: property("syslogseverity-text"),
             fromhost_ip: property("fromhost-ip"),
         }
     }
@@ -103,32 +144,41 @@ impl Copier {
     }
 
     /// The message, copied.
-    pub(super) fn copy(&self, context: &Context<'_>) -> Entry {
-        let mut buffer = Vec::new();
-        let mut rendered = |property: &PropertyExpr| {
-            buffer.clear();
-            property.render(context, &mut buffer);
-            String::from_utf8_lossy(&buffer).into_owned()
-        };
-        let msg = context.message.msg;
+    pub(super) fn copy(&self, context: &Context<'_>) -> Copied {
+        let message = context.message;
         // The blank behind the tag of RFC 3164 is no part of what is said.
-        let msg = msg.strip_prefix(b" ").unwrap_or(msg);
+        let msg = message.msg.strip_prefix(b" ").unwrap_or(message.msg);
         let shown = &msg[..msg.len().min(TEXT_BYTES_MAX)];
-        Entry {
-            received: rendered(&self.received),
-            reported: rendered(&self.reported),
-            host: rendered(&self.host),
-            program: rendered(&self.program),
-            facility: rendered(&self.facility),
-            severity: rendered(&self.severity),
-            procid: context
-                .message
-                .procid
-                .map(|procid| String::from_utf8_lossy(procid).into_owned()),
-            input: context.origin.input.to_owned(),
-            fromhost_ip: rendered(&self.fromhost_ip),
-            msg: String::from_utf8_lossy(shown).into_owned(),
-            cut: shown.len() < msg.len(),
-        }
+        TEXT.with_borrow_mut(|text| {
+            text.clear();
+            let mut ends = [0; PARTS];
+            // A message and all of its parts are far shorter than 4 GiB.
+            let mut end = |part: Part, text: &Vec<u8>| ends[part as usize] = text.len() as u32;
+            for (part, property) in [
+                (Part::Received, &self.received),
+                (Part::Reported, &self.reported),
+                (Part::Host, &self.host),
+                (Part::Program, &self.program),
+                (Part::FromhostIp, &self.fromhost_ip),
+            ] {
+                property.render(context, text);
+                end(part, text);
+            }
+            for (part, bytes) in [
+                (Part::Input, context.origin.input.as_bytes()),
+                (Part::Procid, message.procid.unwrap_or_default()),
+                (Part::Msg, shown),
+            ] {
+                text.extend_from_slice(bytes);
+                end(part, text);
+            }
+            Copied {
+                text: text.as_slice().into(),
+                ends,
+                pri: message.pri,
+                has_procid: message.procid.is_some(),
+                cut: shown.len() < msg.len(),
+            }
+        })
     }
 }

@@ -1,17 +1,24 @@
 //! Which messages somebody wants to see: the same for `tail`, the live page and, but for the text, the search.
 
 use logd_core::selector::SEVERITY_TEXT;
+use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
 /// Which messages are wanted; what is not set takes all.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
+    pub(crate) fields: Fields,
+    /// What the text holds. It is not looked for on the log path: it may take long.
+    pub(crate) text: Option<Regex>,
+}
+
+/// The part of a filter that the log path looks at: in time linear in the names, whoever chose them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fields {
     pub(crate) host: Option<Pattern>,
     pub(crate) program: Option<Pattern>,
     /// This severity and what is more severe, by number.
     pub(crate) severity: Option<u8>,
-    /// What the text holds.
-    pub(crate) text: Option<Regex>,
 }
 
 /// What filters look at.
@@ -24,16 +31,31 @@ pub(crate) struct Facts<'m> {
     pub(crate) msg: &'m [u8],
 }
 
+/// A longer name is compared up to here: those of hosts have 255 octets at most (RFC 1035 §3.1), those of files too.
+const NAME_BYTES_MAX: usize = 256;
+
 /// A name in full, in any case, or with `*` for any part of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    /// What stands between the asterisks.
-    parts: Box<[Box<[u8]>]>,
+    /// What stands between the asterisks, in small letters, ready to be found.
+    parts: Box<[Finder<'static>]>,
 }
 
 impl Filter {
     /// Whether it is wanted.
     pub(crate) fn takes(&self, facts: &Facts<'_>) -> bool {
+        self.fields.take(facts) && has_text(self.text.as_ref(), facts.msg)
+    }
+}
+
+/// Whether a message's text holds what is looked for.
+pub(super) fn has_text(text: Option<&Regex>, msg: &[u8]) -> bool {
+    text.is_none_or(|text| text.is_match(msg))
+}
+
+impl Fields {
+    /// Whether they are those of a message that is wanted.
+    pub(crate) fn take(&self, facts: &Facts<'_>) -> bool {
         self.severity
             .is_none_or(|most| facts.severity.is_some_and(|severity| severity <= most))
             && self.host.as_ref().is_none_or(|host| host.matches(facts.host))
@@ -41,40 +63,46 @@ impl Filter {
                 .program
                 .as_ref()
                 .is_none_or(|program| program.matches(facts.program))
-            && self.text.as_ref().is_none_or(|text| text.is_match(facts.msg))
     }
 }
 
 impl Pattern {
     /// Reads it; the empty one takes everything and so is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let parts = || {
-            text.split('*')
-                .map(|part| part.to_ascii_lowercase().into_bytes().into())
-        };
+        let finder = |part: &str| Finder::new(part.to_ascii_lowercase().as_bytes()).into_owned();
+        let parts = text.split('*').map(finder).collect::<Vec<_>>();
+        let last = parts.len() - 1;
+        // Two asterisks are as one.
+        let says_something =
+            |(place, part): &(usize, Finder<'_>)| [0, last].contains(place) || !part.needle().is_empty();
+        let parts = parts.into_iter().enumerate().filter(says_something);
         (!text.is_empty()).then(|| Self {
-            parts: parts().collect(),
+            parts: parts.map(|(_, part)| part).collect(),
         })
     }
 
     /// Whether this is such a name.
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
+        let mut buffer = [0; NAME_BYTES_MAX];
+        let name = &name[..name.len().min(NAME_BYTES_MAX)];
+        let small = &mut buffer[..name.len()];
+        small.copy_from_slice(name);
+        small.make_ascii_lowercase();
+        let name = &*small;
         let [first, between @ .., last] = &*self.parts else {
-            return self.parts.iter().all(|whole| name.eq_ignore_ascii_case(whole));
+            return self.parts.iter().all(|whole| name == whole.needle());
         };
-        let begins = |name: &[u8], with: &[u8]| name.get(..with.len()).is_some_and(|n| n.eq_ignore_ascii_case(with));
-        if !begins(name, first) {
+        let Some(mut rest) = name.strip_prefix(first.needle()) else {
             return false;
-        }
-        let mut rest = &name[first.len()..];
+        };
         for part in between {
             // The first place that fits is as good as any: what follows has all the more room.
-            let Some(at) = (0..=rest.len()).find(|&at| begins(&rest[at..], part)) else {
+            let Some(at) = part.find(rest) else {
                 return false;
             };
-            rest = &rest[at + part.len()..];
+            rest = &rest[at + part.needle().len()..];
         }
-        rest.len() >= last.len() && rest[rest.len() - last.len()..].eq_ignore_ascii_case(last)
+        rest.ends_with(last.needle())
     }
 }
 
@@ -103,14 +131,29 @@ mod tests {
         );
         assert!(matches("w*b*1", "web-1") && !matches("w*b*1", "web-2"));
         assert!(!matches("ab*ba", "aba"), "the two ends do not share a byte");
-        assert_eq!(Pattern::parse(""), None);
+        assert!(Pattern::parse("").is_none());
+    }
+
+    #[test]
+    fn names_are_compared_in_time_linear_in_them() {
+        // Of each place in the name a naive comparison looks at half of it.
+        let name = "a".repeat(64 << 10);
+        let pattern = Pattern::parse(&format!("*{}b*", "a".repeat(32 << 10))).unwrap();
+        let asterisks = Pattern::parse(&format!("b{}", "*".repeat(64 << 10))).unwrap();
+        let start = std::time::Instant::now();
+        for _ in 0..10_000 {
+            assert!(!pattern.matches(name.as_bytes()));
+            assert!(!asterisks.matches(name.as_bytes()));
+        }
+        assert!(asterisks.matches(b"B52"));
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     }
 
     #[test]
     fn what_has_no_severity_is_not_known_to_be_severe() {
-        let errors = Filter {
+        let errors = Fields {
             severity: severity("err"),
-            ..Filter::default()
+            ..Fields::default()
         };
         let of = |severity| Facts {
             host: b"h",
@@ -118,8 +161,8 @@ mod tests {
             severity,
             msg: b"",
         };
-        assert!(errors.takes(&of(Some(2))) && errors.takes(&of(Some(3))));
-        assert!(!errors.takes(&of(Some(4))) && !errors.takes(&of(None)));
+        assert!(errors.take(&of(Some(2))) && errors.take(&of(Some(3))));
+        assert!(!errors.take(&of(Some(4))) && !errors.take(&of(None)));
         assert!(Filter::default().takes(&of(None)));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::entry::Entry;
+use super::entry::Copied;
 use super::filter::Filter;
 
 /// A few screens.
@@ -19,8 +19,10 @@ pub(super) struct Ring {
     bytes: usize,
 }
 
-struct Kept {
-    entry: Arc<Entry>,
+/// A message that was kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    message: Arc<Copied>,
     /// Messages that came before it and were not kept.
     passed_over: u64,
 }
@@ -29,33 +31,41 @@ struct Kept {
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     /// Oldest first.
-    pub(crate) entries: Vec<Arc<Entry>>,
+    pub(crate) messages: Vec<Arc<Copied>>,
     /// Messages, wanted or not, that came among these and were not kept.
     pub(crate) passed_over: u64,
 }
 
 impl Ring {
-    pub(super) fn push(&mut self, entry: Arc<Entry>, passed_over: u64) {
-        self.bytes += entry.bytes();
-        self.kept.push_back(Kept { entry, passed_over });
+    pub(super) fn push(&mut self, message: Arc<Copied>, passed_over: u64) {
+        self.bytes += message.bytes();
+        self.kept.push_back(Kept { message, passed_over });
         while self.kept.len() > MESSAGES_MAX || self.bytes > BYTES_MAX {
             let Some(oldest) = self.kept.pop_front() else { break };
-            self.bytes -= oldest.entry.bytes();
+            self.bytes -= oldest.message.bytes();
         }
     }
 
-    pub(super) fn recent(&self, filter: &Filter, max: usize) -> Recent {
-        let mut recent = Recent::default();
-        for kept in self.kept.iter().rev() {
-            if recent.entries.len() == max {
+    /// All of them.
+    pub(super) fn kept(&self) -> Vec<Kept> {
+        self.kept.iter().cloned().collect()
+    }
+}
+
+impl Recent {
+    /// The last of these that the filter takes, at most so many. Those before the one at which `is_over` are left out.
+    pub(crate) fn of(kept: &[Kept], filter: &Filter, max: usize, mut is_over: impl FnMut() -> bool) -> Self {
+        let mut recent = Self::default();
+        for kept in kept.iter().rev() {
+            if recent.messages.len() == max || is_over() {
                 break;
             }
-            if filter.takes(&kept.entry.facts()) {
-                recent.entries.push(kept.entry.clone());
+            if filter.takes(&kept.message.facts()) {
+                recent.messages.push(kept.message.clone());
             }
             recent.passed_over += kept.passed_over;
         }
-        recent.entries.reverse();
+        recent.messages.reverse();
         recent
     }
 }

@@ -1,4 +1,7 @@
 //! What comes in, as server-sent events: `message`, an entry as JSON; `lost` and `passed-over`, numbers.
+//!
+//! All of it is the work of the listener's own thread: its regular expression is compiled there, the messages are looked at there
+//! and become JSON there. The steering thread passes pages on.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -10,17 +13,20 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use super::search::Parameters;
+use super::query::{Parameters, QueryError};
 use super::{Refusal, Viewer};
-use crate::live::{Entry, Heard, Listening, Recent};
+use crate::live::{Heard, Listening, Place, Recent, Tap};
 
 /// What is shown of the time before.
 const RECENT_MAX: usize = 200;
+
+/// How long that is looked for: a pattern that takes longer finds fewer.
+const RECENT_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A page of messages, and the pause after one: more than a thousand a second nobody reads, and no browser shows.
 const EVENTS_MAX: usize = 100;
@@ -37,16 +43,45 @@ pub(super) async fn page(
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(parameters) = parameters?;
-    let filter = parameters.filter()?;
     let tap = viewer.service.pipeline.load().tap().clone();
-    let (recent, listening) = tap.listen(filter, RECENT_MAX).map_err(|_| Refusal::Busy)?;
+    let place = tap.place().map_err(|_| Refusal::Listeners)?;
+    let (verdict, verdict_of) = oneshot::channel();
     let (pages, body) = mpsc::channel(PAGES_MAX);
-    tokio::spawn(send(recent, listening, pages, viewer.stop.clone()));
+    let stop = viewer.stop.clone();
+    let listen = move |place| listen(parameters, tap, place, verdict, pages, stop);
+    place.run(listen).map_err(|_| Refusal::Listeners)?;
+    verdict_of.await.map_err(|_| Refusal::Listeners)??;
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
     ];
     Ok((headers, Body::from_stream(ReceiverStream::new(body))).into_response())
+}
+
+async fn listen(
+    parameters: Parameters,
+    tap: Arc<Tap>,
+    place: Place,
+    verdict: oneshot::Sender<Result<(), QueryError>>,
+    pages: mpsc::Sender<Result<String, Infallible>>,
+    stop: CancellationToken,
+) {
+    let filter = match parameters.filter() {
+        Ok(filter) => filter,
+        Err(error) => {
+            // Who asked may have gone.
+            let _ = verdict.send(Err(error));
+            return;
+        }
+    };
+    if verdict.send(Ok(())).is_err() {
+        return;
+    }
+    let of_before = filter.clone();
+    let (kept, listening) = tap.listen(place, filter);
+    let until = Instant::now() + RECENT_TIME_MAX;
+    let recent = Recent::of(&kept, &of_before, RECENT_MAX, || Instant::now() >= until);
+    send(recent, listening, pages, stop).await;
 }
 
 /// Sends until the client goes or the daemon stops.
@@ -60,8 +95,8 @@ async fn send(
     if recent.passed_over > 0 {
         push_event(&mut page, "passed-over", &recent.passed_over.to_string());
     }
-    for entry in &recent.entries {
-        push_entry(&mut page, entry);
+    for message in &recent.messages {
+        push_heard(&mut page, &Heard::Message(message.clone()));
     }
     // An empty comment says that we listen.
     page.push_str(":\n\n");
@@ -75,8 +110,9 @@ async fn send(
             () = sleep(KEEP_ALIVE) => page.push_str(":\n\n"),
             heard = listening.next() => {
                 push_heard(&mut page, &heard);
+                let until = Instant::now() + PAUSE;
                 for _ in 1..EVENTS_MAX {
-                    let Some(heard) = listening.ready() else { break };
+                    let Some(heard) = listening.ready(until) else { break };
                     push_heard(&mut page, &heard);
                 }
             }
@@ -93,14 +129,12 @@ async fn send(
 
 fn push_heard(page: &mut String, heard: &Heard) {
     match heard {
-        Heard::Message(entry) => push_entry(page, entry),
+        Heard::Message(message) => {
+            let json = serde_json::to_string(&message.entry()).expect("a struct of texts is JSON");
+            push_event(page, "message", &json);
+        }
         Heard::Lost(messages) => push_event(page, "lost", &messages.to_string()),
     }
-}
-
-fn push_entry(page: &mut String, entry: &Entry) {
-    let json = serde_json::to_string(entry).expect("a struct of texts is JSON");
-    push_event(page, "message", &json);
 }
 
 /// JSON and numbers have no line end in them.

@@ -6,13 +6,15 @@ use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
-use crate::live::{Filter, Pattern, severity};
+use crate::live::{Fields, Filter, Pattern, severity};
 
 /// A pattern of this many bytes is longer than anybody types.
 const PATTERN_BYTES_MAX: usize = 1000;
 
-/// Memory that a compiled pattern may take, as with ripgrep's default for one file at a time.
-const COMPILED_BYTES_MAX: usize = 16 << 20;
+/// Memory that a compiled pattern may take, and the automaton that is made of it while it runs. What anybody types takes a tenth of
+/// it; of what takes more, each octet of a line may have to be compared at ten thousands of places.
+const COMPILED_BYTES_MAX: usize = 1 << 20;
+const AUTOMATON_BYTES_MAX: usize = 4 << 20;
 
 /// Lines that are shown unless more are asked for, and at most.
 const LINES_DEFAULT: usize = 500;
@@ -98,8 +100,8 @@ impl Parameters {
         Ok(Query {
             matcher: self.matcher()?,
             is_everything: self.q.is_empty(),
-            host: Pattern::parse(&self.host),
-            program: Pattern::parse(&self.program),
+            host: pattern(&self.host)?,
+            program: pattern(&self.program)?,
             severity: self.severity()?,
             from_s: time(&self.from, now_s).map_err(|()| QueryError::Time("from"))?,
             to_s: time(&self.to, now_s).map_err(|()| QueryError::Time("to"))?,
@@ -112,9 +114,11 @@ impl Parameters {
     /// The same search for messages as they come in, without its times.
     pub(crate) fn filter(&self) -> Result<Filter, QueryError> {
         Ok(Filter {
-            host: Pattern::parse(&self.host),
-            program: Pattern::parse(&self.program),
-            severity: self.severity()?,
+            fields: Fields {
+                host: pattern(&self.host)?,
+                program: pattern(&self.program)?,
+                severity: self.severity()?,
+            },
             text: self.regex()?,
         })
     }
@@ -133,7 +137,7 @@ impl Parameters {
             .case_insensitive(self.case != "1")
             .line_terminator(Some(b'\n'))
             .size_limit(COMPILED_BYTES_MAX)
-            .dfa_size_limit(COMPILED_BYTES_MAX)
+            .dfa_size_limit(AUTOMATON_BYTES_MAX)
             .build(&self.q)
             .map_err(|error| QueryError::Regex(error.to_string()))
     }
@@ -150,6 +154,7 @@ impl Parameters {
         RegexBuilder::new(&pattern)
             .case_insensitive(self.case != "1")
             .size_limit(COMPILED_BYTES_MAX)
+            .dfa_size_limit(AUTOMATON_BYTES_MAX)
             .build()
             .map(Some)
             .map_err(|error| QueryError::Regex(error.to_string()))
@@ -160,6 +165,13 @@ impl Parameters {
             true => Err(QueryError::TooLong),
             false => Ok(()),
         }
+    }
+}
+
+fn pattern(text: &str) -> Result<Option<Pattern>, QueryError> {
+    match text.len() > PATTERN_BYTES_MAX {
+        true => Err(QueryError::TooLong),
+        false => Ok(Pattern::parse(text)),
     }
 }
 
@@ -250,6 +262,15 @@ mod tests {
             error(serde_json::json!({"q": r"\w{900}{900}", "re": "1"})),
             QueryError::Regex(_)
         ));
+        let live = parameters(serde_json::json!({"q": r"\w{500}", "re": "1"})).filter();
+        assert!(
+            matches!(live, Err(QueryError::Regex(_))),
+            "a megabyte is not reached by what is of use"
+        );
+        assert_eq!(
+            error(serde_json::json!({"host": "*".repeat(1001)})),
+            QueryError::TooLong
+        );
         assert!(serde_json::from_value::<Parameters>(serde_json::json!({"path": "/etc/passwd"})).is_err());
     }
 

@@ -4,9 +4,9 @@
 //! it reads and in the lines that it keeps. It ends when its client goes. Files are read from the one that was written last to the
 //! one that was written first, so that what a bound cuts off is the oldest.
 
+mod answer;
 mod histogram;
 mod newest;
-mod query;
 mod reading;
 
 use std::collections::{HashMap, HashSet};
@@ -16,22 +16,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use grep_matcher::Matcher as _;
-use grep_regex::RegexMatcher;
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkMatch};
 use jiff::tz::TimeZone;
-use logd_core::selector::{FACILITY_TEXT, SEVERITY_TEXT};
 use logd_core::time::{Timestamp, ZoneCache};
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::line::Said;
-use super::tree::{Files, Found, Tree, Until, Wanted};
-use histogram::{Bars, Histogram};
+use super::query::Query;
+use super::tree::{FILES_MAX, Files, Found, Tree, Until, Wanted};
+use answer::{LeftOut, Searched, Stopped, marks, shown_line};
+use histogram::Histogram;
 use newest::Newest;
 use reading::{Bounded, open};
 
-pub(super) use query::{Parameters, Query, QueryError};
+pub(super) use answer::{Answer, Line};
 
 /// How long a search may take: longer than anybody waits with patience.
 const TIME_MAX: Duration = Duration::from_secs(20);
@@ -42,11 +40,8 @@ const READ_BYTES_MAX: u64 = 16 << 30;
 /// The longest line that is looked at as a whole; a file with a longer one is given up there, and that is said.
 const LINE_BYTES_MAX: usize = 8 << 20;
 
-/// A line is shown up to this length.
-const SHOWN_BYTES_MAX: usize = 8 << 10;
-
-/// Matches within a line are marked up to so many.
-const MARKS_MAX: usize = 32;
+/// What the lines that are kept may take. With fewer than are asked for, a few very long ones push out the others.
+const KEPT_BYTES_MAX: usize = 8 << 20;
 
 /// How far a sender's clock may be ahead of ours without its lines being missed: a file is skipped that was written last so long
 /// before the time that is searched from.
@@ -57,74 +52,6 @@ const CHECK_LINES: u64 = 1024;
 
 /// Messages that are known again when another output has them too; beyond it, which takes some 30 MB, they are counted twice.
 const KNOWN_MAX: usize = 1 << 20;
-
-/// What a search found.
-#[derive(Debug, Serialize)]
-pub(super) struct Answer {
-    /// The newest that match, oldest first.
-    lines: Vec<Line>,
-    /// How many match, shown or not.
-    matches: u64,
-    histogram: Bars,
-    searched: Searched,
-    left_out: LeftOut,
-    /// Not all files were read to their ends: why.
-    stopped: Option<Stopped>,
-    /// What could not be read, up to a few.
-    refused: Vec<String>,
-}
-
-/// What was read.
-#[derive(Debug, Default, Serialize)]
-struct Searched {
-    files: u64,
-    bytes: u64,
-    ms: u64,
-}
-
-/// Lines that would match if more were known of them, or that were found already.
-#[derive(Debug, Default, Serialize)]
-struct LeftOut {
-    /// Of messages that were found in the files of another output.
-    elsewhere: u64,
-    /// Without a time, where a time is asked for.
-    without_time: u64,
-    /// Without a severity, where a severity is asked for.
-    without_severity: u64,
-}
-
-/// Why a search is not complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Stopped {
-    /// Its time is over.
-    Time,
-    /// It has read as much as it may.
-    Bytes,
-    /// There are more files than it may look at.
-    Files,
-}
-
-/// A line that was found.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Line {
-    /// RFC 3339.
-    time: Option<String>,
-    host: String,
-    program: String,
-    procid: Option<String>,
-    facility: Option<&'static str>,
-    severity: Option<&'static str>,
-    msg: String,
-    /// Where in `msg` the pattern was found: begin and end, in UTF-16 units as browsers count.
-    marks: Vec<(usize, usize)>,
-    /// The line as it is in the file.
-    raw: String,
-    /// It is longer than is shown.
-    cut: bool,
-    output: String,
-    file: String,
-}
 
 /// Searches.
 pub(super) fn search(trees: &[Arc<Tree>], query: &Query, gone: CancellationToken) -> Answer {
@@ -141,7 +68,7 @@ pub(super) fn search(trees: &[Arc<Tree>], query: &Query, gone: CancellationToken
         query,
         until,
         zone: ZoneCache::new(TimeZone::system()),
-        newest: Newest::new(query.lines_max),
+        newest: Newest::new(query.lines_max, KEPT_BYTES_MAX),
         histogram: Histogram::of(query.from_s.map(|from| (from, query.to_s.unwrap_or(query.now_s)))),
         answer_parts: Parts::default(),
         known: HashMap::new(),
@@ -150,7 +77,7 @@ pub(super) fn search(trees: &[Arc<Tree>], query: &Query, gone: CancellationToken
         bytes_left: READ_BYTES_MAX,
         lines: 0,
     };
-    let mut files = Files::default();
+    let mut files = Files::new(FILES_MAX);
     let mut places = Vec::new();
     let is_searched = |tree: &&Arc<Tree>| query.output.as_ref().is_none_or(|name| *name == tree.name);
     run.is_one_tree = trees.iter().filter(is_searched).count() <= 1;
@@ -309,7 +236,11 @@ impl Run<'_> {
             self.histogram.add(time_s, said.severity);
         }
         let key = said.time.map_or((i64::MIN, 0), |time| (time.unix_s, time.nanos));
-        self.newest.offer(key, || shown_line(tree, file, shown, line, said));
+        self.newest.offer(key, || {
+            let line = shown_line(tree, file, shown, line, said);
+            let bytes = line.bytes();
+            (line, bytes)
+        });
     }
 
     /// Whether a message was found in the files of another output. Within one output what is said twice was said twice. A second
@@ -338,7 +269,8 @@ impl Run<'_> {
         } = self.answer_parts;
         let mut lines = self.newest.in_order();
         if !self.query.is_everything {
-            for line in &mut lines {
+            // The newest first, as they are looked at: with a pattern that takes long the time may not do for all.
+            for line in lines.iter_mut().rev().take_while(|_| !self.until.is_over()) {
                 line.marks = marks(&self.query.matcher, &line.msg);
             }
         }
@@ -384,74 +316,6 @@ fn searcher() -> Searcher {
         .line_number(false)
         .heap_limit(Some(LINE_BYTES_MAX))
         .build()
-}
-
-fn shown_line(tree: &Tree, file: &Found, shown: &str, line: &[u8], said: Said<'_>) -> Line {
-    let raw = String::from_utf8_lossy(&line[..line.len().min(SHOWN_BYTES_MAX)]).into_owned();
-    let mut msg = said.msg.into_owned();
-    if msg.len() > SHOWN_BYTES_MAX {
-        let end = (0..=SHOWN_BYTES_MAX).rev().find(|&end| msg.is_char_boundary(end));
-        msg.truncate(end.unwrap_or(0));
-    }
-    let name = |by_line: Option<std::borrow::Cow<'_, str>>, by_path: Option<&String>| {
-        by_line.map_or_else(|| by_path.cloned().unwrap_or_default(), std::borrow::Cow::into_owned)
-    };
-    Line {
-        time: said.time.map(rfc3339),
-        host: name(said.host, file.host.as_ref()),
-        program: name(said.program, file.program.as_ref()),
-        procid: said.procid.map(std::borrow::Cow::into_owned),
-        facility: said.facility.map(|facility| FACILITY_TEXT[usize::from(facility)]),
-        severity: said.severity.map(|severity| SEVERITY_TEXT[usize::from(severity)]),
-        msg,
-        marks: Vec::new(),
-        raw,
-        cut: line.len() > SHOWN_BYTES_MAX,
-        output: tree.name.clone(),
-        file: shown.to_owned(),
-    }
-}
-
-fn rfc3339(time: Timestamp) -> String {
-    let civil = time.civil();
-    let fraction = match time.fraction_digits {
-        0 => String::new(),
-        _ => format!(".{:06}", time.nanos / 1000),
-    };
-    let (sign, offset) = (
-        if time.offset_s < 0 { '-' } else { '+' },
-        time.offset_s.unsigned_abs() / 60,
-    );
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{fraction}{sign}{:02}:{:02}",
-        civil.year,
-        civil.month,
-        civil.day,
-        civil.hour,
-        civil.minute,
-        civil.second,
-        offset / 60,
-        offset % 60
-    )
-}
-
-/// Where the pattern is found in a text.
-fn marks(matcher: &RegexMatcher, text: &str) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    let every = |found_at: grep_matcher::Match| {
-        if !found_at.is_empty() {
-            found.push((found_at.start(), found_at.end()));
-        }
-        found.len() < MARKS_MAX
-    };
-    matcher
-        .find_iter(text.as_bytes(), every)
-        .expect("this matcher has no errors");
-    let units = |to: usize| text.get(..to).map(|before| before.encode_utf16().count());
-    let marks = found
-        .into_iter()
-        .filter_map(|(start, end)| Some((units(start)?, units(end)?)));
-    marks.collect()
 }
 
 /// Now, in unix seconds.

@@ -8,12 +8,6 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-/// How many read at a time.
-const RUNNING_MAX: usize = 2;
-
-/// How many more may wait for their turn.
-const WAITING_MAX: usize = 6;
-
 /// As nice as a thread can be.
 const NICE: i32 = 19;
 
@@ -27,10 +21,11 @@ pub(super) struct Workers {
 pub(super) struct Busy;
 
 impl Workers {
-    pub(super) fn new() -> Self {
+    /// So many work at a time, and so many more may wait for their turn.
+    pub(super) fn new(running_max: usize, waiting_max: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(RUNNING_MAX)),
-            waiting: Semaphore::new(RUNNING_MAX + WAITING_MAX),
+            places: Arc::new(Semaphore::new(running_max)),
+            waiting: Semaphore::new(running_max + waiting_max),
         }
     }
 
@@ -78,7 +73,7 @@ mod tests {
     #[test]
     fn work_is_told_when_nobody_waits_for_it() {
         within_a_runtime(async {
-            let workers = Workers::new();
+            let workers = Workers::new(1, 0);
             let (began, begun) = oneshot::channel();
             let (ended, end) = mpsc::channel();
             let work = move |gone: CancellationToken| {
@@ -99,9 +94,9 @@ mod tests {
     #[test]
     fn so_many_wait_and_no_more() {
         within_a_runtime(async {
-            let workers = Arc::new(Workers::new());
+            let workers = Arc::new(Workers::new(2, 6));
             let mut tasks = tokio::task::JoinSet::new();
-            for _ in 0..RUNNING_MAX + WAITING_MAX {
+            for _ in 0..2 + 6 {
                 let workers = workers.clone();
                 tasks.spawn(async move {
                     let work = |gone: CancellationToken| {

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::super::tree::{Found, Until, has_extension};
+use crate::viewer::tree::{Found, Until, has_extension};
 
 /// How far the lines of a file may be from the order of their stamps, which are their senders', for the search of the place that
 /// it is read from: an hour.
@@ -17,9 +17,6 @@ const SCAN_BYTES: u64 = 256 << 10;
 
 /// A line that is looked at for its time; a longer one has none.
 const STAMPED_LINE_BYTES_MAX: u64 = 64 << 10;
-
-/// How often time and client are looked at.
-const CHECK_BYTES: u64 = 1 << 20;
 
 /// Opens a file's content. With `from_s`, lines of before that time at its beginning may be left out; `time` reads a line's.
 ///
@@ -95,7 +92,6 @@ pub(super) struct Bounded<R> {
     until: Until,
     bytes_max: u64,
     read: u64,
-    checked_at: u64,
 }
 
 impl<R> Bounded<R> {
@@ -106,7 +102,6 @@ impl<R> Bounded<R> {
             until,
             bytes_max,
             read: 0,
-            checked_at: 0,
         }
     }
 
@@ -118,11 +113,9 @@ impl<R> Bounded<R> {
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read >= self.checked_at {
-            self.checked_at = self.read + CHECK_BYTES;
-            if self.until.is_over() {
-                return Ok(0);
-            }
+        // Each time, which is once for some ten thousands of bytes: what is done with them may take long.
+        if self.until.is_over() {
+            return Ok(0);
         }
         let left = usize::try_from(self.bytes_max - self.read).unwrap_or(usize::MAX);
         let length = buffer.len().min(left);
@@ -201,6 +194,6 @@ mod tests {
         let mut reader = Bounded::new(io::repeat(b'x'), gone.clone(), u64::MAX);
         assert_eq!(reader.read(&mut [0; 5]).unwrap(), 5);
         gone.gone.cancel();
-        assert!(io::copy(&mut reader, &mut io::sink()).unwrap() <= CHECK_BYTES + 8192);
+        assert_eq!(io::copy(&mut reader, &mut io::sink()).unwrap(), 0);
     }
 }

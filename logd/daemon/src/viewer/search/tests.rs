@@ -7,6 +7,8 @@ use logd_core::template::Template;
 use tempfile::TempDir;
 
 use super::*;
+use crate::viewer::query::Parameters;
+use answer::SHOWN_BYTES_MAX;
 
 /// 2026-12-01T13:45:00Z
 const NOW_S: i64 = 1_796_132_700;
@@ -280,4 +282,25 @@ fn a_broken_compressed_file_is_named_and_the_others_are_searched() {
         .file("web1/cut.log-20261130.zst", &[0x28, 0xb5]);
     let answer = logs.find(serde_json::json!({"q": "failed"}));
     assert_eq!((answer.matches, answer.refused.len()), (3, 2), "{:?}", answer.refused);
+}
+
+#[test]
+fn what_is_kept_to_be_shown_is_bounded_in_octets() {
+    let content: Vec<u8> = (0..3000)
+        .flat_map(|n| {
+            format!(
+                "2026-12-01T12:{:02}:{:02}+00:00 web1 app: n{n} {}\n",
+                n / 60 % 60,
+                n % 60,
+                "x".repeat(10_000)
+            )
+            .into_bytes()
+        })
+        .collect();
+    let logs = Logs::new().file("web1/app.log", &content);
+    let answer = logs.find(serde_json::json!({"lines": "5000"}));
+    let kept: usize = answer.lines.iter().map(Line::bytes).sum();
+    assert!(kept <= KEPT_BYTES_MAX && kept > KEPT_BYTES_MAX / 2, "{kept}");
+    assert_eq!(answer.matches, 3000, "all are counted");
+    assert!(answer.lines.last().unwrap().msg.starts_with("n2999 "));
 }
