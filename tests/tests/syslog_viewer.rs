@@ -174,6 +174,12 @@ fn the_keys_do_what_the_help_says() {
     browser.press("g");
     browser.press("j");
     assert_eq!(browser.value(chosen), 1);
+    browser.press("ArrowDown");
+    assert_eq!(browser.value(chosen), 2);
+    browser.press("ArrowUp");
+    let told =
+        "document.getElementById(document.getElementById('lines').getAttribute('aria-activedescendant')).ariaSelected";
+    assert_eq!(browser.text(told), "true");
     browser.press("Enter");
     let detail = browser.text("document.querySelector('#lines .detail pre').textContent");
     assert!(detail.starts_with("<83>1 ") && detail.contains("<script>"), "{detail}");
@@ -574,6 +580,160 @@ fn tail_shows_the_last_messages_and_follows_what_comes() {
     follower.wait().unwrap();
 }
 
+const COLOURS: &str = "getComputedStyle(document.body).backgroundColor === 'rgb(255, 255, 255)' ? 'light' : 'dark'";
+
+/// Whether all of the last line is seen.
+const IS_AT_NEWEST: &str = "[...document.querySelectorAll('#lines .row')].pop().getBoundingClientRect().bottom \
+                            <= document.getElementById('lines').getBoundingClientRect().bottom + 1";
+
+#[test]
+fn what_is_wrong_or_not_there_is_said_in_words() {
+    let logd = logd();
+    let mut browser = Browser::start();
+    let said = "document.querySelector('#lines .note').textContent";
+    browser.open(&url("/"));
+    browser.wait_for("document.body.dataset.state === 'done' && document.querySelector('#tree .note') !== null");
+    assert!(
+        browser.text(said).contains("There is no file of such a host"),
+        "{}",
+        browser.text(said)
+    );
+    assert!(
+        browser
+            .text("document.querySelector('#tree').textContent")
+            .contains("No files yet")
+    );
+    send(&logd, &some());
+    browser.open(&url("/?q=nothing+of+the+kind&from=-1h"));
+    browser.wait_for("document.body.dataset.state === 'done'");
+    assert!(browser.text(said).contains("No line matches."));
+    // What is offered widens it.
+    browser.value("document.querySelector('#lines .note button').click()");
+    browser.wait_for("document.body.dataset.state === 'done' && location.search === '?q=nothing+of+the+kind'");
+    browser.open(&url("/?re=1&q=(&from=-1h"));
+    browser.wait_for("document.body.dataset.state === 'failed'");
+    assert!(browser.text(said).contains("unclosed group"), "{}", browser.text(said));
+    browser.screenshot(&daemon::built().join("viewer/error.png"));
+    browser.open(&url("/?from=-1h"));
+    browser.wait_for("document.body.dataset.state === 'done'");
+    let _left = logd.stop();
+    browser.press("r");
+    browser.wait_for("document.body.dataset.state === 'failed'");
+    assert!(
+        browser.text(said).contains("logd does not answer"),
+        "{}",
+        browser.text(said)
+    );
+}
+
+#[test]
+fn a_thousand_hosts_and_odd_lines_are_readable() {
+    let logd = logd();
+    send(&logd, &some());
+    let hosts = logd.path().join("hosts");
+    for n in 0..1000 {
+        let host = hosts.join(format!("web{n}"));
+        fs::create_dir_all(&host).unwrap();
+        for program in ["app", "cron", "nginx"] {
+            fs::write(host.join(program).with_extension("log"), "").unwrap();
+        }
+    }
+    let line = |text: &str| message(27, "odd", "app", text);
+    let odd = [
+        line(&format!("a long one {}", "and so on ".repeat(800))),
+        line("turned \u{202e}txt.exe\u{202c}, hidden \u{200b}here, a bell \u{7}"),
+        line(
+            "\u{5e9}\u{5dc}\u{5d5}\u{5dd} in Hebrew, \u{645}\u{631}\u{62d}\u{628}\u{627} in Arabic, \u{65e5}\u{672c}\u{8a9e}, \u{1f525}",
+        ),
+        line(&"x".repeat(3000)),
+    ];
+    fs::create_dir_all(hosts.join("odd")).unwrap();
+    fs::write(hosts.join("odd/app.log"), odd.join("\n") + "\n").unwrap();
+    let pictures = daemon::built().join("viewer");
+    let mut browser = Browser::start();
+    for (name, width, height, colours) in [("odd-1280", 1280, 800, "dark"), ("odd-390", 390, 844, "light")] {
+        browser.look(width, height, colours);
+        browser.open(&url("/?host=odd&from=-1h"));
+        browser.wait_for(
+            "document.body.dataset.state === 'done' && document.querySelectorAll('#tree details').length >= 1000",
+        );
+        assert_eq!(browser.value("document.querySelectorAll('#lines .row').length"), 4);
+        assert_eq!(
+            browser.text("[...document.querySelectorAll('#lines .unseen')].map((part) => part.textContent).join()"),
+            "U+202E,U+202C,U+200B,U+0007"
+        );
+        // A long line does not push the others off the page; its detail has all of it.
+        let tallest = "Math.max(...[...document.querySelectorAll('#lines .row')].map((row) => row.offsetHeight))";
+        let tallest = browser.value(tallest).as_f64().unwrap();
+        assert!(tallest < 180.0, "{tallest}");
+        assert_eq!(
+            browser.value("document.documentElement.scrollWidth <= innerWidth"),
+            true,
+            "{name}"
+        );
+        assert_eq!(browser.value(IS_AT_NEWEST), true, "{name}");
+        browser.screenshot(&pictures.join(format!("{name}.png")));
+    }
+    browser.press("End");
+    browser.press("Enter");
+    assert_eq!(
+        browser.value("document.querySelector('#lines .detail pre').textContent.match(/x+$/)[0].length"),
+        3000
+    );
+    let in_order = "[...document.querySelectorAll('#tree details')].map((host) => host.dataset.host)";
+    assert_eq!(
+        browser.value(&format!(
+            "{in_order}.indexOf('web2') + 1 === {in_order}.indexOf('web3')"
+        )),
+        true,
+        "not behind web10 and web20"
+    );
+    // Finding one of them takes no time that is felt.
+    let taken = browser.value(
+        "(() => { const start = performance.now(); const find = document.getElementById('tree-filter'); \
+         find.value = 'web99'; find.dispatchEvent(new Event('input')); document.body.offsetHeight; \
+         return performance.now() - start; })()",
+    );
+    assert!(taken.as_f64().unwrap() < 1000.0, "{taken} ms");
+    let found = "[...document.querySelectorAll('#tree details:not([hidden])')].map((host) => host.dataset.host).join()";
+    assert_eq!(
+        browser.text(found),
+        "web99,web990,web991,web992,web993,web994,web995,web996,web997,web998,web999"
+    );
+}
+
+#[test]
+fn a_live_page_says_what_it_skipped_and_goes_on_from_where_it_was_scrolled_to() {
+    let logd = logd();
+    send(&logd, &some());
+    let mut browser = Browser::start();
+    browser.look(1280, 400, "light");
+    browser.open(&url("/?live=1"));
+    browser.wait_for("document.body.dataset.state === 'live'");
+    // More at once than a queue takes.
+    let burst = |from: usize| {
+        let messages: Vec<_> = (from..from + 20_000)
+            .map(|n| format!("<30>1 2026-12-01T00:00:00Z web1 burst 7 - - n{n}"))
+            .collect();
+        syslog::send(
+            syslog::collector(address(LOGD)),
+            &Framing::OctetCounted.frame(&messages),
+        );
+    };
+    burst(0);
+    browser.wait_for("/skipped/.test(document.querySelector('#lines .gap')?.textContent)");
+    browser.wait_for("document.getElementById('status').textContent.startsWith('live: ')");
+    // Who has scrolled back is not pulled away.
+    browser.value("document.getElementById('lines').scrollTop = 0");
+    browser.wait_for("document.getElementById('status').textContent.startsWith('live, but scrolled back')");
+    send(&logd, &[message(30, "db1", "cron", "the last one")]);
+    browser.wait_for("document.getElementById('lines').textContent.includes('the last one')");
+    assert_eq!(browser.value("document.getElementById('lines').scrollTop < 1000"), true);
+    browser.press("G");
+    browser.wait_for("document.getElementById('status').textContent.startsWith('live: ')");
+    assert_eq!(browser.value(IS_AT_NEWEST), true);
+}
+
 #[test]
 fn the_page_is_dark_and_light_wide_and_narrow() {
     let logd = logd();
@@ -618,23 +778,21 @@ fn the_page_is_dark_and_light_wide_and_narrow() {
     for (name, width, height, colours) in [
         ("light-1280", 1280, 800, "light"),
         ("dark-1280", 1280, 800, "dark"),
-        ("light-400", 400, 800, "light"),
-        ("dark-400", 400, 800, "dark"),
+        ("light-390", 390, 844, "light"),
+        ("dark-390", 390, 844, "dark"),
     ] {
         browser.look(width, height, colours);
         browser.open(&url("/?q=&from=-1h"));
         browser.wait_for(
             "document.body.dataset.state === 'done' && document.querySelectorAll('#tree details').length === 4",
         );
-        assert_eq!(
-            browser.text("getComputedStyle(document.documentElement).colorScheme"),
-            colours
-        );
+        assert_eq!(browser.text(COLOURS), colours);
         assert_eq!(
             browser.value("document.documentElement.scrollWidth <= innerWidth"),
             true,
             "{name}"
         );
+        assert_eq!(browser.value(IS_AT_NEWEST), true, "{name}");
         taken.push(browser.screenshot(&pictures.join(format!("{name}.png"))));
     }
     taken.dedup();
@@ -643,10 +801,7 @@ fn the_page_is_dark_and_light_wide_and_narrow() {
     browser.value("document.getElementById('theme').click()");
     browser.open(&url("/"));
     browser.wait_for("document.body.dataset.state === 'done'");
-    assert_eq!(
-        browser.text("getComputedStyle(document.documentElement).colorScheme"),
-        "light"
-    );
+    assert_eq!(browser.text(COLOURS), "light");
     browser.look(1280, 800, "light");
     browser.open(&url("/?host=web1&severity=warning&from=-1h"));
     browser.wait_for("document.body.dataset.state === 'done'");
@@ -654,13 +809,13 @@ fn the_page_is_dark_and_light_wide_and_narrow() {
     browser.press("Enter");
     browser.wait_for("document.querySelector('#tree details.current')?.open === true");
     browser.screenshot(&pictures.join("detail.png"));
-    browser.look(400, 800, "light");
+    browser.look(390, 844, "light");
     browser.open(&url("/?live=1"));
     browser
         .wait_for("document.body.dataset.state === 'live' && document.querySelectorAll('#tree details').length === 4");
     browser.press("t");
-    browser.screenshot(&pictures.join("tree-400.png"));
+    browser.screenshot(&pictures.join("tree-390.png"));
     browser.press("t");
     browser.press("?");
-    browser.screenshot(&pictures.join("help-400.png"));
+    browser.screenshot(&pictures.join("help-390.png"));
 }

@@ -16,8 +16,7 @@ const list = $("lines");
 let state = {};          // what the address says
 let asked = null;        // the search under way
 let source = null;       // the live stream
-let shown = [];          // the lines, as they came
-let selected = -1;
+let shown = 0;           // lines
 let waiting = [];        // live lines that are not shown yet
 let overrun = 0;         // live lines that were never shown
 let timer = 0;
@@ -171,7 +170,16 @@ function fail(error) {
     if (!$("login").open) $("login").showModal();
     return;
   }
-  say(error.status ? error.message : "logd does not answer", true);
+  const text = error.status ? error.message : "logd does not answer";
+  say(text.split("\n").pop(), true);
+  const again = element("button", { type: "button", textContent: "try again", onclick: run });
+  // What a regular expression's compiler says points at a place in it.
+  note(element("p", { className: "trouble", textContent: error.status ? "This can't be answered." : "Nothing is heard of logd." }), element("pre", { textContent: text }), again);
+}
+
+// Says something where the lines would be.
+function note(...children) {
+  list.replaceChildren(element("div", { className: "note" }, ...children));
 }
 
 function listen() {
@@ -184,7 +192,7 @@ function listen() {
     say("live: what comes in, as it comes");
   };
   source.addEventListener("message", (event) => queue(JSON.parse(event.data)));
-  source.addEventListener("lost", (event) => queue({ gap: `${count(event.data)} messages came too fast to be shown` }));
+  source.addEventListener("lost", (event) => queue({ lost: Number(event.data) }));
   source.addEventListener("passed-over", (event) => queue({ gap: `of ${count(event.data)} messages before, no copy was kept` }));
   source.onerror = async () => {
     if (mine !== source) return;
@@ -206,8 +214,7 @@ function listen() {
 function queue(entry) {
   waiting.push(entry);
   if (waiting.length > LIVE_LINES_MAX) {
-    overrun += waiting.length - LIVE_LINES_MAX;
-    waiting = waiting.slice(-LIVE_LINES_MAX);
+    for (const left of waiting.splice(0, waiting.length - LIVE_LINES_MAX)) overrun += left.lost || (left.gap ? 0 : 1);
   }
   if (!timer) timer = setTimeout(showWaiting, 50);
 }
@@ -215,23 +222,46 @@ function queue(entry) {
 function showWaiting() {
   timer = 0;
   const follow = isAtEnd();
-  if (overrun) waiting.unshift({ gap: `${count(overrun)} messages came too fast to be shown` });
+  if (overrun) waiting.unshift({ lost: overrun });
   overrun = 0;
-  const rows = document.createDocumentFragment();
+  const lines = [];
   for (const entry of waiting) {
-    if (entry.gap) {
-      rows.append(element("div", { className: "gap", textContent: entry.gap }));
-      continue;
+    if (entry.lost) skipped(entry.lost);
+    else if (entry.gap) list.append(element("div", { className: "gap", textContent: entry.gap }));
+    else {
+      const line = { ...entry, time: entry.reported, raw: null };
+      lines.push(line);
+      list.append(row(line));
     }
-    const line = { ...entry, time: entry.reported, raw: null };
-    rows.append(row(line, shown.length));
-    shown.push(line);
   }
-  widen(shown.slice(-waiting.length));
+  widen(lines);
   waiting = [];
-  list.append(rows);
   while (list.childElementCount > LIVE_LINES_MAX) list.firstElementChild.remove();
   if (follow) list.scrollTop = list.scrollHeight;
+  following(follow);
+}
+
+// Messages that are not shown here: one number for all between two that are.
+function skipped(messages) {
+  let last = list.lastElementChild;
+  if (!last || !last.lost) {
+    last = element("div", { className: "gap" });
+    last.lost = 0;
+    list.append(last);
+  }
+  last.lost += messages;
+  last.textContent = `${count(last.lost)} skipped: they came too fast to be shown; the files have them`;
+}
+
+function following(isFollowing) {
+  if (document.body.dataset.state !== "live") return;
+  const text = isFollowing ? "live: what comes in, as it comes" : "live, but scrolled back: G or End goes on with what comes";
+  if ($("status").textContent !== text) say(text);
+}
+
+function toEnd() {
+  select([...lines()].pop());
+  list.scrollTop = list.scrollHeight;
 }
 
 function isAtEnd() {
@@ -254,30 +284,38 @@ function widen(lines) {
 function clear() {
   widths.host = widths.program = 0;
   list.replaceChildren();
-  shown = [];
+  list.removeAttribute("aria-activedescendant");
+  shown = 0;
   waiting = [];
   overrun = 0;
-  selected = -1;
 }
 
 function show(answer) {
-  shown = answer.lines;
-  const rows = document.createDocumentFragment();
-  shown.forEach((line, index) => rows.append(row(line, index)));
-  list.replaceChildren(rows);
-  widen(shown);
-  if (shown.length === 0) {
-    list.append(element("p", { className: "note", textContent: "No line matches. A wider range of time, or fewer conditions, may find some." }));
-  }
-  list.scrollTop = list.scrollHeight;
+  shown = answer.lines.length;
+  list.replaceChildren(...answer.lines.map(row));
+  widen(answer.lines);
+  if (shown === 0) nothing(answer);
   bars(answer.histogram);
   report(answer);
+  // The newest are at the end, when all else has its place.
+  list.scrollTop = list.scrollHeight;
+}
+
+function nothing({ searched, left_out: left }) {
+  const why = left.without_severity
+    ? "Lines were left out because their format does not say a severity: search for any."
+    : searched.files === 0
+      ? "There is no file of such a host, program and time."
+      : "A wider range of time, or fewer conditions, may find some.";
+  const buttons = [];
+  if (state.from || state.to) buttons.push(element("button", { type: "button", textContent: "search all times", onclick: () => go({ from: "", to: "" }) }));
+  note(element("p", { textContent: "No line matches." }), element("p", { textContent: why }), ...buttons);
 }
 
 function report(answer) {
   const { searched, left_out: left, matches } = answer;
   const parts = [`${count(matches)} ${matches === 1 ? "line" : "lines"}`];
-  if (shown.length < matches) parts.push(`the newest ${count(shown.length)} shown`);
+  if (shown < matches) parts.push(`the newest ${count(shown)} shown`);
   parts.push(`${count(searched.files)} files, ${size(searched.bytes)} in ${(searched.ms / 1000).toFixed(1)} s`);
   if (left.elsewhere) parts.push(`${count(left.elsewhere)} more in the files of another output`);
   if (left.without_severity) parts.push(`${count(left.without_severity)} left out: their format does not say a severity`);
@@ -285,7 +323,7 @@ function report(answer) {
   say(parts.join(" · "));
   const why = { time: "not complete: it took too long", bytes: "not complete: it read as much as a search may", files: "not complete: too many files" };
   const troubles = [why[answer.stopped], ...answer.refused].filter(Boolean);
-  if (shown.length < matches && shown.length < LINES_MAX) {
+  if (shown < matches && state.lines !== String(LINES_MAX)) {
     const more = element("button", { type: "button", textContent: "show more", onclick: () => go({ lines: String(LINES_MAX) }) });
     $("status").append(" ", more);
   }
@@ -297,30 +335,46 @@ function severityOf(name) {
   return number < 0 ? UNKNOWN : number;
 }
 
-function row(line, index) {
+let rows = 0;
+
+function row(line) {
   const severity = severityOf(line.severity);
   const when = element("time", { textContent: clock(line.time), title: line.time || "no time" });
   if (line.time) when.dateTime = line.time;
   const program = line.procid ? `${line.program}[${line.procid}]` : line.program;
-  return element(
+  const made = element(
     "div",
-    { className: `row s${severity}`, role: "option", "data-index": index },
+    { className: `row s${severity}`, role: "option", id: `row-${(rows += 1)}` },
     when,
     element("span", { className: "severity", textContent: line.severity || "–", title: line.severity ? `${line.facility}.${line.severity}` : "unknown: its format does not say" }),
     element("span", { className: "host", textContent: line.host, title: line.host }),
     element("span", { className: "program", textContent: program, title: program }),
-    element("span", { className: "msg" }, ...marked(line.msg, line.marks || []), line.cut ? " …" : ""),
+    element("span", { className: "msg" }, element("span", {}, ...marked(line.msg, line.marks || []), line.cut ? " …" : "")),
   );
+  made.line = line;
+  return made;
+}
+
+// What no eye sees but what changes what it sees: control characters, and those that turn the direction or have no width.
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/;
+
+// A text with these shown by their numbers.
+function visible(text) {
+  return text.split(new RegExp(`(${UNSEEN.source})`)).filter(Boolean).map((part) => {
+    if (!UNSEEN.test(part)) return part;
+    const number = part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+    return element("span", { className: "unseen", textContent: `U+${number}`, title: "a character that is not seen" });
+  });
 }
 
 function marked(text, marks) {
   const parts = [];
   let at = 0;
   for (const [start, end] of marks) {
-    parts.push(text.slice(at, start), element("mark", { textContent: text.slice(start, end) }));
+    parts.push(...visible(text.slice(at, start)), element("mark", {}, ...visible(text.slice(start, end))));
     at = end;
   }
-  parts.push(text.slice(at));
+  parts.push(...visible(text.slice(at)));
   return parts;
 }
 
@@ -349,8 +403,8 @@ function detail(line) {
   return element(
     "div",
     { className: "detail" },
-    element("pre", { textContent: line.raw || line.msg }),
-    element("dl", {}, ...fields.flatMap(([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })])),
+    element("pre", { tabIndex: 0 }, ...visible(line.raw || line.msg)),
+    element("dl", {}, ...fields.flatMap(([name, value]) => [element("dt", { textContent: name }), element("dd", {}, ...visible(value))])),
     ...buttons,
   );
 }
@@ -359,23 +413,31 @@ function toggleDetail(chosen) {
   if (!chosen) return;
   const below = chosen.nextElementSibling;
   if (below && below.className === "detail") below.remove();
-  else chosen.after(detail(shown[Number(chosen.dataset.index)]));
+  else chosen.after(detail(chosen.line));
+  if (chosen.nextElementSibling && chosen.nextElementSibling.className === "detail") chosen.nextElementSibling.scrollIntoView({ block: "nearest" });
 }
 
-function select(index, scroll = true) {
-  const rows = list.querySelectorAll(".row");
-  if (rows.length === 0) return;
-  const before = list.querySelector('[aria-selected="true"]');
-  if (before) before.removeAttribute("aria-selected");
-  const first = Number(rows[0].dataset.index);
-  selected = Math.max(first, Math.min(index, first + rows.length - 1));
-  const chosen = rows[selected - first];
-  chosen.setAttribute("aria-selected", "true");
-  if (scroll) chosen.scrollIntoView({ block: "nearest" });
+function lines() {
+  return list.querySelectorAll(".row");
 }
 
 function current() {
   return list.querySelector('[aria-selected="true"]');
+}
+
+function select(chosen, scroll = true) {
+  if (!chosen) return;
+  current()?.removeAttribute("aria-selected");
+  chosen.setAttribute("aria-selected", "true");
+  list.setAttribute("aria-activedescendant", chosen.id);
+  if (scroll) chosen.scrollIntoView({ block: "nearest" });
+}
+
+// Goes so many lines down; from nowhere it is to the last.
+function step(by) {
+  const all = [...lines()];
+  const here = all.indexOf(current());
+  select(here < 0 ? all[all.length - 1] : all[Math.max(0, Math.min(here + by, all.length - 1))]);
 }
 
 function clock(text) {
@@ -487,17 +549,21 @@ async function loadTree() {
   try {
     const outputs = await ask("/viewer/tree");
     $("tree-list").replaceChildren(...outputs.map(outputOf));
+    if (outputs.length === 0) $("tree-list").append(element("p", { className: "note", textContent: "No output writes files: there is nothing to search. Live shows what comes in." }));
+    else if (outputs.every((output) => Object.keys(output.hosts).length === 0)) $("tree-list").append(element("p", { className: "note", textContent: "No files yet. They come with the first messages." }));
     filterTree();
     markTree();
   } catch (error) {
-    $("tree-list").replaceChildren(element("p", { className: "note", textContent: error.status === 401 ? "" : "the tree could not be read" }));
+    $("tree-list").replaceChildren(element("p", { className: "note", textContent: error.status === 401 ? "" : `The tree could not be read: ${error.status ? error.message : "logd does not answer"}` }));
   }
 }
 
 function outputOf(output) {
+  const hosts = Object.entries(output.hosts).sort(byName);
   const section = element("section", {}, element("h3", { textContent: output.output, title: output.root }));
-  for (const [host, programs] of Object.entries(output.hosts)) {
-    const leaves = Object.entries(programs).map(([program, files]) => leaf(output, host, program, files));
+  if (output.tells_host && hosts.length > 1) section.firstChild.append(element("span", { textContent: `${count(hosts.length)} hosts` }));
+  for (const [host, programs] of hosts) {
+    const leaves = Object.entries(programs).sort(byName).map(([program, files]) => leaf(output, host, program, files));
     if (!output.tells_host) {
       section.append(...leaves);
       continue;
@@ -509,6 +575,13 @@ function outputOf(output) {
   for (const refused of output.refused) section.append(element("p", { className: "note", textContent: refused }));
   if (output.cut) section.append(element("p", { className: "note", textContent: "there is more than is listed" }));
   return section;
+}
+
+// web2 before web10.
+const names = new Intl.Collator("en", { numeric: true });
+
+function byName([one], [other]) {
+  return names.compare(one, other);
 }
 
 function leaf(output, host, program, files) {
@@ -562,7 +635,8 @@ function theme(name) {
 }
 
 function toggleTheme() {
-  const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
+  const chosen = document.documentElement.dataset.theme;
+  const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const name = dark ? "light" : "dark";
   theme(name);
   localStorage.setItem("theme", name);
@@ -606,9 +680,11 @@ $("login").addEventListener("close", async () => {
 list.addEventListener("click", (event) => {
   const chosen = event.target.closest(".row");
   if (!chosen || String(getSelection())) return;
-  select(Number(chosen.dataset.index), false);
+  select(chosen, false);
   toggleDetail(chosen);
 });
+// Those who scroll on are with what comes again.
+list.addEventListener("scroll", () => following(isAtEnd()));
 addEventListener("popstate", () => {
   read();
   run();
@@ -624,16 +700,23 @@ addEventListener("keydown", (event) => {
   if (field || document.querySelector("dialog[open]")) return;
   const keys = {
     "/": () => $("q").select(),
-    j: () => select(selected < 0 ? shown.length - 1 : selected + 1),
-    k: () => select(selected < 0 ? shown.length - 1 : selected - 1),
-    g: () => select(0),
-    G: () => select(shown.length - 1),
+    j: () => step(1),
+    k: () => step(-1),
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    g: () => select(lines()[0]),
+    G: toEnd,
+    Home: () => select(lines()[0]),
+    End: toEnd,
     l: () => $("live").click(),
+    r: run,
     t: toggleTree,
     "?": () => $("help").showModal(),
   };
-  if (event.key === "Enter" && !event.target.closest("button, summary")) toggleDetail(current());
-  else if (keys[event.key]) keys[event.key]();
+  // In the tree and on buttons these do what they do everywhere.
+  const elsewhere = event.target.closest("button, summary, nav, pre");
+  if (event.key === "Enter" && !elsewhere) toggleDetail(current());
+  else if (keys[event.key] && !(elsewhere && event.key.length > 1)) keys[event.key]();
   else return;
   event.preventDefault();
 });
@@ -645,5 +728,6 @@ function start() {
 }
 
 theme(localStorage.getItem("theme"));
+$("zone").textContent = `times of ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
 if (matchMedia("(max-width: 760px)").matches) toggleTree();
 start();
