@@ -14,7 +14,7 @@
 //! | searches | [`SEARCHES_RUNNING_MAX`] at a time, on threads of the lowest priority, [`SEARCHES_WAITING_MAX`] more wait; their time, the octets that they read decompressed, the length of a line, the files ([`search`], [`tree`]); the end of their client |
 //! | a regular expression | its compiled size ([`query`]); it is compiled and run on the thread of who asks |
 //! | listings of the trees | [`LISTINGS_RUNNING_MAX`] and [`LISTINGS_WAITING_MAX`], [`LIST_TIME_MAX`], the files of all trees together |
-//! | memory of a search | the lines that it keeps, by number and octets, the messages that it knows again ([`search`]), the bars of its histogram |
+//! | memory of a search | the lines that it keeps, by number and octets, the messages that it knows again ([`search`]), the bars of its histogram, the window of zstd (128 MiB) |
 //! | memory of answers | [`ANSWERS_MAX`] that are made or on their way to their clients |
 //! | live pages | the number of listeners, each with a thread of the lowest priority and a queue of bounded length ([`crate::live`]) |
 //! | connections | their number, the time for a request, the time in which a client has to take something ([`ballast_shared::http`]) |

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use ballast_shared::slice;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+
+/// How long one waits for its turn: those before it take less, unless a file system hangs.
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// As nice as a thread can be.
 const NICE: i32 = 19;
@@ -33,13 +38,14 @@ impl Workers {
     /// It keeps its place until it has ended.
     ///
     /// # Errors
-    /// When too many are waiting already, or there is no thread to be had.
+    /// When too many are waiting already, its turn does not come, or there is no thread to be had.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(CancellationToken) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let _ticket = self.waiting.try_acquire().map_err(|_| Busy)?;
-        let place = self.places.clone().acquire_owned().await.map_err(|_| Busy)?;
+        let turn = timeout(WAIT_MAX, self.places.clone().acquire_owned()).await;
+        let place = turn.map_err(|_| Busy)?.map_err(|_| Busy)?;
         let gone = CancellationToken::new();
         let _guard = gone.clone().drop_guard();
         let (answer, answered) = oneshot::channel();
@@ -66,8 +72,26 @@ mod tests {
     use super::*;
 
     fn within_a_runtime(test: impl Future<Output = ()>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(test);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().build().unwrap().block_on(test);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_behind_what_hangs_is_told() {
+        let workers = Workers::new(1, 1);
+        let (end, ended) = mpsc::channel::<()>();
+        let (began, begun) = oneshot::channel();
+        let hangs = workers.run(move |_| {
+            began.send(()).unwrap();
+            let _ = ended.recv();
+        });
+        tokio::select! {
+            _ = hangs => panic!("it ended by itself"),
+            _ = begun => {}
+        }
+        // It is told that nobody waits for it, and has its place all the same.
+        assert_eq!(workers.run(|_| ()).await, Err(Busy));
+        drop(end);
     }
 
     #[test]
