@@ -7,6 +7,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Memory of lines that are rendered and not yet written.",
     ),
     (
+        "logd_control_http_closed_total",
+        "Connections to [control] http that were closed on their client, by reason.",
+    ),
+    (
         "logd_file_lookups_total",
         "Look-ups of a rendered path, by whether it was known.",
     ),
@@ -52,6 +56,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     (
         "logd_input_wrong_pid_total",
         "Process numbers in tags that were not their sender's.",
+    ),
+    (
+        "logd_live_skipped_total",
+        "Messages that tail and live pages were too slow to be shown; files have them.",
     ),
     (
         "logd_messages_dropped_total",
