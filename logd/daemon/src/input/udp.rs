@@ -1,4 +1,5 @@
-//! The input `udp`: a task for each address that takes datagrams as long as there are any, each one message.
+//! The input `udp`: a task for each address that takes datagrams as long as there are any, many with one system call; each is
+//! one message.
 //!
 //! While the budget for rendered lines is spent, or a file holds its senders back, nothing is taken, and the kernel's queue
 //! fills and drops. What it drops is read back from /proc/net/udp and counted.
@@ -9,10 +10,12 @@ use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballast_shared::datagrams::{Datagrams, Sizes, Wait};
 use ballast_shared::listen;
 use logd_core::time::ZoneCache;
 use metrics::{Counter, counter};
 use nix::sys::stat::fstat;
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at};
@@ -28,7 +31,8 @@ use crate::throttle::Throttle;
 /// The longest datagram that IPv4 and IPv6 without jumbograms have room for.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
 
-/// Datagrams taken before other tasks of the thread have their turn.
+/// Datagrams taken at a time, before other tasks of the thread have their turn. Their room is memory only as far as datagrams
+/// need it: a page each, as a rule.
 const BATCH_MAX: usize = 64;
 
 /// How often the kernel is asked what it dropped.
@@ -55,6 +59,11 @@ pub(super) async fn receive(
         held_back: HeldBack::default(),
         sources,
         source,
+        datagrams: Datagrams::new(Sizes {
+            slots: BATCH_MAX,
+            datagram_bytes_max: DATAGRAM_BYTES_MAX,
+            reply_bytes_max: 0,
+        }),
     };
     let mut look = interval_at(Instant::now() + DROPS_EVERY, DROPS_EVERY);
     while !stop.is_cancelled() {
@@ -75,7 +84,9 @@ pub(super) async fn receive(
                 if let Err(error) = readable {
                     debug!(%error, "udp socket");
                 }
-                receiver.take_batch(|buffer| socket.try_recv_from(buffer));
+                receiver.take_batch(|datagrams| {
+                    socket.try_io(Interest::READABLE, || datagrams.receive(&socket, Wait::No))
+                });
             }
             Ok(()) = receiver.sources.changed() => receiver.sources.mark_changed(),
         }
@@ -89,7 +100,7 @@ pub(super) async fn receive(
             () = service.abandon.cancelled() => break,
             () = service.store.room(&mut receiver.held_back) => {}
         }
-        if receiver.take_batch(|buffer| socket.recv_from(buffer)) == 0 {
+        if receiver.take_batch(|datagrams| datagrams.receive(&socket, Wait::No)) == 0 {
             break;
         }
         tokio::task::consume_budget().await;
@@ -104,6 +115,7 @@ struct Receiver {
     /// The input that has the address in the running configuration, and in the one that was seen last.
     sources: watch::Receiver<Arc<Source>>,
     source: Arc<Source>,
+    datagrams: Datagrams,
 }
 
 impl Receiver {
@@ -120,38 +132,34 @@ impl Receiver {
     }
 
     /// Takes the datagrams that are there, up to a batch; how many there were.
-    fn take_batch(&mut self, mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>) -> usize {
+    fn take_batch(&mut self, receive: impl FnOnce(&mut Datagrams) -> io::Result<usize>) -> usize {
+        let taken = match receive(&mut self.datagrams) {
+            Ok(taken) => taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return 0,
+            Err(error) => {
+                // Of an earlier answer of somebody's (an ICMP error); the next call has the next datagrams.
+                debug!(%error, "udp socket");
+                return 1;
+            }
+        };
         let source = &*self.source;
         let max = source.input.message_bytes_max;
         Scratch::with(|scratch| {
-            let mut buffer = std::mem::take(&mut scratch.read);
-            buffer.resize(DATAGRAM_BYTES_MAX, 0);
             let mut batch = source.batch(scratch, &mut self.held_back);
-            let (mut taken, mut bytes) = (0, 0);
-            while taken < BATCH_MAX {
-                let (length, peer) = match receive(&mut buffer) {
-                    Ok(received) => received,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => {
-                        // Of an earlier answer of somebody's (an ICMP error); the next call has the next datagram.
-                        debug!(%error, "udp socket");
-                        taken += 1;
-                        continue;
-                    }
-                };
-                taken += 1;
+            let mut bytes = 0;
+            for datagram in self.datagrams.iter() {
+                let length = datagram.bytes.len();
                 bytes += length;
-                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                let peer = SocketAddr::new(datagram.source.ip().to_canonical(), datagram.source.port());
                 if !source.allows(peer.ip()) {
                     source.refuse(peer.ip(), Refusal::Allow);
                 } else if length > 0 {
-                    batch.message(&buffer[..length.min(max)], length > max, peer, &mut self.zone);
+                    batch.message(&datagram.bytes[..length.min(max)], length > max, peer, &mut self.zone);
                 }
             }
             source.count(bytes, &batch.finish());
-            scratch.read = buffer;
-            taken
-        })
+        });
+        taken
     }
 }
 
