@@ -71,7 +71,7 @@ pub(super) async fn follow(
             Err(error) => error!(input = %name, %error, "journalctl cannot be run"),
         }
         if stop.is_cancelled() {
-            return;
+            break;
         }
         if cursor.line() != before {
             pause = RESTART_FIRST;
@@ -81,6 +81,11 @@ pub(super) async fn follow(
             () = stop.cancelled() => {}
             () = sleep(pause) => pause = (pause * 2).min(RESTART_LONGEST),
         }
+    }
+    tokio::select! {
+        biased;
+        () = cursor.written() => {}
+        () = service.abandon.cancelled() => {}
     }
 }
 

@@ -107,6 +107,11 @@ pub(super) async fn follow(
     {
         tokio::task::consume_budget().await;
     }
+    tokio::select! {
+        biased;
+        () = position.written() => {}
+        () = service.abandon.cancelled() => {}
+    }
 }
 
 /// How far a batch came.

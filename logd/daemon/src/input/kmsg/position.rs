@@ -40,6 +40,11 @@ impl Position {
             self.kept.keep(&format!("{} {last}", self.boot));
         }
     }
+
+    /// Waits until what is to be kept is written.
+    pub(super) async fn written(&mut self) {
+        self.kept.written().await;
+    }
 }
 
 /// The number in a line of this boot.
@@ -60,13 +65,14 @@ mod tests {
         assert_eq!(last_of_boot("a-b 1x", "a-b"), None);
     }
 
-    #[test]
-    fn a_position_is_kept_for_each_device() {
+    #[tokio::test]
+    async fn a_position_is_kept_for_each_device() {
         let directory = tempfile::tempdir().unwrap();
         let [one, other] = ["/dev/kmsg", "/dev/other"].map(Path::new);
         let mut position = Position::load(directory.path(), one);
         position.follow(41);
         position.keep();
+        position.written().await;
         let mut again = Position::load(directory.path(), one);
         assert_eq!(again.follow(41), Followed::Known);
         assert_eq!(again.follow(43), Followed::New { lost: 1 });
