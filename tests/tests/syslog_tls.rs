@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use ballast_tests::certificates::Authority;
 use ballast_tests::daemon::{Daemon, Setup, output};
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 
 const LOGD: u8 = 0;
 const RELAY: u8 = 1;
+const CLIENT: u8 = 2;
 
 const TLS_PORT: u16 = 6514;
 
@@ -564,4 +566,39 @@ fn what_is_wrong_with_a_file_or_a_peer_is_said_where_it_is_named() {
             "{tls}: {said}"
         );
     }
+}
+
+#[test]
+fn silent_and_slow_clients_by_the_hundred_keep_no_handshake_waiting() {
+    /// More than there are turns at handshakes.
+    const SILENT: usize = 600;
+    const SLOW: usize = 600;
+    let certificates = Certificates::new();
+    let logd = certificates.logd("");
+    // Both from 127.0.0.1: the system gives them that one.
+    let connect = |_| std::net::TcpStream::connect(tls()).unwrap();
+    let _silent: Vec<_> = (0..SILENT).map(connect).collect();
+    let mut slow: Vec<_> = (0..SLOW).map(connect).collect();
+    for stream in &mut slow {
+        // The beginning of a record with a ClientHello (RFC 8446 §5.1).
+        stream.write_all(b"\x16\x03\x01\x02").unwrap();
+    }
+    let open = || metric(address(LOGD), "logd_input_connections", &["net-tls"]);
+    wait::until("all to be connected", || {
+        (open() == (SILENT + SLOW) as f64).then_some(())
+    });
+    let begun = Instant::now();
+    let mut client = certificates.client(None, &["-bind", &format!("{}:0", address(CLIENT))]);
+    client.write("<13>Oct 11 22:14:15 host app: in time\n");
+    let received = || metric(address(LOGD), "logd_input_messages_total", &["net-tls"]);
+    wait::until("the message", || (received() == 1.0).then_some(()));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(lines(&logd, 1), ["-| in time"]);
+    assert_eq!(
+        metric(address(LOGD), "logd_input_refused_total", &["\"tls-timeout\""]),
+        0.0
+    );
+    assert!(client.finish());
+    assert!(logd.stop().0.success());
 }

@@ -5,6 +5,7 @@
 //! belong to the input that has the address now, under whatever name; how a stream is framed is settled when it begins.
 
 mod connections;
+mod handshakes;
 mod incomplete;
 mod journal;
 mod kept;
@@ -38,7 +39,7 @@ use ballast_shared::listen::{self, BindError, UdpOptions};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
 use logd_core::route::InputId;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,16 +49,13 @@ pub(crate) use incomplete::Incomplete;
 pub(crate) use limits::Limiter;
 pub(crate) use source::Source;
 
+use handshakes::Handshakes;
 use local::LocalThread;
 
 use crate::config::{self, Config, InputKind};
 use crate::cores::Cores;
 use crate::output::file::Store;
 use crate::pipeline::Pipeline;
-
-/// Handshakes of TLS at a time, of all inputs: more than the cores do in the time of a round trip. When a fleet comes back at once,
-/// the others wait for their turn, and nobody's handshake runs out of time because of theirs.
-const HANDSHAKES_MAX: usize = 512;
 
 /// What every input works with.
 pub(crate) struct Service {
@@ -66,8 +64,7 @@ pub(crate) struct Service {
     pub(crate) store: Arc<Store>,
     /// What connections may keep of frames without an end.
     pub(crate) incomplete: Incomplete,
-    /// Handshakes of TLS that may be under way.
-    pub(crate) handshakes: Semaphore,
+    pub(crate) handshakes: Handshakes,
     /// Read what is there and end.
     pub(crate) drain: CancellationToken,
     /// End.
@@ -206,7 +203,7 @@ impl Service {
             pipeline: ArcSwap::from_pointee(Pipeline::new(config, store.clone(), None)),
             store,
             incomplete: Incomplete::new(config.buffer_bytes_max),
-            handshakes: Semaphore::new(HANDSHAKES_MAX),
+            handshakes: Handshakes::new(),
             drain: CancellationToken::new(),
             abandon: CancellationToken::new(),
             tasks: TaskTracker::new(),

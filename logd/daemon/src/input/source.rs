@@ -73,8 +73,10 @@ pub(super) enum Refusal {
     ConnectionsPerSenderMax,
     /// All connections together have as much of frames whose end is missing as they may.
     IncompleteMax,
-    /// The handshake took too long.
+    /// The handshake took too long, or did not begin.
     TlsTimeout,
+    /// Too many handshakes were under way for too long.
+    TlsBusy,
     /// The handshake failed otherwise, as with one who speaks no TLS.
     TlsHandshake,
     /// The sender refused us: it does not know who signed our certificate, for one.
@@ -99,6 +101,7 @@ impl Refusal {
             Self::ConnectionsPerSenderMax => "connections-per-sender-max",
             Self::IncompleteMax => "incomplete-max",
             Self::TlsTimeout => "tls-timeout",
+            Self::TlsBusy => "tls-busy",
             Self::TlsHandshake => "tls-handshake",
             Self::TlsAlert => "tls-alert",
             Self::TlsNoCertificate => "tls-no-certificate",
@@ -110,8 +113,9 @@ impl Refusal {
     }
 
     /// Those of handshakes.
-    const OF_TLS: [Self; 8] = [
+    const OF_TLS: [Self; 9] = [
         Self::TlsTimeout,
+        Self::TlsBusy,
         Self::TlsHandshake,
         Self::TlsAlert,
         Self::TlsNoCertificate,

@@ -153,16 +153,13 @@ async fn serve(stream: TcpStream, tls: Option<Arc<ServerConfig>>, speaks: Speaks
     }
 }
 
-/// Shakes hands with a sender, when it is its turn; `None`: it is turned away, or we end.
+/// Shakes hands with a sender; `None`: it is turned away, or we end.
 async fn meet(stream: TcpStream, config: Arc<ServerConfig>, sender: &mut Sender) -> Option<Tls> {
     let service = sender.service.clone();
     let met = tokio::select! {
         biased;
         () = sender.stop.cancelled() => return None,
-        met = async {
-            let _turn = service.handshakes.acquire().await;
-            Tls::accept(stream, config).await
-        } => met,
+        met = service.handshakes.meet(stream, sender.peer.ip(), config) => met,
     };
     match met {
         Ok(tls) => {
