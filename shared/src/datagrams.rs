@@ -9,6 +9,7 @@
 //! that they work on point into memory that a [`Datagrams`] owns ([`Kept`]), which is allocated when it is made, freed when
 //! it is dropped, neither moved nor resized in between, and lent out only for as long as the `Datagrams` is borrowed.
 
+mod account;
 mod address;
 mod kept;
 
@@ -20,6 +21,8 @@ use std::ptr;
 
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
+
+pub use account::Account;
 
 use address::{Address, Control};
 use kept::Kept;

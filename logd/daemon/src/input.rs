@@ -156,7 +156,7 @@ impl std::error::Error for PlaceError {}
 /// A socket that is bound and not served yet.
 enum Bound {
     Tcp(std::net::TcpListener),
-    Udp(std::net::UdpSocket),
+    Udp(std::net::UdpSocket, udp::Drops),
     Unix(listen::unix::Bound),
     UnixStream(listen::unix::Bound),
     Kmsg(File, kmsg::Position),
@@ -322,9 +322,10 @@ impl Inputs {
                     receive_buffer_bytes: input.receive_buffer_bytes,
                     reuse_port: false,
                 };
-                listen::udp(*address, options, inherited)
-                    .map(Bound::Udp)
-                    .map_err(PlaceError::Address)
+                let socket = listen::udp(*address, options, inherited).map_err(PlaceError::Address)?;
+                // Now: what is dropped before it is served counts.
+                let drops = udp::Drops::of(&socket, &input.name);
+                Ok(Bound::Udp(socket, drops))
             }
             Place::Unix(..) => unix::listen(input, inherited).map_err(PlaceError::Unix),
             Place::Kmsg(path) => {
@@ -400,13 +401,14 @@ impl Inputs {
                     stopping.cancelled().await;
                 });
             }
-            Bound::Udp(socket) => {
-                let seat = cores.seat();
-                let runtime = seat.runtime().clone();
-                supervisor.start_on(&runtime, "udp listener", async move {
-                    udp::receive(socket, source, service, stop).await;
-                    drop((place, seat));
-                    stopping.cancelled().await;
+            Bound::Udp(socket, drops) => {
+                let end = udp::start(socket, drops, source, service, stop);
+                supervisor.start("udp listener", async move {
+                    let ended = end.await;
+                    drop(place);
+                    if ended.is_ok() {
+                        stopping.cancelled().await;
+                    }
                 });
             }
             Bound::Journal(cursor) => {

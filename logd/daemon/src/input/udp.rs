@@ -1,32 +1,39 @@
-//! The input `udp`: a task for each address that takes datagrams as long as there are any, many with one system call; each is
+//! The input `udp`: a thread for each address that takes datagrams as long as there are any, many with one system call; each is
 //! one message.
 //!
+//! What a datagram costs is mostly what it costs to wake up for it. So when all of them are taken the thread pauses for a moment
+//! before it looks again, and the kernel's queue gathers those that come meanwhile. A thread of its own, because the runtime of
+//! one that it shared would be woken for each of them all the same, and because the others there would be paused too.
+//!
 //! While the budget for rendered lines is spent, or a file holds its senders back, nothing is taken, and the kernel's queue
-//! fills and drops. What it drops is read back from /proc/net/udp and counted.
+//! fills and drops. What it drops is read back from the socket and counted.
 
-use std::fs;
+mod drops;
+
 use std::io;
 use std::net::{SocketAddr, UdpSocket as StdSocket};
+use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use ballast_shared::datagrams::{Datagrams, Sizes, Wait};
+use ballast_shared::datagrams::{Account, Datagrams, Sizes, Wait};
 use ballast_shared::listen;
 use logd_core::time::ZoneCache;
-use metrics::{Counter, counter};
-use nix::sys::stat::fstat;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
-use tokio::sync::watch;
+use tokio::runtime;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
+
+pub(super) use drops::Drops;
 
 use super::Service;
 use super::source::{Refusal, Source};
 use crate::output::HeldBack;
 use crate::pipeline::Scratch;
-use crate::throttle::Throttle;
 
 /// The longest datagram that IPv4 and IPv6 without jumbograms have room for.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
@@ -35,21 +42,50 @@ const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// need it: a page each, as a rule.
 const BATCH_MAX: usize = 64;
 
+/// The longest pause between two looks at a socket: a hundredth of the default `flush-interval`, and time for fifty datagrams at
+/// 50,000/s. What is left to be saved by a longer one is little.
+const PAUSE_MAX: Duration = Duration::from_millis(1);
+
+/// How fast the kernel's queue may fill in a pause, in bytes of its memory: a million datagrams a second of some hundred bytes.
+/// The pause is as short as that takes with the queue that there is: 0.2 ms with Linux's default.
+const FILL_BYTES_PER_NANOSECOND: u64 = 1;
+
 /// How often the kernel is asked what it dropped.
 const DROPS_EVERY: Duration = Duration::from_secs(10);
 
-/// How often drops are told; each is counted.
-const WARN_INTERVAL: Duration = Duration::from_secs(60);
+/// Starts the thread of a socket, which receives until it is stopped. The receiver learns of its end, by a panic too.
+pub(super) fn start(
+    socket: StdSocket,
+    drops: Drops,
+    sources: watch::Receiver<Arc<Source>>,
+    service: Arc<Service>,
+    stop: CancellationToken,
+) -> oneshot::Receiver<()> {
+    let (ended, end) = oneshot::channel();
+    let run = move || match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            runtime.block_on(receive(socket, drops, sources, service, stop));
+            // Nobody asks any more when the daemon has given it up.
+            let _ = ended.send(());
+        }
+        Err(error) => error!(%error, "cannot receive"),
+    };
+    if let Err(error) = thread::Builder::new().name("udp".into()).spawn(run) {
+        error!(%error, "no thread to receive datagrams");
+    }
+    end
+}
 
 /// Receives until it is stopped, and then what is still there.
-pub(super) async fn receive(
+async fn receive(
     socket: StdSocket,
+    mut drops: Drops,
     mut sources: watch::Receiver<Arc<Source>>,
     service: Arc<Service>,
     stop: CancellationToken,
 ) {
     let source = sources.borrow_and_update().clone();
-    let mut drops = Drops::of(&socket, &source.input.name);
+    let mut pause = pause(&socket);
     let socket = match UdpSocket::from_std(socket) {
         Ok(socket) => socket,
         Err(error) => return error!(%error, "cannot receive"),
@@ -69,7 +105,8 @@ pub(super) async fn receive(
     while !stop.is_cancelled() {
         if receiver.sources.has_changed().unwrap_or(false) {
             receiver.follow(&socket);
-            drops.count_for(&receiver.source.input.name);
+            drops.count_for(&receiver.source.input.name, &socket);
+            pause = self::pause(&socket);
         }
         let readable = async {
             service.store.room(&mut receiver.held_back).await;
@@ -79,14 +116,17 @@ pub(super) async fn receive(
             biased;
             () = stop.cancelled() => break,
             // While there is no room too: that is when the kernel drops.
-            _ = look.tick() => drops.look(),
+            _ = look.tick() => drops.look(&socket),
             readable = readable => {
                 if let Err(error) = readable {
                     debug!(%error, "udp socket");
                 }
-                receiver.take_batch(|datagrams| {
+                let taken = receiver.take_batch(|datagrams| {
                     socket.try_io(Interest::READABLE, || datagrams.receive(&socket, Wait::No))
                 });
+                if 0 < taken && taken < BATCH_MAX {
+                    thread::sleep(pause);
+                }
             }
             Ok(()) = receiver.sources.changed() => receiver.sources.mark_changed(),
         }
@@ -106,7 +146,13 @@ pub(super) async fn receive(
         tokio::task::consume_budget().await;
     }
     // While there is the socket: the kernel's account ends with it.
-    drops.look();
+    drops.look(&socket);
+}
+
+/// How long to wait for more when all is taken.
+fn pause(socket: &impl AsFd) -> Duration {
+    let bytes = Account::of(socket).map_or(0, |account| account.receive_buffer_bytes);
+    PAUSE_MAX.min(Duration::from_nanos(u64::from(bytes) / FILL_BYTES_PER_NANOSECOND))
 }
 
 struct Receiver {
@@ -163,103 +209,16 @@ impl Receiver {
     }
 }
 
-/// The kernel's account of what it dropped for a socket because nobody took it.
-struct Drops {
-    inode: String,
-    address: String,
-    /// How much of it was counted already.
-    counted: u64,
-    counter: Counter,
-    warnings: Throttle,
-}
-
-impl Drops {
-    fn of(socket: &StdSocket, input: &str) -> Self {
-        let address = socket
-            .local_addr()
-            .map_or_else(|_| String::new(), |address| address.to_string());
-        Self {
-            inode: fstat(socket).map_or_else(|_| String::new(), |stat| stat.st_ino.to_string()),
-            counted: 0,
-            counter: Self::counter(&address, input),
-            address,
-            warnings: Throttle::new(1, WARN_INTERVAL),
-        }
-    }
-
-    fn counter(address: &str, input: &str) -> Counter {
-        counter!("logd_input_kernel_drops_total", "input" => input.to_owned(), "address" => address.to_owned())
-    }
-
-    /// What is dropped from now on is this input's.
-    fn count_for(&mut self, input: &str) {
-        self.look();
-        self.counter = Self::counter(&self.address, input);
-    }
-
-    fn look(&mut self) {
-        let new = self.new_ones();
-        if new == 0 {
-            return;
-        }
-        self.counter.increment(new);
-        if self.warnings.admit(std::time::Instant::now()).is_some() {
-            warn!(address = %self.address, new, "the kernel dropped datagrams that nobody took in time: a larger receive-buffer bridges more");
-        }
-    }
-
-    /// Those since the last look. The counter of an address outlives its socket, whose account begins at zero.
-    fn new_ones(&mut self) -> u64 {
-        let tables = ["/proc/net/udp", "/proc/net/udp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-        let Some(drops) = tables.iter().find_map(|table| drops_of(table, &self.inode)) else {
-            return 0;
-        };
-        drops.saturating_sub(std::mem::replace(&mut self.counted, drops))
-    }
-}
-
-/// The last column of the line whose tenth is the inode (proc(5), /proc/net/udp).
-fn drops_of(table: &str, inode: &str) -> Option<u64> {
-    let line = table
-        .lines()
-        .find(|line| line.split_whitespace().nth(9) == Some(inode))?;
-    line.split_whitespace().last()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn drops_are_found_by_inode() {
-        let table = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
-                     123: 0100007F:0202 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4242 2 0000000000000000 17\n";
-        assert_eq!(drops_of(table, "4242"), Some(17));
-        assert_eq!(drops_of(table, "4243"), None);
-    }
-
-    #[test]
-    fn drops_of_a_real_socket_are_known() {
+    fn a_small_receive_buffer_is_looked_at_more_often() {
         let socket = StdSocket::bind("127.0.0.1:0").unwrap();
-        let inode = fstat(&socket).unwrap().st_ino.to_string();
-        assert_eq!(drops_of(&fs::read_to_string("/proc/net/udp").unwrap(), &inode), Some(0));
-    }
-
-    #[test]
-    fn each_drop_is_counted_once() {
-        let socket = StdSocket::bind("127.0.0.1:0").unwrap();
-        listen::set_receive_buffer(&socket, Some(4096)).unwrap();
-        let mut drops = Drops::of(&socket, "net");
-        let mut total = 0;
-        for round in 1..=2 {
-            for _ in 0..100 {
-                socket.send_to(&[b'x'; 1024], socket.local_addr().unwrap()).unwrap();
-            }
-            let new = drops.new_ones();
-            assert!(0 < new && new <= 100, "round {round}: {new}");
-            total += new;
-            assert_eq!(drops.new_ones(), 0);
-        }
-        assert_eq!(total, drops.counted);
+        listen::set_receive_buffer(&socket, Some(100_000)).unwrap();
+        assert_eq!(pause(&socket), Duration::from_micros(200));
+        listen::set_receive_buffer(&socket, Some(4 << 20)).unwrap();
+        assert!(pause(&socket) <= PAUSE_MAX);
     }
 }
