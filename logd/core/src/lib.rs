@@ -4,6 +4,7 @@ pub mod control_chars;
 pub mod failover;
 pub mod filter;
 pub mod framing;
+pub mod host_name;
 pub mod journal;
 pub mod kmsg;
 pub mod message;

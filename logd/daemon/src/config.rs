@@ -79,6 +79,8 @@ pub(crate) struct Input {
     /// Of stamps that don't name theirs.
     pub(crate) time_zone: TimeZone,
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Who is asked for the names of its senders; `None`: nobody.
+    pub(crate) resolve: Option<Arc<[SocketAddr]>>,
     pub(crate) kind: InputKind,
 }
 

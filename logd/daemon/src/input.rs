@@ -54,6 +54,7 @@ use local::LocalThread;
 
 use crate::config::{self, Config, InputKind};
 use crate::cores::Cores;
+use crate::names::Names;
 use crate::output::file::Store;
 use crate::pipeline::Pipeline;
 
@@ -190,6 +191,8 @@ pub(crate) struct Inputs {
     connections: HashMap<Arc<str>, Arc<Connections>>,
     /// Likewise.
     limiters: HashMap<Arc<str>, Arc<Limiter>>,
+    /// Those of senders, since there is an input that wants them.
+    names: Option<Arc<Names>>,
     /// The tasks that accept and receive.
     listeners: TaskTracker,
     local: LocalThread,
@@ -220,6 +223,7 @@ impl Inputs {
             listening: HashMap::new(),
             connections: HashMap::new(),
             limiters: HashMap::new(),
+            names: None,
             listeners: TaskTracker::new(),
             local: LocalThread::default(),
         }
@@ -272,7 +276,8 @@ impl Inputs {
                 .or_insert_with(|| Arc::new(Connections::of(&input)))
                 .clone();
             let limiter = self.limiter(&input);
-            let source = Arc::new(Source::new(input, id, pipeline.clone(), connections, limiter));
+            let names = self.names(&input);
+            let source = Arc::new(Source::new(input, id, pipeline.clone(), connections, limiter, names));
             for (place, bound) in sockets {
                 let kept = before.remove(&place);
                 let listening = match (kept, bound) {
@@ -310,6 +315,15 @@ impl Inputs {
         tokio::spawn(Limiter::watch(Arc::downgrade(&limiter)));
         self.limiters.insert(input.name.clone(), limiter.clone());
         Some(limiter)
+    }
+
+    /// The names of an input's senders, which are kept over a reload that asks the same servers.
+    fn names(&mut self, input: &config::Input) -> Option<Arc<Names>> {
+        let servers = input.resolve.as_ref()?;
+        let known = self.names.take().filter(|names| names.asks(servers));
+        let names = known.unwrap_or_else(|| Names::new(servers.clone()));
+        self.names = Some(names.clone());
+        Some(names)
     }
 
     fn bind(&self, input: &config::Input, place: &Place, inherited: &mut Inherited) -> Result<Bound, PlaceError> {

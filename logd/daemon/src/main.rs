@@ -10,6 +10,7 @@ mod import;
 mod input;
 mod live;
 mod metrics_help;
+mod names;
 mod output;
 mod pipeline;
 mod rates;

@@ -65,6 +65,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "logd_messages_dropped_total",
         "Messages that no file has because of the rules, by reason.",
     ),
+    (
+        "logd_name_lookups_total",
+        "Look-ups of senders' names, by what came of them.",
+    ),
     ("logd_output_bytes_total", "Octets written."),
     ("logd_output_connected", "1 for the target that is in use."),
     ("logd_output_connections_total", "Connections made to a target."),

@@ -183,6 +183,7 @@ impl Pipeline {
             scratch,
             held_back,
             peer_name: None,
+            sender_name: None,
             receipt: None,
             limiter: None,
             tally: Tally::default(),
@@ -203,6 +204,14 @@ pub(crate) struct Tally {
     file_misses: u64,
 }
 
+/// Who has sent a message over a network.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer<'n> {
+    pub(crate) address: SocketAddr,
+    /// What the address is called, where names are looked up and it has one.
+    pub(crate) name: Option<&'n str>,
+}
+
 /// Messages on their way.
 pub(crate) struct Batch<'b> {
     pipeline: &'b Pipeline,
@@ -214,6 +223,7 @@ pub(crate) struct Batch<'b> {
     scratch: &'b mut Scratch,
     held_back: &'b mut HeldBack,
     peer_name: Option<&'b str>,
+    sender_name: Option<&'b str>,
     receipt: Option<&'b mut Receipt>,
     limiter: Option<&'b Limiter>,
     tally: Tally,
@@ -223,6 +233,11 @@ impl<'b> Batch<'b> {
     /// Its sender has shown a certificate for this name.
     pub(crate) fn with_peer_name(self, peer_name: Option<&'b str>) -> Self {
         Self { peer_name, ..self }
+    }
+
+    /// Its sender's address has this name.
+    pub(crate) fn with_sender_name(self, sender_name: Option<&'b str>) -> Self {
+        Self { sender_name, ..self }
     }
 
     /// Notes where its messages go.
@@ -245,12 +260,31 @@ impl<'b> Batch<'b> {
 
     /// Sends a frame on its way. `zone` is that of senders that don't name theirs.
     pub(crate) fn message(&mut self, frame: &[u8], truncated: bool, peer: SocketAddr, zone: &mut ZoneCache) {
-        if self.limiter.is_some_and(|limiter| !limiter.admit(peer.ip(), None)) {
+        let sender = Peer {
+            address: peer,
+            name: self.sender_name,
+        };
+        self.message_of(frame, truncated, sender, self.received, zone);
+    }
+
+    /// The same for one of many senders, whose frame was received at this time.
+    pub(crate) fn message_of(
+        &mut self,
+        frame: &[u8],
+        truncated: bool,
+        sender: Peer<'_>,
+        received: Timestamp,
+        zone: &mut ZoneCache,
+    ) {
+        if self
+            .limiter
+            .is_some_and(|limiter| !limiter.admit(sender.address.ip(), None))
+        {
             return;
         }
         let clean = clean(frame);
-        let message = parse(&clean, self.received, zone);
-        self.send(&message, truncated, Some(peer), self.received);
+        let message = parse(&clean, received, zone);
+        self.send(&message, truncated, Some(sender), received);
     }
 
     /// Sends a message of this machine on its way, which was received at this time.
@@ -263,7 +297,8 @@ impl<'b> Batch<'b> {
         self.received
     }
 
-    fn send(&mut self, message: &Message<'_>, truncated: bool, peer: Option<SocketAddr>, received: Timestamp) {
+    fn send(&mut self, message: &Message<'_>, truncated: bool, sender: Option<Peer<'_>>, received: Timestamp) {
+        let peer = sender.map(|sender| sender.address);
         self.tally.messages += 1;
         self.tally.shapes[shape_index(message.shape)] += 1;
         self.tally.truncated += u64::from(truncated);
@@ -305,7 +340,7 @@ impl<'b> Batch<'b> {
         let context = Context {
             message,
             origin: &origin,
-            sender_name: None,
+            sender_name: sender.and_then(|sender| sender.name),
             my_hostname: &pipeline.hostname,
             now: self.received,
             uuid: &uuid,

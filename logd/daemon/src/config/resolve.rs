@@ -8,6 +8,7 @@ mod http;
 mod inputs;
 mod outputs;
 mod queued;
+mod resolver;
 mod rules;
 mod sinks;
 mod tls;
@@ -37,7 +38,8 @@ const BUFFER_MIN: Size = Size::mib(1);
 pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Config {
     let process = Process::resolve(&spec.process, diagnostics);
     let tls = TlsReader::new(tls_files, &process, diagnostics);
-    let inputs = inputs::resolve(&spec.inputs, &tls, &process, diagnostics);
+    let servers = resolver::servers(&spec.resolver, diagnostics);
+    let inputs = inputs::resolve(&spec.inputs, &tls, &servers, &process, diagnostics);
     let work_dir_at = spec.work_dir.as_ref().map_or(Span::new(0, 0, 0), |path| path.span);
     let work_dir = spec.work_dir.as_ref().map_or(Path::new(WORK_DIR), |path| &path.value);
     let around = Surroundings {

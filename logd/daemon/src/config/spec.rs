@@ -7,6 +7,7 @@ mod forward;
 mod http;
 mod input;
 mod output;
+mod resolver;
 mod rule;
 mod sinks;
 
@@ -25,6 +26,7 @@ pub(super) use input::{
     TlsSpec, UdpSpec, UnixSpec,
 };
 pub(super) use output::{OutputSpec, PipeSpec, QueueKeys};
+pub(super) use resolver::ResolverKeys;
 pub(super) use rule::{Comparison, RuleSpec, WhereSpec, is_path};
 pub(super) use sinks::{ProgramSpec, TtySpec, UsersSpec};
 
@@ -41,6 +43,7 @@ pub(super) struct Spec {
     pub(super) control_socket: Option<Spanned<PathBuf>>,
     pub(super) http: HttpKeys,
     pub(super) process: ProcessSpec,
+    pub(super) resolver: ResolverKeys,
     pub(super) inputs: Vec<Named<InputSpec>>,
     pub(super) templates: Vec<Named<TemplateText>>,
     pub(super) default_file: FileKeys,
@@ -69,6 +72,9 @@ impl Spec {
         }
         if let Some(process) = root.table("process") {
             self.process.read(&process);
+        }
+        if let Some(resolver) = root.table("resolver") {
+            self.resolver.read(&resolver);
         }
         for (key, value) in entries(root, "input") {
             read_named(&mut self.inputs, key, value, "input", |table| {

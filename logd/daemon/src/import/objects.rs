@@ -10,9 +10,12 @@ use super::toml::{Rank, Value};
 /// Parameters of `global` that need no counterpart, and why.
 const NOTED: &[(&str, &str)] = &[
     ("workdirectory", "logd keeps its own state in work-dir, /var/lib/logd"),
-    ("net.enabledns", "senders' names are not looked up"),
-    ("net.aclresolvehostname", "senders' names are not looked up"),
-    ("net.aclresolvelocalhostname", "senders' names are not looked up"),
+    (
+        "net.enabledns",
+        "senders' names are looked up by inputs with `resolve = true`",
+    ),
+    ("net.aclresolvehostname", "`allow` has addresses and networks"),
+    ("net.aclresolvelocalhostname", "`allow` has addresses and networks"),
     ("defaultnetstreamdriver", "TLS is rustls here"),
     ("abortonuncleanconfig", "a configuration with an error is never run"),
     ("debug.", "BALLAST_LOG=debug shows more"),

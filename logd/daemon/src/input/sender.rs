@@ -13,6 +13,7 @@ use super::Service;
 use super::connections::Place;
 use super::source::{Refusal, Source};
 use super::transport::Transport;
+use crate::names::Lookup;
 use crate::output::HeldBack;
 use crate::pipeline::{Batch, Scratch};
 
@@ -21,6 +22,8 @@ pub(super) struct Sender {
     pub(super) peer: SocketAddr,
     /// What its certificate calls it.
     pub(super) peer_name: Option<Box<str>>,
+    /// What its address is called.
+    name: Option<Arc<Lookup>>,
     zone: ZoneCache,
     held_back: HeldBack,
     idle_timeout: Option<Duration>,
@@ -45,6 +48,7 @@ impl Sender {
         Self {
             peer,
             peer_name: None,
+            name: source.look_up(peer.ip()),
             zone: ZoneCache::new(source.input.time_zone.clone()),
             held_back: HeldBack::default(),
             idle_timeout: source.input.kind.stream().and_then(|stream| stream.idle_timeout),
@@ -53,6 +57,16 @@ impl Sender {
             service,
             stop,
             place,
+        }
+    }
+
+    /// Waits until its name is known, or for as long as messages wait for that.
+    pub(super) async fn named(&self) {
+        let Some(name) = &self.name else { return };
+        tokio::select! {
+            biased;
+            () = name.settled() => {}
+            () = self.stop.cancelled() => {}
         }
     }
 
@@ -108,13 +122,17 @@ impl Sender {
     fn follow(&mut self) {
         self.source = self.sources.borrow_and_update().clone();
         self.place.move_to(&self.source.connections);
+        self.name = self.source.look_up(self.peer.ip());
         self.zone = ZoneCache::new(self.source.input.time_zone.clone());
     }
 
     /// Begins a batch of what was read at one time, and lends the zone of stamps that don't name theirs.
     pub(super) fn batch<'b>(&'b mut self, scratch: &'b mut Scratch) -> (Batch<'b>, &'b mut ZoneCache) {
         let batch = self.source.batch(scratch, &mut self.held_back);
-        (batch.with_peer_name(self.peer_name.as_deref()), &mut self.zone)
+        let batch = batch
+            .with_peer_name(self.peer_name.as_deref())
+            .with_sender_name(self.name.as_ref().and_then(|name| name.name()));
+        (batch, &mut self.zone)
     }
 
     /// Counts that the sender is turned away.

@@ -17,6 +17,7 @@ use tracing::warn;
 use super::connections::Connections;
 use super::limits::{Limiter, SenderId};
 use crate::config::{self, InputKind, TlsSettings};
+use crate::names::{Lookup, Names};
 use crate::output::{HeldBack, Patience};
 use crate::pipeline::{Batch, Pipeline, SHAPES, Scratch, Tally};
 use crate::throttle::Throttle;
@@ -32,6 +33,8 @@ pub(crate) struct Source {
     pipeline: Arc<Pipeline>,
     pub(crate) connections: Arc<Connections>,
     limiter: Option<Arc<Limiter>>,
+    /// Those of its senders, if they are looked up.
+    names: Option<Arc<Names>>,
     pub(super) metrics: SourceMetrics,
     /// How senders are met, where TLS is spoken.
     pub(super) tls: Option<Arc<ServerConfig>>,
@@ -133,6 +136,7 @@ impl Source {
         pipeline: Arc<Pipeline>,
         connections: Arc<Connections>,
         limiter: Option<Arc<Limiter>>,
+        names: Option<Arc<Names>>,
     ) -> Self {
         Self {
             metrics: SourceMetrics::new(&input),
@@ -142,6 +146,7 @@ impl Source {
                 .and_then(|stream| stream.tls.as_ref())
                 .map(TlsSettings::server_config),
             limiter,
+            names,
             input,
             id,
             pipeline,
@@ -175,6 +180,11 @@ impl Source {
         if wrong > 0 {
             self.metrics.wrong_pid.increment(wrong);
         }
+    }
+
+    /// What is known of a sender's name, or becomes known, if names are looked up.
+    pub(super) fn look_up(&self, sender: IpAddr) -> Option<Arc<Lookup>> {
+        Some(self.names.as_ref()?.look_up(sender))
     }
 
     /// Whether a sender may send here.

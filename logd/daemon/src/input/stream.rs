@@ -147,6 +147,8 @@ async fn serve(stream: TcpStream, tls: Option<Arc<ServerConfig>>, speaks: Speaks
             None => return,
         },
     };
+    // Nothing is read meanwhile, so that all of its messages are of one name.
+    sender.named().await;
     match speaks {
         Speaks::Frames(framing) => tcp::serve(transport, framing, sender).await,
         Speaks::Relp => relp::serve(transport, sender).await,

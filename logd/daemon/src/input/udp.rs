@@ -9,9 +9,10 @@
 //! fills and drops. What it drops is read back from the socket and counted.
 
 mod drops;
+mod unnamed;
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket as StdSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
@@ -30,10 +31,13 @@ use tracing::{debug, error, warn};
 
 pub(super) use drops::Drops;
 
+use unnamed::{Unnamed, Waiting};
+
 use super::Service;
 use super::source::{Refusal, Source};
+use crate::names::Lookup;
 use crate::output::HeldBack;
-use crate::pipeline::Scratch;
+use crate::pipeline::{Batch, Peer, Scratch};
 
 /// The longest datagram that IPv4 and IPv6 without jumbograms have room for.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
@@ -100,6 +104,7 @@ async fn receive(
             datagram_bytes_max: DATAGRAM_BYTES_MAX,
             reply_bytes_max: 0,
         }),
+        unnamed: Unnamed::default(),
     };
     let mut look = interval_at(Instant::now() + DROPS_EVERY, DROPS_EVERY);
     while !stop.is_cancelled() {
@@ -128,6 +133,7 @@ async fn receive(
                     thread::sleep(pause);
                 }
             }
+            sender = receiver.unnamed.settled() => receiver.release(sender),
             Ok(()) = receiver.sources.changed() => receiver.sources.mark_changed(),
         }
         tokio::task::consume_budget().await;
@@ -144,6 +150,9 @@ async fn receive(
             break;
         }
         tokio::task::consume_budget().await;
+    }
+    for sender in receiver.unnamed.senders() {
+        receiver.release(sender);
     }
     // While there is the socket: the kernel's account ends with it.
     drops.look(&socket);
@@ -162,6 +171,8 @@ struct Receiver {
     sources: watch::Receiver<Arc<Source>>,
     source: Arc<Source>,
     datagrams: Datagrams,
+    /// What waits for its sender's name.
+    unnamed: Unnamed,
 }
 
 impl Receiver {
@@ -188,24 +199,75 @@ impl Receiver {
                 return 1;
             }
         };
-        let source = &*self.source;
+        let Self {
+            zone,
+            held_back,
+            source,
+            datagrams,
+            unnamed,
+            ..
+        } = self;
         let max = source.input.message_bytes_max;
         Scratch::with(|scratch| {
-            let mut batch = source.batch(scratch, &mut self.held_back);
+            let mut batch = source.batch(scratch, held_back);
             let mut bytes = 0;
-            for datagram in self.datagrams.iter() {
+            for datagram in datagrams.iter() {
                 let length = datagram.bytes.len();
                 bytes += length;
                 let peer = SocketAddr::new(datagram.source.ip().to_canonical(), datagram.source.port());
+                let (frame, truncated) = (&datagram.bytes[..length.min(max)], length > max);
                 if !source.allows(peer.ip()) {
                     source.refuse(peer.ip(), Refusal::Allow);
-                } else if length > 0 {
-                    batch.message(&datagram.bytes[..length.min(max)], length > max, peer, &mut self.zone);
+                } else if length == 0 {
+                    // It says nothing.
+                } else if let Some(lookup) = source.look_up(peer.ip()) {
+                    match unnamed.pass(peer.ip(), &lookup, frame.len()) {
+                        Some(before) => {
+                            deliver(&before, &lookup, &mut batch, zone);
+                            let sender = Peer {
+                                address: peer,
+                                name: lookup.name(),
+                            };
+                            batch.message_of(frame, truncated, sender, batch.received(), zone);
+                        }
+                        None => unnamed.keep(Waiting {
+                            peer,
+                            bytes: frame.into(),
+                            truncated,
+                            received: batch.received(),
+                        }),
+                    }
+                } else {
+                    batch.message(frame, truncated, peer, zone);
                 }
             }
             source.count(bytes, &batch.finish());
         });
         taken
+    }
+
+    /// Sends what has waited for a sender's name on its way.
+    fn release(&mut self, sender: IpAddr) {
+        let Some((lookup, waiting)) = self.unnamed.take(sender) else {
+            return;
+        };
+        let source = &*self.source;
+        Scratch::with(|scratch| {
+            let mut batch = source.batch(scratch, &mut self.held_back);
+            deliver(&waiting, &lookup, &mut batch, &mut self.zone);
+            source.count(0, &batch.finish());
+        });
+    }
+}
+
+/// Sends a sender's datagrams on their way, with the name that it has by now.
+fn deliver(waiting: &[Waiting], lookup: &Lookup, batch: &mut Batch<'_>, zone: &mut ZoneCache) {
+    for datagram in waiting {
+        let sender = Peer {
+            address: datagram.peer,
+            name: lookup.name(),
+        };
+        batch.message_of(&datagram.bytes, datagram.truncated, sender, datagram.received, zone);
     }
 }
 

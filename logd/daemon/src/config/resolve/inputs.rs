@@ -31,6 +31,7 @@ const CONNECTIONS_MAX: usize = 10_000;
 pub(super) fn resolve(
     specs: &[Named<InputSpec>],
     tls: &TlsReader<'_>,
+    servers: &Arc<[SocketAddr]>,
     process: &Process,
     diagnostics: &Diagnostics,
 ) -> Vec<Input> {
@@ -43,17 +44,18 @@ pub(super) fn resolve(
             match &named.spec {
                 InputSpec::Tcp(tcp) => {
                     let kind = InputKind::Tcp(tcp_settings(tcp, tls, diagnostics));
-                    of_network(name, &tcp.keys, None, kind, &mut taken, diagnostics)
+                    of_network(name, &tcp.keys, None, kind, servers, &mut taken, diagnostics)
                 }
                 InputSpec::Relp(relp) => {
                     let kind = InputKind::Relp(stream_settings(&relp.stream, tls, diagnostics));
-                    of_network(name, &relp.keys, None, kind, &mut taken, diagnostics)
+                    of_network(name, &relp.keys, None, kind, servers, &mut taken, diagnostics)
                 }
                 InputSpec::Udp(udp) => of_network(
                     name,
                     &udp.keys,
                     udp.receive_buffer,
                     InputKind::Udp,
+                    servers,
                     &mut taken,
                     diagnostics,
                 ),
@@ -93,6 +95,7 @@ fn of_network(
     keys: &InputKeys,
     receive_buffer: Option<Spanned<Size>>,
     kind: InputKind,
+    servers: &Arc<[SocketAddr]>,
     taken: &mut Taken,
     diagnostics: &Diagnostics,
 ) -> Input {
@@ -105,6 +108,7 @@ fn of_network(
         receive_buffer_bytes: receive_buffer.map(|size| size.value.as_usize()),
         time_zone: time_zone(keys, diagnostics),
         rate_limit: rate_limit(&keys.rate_limit, RateLimitDefaults::NETWORK, None, diagnostics),
+        resolve: (keys.resolve == Some(true)).then(|| servers.clone()),
         kind,
     }
 }
@@ -119,6 +123,7 @@ fn of_machine(name: Arc<str>, kind: InputKind) -> Input {
         receive_buffer_bytes: None,
         time_zone: TimeZone::system(),
         rate_limit: None,
+        resolve: None,
         kind,
     }
 }

@@ -31,6 +31,7 @@ pub(in crate::config) struct InputKeys {
     pub(in crate::config) message_max: Option<Spanned<Size>>,
     pub(in crate::config) time_zone: Option<Spanned<String>>,
     pub(in crate::config) rate_limit: RateLimitKeys,
+    pub(in crate::config) resolve: Option<bool>,
 }
 
 /// `rate-limit-interval` and `rate-limit-burst`
@@ -82,6 +83,7 @@ impl InputKeys {
             message_max: table.optional("message-max"),
             time_zone: table.optional("time-zone"),
             rate_limit: RateLimitKeys::read(table),
+            resolve: table.optional("resolve"),
         }
     }
 }
