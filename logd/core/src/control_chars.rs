@@ -35,18 +35,21 @@ fn is_control(byte: u8) -> bool {
 /// The position of the first control character.
 #[inline]
 fn first_control(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for block in bytes.chunks(BLOCK) {
-        // Without an early exit, so that a block is one vector comparison.
-        if block.iter().fold(false, |found, &byte| found | is_control(byte)) {
-            break;
-        }
-        at += block.len();
-    }
-    bytes[at..]
-        .iter()
-        .position(|&byte| is_control(byte))
-        .map(|found| at + found)
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    let from = match blocks.iter().position(has_control) {
+        Some(nth) => nth * BLOCK,
+        // The last block overlaps the one before it, so that no byte is looked at alone.
+        None if bytes.last_chunk().is_some_and(|last| !has_control(last)) => return None,
+        None => bytes.len() - rest.len(),
+    };
+    let found = bytes[from..].iter().position(|&byte| is_control(byte))?;
+    Some(from + found)
+}
+
+/// Without an early exit, so that it is one vector comparison.
+#[inline]
+fn has_control(block: &[u8; BLOCK]) -> bool {
+    block.iter().fold(false, |found, &byte| found | is_control(byte))
 }
 
 /// The frame with its control characters escaped, of which the first is at `first`.

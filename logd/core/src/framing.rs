@@ -139,6 +139,11 @@ impl Framer {
         loop {
             let rest = &buffer[at..];
             match self.state {
+                // What begins with a PRI is a line whatever came before it, and nearly all lines do.
+                State::Start if rest.first() == Some(&b'<') && self.framing != Framing::OctetCounted => {
+                    self.counted_before = false;
+                    return self.line(buffer, at, 0);
+                }
                 State::Start => match self.start(rest) {
                     Start::Found { consumed } => at += consumed,
                     Start::NeedMore { consumed } => {

@@ -34,47 +34,74 @@ pub use local::{Credentials, PidPolicy, compose, parse_local, with_pid};
 /// [`crate::time::rfc3164`] for what both are needed for.
 #[must_use]
 pub fn parse<'a>(frame: &'a [u8], received: Timestamp, zone: &mut ZoneCache) -> Message<'a> {
-    let Some((pri, after_pri)) = split_pri(frame) else {
-        return unparsed(frame, frame, Pri::DEFAULT);
+    let Some(head) = Head::of(frame) else {
+        return Head::without_pri(frame).unparsed();
     };
-    let plain = unparsed(frame, after_pri, pri);
-    if let Some(message) = rfc5424::parse(plain) {
+    if let Some(message) = rfc5424::parse(head) {
         return message;
     }
+    let after_pri = head.after_pri;
     if let Some((stamp, length)) = time::rfc3339::parse(after_pri) {
-        return rfc3164::parse(plain, Shape::Rfc3164Rfc3339, stamp, length);
+        return rfc3164::parse(head, Shape::Rfc3164Rfc3339, stamp, length);
     }
     // A space before the stamp comes from some HP switches.
     let indent = usize::from(after_pri.first() == Some(&b' '));
     if let Some((stamp, length)) = time::rfc3164::parse(&after_pri[indent..], received, zone) {
-        return rfc3164::parse(plain, Shape::Rfc3164, stamp, indent + length);
+        return rfc3164::parse(head, Shape::Rfc3164, stamp, indent + length);
     }
-    device::parse(plain, received, zone)
-        .or_else(|| rfc3164::parse_without_stamp(plain))
-        .unwrap_or(plain)
+    device::parse(head.unparsed(), received, zone)
+        .or_else(|| rfc3164::parse_without_stamp(head))
+        .unwrap_or_else(|| head.unparsed())
 }
 
-/// The message of which nothing is known but its PRI.
-fn unparsed<'a>(raw: &'a [u8], after_pri: &'a [u8], pri: Pri) -> Message<'a> {
-    Message {
-        raw,
-        after_pri,
-        pri,
-        shape: Shape::Unparsed,
-        timestamp: None,
-        hostname: None,
-        tag: b"",
-        programname: b"",
-        app_name: None,
-        procid: None,
-        msgid: None,
-        structured_data: None,
-        msg: after_pri,
-        version: 0,
+/// What every message begins with, whatever its shape.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    raw: &'a [u8],
+    after_pri: &'a [u8],
+    pri: Pri,
+}
+
+impl<'a> Head<'a> {
+    /// Separates PRI from the rest; `None` if there is something that begins like a PRI and is none.
+    #[inline]
+    fn of(raw: &'a [u8]) -> Option<Self> {
+        let (pri, after_pri) = split_pri(raw)?;
+        Some(Self { raw, after_pri, pri })
+    }
+
+    /// Of a frame that has no PRI to be separated.
+    fn without_pri(raw: &'a [u8]) -> Self {
+        Self {
+            raw,
+            after_pri: raw,
+            pri: Pri::DEFAULT,
+        }
+    }
+
+    /// The message of which nothing is known but its PRI.
+    #[inline]
+    fn unparsed(self) -> Message<'a> {
+        Message {
+            raw: self.raw,
+            after_pri: self.after_pri,
+            pri: self.pri,
+            shape: Shape::Unparsed,
+            timestamp: None,
+            hostname: None,
+            tag: b"",
+            programname: b"",
+            app_name: None,
+            procid: None,
+            msgid: None,
+            structured_data: None,
+            msg: self.after_pri,
+            version: 0,
+        }
     }
 }
 
-/// Separates PRI from what follows it. `None` if there is something that begins like a PRI and is none.
+/// PRI, and what follows it. `None` if there is something that begins like a PRI and is none.
 ///
 /// RFC 5424 §6.2.1 forbids leading zeros; rsyslog reads them, and so they are read here.
 #[inline]

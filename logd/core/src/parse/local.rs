@@ -11,19 +11,19 @@ use crate::message::{Message, Shape};
 use crate::pri::Pri;
 use crate::time::{self, Timestamp, ZoneCache};
 
-use super::{rfc3164, rfc5424, skip, split_pri, tag, unparsed};
+use super::{Head, rfc3164, rfc5424, skip, tag};
 
 /// Reads a frame of a local program, in which nobody but this machine is the host. `received` and `zone` are as in
 /// [`super::parse`].
 #[must_use]
 pub fn parse_local<'a>(frame: &'a [u8], received: Timestamp, zone: &mut ZoneCache) -> Message<'a> {
-    let Some((pri, after_pri)) = split_pri(frame) else {
-        return unparsed(frame, frame, Pri::DEFAULT);
+    let Some(head) = Head::of(frame) else {
+        return Head::without_pri(frame).unparsed();
     };
-    let plain = unparsed(frame, after_pri, pri);
-    if let Some(message) = rfc5424::parse(plain) {
+    if let Some(message) = rfc5424::parse(head) {
         return message;
     }
+    let (plain, after_pri) = (head.unparsed(), head.after_pri);
     let stamped = |shape, stamp, length: usize| {
         let message = Message {
             shape,
@@ -125,7 +125,12 @@ pub fn compose<'a>(pri: Pri, tag: &[u8], text: &[u8], room: &'a mut Vec<u8>) -> 
     room.push(b' ');
     room.extend_from_slice(text);
     let raw = &*room;
-    let (tag, msg) = raw[from..].split_at(tag.len());
+    let head = Head {
+        raw,
+        after_pri: &raw[from..],
+        pri,
+    };
+    let (tag, msg) = head.after_pri.split_at(tag.len());
     // As in any tag, but that it may have spaces.
     let ends_name = |byte: &u8| matches!(byte, b'[' | b':' | b'/' | 0x7f.. | ..b' ');
     let name_end = tag.iter().position(ends_name).unwrap_or(tag.len());
@@ -135,7 +140,7 @@ pub fn compose<'a>(pri: Pri, tag: &[u8], text: &[u8], room: &'a mut Vec<u8>) -> 
         programname: &tag[..name_end],
         procid: tag::procid(tag),
         msg,
-        ..unparsed(raw, &raw[from..], pri)
+        ..head.unparsed()
     }
 }
 

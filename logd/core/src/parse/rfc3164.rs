@@ -7,33 +7,34 @@
 use crate::message::{Message, Shape};
 use crate::time::Timestamp;
 
-use super::{skip, tag};
+use super::{Head, skip, tag};
 
 /// The longest host, as in rsyslog: a longer word is a tag.
 const HOST_BYTES_MAX: usize = 511;
 
-/// Completes `plain`, in which a stamp was found that ends at `stamp_end` of what follows PRI.
-pub(super) fn parse(plain: Message<'_>, shape: Shape, stamp: Timestamp, stamp_end: usize) -> Message<'_> {
+/// Completes a message, in which a stamp was found that ends at `stamp_end` of what follows PRI.
+#[inline]
+pub(super) fn parse(head: Head<'_>, shape: Shape, stamp: Timestamp, stamp_end: usize) -> Message<'_> {
     // The space after the stamp; it is not there if the message ends with it.
-    let rest = skip(plain.after_pri, stamp_end + 1);
+    let rest = skip(head.after_pri, stamp_end + 1);
     with_host_and_tag(
         Message {
             shape,
             timestamp: Some(stamp),
-            ..plain
+            ..head.unparsed()
         },
         rest,
     )
 }
 
 /// Reads a message without a stamp whose tag leaves no doubt; `None` if there is none.
-pub(super) fn parse_without_stamp(plain: Message<'_>) -> Option<Message<'_>> {
+pub(super) fn parse_without_stamp(head: Head<'_>) -> Option<Message<'_>> {
     let message = with_host_and_tag(
         Message {
             shape: Shape::Rfc3164,
-            ..plain
+            ..head.unparsed()
         },
-        plain.after_pri,
+        head.after_pri,
     );
     has_unmistakable_tag(&message).then_some(message)
 }
@@ -73,8 +74,11 @@ pub(super) fn with_tag<'a>(message: Message<'a>, rest: &'a [u8]) -> Message<'a> 
 /// Separates the host, if the first word is one, from what follows the space after it.
 #[inline]
 fn split_host(bytes: &[u8]) -> (Option<&[u8]>, &[u8]) {
-    let end = bytes.iter().take(HOST_BYTES_MAX).position(|&byte| !is_host_byte(byte));
-    let end = end.unwrap_or(bytes.len().min(HOST_BYTES_MAX));
+    let limit = bytes.len().min(HOST_BYTES_MAX);
+    let mut end = 0;
+    while end < limit && is_host_byte(bytes[end]) {
+        end += 1;
+    }
     let (host, rest) = bytes.split_at(end);
     match rest {
         [] if !host.is_empty() => (Some(host), rest),

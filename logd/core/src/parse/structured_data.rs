@@ -38,11 +38,12 @@ fn elements_length(bytes: &[u8]) -> Option<usize> {
 fn element_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
-        at += memchr::memchr2(b']', b'"', bytes.get(at..)?)? + 1;
-        if bytes[at - 1] == b']' {
-            return Some(at);
+        // Byte by byte, as values too: what is looked for is never far.
+        match bytes.get(at)? {
+            b']' => return Some(at + 1),
+            b'"' => at += 1 + value_length(&bytes[at + 1..])?,
+            _ => at += 1,
         }
-        at += value_length(&bytes[at..])?;
     }
 }
 
@@ -50,12 +51,12 @@ fn element_length(bytes: &[u8]) -> Option<usize> {
 fn value_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)? + 1;
-        if bytes[at - 1] == b'"' {
-            return Some(at);
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            // What a backslash escapes is no end of anything.
+            b'\\' => at += 2,
+            _ => at += 1,
         }
-        // What a backslash escapes is no end of anything.
-        at += 1;
     }
 }
 

@@ -19,7 +19,10 @@ pub(super) fn render(context: &Context<'_>, out: &mut Vec<u8>) {
         return;
     }
     let append = |property, out: &mut Vec<u8>| context.append(property, StampForm::Rfc3164, false, out);
-    append(Property::TimeReported, out);
+    match stamp_as_written(message) {
+        Some(stamp) => out.extend_from_slice(&stamp),
+        None => append(Property::TimeReported, out),
+    }
     out.push(b' ');
     append(Property::Hostname, out);
     out.push(b' ');
@@ -52,21 +55,64 @@ fn own_line<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
 
 /// Whether a stamp that was read is as it would be written.
 fn is_written_so(stamp: &[u8; STAMP_BYTES]) -> bool {
-    let &[a, b, c, b' ', d, e, b' ', f, g, b':', h, i, b':', j, k] = stamp else {
+    let &[a, b, c, b' ', tens, ones, b' ', ref time @ ..] = stamp else {
         return false;
     };
-    let digits = [e, f, g, h, i, j, k]
-        .iter()
-        .fold(true, |all, byte| all & byte.is_ascii_digit());
-    // The second 60 is written as the first of the next minute, and a day past the end of its month as one of the next.
-    digits
-        && j < b'6'
-        && match (d, e) {
-            (b' ', _) | (b'1', _) | (b'2', b'0'..=b'8') => MONTHS.contains(&&[a, b, c]),
-            (b'2', _) | (b'3', b'0') => MONTHS.contains(&&[a, b, c]) && [a, b, c] != *b"Feb",
-            (b'3', b'1') => [b"Jan", b"Mar", b"May", b"Jul", b"Aug", b"Oct", b"Dec"].contains(&&[a, b, c]),
-            _ => false,
-        }
+    let day = [if tens == b' ' { b'0' } else { tens }, ones];
+    tens != b'0' && is_day(day, &[a, b, c]) && is_time(time)
+}
+
+/// The stamp of RFC 3339 that a message begins with, put together from its text as RFC 3164 has it; `None` where that is not how
+/// it would be written.
+fn stamp_as_written(message: &Message<'_>) -> Option<[u8; STAMP_BYTES]> {
+    let at = match message.shape {
+        Shape::Rfc3164Rfc3339 => 0,
+        // Behind the digit of the version and its space.
+        Shape::Rfc5424 if message.version < 10 => 2,
+        _ => return None,
+    };
+    message.timestamp?;
+    let written: &[u8; 19] = message.after_pri.get(at..)?.first_chunk()?;
+    let &[_, _, _, _, b'-', m, n, b'-', tens, ones, _, ref time @ ..] = written else {
+        return None;
+    };
+    let month = match (m, n) {
+        (b'0', b'1'..=b'9') => usize::from(n - b'1'),
+        (b'1', b'0'..=b'2') => usize::from(n - b'0') + 9,
+        _ => return None,
+    };
+    let month = MONTHS[month];
+    if !is_day([tens, ones], month) || !is_time(time) {
+        return None;
+    }
+    let mut stamp = *b"Mmm dd hh:mm:ss";
+    stamp[..3].copy_from_slice(month);
+    stamp[4..6].copy_from_slice(&[if tens == b'0' { b' ' } else { tens }, ones]);
+    stamp[7..].copy_from_slice(time);
+    Some(stamp)
+}
+
+/// Whether two digits are a day of the month. One past its end is written as one of the next month; of February 29 only the year
+/// tells.
+fn is_day(digits: [u8; 2], month: &[u8; 3]) -> bool {
+    let last = match month {
+        b"Jan" | b"Mar" | b"May" | b"Jul" | b"Aug" | b"Oct" | b"Dec" => b"31",
+        b"Apr" | b"Jun" | b"Sep" | b"Nov" => b"30",
+        b"Feb" => b"28",
+        _ => return false,
+    };
+    // One comparison of two digits, the first of which weighs more.
+    let number = u16::from_be_bytes;
+    digits[1].is_ascii_digit() && (number(*b"01")..=number(*last)).contains(&number(digits))
+}
+
+/// Whether a time that was read is written with two digits each. The second 60 is written as the first of the next minute.
+fn is_time(time: &[u8; 8]) -> bool {
+    let &[a, b, b':', c, d, b':', e, f] = time else {
+        return false;
+    };
+    let digits = [a, b, c, d, e, f];
+    e < b'6' && digits.iter().fold(true, |all, byte| all & byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -140,9 +186,15 @@ mod tests {
             "<30>Nov 22 10:00:00",
             "Nov 22 10:00:00 web-17 nginx: no PRI",
             "<30>1 2026-11-22T10:00:00.123456Z web-17 nginx 4242 - - text",
-            "<30>1 2026-11-22T10:00:00.123456Z web-17 nginx - - - ",
+            "<30>1 2026-11-02T10:00:00-05:00 web-17 nginx - - - ",
+            "<30>1 2026-11-22T10:00:60Z web-17 nginx - - - text",
+            "<30>1 2026-11-31T10:00:00Z web-17 nginx - - - text",
+            "<30>1 2024-02-29T10:00:00Z web-17 nginx - - - text",
+            "<30>1 2026-1-2T3:4:5.123456789Z web-17 nginx - - - text",
+            "<30>12 2026-11-22T10:00:00Z web-17 nginx - - - text",
             "<30>1 - - - - - -",
             "<30>2026-11-22T10:00:00+01:00 web-17 nginx[4242]: text",
+            "<30>2026-11-2t10:00:00Z web-17 nginx[4242]: text",
             "<30>nothing of it",
             "",
         ] {
@@ -162,6 +214,15 @@ mod tests {
             rest in "[ a-z\\[\\]:\n0-9]{0,30}",
         ) {
             let [by_operations, at_once] = both(format!("{stamp}{rest}").as_bytes());
+            prop_assert_eq!(at_once, by_operations);
+        }
+
+        #[test]
+        fn both_ways_write_the_same_stamp_of_rfc_3339(
+            version in "(1 |12 )?",
+            stamp in "2026-[01]?[0-9]-[0-3]?[0-9]T[0-2]?[0-9]:[0-5]?[0-9]:[0-6]?[0-9]([.][0-9]{0,6})?(Z|[+]01:00|-0130)",
+        ) {
+            let [by_operations, at_once] = both(format!("<30>{version}{stamp} web-17 app: - - - text").as_bytes());
             prop_assert_eq!(at_once, by_operations);
         }
     }

@@ -60,19 +60,32 @@ impl<'a> Reader<'a> {
     /// Reads `.` and the digits after it, if there is a dot: nanoseconds, and how many digits there were, 9 at most. What is
     /// finer than a nanosecond is read and left out.
     pub(super) fn fraction(&mut self) -> (u32, u8) {
+        /// The nanoseconds of the last of so many digits.
+        const UNITS: [u32; 10] = [
+            1_000_000_000,
+            100_000_000,
+            10_000_000,
+            1_000_000,
+            100_000,
+            10_000,
+            1_000,
+            100,
+            10,
+            1,
+        ];
         if self.eat(b'.').is_none() {
             return (0, 0);
         }
-        let mut nanos = 0;
-        let mut unit = 100_000_000;
+        let mut value = 0;
         let mut digits = 0;
         while let Some(byte @ b'0'..=b'9') = self.peek() {
-            nanos += u32::from(byte - b'0') * unit;
-            unit /= 10;
-            digits = (digits + 1).min(9);
+            if digits < UNITS.len() - 1 {
+                value = value * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
             self.at += 1;
         }
-        (nanos, digits)
+        (value * UNITS[digits], digits as u8)
     }
 
     /// Whether a stamp can end here: before a space or at the end of the message.

@@ -8,12 +8,55 @@
 use super::digits::Reader;
 use super::{DAY_S, Timestamp, days_from_civil};
 
+/// How long `2026-01-02T03:04:05` is.
+const USUAL_BYTES: usize = 19;
+
 /// Reads a stamp at the beginning of `bytes`, which has to be followed by a space or the end. Returns it and its length,
 /// that space not included.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Option<(Timestamp, usize)> {
     let mut reader = Reader::new(bytes);
-    if !bytes.get(..4)?.iter().all(u8::is_ascii_digit) {
+    let local_s = match usual(bytes) {
+        Some(local_s) => {
+            reader.skip(USUAL_BYTES);
+            local_s
+        }
+        None => date_and_time(&mut reader)?,
+    };
+    let (nanos, fraction_digits) = reader.fraction();
+    let (offset_s, zulu) = offset(&mut reader)?;
+    if !reader.at_end_of_word() {
+        return None;
+    }
+    let stamp = Timestamp {
+        unix_s: local_s - i64::from(offset_s),
+        nanos,
+        fraction_digits,
+        offset_s,
+        zulu,
+    };
+    Some((stamp, reader.consumed()))
+}
+
+/// Date and time, counted as though they were UTC, where their fields have the usual lengths: then each is where it always is.
+fn usual(bytes: &[u8]) -> Option<i64> {
+    let written: &[u8; USUAL_BYTES] = bytes.first_chunk()?;
+    let [_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', _, _, b':', _, _] = written else {
+        return None;
+    };
+    let two = |at: usize| {
+        let (tens, ones) = (written[at].wrapping_sub(b'0'), written[at + 1].wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| 10 * tens + ones)
+    };
+    let year = 100 * i32::from(two(0)?) + i32::from(two(2)?);
+    let (month, day, hour, minute, second) = (two(5)?, two(8)?, two(11)?, two(14)?, two(17)?);
+    let is_in_range = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second <= 60;
+    is_in_range.then(|| local_s(year, month, day, hour, minute, second))
+}
+
+/// The same with fields of one digit among them.
+fn date_and_time(reader: &mut Reader<'_>) -> Option<i64> {
+    if !reader.rest().get(..4)?.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let year = reader.number(4)?;
@@ -27,24 +70,11 @@ pub fn parse(bytes: &[u8]) -> Option<(Timestamp, usize)> {
     let minute = reader.number_in(0, 59)?;
     reader.eat(b':')?;
     let second = reader.number_in(0, 60)?;
-    let (nanos, fraction_digits) = reader.fraction();
-    let (offset_s, zulu) = offset(&mut reader)?;
-    if !reader.at_end_of_word() {
-        return None;
-    }
+    Some(local_s(year as i32, month, day, hour, minute, second))
+}
 
-    let local_s = days_from_civil(year as i32, month, day) * DAY_S
-        + i64::from(hour) * 3600
-        + i64::from(minute) * 60
-        + i64::from(second);
-    let stamp = Timestamp {
-        unix_s: local_s - i64::from(offset_s),
-        nanos,
-        fraction_digits,
-        offset_s,
-        zulu,
-    };
-    Some((stamp, reader.consumed()))
+fn local_s(year: i32, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> i64 {
+    days_from_civil(year, month, day) * DAY_S + i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)
 }
 
 /// Reads `Z`, `+01:00` or `+0100`: seconds ahead of UTC, and whether it was `Z`.
@@ -151,6 +181,7 @@ mod tests {
             "2026-01-02T03:04:61Z",
             "2026-01-02T03:04:05+24:00",
             "226-01-02T03:04:05Z",
+            "2026-00-00T00:00:1+01:00",
         ] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
