@@ -96,6 +96,7 @@ fn flush(store: &Store, volume: &Arc<Volume>) -> End {
         let was_stuck = {
             let _at_work = volume.at_work();
             match next {
+                Next::Due(file, Task::FlushIfDue) => file.flush_if_due(store),
                 Next::Due(file, Task::Flush) => file.flush(store),
                 Next::Due(file, Task::Retry { after }) => file.retry(store, after),
                 Next::Due(file, Task::Close) => file.close_when_free(store),

@@ -249,19 +249,36 @@ impl LogFile {
         }
     }
 
-    /// The flush of the schedule has come: what is appended from now on needs another.
+    /// Writes what is buffered, because somebody waits for it.
     pub(super) fn flush(self: &Arc<Self>, store: &Store) {
         self.hastened.store(false, Ordering::Relaxed);
-        self.buffer().scheduled = false;
         // A file that is held up has its retry on the schedule.
-        if self.is_held_up() || self.write_out(store) != Progress::Busy {
-            return;
+        if !self.is_held_up() && self.write_out(store) == Progress::Busy {
+            // Who is at it may have looked at the buffer for the last time already.
+            let at = Instant::now() + BUSY;
+            self.volume.schedule.push(at, self.clone(), Task::Flush);
         }
-        // Who is at it may have looked at the buffer for the last time already.
-        self.buffer().scheduled = true;
-        self.volume
-            .schedule
-            .push(Instant::now() + BUSY, self.clone(), Task::Flush);
+    }
+
+    /// Writes what is buffered, if the oldest line is as old as a line may be. Lines that came after others filled the buffer, and
+    /// had it written, have their own time: a busy file is never written half full.
+    pub(super) fn flush_if_due(self: &Arc<Self>, store: &Store) {
+        let mut buffer = self.buffer();
+        if let Some(since) = buffer.since {
+            let due = self.due(since);
+            if Instant::now() < due {
+                drop(buffer);
+                return self.volume.schedule.push(due, self.clone(), Task::FlushIfDue);
+            }
+        }
+        // What is appended from now on needs another.
+        buffer.scheduled = false;
+        drop(buffer);
+        if !self.is_held_up() && self.write_out(store) == Progress::Busy {
+            self.buffer().scheduled = true;
+            let at = Instant::now() + BUSY;
+            self.volume.schedule.push(at, self.clone(), Task::FlushIfDue);
+        }
     }
 
     /// Tries again after the file system had no room.

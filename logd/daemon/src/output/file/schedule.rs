@@ -10,6 +10,8 @@ use super::log_file::LogFile;
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
+    /// Write what its buffer holds, if that has waited for as long as a line may.
+    FlushIfDue,
     /// Write what its buffer holds.
     Flush,
     /// Try again to write what the file system had no room for.

@@ -174,6 +174,10 @@ impl Store {
 
     /// Waits until there is room for more, for a sender that is held back by nothing or by an output.
     pub(crate) async fn room(&self, held_back: &mut HeldBack) {
+        // Nearly always, and without the lock that all who wait share.
+        if !held_back.look() && !self.is_short_of_budget() {
+            return;
+        }
         loop {
             let written = self.written.notified();
             tokio::pin!(written);

@@ -85,13 +85,12 @@ impl LogFile {
         let mut at_once = false;
         let writes = || patience == Patience::Waits && store.volumes().servers_write();
         if !buffer.scheduled {
-            let flush_interval = self.output.load().settings().flush_interval;
-            at_once = flush_interval.is_zero();
+            at_once = self.output.load().settings().flush_interval.is_zero();
             // Who does not write leaves its line to the flusher.
             if !at_once || !writes() {
                 buffer.scheduled = true;
-                let at = since + (flush_interval - flush_interval / FLUSH_MARGIN);
-                self.volume.schedule.push(at, self.clone(), Task::Flush);
+                let due = self.due(since);
+                self.volume.schedule.push(due, self.clone(), Task::FlushIfDue);
             }
         }
         if before < BEHIND_BYTES && holds >= BEHIND_BYTES {
@@ -118,6 +117,12 @@ impl LogFile {
             self.write_out(store);
         }
         Appended::Buffered
+    }
+
+    /// When a line that came at this time is to be written.
+    pub(super) fn due(&self, since: Instant) -> Instant {
+        let interval = self.output.load().settings().flush_interval;
+        since + (interval - interval / FLUSH_MARGIN)
     }
 
     /// Whether a line of who never waits has a place in the buffer, which holds so much.

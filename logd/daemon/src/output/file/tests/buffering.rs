@@ -102,6 +102,55 @@ fn threads_that_write_to_one_file_never_cut_each_others_lines() {
 }
 
 #[test]
+fn lines_behind_others_that_were_written_early_wait_for_their_own_time() {
+    let with = |flush_interval| FileSettings {
+        flush_interval,
+        ..settings()
+    };
+    let tree = Tree::new(PLENTY, with(Duration::from_secs(3600)));
+    let file = tree.file("a.log");
+    tree.append("a.log", "one\n");
+    // As when others had filled the buffer behind it.
+    file.flush(&tree.store);
+    tree.append("a.log", "two\n");
+    file.flush_if_due(&tree.store);
+    assert_eq!(tree.content("a.log"), "one\n", "an hour is not over");
+    // With settings that let no line wait.
+    let hasty = owner(2, "test", with(Duration::ZERO));
+    file.hand_over(&tree.owner.output, &hasty.output);
+    file.flush_if_due(&tree.store);
+    assert_eq!(tree.content("a.log"), "one\ntwo\n");
+}
+
+#[test]
+fn a_visit_of_the_flusher_that_comes_too_early_is_made_again() {
+    let flush_interval = Duration::from_millis(50);
+    let tree = Tree::new(
+        PLENTY,
+        FileSettings {
+            flush_interval,
+            ..settings()
+        },
+    );
+    let (flusher, _ended) = Flusher::start(tree.store.clone()).unwrap();
+    let file = tree.file("a.log");
+    // The schedule has a visit for the first line, and only for that one.
+    for line in ["one\n", "two\n", "three\n"] {
+        tree.append("a.log", line);
+        file.hasten(&tree.store);
+    }
+    tree.append("a.log", "four\n");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while file.buffered() > 0 && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    file.close(&tree.store);
+    assert_eq!(tree.content("a.log"), "one\ntwo\nthree\nfour\n");
+    assert!(Instant::now() < deadline);
+    flusher.stop();
+}
+
+#[test]
 fn the_flusher_writes_what_is_due() {
     let flush_interval = Duration::from_millis(1);
     let tree = Tree::new(
