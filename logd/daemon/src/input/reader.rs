@@ -6,7 +6,7 @@ use tracing::debug;
 
 use super::incomplete::Charge;
 use super::sender::Sender;
-use super::transport::{Ask, Transport};
+use super::transport::{Ask, Chunk, Transport};
 use crate::pipeline::Scratch;
 
 /// An incomplete frame up to this is copied in front of what is read next; a longer one is read on where it stands.
@@ -28,6 +28,8 @@ pub(super) struct Reader {
 pub(super) enum Read {
     /// There may be more.
     Some,
+    /// Nothing more at the moment.
+    All,
     /// Nothing at the moment.
     Empty,
     /// The sender is done, or gone.
@@ -87,10 +89,11 @@ impl Reader {
             };
             let before = buffer.len();
             let read = match self.transport.read(&mut buffer, ask) {
-                Ok(0) => {
+                Ok(Chunk { bytes: 0, .. }) => {
                     self.ended = true;
                     Read::End
                 }
+                Ok(Chunk { is_all: true, .. }) => Read::All,
                 Ok(_) => Read::Some,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Empty,
                 Err(error) => {

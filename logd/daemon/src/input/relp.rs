@@ -89,7 +89,7 @@ pub(super) async fn serve(transport: Transport, sender: Sender) {
         answers: Vec::new(),
         is_blocked: false,
     };
-    let abandon = connection.sender.service.abandon.clone();
+    let abandon = connection.sender.service.abandon.child_token();
     tokio::select! {
         biased;
         () = abandon.cancelled() => {}
@@ -236,7 +236,7 @@ impl Connection {
         }
         let is_stopped = sender.stop.is_cancelled();
         let more = match read {
-            Read::Some => end.is_none(),
+            Read::Some | Read::All => end.is_none(),
             Read::Empty => end.is_none() && !is_stopped,
             Read::End | Read::TooMuch => false,
         };
@@ -304,7 +304,7 @@ impl Connection {
             transport.readable().await;
             nothing.clear();
             match transport.read(&mut nothing, Ask::Runtime) {
-                Ok(0) => return,
+                Ok(chunk) if chunk.bytes == 0 => return,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,

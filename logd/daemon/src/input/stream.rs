@@ -116,7 +116,9 @@ fn admit(
     };
     source.metrics.accepted.increment(1);
     let tls = source.tls.clone();
-    let sender = Sender::new(peer, sources, source, service.clone(), stop.clone(), place);
+    // A token of its own is asked many times a second, and under a lock that no other core asks for.
+    let stop = stop.child_token();
+    let sender = Sender::new(peer, sources, source, service.clone(), stop, place);
     let runtime = seat.runtime().clone();
     let run = async move {
         serve(stream, tls, speaks, sender).await;

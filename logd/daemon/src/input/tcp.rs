@@ -30,7 +30,7 @@ pub(super) async fn serve(transport: Transport, framing: Framing, sender: Sender
 
 impl Connection {
     async fn run(mut self) {
-        let abandon = self.sender.service.abandon.clone();
+        let abandon = self.sender.service.abandon.child_token();
         tokio::select! {
             biased;
             () = abandon.cancelled() => {}
@@ -54,7 +54,7 @@ impl Connection {
                 Read::Empty if self.sender.stop.is_cancelled() => return,
                 Read::End => return,
                 Read::TooMuch => return self.sender.refuse(Refusal::IncompleteMax),
-                Read::Some | Read::Empty => {}
+                Read::Some | Read::All | Read::Empty => {}
             }
             // While there is always something to read, the others shall have their turn.
             tokio::task::consume_budget().await;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::source::Refusal;
-use super::transport::{Ask, read};
+use super::transport::{Ask, Chunk, read};
 
 /// How long a handshake may take: some round trips, and a sender's certificate from a slow card.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -111,8 +111,9 @@ impl Tls {
     }
 
     /// Reads what is there to the end of a buffer. What came before an error is given first.
-    pub(super) fn read(&mut self, buffer: &mut Vec<u8>, ask: Ask) -> io::Result<usize> {
+    pub(super) fn read(&mut self, buffer: &mut Vec<u8>, ask: Ask) -> io::Result<Chunk> {
         let before = buffer.len();
+        let mut is_all = false;
         if std::mem::take(&mut self.has_plaintext) {
             self.decrypted(buffer)?;
         }
@@ -122,11 +123,12 @@ impl Tls {
             }
             let result = RECORDS.with_borrow_mut(|records| {
                 records.clear();
-                match read(&self.stream, records, ask) {
-                    Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
-                    Ok(_) => self.decrypt(records, buffer),
-                    Err(error) => Err(error),
+                let chunk = read(&self.stream, records, ask)?;
+                is_all = chunk.is_all;
+                if chunk.bytes == 0 {
+                    return Err(ErrorKind::UnexpectedEof.into());
                 }
+                self.decrypt(records, buffer)
             });
             match result {
                 Ok(()) => {}
@@ -134,7 +136,10 @@ impl Tls {
                 Err(error) => self.broken = Some(error.kind()),
             }
         }
-        Ok(buffer.len() - before)
+        Ok(Chunk {
+            bytes: buffer.len() - before,
+            is_all,
+        })
     }
 
     fn decrypt(&mut self, mut records: &[u8], buffer: &mut Vec<u8>) -> io::Result<()> {

@@ -3,11 +3,13 @@
 //! Both are read without waiting, into the caller's buffer, whatever is there. TLS takes its records out of a buffer of the
 //! thread's, so that one system call reads many of them; what was decrypted goes straight on into the caller's.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::net::Shutdown;
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::tls::Tls;
@@ -30,6 +32,14 @@ pub(super) enum Ask {
     Socket,
 }
 
+/// What was read at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chunk {
+    pub(super) bytes: usize,
+    /// There is nothing more at the moment: the next read would say so and no more.
+    pub(super) is_all: bool,
+}
+
 impl Transport {
     /// Waits until there may be something to read. An error is read like anything else.
     pub(super) async fn readable(&self) {
@@ -44,8 +54,8 @@ impl Transport {
         drop(self.stream().writable().await);
     }
 
-    /// Reads what is there to the end of a buffer; 0 is the end of the stream.
-    pub(super) fn read(&mut self, buffer: &mut Vec<u8>, ask: Ask) -> io::Result<usize> {
+    /// Reads what is there to the end of a buffer; no bytes are the end of the stream.
+    pub(super) fn read(&mut self, buffer: &mut Vec<u8>, ask: Ask) -> io::Result<Chunk> {
         match self {
             Self::Plain(stream) => read(stream, buffer, ask),
             Self::Tls(tls) => tls.read(buffer, ask),
@@ -107,19 +117,73 @@ impl Transport {
 }
 
 /// Reads once from a socket, to the end of a buffer.
-pub(super) fn read(stream: &TcpStream, buffer: &mut Vec<u8>, ask: Ask) -> io::Result<usize> {
-    match ask {
-        Ask::Runtime => {
-            buffer.reserve(READ_BYTES);
-            stream.try_read_buf(buffer)
+pub(super) fn read(stream: &TcpStream, buffer: &mut Vec<u8>, ask: Ask) -> io::Result<Chunk> {
+    buffer.reserve(READ_BYTES);
+    let room = buffer.capacity() - buffer.len();
+    let mut once = || -> io::Result<Chunk> {
+        let bytes = rustix::io::read(stream, spare_capacity(buffer))?;
+        // Less than there was room for is all that there was (epoll(7), question 9).
+        let is_all = 0 < bytes && bytes < room;
+        Ok(Chunk { bytes, is_all })
+    };
+    if ask == Ask::Socket {
+        return once();
+    }
+    // The runtime is told that nothing is left, as though a read had found nothing, and waits for the next event.
+    let mut all = None;
+    let read = stream.try_io(Interest::READABLE, || {
+        let chunk = once()?;
+        if chunk.is_all {
+            all = Some(chunk);
+            return Err(io::ErrorKind::WouldBlock.into());
         }
-        Ask::Socket => {
-            let before = buffer.len();
-            buffer.resize(before + READ_BYTES, 0);
-            let socket = SockRef::from(stream);
-            let read = (&*socket).read(&mut buffer[before..]);
-            buffer.truncate(before + read.as_ref().copied().unwrap_or(0));
-            read
+        Ok(chunk)
+    });
+    all.map_or(read, Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::{Shutdown, TcpListener, TcpStream as StdStream};
+
+    use super::*;
+
+    fn pair() -> (StdStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let sender = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        (sender, TcpStream::from_std(stream).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_all_was_read_is_waited_for_and_read() {
+        let (mut sender, stream) = pair();
+        let mut buffer = Vec::new();
+        for _ in 0..3 {
+            sender.write_all(b"some").unwrap();
+            stream.readable().await.unwrap();
+            let chunk = read(&stream, &mut buffer, Ask::Runtime).unwrap();
+            assert_eq!(chunk, Chunk { bytes: 4, is_all: true });
+            let nothing = read(&stream, &mut buffer, Ask::Runtime).unwrap_err();
+            assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        }
+        assert_eq!(buffer, b"somesomesome");
+    }
+
+    #[tokio::test]
+    async fn the_end_is_read_though_it_came_with_the_last_bytes() {
+        for ask in [Ask::Runtime, Ask::Socket] {
+            let (mut sender, stream) = pair();
+            sender.write_all(b"some").unwrap();
+            sender.shutdown(Shutdown::Write).unwrap();
+            let mut buffer = Vec::new();
+            for expected in [4, 0] {
+                stream.readable().await.unwrap();
+                assert_eq!(read(&stream, &mut buffer, ask).unwrap().bytes, expected);
+            }
+            assert_eq!(buffer, b"some");
         }
     }
 }

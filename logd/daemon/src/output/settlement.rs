@@ -28,9 +28,12 @@ pub(crate) enum Standing {
 }
 
 impl Settlement {
-    /// Another record is there; its number. To be called in the order of the records.
+    /// Another record is there; its number. To be called under the lock that keeps the records in order, so that nobody else is at
+    /// it: the processor need not be told to see to that.
     pub(crate) fn append(&self) -> u64 {
-        self.appended.fetch_add(1, Ordering::Relaxed) + 1
+        let number = self.appended.load(Ordering::Relaxed) + 1;
+        self.appended.store(number, Ordering::Relaxed);
+        number
     }
 
     /// The number of the last record that was appended.
