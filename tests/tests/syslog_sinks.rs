@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ballast_tests::daemon::{Daemon, Setup};
 use ballast_tests::syslog::{self, collector, metric};
@@ -305,6 +306,52 @@ fn a_program_that_does_not_read_keeps_neither_files_nor_the_end_waiting() {
     let (status, stopped) = logd.stop();
     assert!(status.success());
     assert!(!stopped.log.contains("did not end in time"), "{}", stopped.log);
+}
+
+#[test]
+fn a_program_that_reads_slowly_has_its_time_once_and_not_for_each_line() {
+    let setup = Setup::new("logd");
+    let output = "program]\ncommand = [\"/bin/sh\", \"-c\", \"while sleep 2; do head -c 60000 > /dev/null; done\"]";
+    let logd = logd(setup, output);
+    // Each fills the pipe nearly: one a turn is read, and two minutes would be needed for all.
+    send(&logd, (0..60).map(|n| format!("{n} {}", "x".repeat(60_000))));
+    let started = Instant::now();
+    let (status, stopped) = logd.stop();
+    assert!(status.success(), "{}", stopped.log);
+    assert!(!stopped.log.contains("did not end in time"), "{}", stopped.log);
+    // Five seconds for reading and two for ending.
+    assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
+}
+
+#[test]
+fn what_a_program_has_started_ends_with_it_and_can_clean_up() {
+    // It ignores the end of its input, as its parent does.
+    let other = "#!/bin/sh\ncd \"${0%/*}\"\ntrap 'echo cleaned up >> ended; exit' TERM\necho $$ >> others\n\
+                 while :; do sleep 0.05; done\n";
+    let program = "#!/bin/sh\ncd \"${0%/*}\"\n./other < /dev/null &\necho $$ >> pids\ncat >> lines\nwait\n";
+    let setup = Setup::new("logd").file("program", program).file("other", other);
+    for name in ["program", "other"] {
+        fs::set_permissions(setup.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = setup.path().join("program");
+    let logd = logd(setup, &format!("program]\ncommand = [\"{}\"]", path.display()));
+    let pids = |directory: &Path, name: &str, count| -> Vec<Pid> {
+        let content = String::from_utf8(wait::until_lines(&directory.join(name), count)).unwrap();
+        content.lines().map(|pid| Pid::from_raw(pid.parse().unwrap())).collect()
+    };
+    let runs = |pid: Pid| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        kill(pid, None).is_ok() && !stat.contains(") Z ")
+    };
+    let first = pids(logd.path(), "others", 1)[0];
+    kill(pids(logd.path(), "pids", 1)[0], Signal::SIGKILL).unwrap();
+    wait::until_lines(&logd.path().join("ended"), 1);
+    wait::until("what the first has started to end", || (!runs(first)).then_some(()));
+    let second = pids(logd.path(), "others", 2)[1];
+    let (status, stopped) = logd.stop();
+    assert!(status.success());
+    wait::until_lines(&stopped.path().join("ended"), 2);
+    wait::until("what the second has started to end", || (!runs(second)).then_some(()));
 }
 
 #[test]

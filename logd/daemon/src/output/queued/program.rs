@@ -18,6 +18,9 @@ use crate::output::queue::Queue;
 /// How long the program has, when logd stops, to read what is left, and then, at the end of its input, to end.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Who does not read any more is about to end by itself, and says then why; otherwise it is ended after so long.
+const ENDING_MAX: Duration = Duration::from_secs(2);
+
 /// A program that ends is started again after so long, then after twice as long, up to the maximum; one that has run for as long
 /// as the maximum begins anew.
 const RESTART_FIRST: Duration = Duration::from_millis(500);
@@ -32,7 +35,9 @@ pub(super) async fn run(command: &[String], queue: &Arc<Queue>) {
         started: None,
         ended_early: 0,
     };
-    let mut grace = GRACE;
+    // When its time to read is over, as soon as it is known: of all lines, not of each.
+    let mut end = None;
+    let mut is_late = false;
     loop {
         let records = tokio::select! {
             records = queue.take() => records,
@@ -40,25 +45,27 @@ pub(super) async fn run(command: &[String], queue: &Arc<Queue>) {
         };
         let Some(records) = records else { break };
         let mut lines = records.iter();
-        while let Some(line) = lines.next() {
-            let stop = async {
+        while !is_late && let Some(line) = lines.next() {
+            let late = async {
                 queue.closed().await;
-                tokio::time::sleep(GRACE).await;
+                sleep_until(*end.get_or_insert_with(|| Instant::now() + GRACE)).await;
             };
             tokio::select! {
                 () = program.write(line) => queue.count_sent(1, line.len()),
-                () = stop => {
-                    // It has had its time.
-                    grace = Duration::ZERO;
-                    queue.count_dropped("stopped", 1 + lines.by_ref().count() as u64);
-                    break;
+                () = late => {
+                    is_late = true;
+                    queue.count_dropped("stopped", 1);
                 }
             }
+        }
+        let left = lines.count() as u64;
+        if left > 0 {
+            queue.count_dropped("stopped", left);
         }
         queue.settle(records.last());
     }
     if let Some(child) = program.child {
-        child.stop(grace).await;
+        child.end(if is_late { Duration::ZERO } else { GRACE }).await;
     }
 }
 
@@ -76,6 +83,10 @@ impl Program<'_> {
     async fn keep_running(&mut self) {
         if let Some(child) = &mut self.child {
             let how = child.ended().await;
+            // Those that it has left behind have their time to end beside the next one.
+            if let Some(child) = self.child.take() {
+                tokio::spawn(child.end(Duration::ZERO));
+            }
             self.note_end(&how);
         }
         self.start().await;
@@ -90,13 +101,12 @@ impl Program<'_> {
                 return;
             }
             // It reads no more: it has ended, or is ended.
-            let how = self.child.take().expect("as above").kill().await;
+            let how = self.child.take().expect("as above").end(ENDING_MAX).await;
             self.note_end(&how);
         }
     }
 
     fn note_end(&mut self, how: &str) {
-        self.child = None;
         self.queue.count_error();
         let ran = self.started.map_or(Duration::ZERO, |started| started.elapsed());
         self.ended_early = if ran < RESTART_MAX { self.ended_early + 1 } else { 1 };
@@ -126,5 +136,74 @@ impl Program<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+
+    use super::*;
+    use crate::output::file::{Store, StoreLimits};
+    use crate::output::queue::QueueLimits;
+    use crate::output::{Patience, WhenFull};
+
+    fn queue() -> Arc<Queue> {
+        let store = Store::new(StoreLimits {
+            buffer_bytes_max: 1 << 20,
+            open_files_max: 1,
+        });
+        let limits = QueueLimits {
+            bytes_max: 1 << 20,
+            when_full: WhenFull::Drop,
+        };
+        Arc::new(Queue::new("test".into(), limits, Arc::new(store)))
+    }
+
+    /// A shell that has started another process, whose number is in a file.
+    fn with_grandchild(directory: &Path) -> Box<[String]> {
+        let script = format!(
+            "sleep 1000 & echo $! > {0}/new; mv {0}/new {0}/pid; cat",
+            directory.display()
+        );
+        ["/bin/sh".to_owned(), "-c".to_owned(), script].into()
+    }
+
+    async fn until<T>(look: impl Fn() -> Option<T>) -> T {
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Whether a process runs. One that nobody has waited for yet does not.
+    fn runs(pid: Pid) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        kill(pid, None).is_ok() && !stat.contains(") Z ")
+    }
+
+    #[tokio::test]
+    async fn who_aborts_the_worker_ends_all_that_the_program_has_started() {
+        let directory = tempfile::tempdir().unwrap();
+        let (command, queue) = (with_grandchild(directory.path()), queue());
+        queue.append(Patience::Waits, |record| record.extend_from_slice(b"line\n"));
+        let worker = tokio::spawn({
+            let queue = queue.clone();
+            async move { run(&command, &queue).await }
+        });
+        let grandchild = until(|| fs::read_to_string(directory.path().join("pid")).ok()).await;
+        let grandchild = Pid::from_raw(grandchild.trim().parse().unwrap());
+        assert!(runs(grandchild));
+        worker.abort();
+        let ended = until(|| (!runs(grandchild)).then_some(()));
+        tokio::time::timeout(Duration::from_secs(10), ended)
+            .await
+            .expect("it is killed with the program");
     }
 }

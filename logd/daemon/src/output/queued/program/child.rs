@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdin, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::throttle::Throttle;
@@ -28,11 +28,15 @@ const SAID_INTERVAL: Duration = Duration::from_secs(60);
 /// Who has not ended by SIGTERM after so long gets SIGKILL.
 const TERMINATION_MAX: Duration = Duration::from_secs(2);
 
-/// It is killed when this is dropped.
+/// No event tells of the end of a group: it is looked for after so long.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// It is killed, with all that it has started, when this is dropped.
 pub(super) struct Child {
+    // In front of the process: what is killed is still ours then.
+    group: Group,
     process: tokio::process::Child,
     stdin: ChildStdin,
-    pid: u32,
 }
 
 impl Child {
@@ -53,19 +57,19 @@ impl Child {
             .stderr(Stdio::piped())
             // A group of its own: what it has started is ended with it, and a terminal's Ctrl-C is not for it.
             .process_group(0)
-            .kill_on_drop(true)
             .spawn()?;
         let stderr = process.stderr.take().expect("it is piped");
         tokio::spawn(show(stderr, output.to_owned()));
+        let pid = process.id().expect("it was not waited for yet");
         Ok(Self {
+            group: Group(Pid::from_raw(pid.cast_signed())),
             stdin: process.stdin.take().expect("it is piped"),
-            pid: process.id().expect("it was not waited for yet"),
             process,
         })
     }
 
-    pub(super) fn id(&self) -> u32 {
-        self.pid
+    pub(super) fn id(&self) -> i32 {
+        self.group.0.as_raw()
     }
 
     /// A line, whole: where this fails, it is to be written to another program.
@@ -75,46 +79,55 @@ impl Child {
 
     /// Waits until it ends by itself. Nothing is lost when this is dropped before.
     pub(super) async fn ended(&mut self) -> String {
-        let status = self.process.wait().await;
-        self.signal(Signal::SIGKILL);
-        describe(status)
-    }
-
-    /// Ends it at once.
-    pub(super) async fn kill(mut self) -> String {
-        // One that has ended says how.
-        if let Ok(status) = timeout(TERMINATION_MAX, self.process.wait()).await {
-            self.signal(Signal::SIGKILL);
-            return describe(status);
-        }
-        self.signal(Signal::SIGKILL);
         describe(self.process.wait().await)
     }
 
-    /// Closes its input, and waits so long for its end before it is made to end.
-    pub(super) async fn stop(self, grace: Duration) {
+    /// Closes its input, and waits so long for its end before it is made to end, and what it has started with it: by SIGTERM, and
+    /// by SIGKILL what that does not end. Says how it ended.
+    pub(super) async fn end(self, grace: Duration) -> String {
         let Self {
+            group,
             mut process,
             stdin,
-            pid,
         } = self;
         drop(stdin);
-        if timeout(grace, process.wait()).await.is_err() {
-            signal(pid, Signal::SIGTERM);
-            let _ = timeout(TERMINATION_MAX, process.wait()).await;
+        // All that it has left behind, too.
+        if timeout(grace, process.wait()).await.is_err() || group.is_there() {
+            group.signal(Signal::SIGTERM);
+            let ended = async {
+                let _ = process.wait().await;
+                while group.is_there() {
+                    sleep(LOOK).await;
+                }
+            };
+            let _ = timeout(TERMINATION_MAX, ended).await;
         }
-        // Those it has left behind.
-        signal(pid, Signal::SIGKILL);
-    }
-
-    fn signal(&self, which: Signal) {
-        signal(self.pid, which);
+        drop(group);
+        describe(process.wait().await)
     }
 }
 
-/// Sends a signal to the group of a program. None of it may be there any more.
-fn signal(pid: u32, which: Signal) {
-    let _ = killpg(Pid::from_raw(pid.cast_signed()), which);
+/// The processes of a program: it and all that it has started, unless they have left its group. They are killed when this is
+/// dropped.
+struct Group(Pid);
+
+impl Group {
+    /// Sends a signal to all of them.
+    fn signal(&self, which: Signal) {
+        // None of them may be there any more.
+        let _ = killpg(self.0, which);
+    }
+
+    /// Whether there are any.
+    fn is_there(&self) -> bool {
+        killpg(self.0, None).is_ok()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGKILL);
+    }
 }
 
 fn describe(status: io::Result<ExitStatus>) -> String {
