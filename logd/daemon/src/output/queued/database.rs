@@ -48,6 +48,6 @@ pub(super) async fn run(database: &Database, queue: &Arc<Queue>) {
     match &database.kind {
         DatabaseKind::Postgres(postgres) => writer::run(postgres, timeout, queue).await,
         DatabaseKind::MySql(mysql) => writer::run(mysql, timeout, queue).await,
-        DatabaseKind::Sqlite(sqlite) => writer::run(sqlite, timeout, queue).await,
+        DatabaseKind::Sqlite(sqlite) => writer::run(&sqlite::SqliteFile::new(sqlite), timeout, queue).await,
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Error, ErrorCode, TransactionBehavior, params_from_iter};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::row::Row;
@@ -26,9 +27,38 @@ pub(crate) struct Sqlite {
     pub(crate) schema: Schema,
 }
 
+/// The file as a worker has it.
+pub(super) struct SqliteFile {
+    settings: Sqlite,
+    turn: Turn,
+}
+
+/// Whose thread may wait for the file. A file system that hangs keeps a thread, and no timeout gets that back: only when it has
+/// come back is another one sent there, so that attempts that are given up don't take all of them.
+#[derive(Clone)]
+struct Turn(Arc<Semaphore>);
+
+impl Turn {
+    fn new() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+
+    /// Does this on a thread where it may wait, once no thread is waiting any more.
+    async fn take<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let turn = self.0.clone().acquire_owned().await.expect("it is never closed");
+        let done = spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        done.await.expect("what is done there does not panic")
+    }
+}
+
 /// The file, and what the insert of a row is.
 pub(crate) struct SqliteConnection {
     inner: Arc<Mutex<Inner>>,
+    turn: Turn,
 }
 
 struct Inner {
@@ -37,22 +67,33 @@ struct Inner {
     insert: String,
 }
 
-impl Target for Sqlite {
+impl SqliteFile {
+    pub(super) fn new(settings: &Sqlite) -> Self {
+        Self {
+            settings: settings.clone(),
+            turn: Turn::new(),
+        }
+    }
+}
+
+impl Target for SqliteFile {
     type Connection = SqliteConnection;
 
     const DIALECT: Dialect = Dialect::Sqlite;
 
     fn schema(&self) -> Schema {
-        self.schema
+        self.settings.schema
     }
 
     async fn connect(&self, writer: &str) -> Result<SqliteConnection, Failure> {
-        let (path, schema, writer) = (self.path.clone(), self.schema, writer.to_owned());
-        let opened = spawn_blocking(move || open(&path, schema, writer))
-            .await
-            .expect("opening does not panic");
+        let Sqlite { path, schema } = self.settings.clone();
+        let writer = writer.to_owned();
+        let opened = self.turn.take(move || open(&path, schema, writer)).await;
         let inner = Arc::new(Mutex::new(opened.map_err(|error| failure(&error))?));
-        Ok(SqliteConnection { inner })
+        Ok(SqliteConnection {
+            inner,
+            turn: self.turn.clone(),
+        })
     }
 }
 
@@ -134,7 +175,7 @@ impl Connection for SqliteConnection {
             let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
             inner.transact(batch, &rows)
         };
-        let done = spawn_blocking(work).await.expect("a transaction does not panic");
+        let done = self.turn.take(work).await;
         done.map_err(|error| failure(&error))?.or_failure()
     }
 }
@@ -145,5 +186,54 @@ fn failure(error: &Error) -> Failure {
             Failure::Rows(error.to_string())
         }
         _ => Failure::Passing(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const THREADS: &str = "sqlite-test";
+
+    /// The threads of this test's runtime where things may wait.
+    fn threads() -> usize {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap();
+        let name =
+            |thread: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok();
+        threads
+            .filter_map(name)
+            .filter(|name| name.trim_end() == THREADS)
+            .count()
+    }
+
+    #[test]
+    fn attempts_that_are_given_up_leave_one_thread_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Sqlite {
+            path: directory.path().join("logs.db"),
+            schema: Schema::Own,
+        };
+        // Somebody who has the file for himself keeps others waiting in a system call, as a file system that hangs does.
+        let other = rusqlite::Connection::open(&settings.path).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .thread_name(THREADS)
+            .build();
+        let runtime = runtime.unwrap();
+        runtime.block_on(async {
+            let file = SqliteFile::new(&settings);
+            for _ in 0..5 {
+                let attempt = timeout(Duration::from_millis(20), file.connect("writer")).await;
+                assert!(attempt.is_err(), "it has to wait");
+            }
+            assert_eq!(threads(), 1);
+            other.execute_batch("COMMIT").unwrap();
+            let attempt = timeout(2 * BUSY_MAX, file.connect("writer")).await;
+            assert!(attempt.expect("it waits no more").is_ok());
+        });
     }
 }
