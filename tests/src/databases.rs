@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, chown};
 use tempfile::TempDir;
 
+use crate::certificates::Authority;
 use crate::peers::Peer;
 use crate::wait;
 
@@ -36,8 +37,13 @@ pub struct Server {
     kind: Kind,
     serves: SocketAddr,
     directory: TempDir,
+    /// Who has signed its certificate, which those who write have to ask for then.
+    authority: Option<Authority>,
     running: Option<Peer>,
 }
+
+/// The name of the server's certificate and key.
+const CERTIFICATE: &str = "server";
 
 impl Server {
     /// Makes a data directory and starts a server on it. The database is `logs`, the user that may write there [`Self::url`]'s.
@@ -47,16 +53,29 @@ impl Server {
     #[must_use]
     pub fn start(kind: Kind, serves: SocketAddr) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        if Uid::effective().is_root() {
-            let user = nix::unistd::User::from_name(USER)
-                .expect("the users")
-                .expect("it is everywhere");
-            chown(directory.path(), Some(user.uid), Some(user.gid)).expect("a directory of ours");
-        }
+        Self::start_in(directory, kind, serves, None)
+    }
+
+    /// The same with a certificate, and with an account that may be used over TLS only.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not start.
+    #[must_use]
+    pub fn start_with_tls(kind: Kind, serves: SocketAddr) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let authority = Authority::new(directory.path(), "authority");
+        authority.sign(CERTIFICATE, &format!("IP:{}", serves.ip()));
+        give_away(&authority.path(&format!("{CERTIFICATE}.key")));
+        Self::start_in(directory, kind, serves, Some(authority))
+    }
+
+    fn start_in(directory: TempDir, kind: Kind, serves: SocketAddr, authority: Option<Authority>) -> Self {
+        give_away(directory.path());
         let mut server = Self {
             kind,
             serves,
             directory,
+            authority,
             running: None,
         };
         server.make_data();
@@ -67,6 +86,15 @@ impl Server {
             drop(server.query_of("postgres", &format!("CREATE DATABASE logs OWNER {WRITER}")));
         }
         server
+    }
+
+    /// The certificate of who has signed the server's.
+    ///
+    /// # Panics
+    /// When it was started without TLS.
+    #[must_use]
+    pub fn ca(&self) -> PathBuf {
+        self.authority.as_ref().expect("it has a certificate").ca()
     }
 
     /// Where it listens.
@@ -124,7 +152,18 @@ impl Server {
             }
             Kind::MariaDb => {
                 command = Command::new("mariadb");
-                command.args(["--no-defaults", "-h", &host, "-P", &port, "-u", "super", "-D", database]);
+                command.args([
+                    "--no-defaults",
+                    "--skip-ssl",
+                    "-h",
+                    &host,
+                    "-P",
+                    &port,
+                    "-u",
+                    "super",
+                    "-D",
+                    database,
+                ]);
                 command.args(["--default-character-set=utf8mb4", "-BN", "-e", sql]);
             }
         }
@@ -146,7 +185,7 @@ impl Server {
     pub fn kill(&mut self) {
         let peer = self.running.take().expect("it runs");
         let pid = peer.pid();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("it runs");
+        let children = children(pid);
         peer.signal(Signal::SIGKILL);
         for child in children.split_whitespace() {
             // It may have followed its parent by itself.
@@ -158,6 +197,30 @@ impl Server {
         });
     }
 
+    /// Stops it and all its processes in the middle of what they do, until the guard is dropped: it takes connections, as its kernel
+    /// does that, and answers nothing.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn hang(&self) -> Hung<'_> {
+        let server = self.running.as_ref().expect("it runs").pid();
+        // First who starts the others.
+        kill(server, Signal::SIGSTOP).expect("it runs");
+        let mut processes = vec![server];
+        for child in children(server).split_whitespace() {
+            let child = Pid::from_raw(child.parse().expect("a process"));
+            // One that served somebody may have ended by itself.
+            if kill(child, Signal::SIGSTOP).is_ok() {
+                processes.push(child);
+            }
+        }
+        Hung {
+            processes,
+            _server: self,
+        }
+    }
+
     /// Starts it on the data that is there, and waits until it answers.
     ///
     /// # Panics
@@ -166,10 +229,17 @@ impl Server {
         let (host, port) = (self.serves.ip().to_string(), self.serves.port().to_string());
         let data = self.data();
         let data = data.to_str().expect("a temporary directory's path");
+        let certificate = self.authority.as_ref().map(|authority| {
+            ["pem", "key"].map(|kind| authority.path(&format!("{CERTIFICATE}.{kind}")).display().to_string())
+        });
         let (name, command) = match self.kind {
             Kind::Postgres => {
                 let mut command = unprivileged(&postgres_program("postgres"));
                 command.args(["-D", data, "-h", &host, "-p", &port, "-c", "unix_socket_directories="]);
+                if let Some([certificate, key]) = certificate {
+                    command.args(["-c", "ssl=on", "-c", &format!("ssl_cert_file={certificate}")]);
+                    command.args(["-c", &format!("ssl_key_file={key}")]);
+                }
                 ("postgres", command)
             }
             Kind::MariaDb => {
@@ -180,7 +250,9 @@ impl Server {
                         "CREATE DATABASE IF NOT EXISTS logs;\n\
                          CREATE USER IF NOT EXISTS super@'%';\nGRANT ALL ON *.* TO super@'%' WITH GRANT OPTION;\n\
                          CREATE USER IF NOT EXISTS {WRITER}@'%' IDENTIFIED BY '{PASSWORD}';\n\
-                         GRANT ALL ON logs.* TO {WRITER}@'%';\n"
+                         ALTER USER {WRITER}@'%' REQUIRE {};\n\
+                         GRANT ALL ON logs.* TO {WRITER}@'%';\n",
+                        if certificate.is_some() { "SSL" } else { "NONE" }
                     ),
                 )
                 .expect("a file");
@@ -195,6 +267,9 @@ impl Server {
                     format!("--pid-file={here}/pid"),
                     format!("--init-file={}", init.display()),
                 ]);
+                if let Some([certificate, key]) = certificate {
+                    command.args([format!("--ssl-cert={certificate}"), format!("--ssl-key={key}")]);
+                }
                 ("mariadbd", command)
             }
         };
@@ -251,9 +326,46 @@ impl Server {
         );
         if self.kind == Kind::Postgres {
             // The password is asked of those who write, as it is on a server; the test's own client is trusted.
-            let rules = format!("host all {WRITER} all scram-sha-256\nhost all all all trust\n");
+            let rules = match self.authority {
+                Some(_) => {
+                    format!(
+                        "hostssl all {WRITER} all scram-sha-256\nhost all {WRITER} all reject\nhost all all all trust\n"
+                    )
+                }
+                None => format!("host all {WRITER} all scram-sha-256\nhost all all all trust\n"),
+            };
             fs::write(data.join("pg_hba.conf"), rules).expect("a file of the directory");
         }
+    }
+}
+
+/// A server that hangs for as long as this is there.
+pub struct Hung<'s> {
+    processes: Vec<Pid>,
+    _server: &'s Server,
+}
+
+impl Drop for Hung<'_> {
+    fn drop(&mut self) {
+        for process in &self.processes {
+            // All of them are ours, and none can have ended.
+            let _ = kill(*process, Signal::SIGCONT);
+        }
+    }
+}
+
+/// The processes that one has started, separated by blanks.
+fn children(pid: Pid) -> String {
+    fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("it runs")
+}
+
+/// Gives a file or folder to the user that servers run as.
+fn give_away(path: &Path) {
+    if Uid::effective().is_root() {
+        let user = nix::unistd::User::from_name(USER)
+            .expect("the users")
+            .expect("it is everywhere");
+        chown(path, Some(user.uid), Some(user.gid)).expect("a file of ours");
     }
 }
 

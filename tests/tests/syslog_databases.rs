@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 
+use ballast_tests::certificates::Authority;
 use ballast_tests::daemon::{Daemon, Setup, output};
 use ballast_tests::databases::between::Between;
 use ballast_tests::databases::{Kind, Server};
@@ -20,12 +22,15 @@ const LOGD: u8 = 0;
 const MESSAGES: usize = 5_000;
 
 fn server(kind: Kind) -> Server {
-    let at = match kind {
+    Server::start(kind, at(kind))
+}
+
+fn at(kind: Kind) -> SocketAddr {
+    match kind {
         Kind::Postgres => SocketAddr::from((address(1), 5432)),
         // It listens where it is told to, and its client takes no address of 127.0.0.0/8 for another machine's.
         Kind::MariaDb => SocketAddr::from((address(1), port())),
-    };
-    Server::start(kind, at)
+    }
 }
 
 /// logd, with everything going to a database at an address.
@@ -56,7 +61,10 @@ fn numbered(numbers: std::ops::Range<usize>) -> Vec<String> {
 
 /// The messages that are in the table, in the order of its rows.
 fn rows(server: &Server) -> Vec<String> {
-    server.query("SELECT message FROM logd_messages ORDER BY id")
+    // There is no table yet while it is made.
+    server
+        .try_rows("SELECT message FROM logd_messages ORDER BY id")
+        .unwrap_or_default()
 }
 
 /// Waits until so many rows are there, and asserts that they are the messages of these numbers, each once.
@@ -201,6 +209,73 @@ fn system_events(kind: Kind) {
     assert_eq!(found, [" Accepted\t4\t2\tweb1\tsshd[42]:\t1"]);
     let dated = "SELECT count(*) FROM SystemEvents WHERE ReceivedAt > '2000-01-01' AND DeviceReportedTime IS NOT NULL";
     assert_eq!(server.query(dated), ["1"]);
+    assert!(logd.stop().0.success());
+}
+
+/// A server whose certificate is of another authority gets neither messages nor the password; the right one gets them over TLS.
+fn a_server_is_verified(kind: Kind) {
+    let server = Server::start_with_tls(kind, at(kind));
+    let others = tempfile::tempdir().unwrap();
+    let other = Authority::new(others.path(), "other");
+    let keys = format!("timeout = \"5s\"\ntls = {{ ca = \"{}\" }}", other.ca().display());
+    let mut logd = logd(kind, &server, server.serves(), &keys);
+    send(&numbered(0..10));
+    logd.wait_for_log("the database does not take messages");
+    logd.wait_for_log("its certificate is not accepted");
+    assert_eq!(rows_if_there(&server), 0);
+    assert!(!logd.log().contains(server.password()), "{}", logd.log());
+
+    let config = fs::read_to_string(logd.path().join("logd.toml")).unwrap();
+    let config = config.replace(other.ca().to_str().unwrap(), server.ca().to_str().unwrap());
+    logd.replace("logd.toml", config);
+    logd.reload();
+    // The account is for TLS only: what is there has come over it.
+    send(&numbered(10..20));
+    let found = wait::until("the rows", || {
+        let rows = server.try_rows("SELECT message FROM logd_messages ORDER BY id").ok()?;
+        (rows.len() == 10).then_some(rows)
+    });
+    assert_eq!(found[0], "message 10 of many");
+
+    // Without TLS the server refuses, and says so.
+    let config = fs::read_to_string(logd.path().join("logd.toml")).unwrap();
+    let without: Vec<_> = config.lines().filter(|line| !line.starts_with("tls = ")).collect();
+    logd.replace("logd.toml", without.join("\n"));
+    logd.reload();
+    send(&numbered(20..30));
+    let said = match kind {
+        Kind::Postgres => "no encryption",
+        Kind::MariaDb => "Access denied",
+    };
+    logd.wait_for_log(said);
+    assert_eq!(rows_if_there(&server), 10);
+    assert!(!logd.log().contains(server.password()), "{}", logd.log());
+}
+
+#[test]
+fn a_postgresql_is_verified_by_its_certificate() {
+    a_server_is_verified(Kind::Postgres);
+}
+
+#[test]
+fn a_mariadb_is_verified_by_its_certificate() {
+    a_server_is_verified(Kind::MariaDb);
+}
+
+#[test]
+fn a_table_has_its_indexes_though_the_connection_broke_while_it_was_made() {
+    let server = server(Kind::MariaDb);
+    let between = Between::start(address(2), server.serves());
+    between.lose_replies_to("logd_messages (id", 1);
+    let logd = logd(Kind::MariaDb, &server, between.serves(), "");
+    send(&numbered(0..10));
+    assert_all(&server, 10);
+    assert_eq!(between.lost(), 1);
+    let indexes = server.query(
+        "SELECT DISTINCT index_name FROM information_schema.statistics \
+         WHERE table_name = 'logd_messages' AND index_name <> 'PRIMARY' ORDER BY index_name",
+    );
+    assert_eq!(indexes, ["logd_messages_host", "logd_messages_received"]);
     assert!(logd.stop().0.success());
 }
 

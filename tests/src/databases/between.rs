@@ -1,13 +1,13 @@
-//! Something between logd and a database: it hands on what both say, loses the reply to a commit, or stops answering.
+//! Something between logd and a database: it hands on what both say, loses the reply to a statement, or stops answering.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// How a transaction is committed, in the protocols of both databases.
-const COMMIT: &[u8] = b"COMMIT";
+const COMMIT: &str = "COMMIT";
 
 /// A relay, which goes on until the test's process ends.
 pub struct Between {
@@ -17,6 +17,8 @@ pub struct Between {
 
 struct State {
     server: SocketAddr,
+    /// What the statements hold whose replies are lost.
+    word: Mutex<&'static str>,
     /// Replies that are still to be lost.
     to_lose: AtomicUsize,
     lost: AtomicUsize,
@@ -34,6 +36,7 @@ impl Between {
         let serves = listener.local_addr().expect("it is bound");
         let state = Arc::new(State {
             server,
+            word: Mutex::new(COMMIT),
             to_lose: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
             hangs: AtomicBool::new(false),
@@ -56,6 +59,15 @@ impl Between {
 
     /// Loses the replies to so many commits: the server has done them, and the client's connection is gone.
     pub fn lose_replies(&self, number: usize) {
+        self.lose_replies_to(COMMIT, number);
+    }
+
+    /// Loses the replies to so many statements that hold a text.
+    ///
+    /// # Panics
+    /// When a relay has panicked.
+    pub fn lose_replies_to(&self, word: &'static str, number: usize) {
+        *self.state.word.lock().expect("nobody panics with it") = word;
         self.state.to_lose.store(number, Ordering::SeqCst);
     }
 
@@ -98,7 +110,8 @@ fn requests(mut client: &TcpStream, mut server: &TcpStream, loses: &AtomicBool, 
     let mut buffer = [0; 64 << 10];
     while let Some(length) = read(&mut client, &mut buffer) {
         let said = &buffer[..length];
-        if said.windows(COMMIT.len()).any(|word| word == COMMIT) {
+        let word = *state.word.lock().expect("nobody panics with it");
+        if said.windows(word.len()).any(|part| part == word.as_bytes()) {
             let lose = |left: usize| left.checked_sub(1);
             if state
                 .to_lose
@@ -117,7 +130,7 @@ fn requests(mut client: &TcpStream, mut server: &TcpStream, loses: &AtomicBool, 
 fn replies(mut server: &TcpStream, mut client: &TcpStream, loses: &AtomicBool, state: &State) {
     let mut buffer = [0; 64 << 10];
     while let Some(length) = read(&mut server, &mut buffer) {
-        // What the server says after it was told to commit says that it has.
+        // What the server says after it was told to do something says that it has.
         if loses.load(Ordering::SeqCst) {
             state.lost.fetch_add(1, Ordering::SeqCst);
             return;

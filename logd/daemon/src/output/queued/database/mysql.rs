@@ -10,7 +10,7 @@ use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, SslOpts, TxOpts, Value
 use super::row::Row;
 use super::schema::{self, Dialect, Schema};
 use super::secret::Password;
-use super::tls::ServerTls;
+use super::tls::{ServerTls, certificate_problem};
 use super::writer::{Committed, Connection, Failure, Target};
 
 /// Rows of one INSERT. Batches are cut into powers of two up to this, so few statements are prepared for all of them.
@@ -245,7 +245,7 @@ fn failure(error: &Error) -> Failure {
             Failure::Rows(format!("{} ({})", said.message, said.code))
         }
         Error::Server(said) => Failure::Passing(format!("{} ({})", said.message, said.code)),
-        other => Failure::Passing(other.to_string()),
+        other => Failure::Passing(certificate_problem(other).unwrap_or_else(|| other.to_string())),
     }
 }
 

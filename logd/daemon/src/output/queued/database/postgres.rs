@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::row::Row;
 use super::schema::{self, Dialect, Kind, Schema};
 use super::secret::Password;
-use super::tls::ServerTls;
+use super::tls::{ServerTls, certificate_problem};
 use super::writer::{Committed, Connection, Failure, Target};
 
 /// How long a server that does not answer keeps the bytes that we have sent.
@@ -266,6 +266,9 @@ const ROW_CLASSES: [&str; 6] = ["21", "22", "23", "44", "54", "P0"];
 
 fn failure(error: &Error) -> Failure {
     let Some(said) = error.as_db_error() else {
+        if let Some(problem) = certificate_problem(error) {
+            return Failure::Passing(problem);
+        }
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         return Failure::Passing(format!("{error}{cause}"));
     };
