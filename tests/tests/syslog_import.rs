@@ -207,6 +207,16 @@ fn scripts_write_the_same_files() {
     same_files(&rules("script"), 30);
 }
 
+#[test]
+fn what_stands_in_many_machines_files_writes_the_same_files() {
+    same_files(&rules("habits"), 20);
+}
+
+#[test]
+fn a_log_servers_rulesets_write_the_same_files() {
+    same_files(&rules("loghub"), 20);
+}
+
 /// A configuration for a whole machine, with what only a test can't have left out: the machine's own messages, `/etc`, terminals.
 fn of_a_machine(text: &str) -> String {
     let own = [
@@ -244,7 +254,10 @@ fn configurations_become_what_stands_beside_them() {
         ("legacy", 0),
         ("filters", 0),
         ("script", 0),
+        ("habits", 0),
+        ("loghub", 0),
         ("left", 1),
+        ("enterprise", 1),
     ] {
         let file = data(&format!("rsyslog/{name}.conf"));
         let output = import(&file);
@@ -255,6 +268,23 @@ fn configurations_become_what_stands_beside_them() {
         let expected = fs::read_to_string(data(&format!("rsyslog/{name}.toml"))).unwrap();
         assert_eq!(toml, expected, "{name}");
     }
+}
+
+/// Every line of a configuration that does more than logd can is in what becomes of it, or is named with its line.
+#[test]
+fn what_is_left_out_is_named_line_by_line() {
+    let file = data("rsyslog/enterprise.conf");
+    let said = String::from_utf8(import(&file).stderr).unwrap();
+    let folder = format!("{}/", data("rsyslog").display());
+    let said = said.replace(&folder, "");
+    let heads: Vec<_> = said
+        .lines()
+        .filter(|line| line.starts_with("enterprise.conf:"))
+        .collect();
+    let found = heads.join("\n") + "\n";
+    let expected = fs::read_to_string(data("rsyslog/enterprise.said")).unwrap();
+    assert_eq!(found, expected);
+    assert!(!said.contains("s3cr3t"), "{said}");
 }
 
 #[test]

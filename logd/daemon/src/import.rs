@@ -66,6 +66,8 @@ struct Import<'r> {
     document: Document,
     /// Whether nothing was left out so far.
     is_whole: bool,
+    /// Whether rsyslogd looks senders' names up: `net.enableDNS`.
+    looks_names_up: bool,
     /// What `$` directives have set for the actions that follow.
     legacy: Legacy,
     inputs: Inputs,
@@ -106,6 +108,7 @@ impl<'r> Import<'r> {
             reading,
             document: Document::default(),
             is_whole: true,
+            looks_names_up: true,
             legacy: Legacy::default(),
             inputs: Inputs::default(),
             templates: Templates::default(),
@@ -141,6 +144,13 @@ impl<'r> Import<'r> {
                 }
                 StatementKind::Object(object) if object.is("template") => self.template(statement, object),
                 StatementKind::Object(object) => {
+                    if object.is("global")
+                        && object
+                            .value("net.enabledns")
+                            .is_some_and(|value| !legacy::is_on(&value.text))
+                    {
+                        self.looks_names_up = false;
+                    }
                     self.input_object(statement, object);
                     if object.is("module") {
                         self.file_module(object);
@@ -150,6 +160,7 @@ impl<'r> Import<'r> {
             }
         }
         self.legacy = Legacy::default();
+        self.settle_inputs();
     }
 
     fn whole(&mut self, whole: &'r Script) {
@@ -169,8 +180,17 @@ impl<'r> Import<'r> {
             StatementKind::Directive { name, value } => self.directive(statement, name, value),
             StatementKind::Object(object) => self.object(statement, object),
             _ => {
-                let guard = self.guard_of(self.ruleset.clone().as_deref());
-                self.rule(statement, &guard);
+                let ruleset = self.ruleset.clone();
+                let guard = self.guard_of(ruleset.as_deref());
+                if !guard.has_no_input() {
+                    return self.rule(statement, &guard);
+                }
+                let above = if self.has_lost_input(ruleset.as_deref()) {
+                    self.lost(statement, rules::NO_INPUT)
+                } else {
+                    self.noted(statement, "it is for the messages of no input")
+                };
+                self.remark(above);
             }
         }
     }

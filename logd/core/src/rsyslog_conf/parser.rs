@@ -88,9 +88,9 @@ impl Scanner<'_> {
         let line = self.line();
         let mut characters = line.chars();
         match (characters.next()?, characters.next()) {
-            ('$', Some(c)) if c.is_ascii_alphabetic() => Some(self.directive()),
+            ('$', _) if self.is_at_directive() => Some(self.directive()),
             ('!', _) => Some(self.bsd_block()),
-            ('+' | '-', next) if next != Some('/') => Some(self.bsd_block()),
+            ('+' | '-', next) if !matches!(next, Some('/' | '?')) => Some(self.bsd_block()),
             (':', _) if is_property_filter(line) => {
                 let filter = self.property_filter()?;
                 let then = self.block(depth, filter.value.place)?;
@@ -107,6 +107,13 @@ impl Scanner<'_> {
 
     fn bsd_block(&mut self) -> StatementKind {
         StatementKind::BsdBlock(self.take(self.line()))
+    }
+
+    fn is_at_directive(&self) -> bool {
+        let mut characters = self.line().chars();
+        self.is_at_line_start()
+            && characters.next() == Some('$')
+            && characters.next().is_some_and(|c| c.is_ascii_alphabetic())
     }
 
     fn directive(&mut self) -> StatementKind {
@@ -345,13 +352,22 @@ impl Scanner<'_> {
             }
             let before = self.at();
             let kept = self.take_comments();
+            // A directive may stand in front of the `&`, for the action behind it.
+            let mut between = Script::default();
             self.skip_trivia();
+            while self.is_at_directive() {
+                let start = self.at();
+                let kind = self.directive();
+                self.push(&mut between, kind, start);
+                self.skip_trivia();
+            }
             if !self.eat("&") {
                 self.take_comments();
                 self.go_back(before);
                 self.give_back(kept);
                 return;
             }
+            script.statements.append(&mut between.statements);
             self.skip_trivia();
         }
     }

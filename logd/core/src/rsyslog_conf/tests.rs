@@ -95,6 +95,15 @@ fn expression(expression: &Expression) -> String {
 }
 
 #[test]
+fn a_directive_in_front_of_an_and_is_for_the_action_behind_it() {
+    let script = read("*.* @@a\n$ActionX on\n# spare\n& @@b\n& /c\n$ActionX off\nmail.* /m\n");
+    assert_eq!(
+        shown(&script),
+        "*.* {<@@a>; $ActionX on; <@@b>; </c>}; $ActionX off; mail.* {</m>}"
+    );
+}
+
+#[test]
 fn legacy_lines_are_told_apart() {
     let script = read(concat!(
         "$ModLoad imtcp # TCP\n$FileOwner root\n",

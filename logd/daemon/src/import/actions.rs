@@ -1,5 +1,7 @@
 //! Actions, as outputs: files by their paths, the rest as tables of their kinds.
 
+use std::os::unix::fs::FileTypeExt;
+
 use logd_core::path::PathTemplate;
 use logd_core::rsyslog_conf::{Object, Place, Text};
 use logd_core::template::Template;
@@ -12,6 +14,10 @@ use super::{Import, Queued};
 
 /// The default of rsyslog's files and pipes.
 const FILE_FORMAT: &str = "RSYSLOG_FileFormat";
+
+/// Why actions that are not for every message are left out: they would get more.
+const WHEN_SUSPENDED: &str = "a forward takes several targets, of which the next is tried when one fails";
+const NOT_ALL: &str = "an output takes all messages of its rules";
 
 /// Where a rule's messages go.
 #[derive(Debug)]
@@ -60,12 +66,20 @@ const NOTED: &[(&str, &str)] = &[
         "a file that can't be written holds up itself only",
     ),
     ("createdirs", ""),
+    ("keepalive", "the system's settings"),
+    (
+        "resendlastmsgonreconnect",
+        "what was on its way when a connection broke may be lost or sent again",
+    ),
 ];
 
 impl Import<'_> {
     /// An action as sysklogd writes it.
     pub(super) fn legacy_action(&mut self, action: &Text) -> Targets {
         let targets = self.legacy_targets(&action.text, action.place);
+        if self.legacy.next("actionqueuefilename").is_some() && !action.text.starts_with(['@', ':']) {
+            self.noted_part(action.place, "only forwards have a queue on disk");
+        }
         self.legacy.next.retain(|(name, _)| {
             !["actionqueue", "actionresume", "actionname"]
                 .iter()
@@ -84,15 +98,17 @@ impl Import<'_> {
         {
             return Err(why.to_owned());
         }
+        if let Some(why) = self.legacy_only() {
+            return Err(why.to_owned());
+        }
         let mut characters = what.chars();
         match characters.next() {
             Some('/') => self.legacy_file(what, self.legacy.syncs, template),
-            Some('-') => self.legacy_file(&what[1..], false, template),
-            Some('?') => {
-                let mut keys = self.legacy.files.clone();
-                keys.sync = self.legacy.syncs.then(|| "always".to_owned());
-                self.tree(characters.as_str().trim(), keys, template)
-            }
+            Some('?') => self.legacy_tree(characters.as_str(), self.legacy.syncs, template),
+            Some('-') => match characters.as_str().strip_prefix('?') {
+                Some(name) => self.legacy_tree(name, false, template),
+                None => self.legacy_file(characters.as_str(), false, template),
+            },
             Some('|') => self.pipe(characters.as_str().trim(), template),
             Some('@') => self.legacy_forward(what, place, template),
             Some('*') => self.users(vec!["*".to_owned()], template),
@@ -135,6 +151,27 @@ impl Import<'_> {
         self.file(path, keys, template)
     }
 
+    fn legacy_tree(&mut self, name: &str, syncs: bool, template: Option<String>) -> Targets {
+        let mut keys = self.legacy.files.clone();
+        keys.sync = syncs.then(|| "always".to_owned());
+        self.tree(name.trim(), keys, template)
+    }
+
+    /// Why an action is not done with every message that comes to it.
+    fn legacy_only(&self) -> Option<&'static str> {
+        let only = |name: &str| self.legacy.next(&format!("actionexeconly{name}"));
+        if only("whenpreviousissuspended").is_some_and(is_on) {
+            return Some(WHEN_SUSPENDED);
+        }
+        let some = [
+            ("onceeveryinterval", "0"),
+            ("everynthtime", "1"),
+            ("everynthtimetimeout", "0"),
+        ];
+        let is_limited = |(name, all): (&str, &str)| only(name).is_some_and(|value| value != all && value != "0");
+        some.into_iter().any(is_limited).then_some(NOT_ALL)
+    }
+
     fn default_file_format(&self) -> String {
         let of_module = self.templates.file_module.format.as_ref();
         of_module
@@ -154,7 +191,7 @@ impl Import<'_> {
         if let Some(why) = self.no_format(&format) {
             return Err(why.to_owned());
         }
-        if path.starts_with("/dev/") {
+        if is_terminal(path) {
             let of_path = vec![
                 ("path", Value::Text(path.to_owned())),
                 ("format", files::format(&format)),
@@ -241,6 +278,9 @@ impl Import<'_> {
         password: &str,
         template: Option<String>,
     ) -> Targets {
+        if [server, database, user].iter().any(|part| part.is_empty()) {
+            return Err("server, database and user are missing".to_owned());
+        }
         let of_rsyslog = ["RSYSLOG_StdDBFmt", "RSYSLOG_StdPgSQLFmt"];
         if template.is_some_and(|name| !of_rsyslog.contains(&name.trim())) {
             return Err("statements are logd's own: its schema, or rsyslog's `SystemEvents`".to_owned());
@@ -275,11 +315,13 @@ impl Import<'_> {
         }
         for parameter in &object.parameters {
             let name = parameter.name.text.to_ascii_lowercase();
-            if name == "action.execonlywhenpreviousissuspended" && is_on(&parameter.values[0].text) {
-                return Err("a forward takes several targets, of which the next is tried when one fails".to_owned());
-            }
-            if name.starts_with("action.execonly") && name != "action.execonlywhenpreviousissuspended" {
-                return Err("an output takes all messages of its rules".to_owned());
+            let text = parameter.values.first().map_or("", |value| value.text.as_str());
+            if name == "action.execonlywhenpreviousissuspended" {
+                if is_on(text) {
+                    return Err(WHEN_SUSPENDED.to_owned());
+                }
+            } else if name.starts_with("action.execonly") && text != "0" {
+                return Err(NOT_ALL.to_owned());
             }
         }
         match kind.as_str() {
@@ -288,11 +330,16 @@ impl Import<'_> {
             "omrelp" => self.relp_action(object, template),
             "omusrmsg" => {
                 let users = value("users").unwrap_or_default();
+                self.without_output_keys(object, &["users"]);
                 self.users(users.split(',').map(|user| user.trim().to_owned()).collect(), template)
             }
-            "ompipe" => self.pipe(&value("pipe").unwrap_or_default(), template),
+            "ompipe" => {
+                self.without_output_keys(object, &["pipe"]);
+                self.pipe(&value("pipe").unwrap_or_default(), template)
+            }
             "omprog" => self.program(object, template),
             "ommysql" | "ompgsql" => {
+                self.without_database_keys(object);
                 let kind = if kind == "ommysql" { "mysql" } else { "postgres" };
                 let part = |name: &str| value(name).unwrap_or_default();
                 let server = match value("serverport").or(value("port")) {
@@ -304,6 +351,9 @@ impl Import<'_> {
                 self.database_of(kind, &server, &part("db"), &user, &password, template)
             }
             "omdiscard" => Err("write `stop`".to_owned()),
+            _ if kind.starts_with("mm") => {
+                Err("messages are written as they came: nothing changes them on the way".to_owned())
+            }
             _ => Err("there is no such output".to_owned()),
         }
     }
@@ -326,6 +376,29 @@ impl Import<'_> {
         }
     }
 
+    /// Says what becomes of the parameters of a database that its URL has not.
+    fn without_database_keys(&mut self, object: &Object) {
+        let carried = ["server", "serverport", "port", "db", "uid", "user", "pwd", "pass"];
+        for (name, value) in all_values(object) {
+            if name == "queue.filename" {
+                self.lost_part(value.place, "what waits for a database waits in memory: `queue`");
+            } else if name.starts_with("queue.") {
+                self.noted_part(value.place, "what waits for a database is bounded by `queue`");
+            } else if !carried.contains(&name.as_str()) {
+                self.without_output_key(&name, &value);
+            }
+        }
+    }
+
+    /// Says what becomes of the parameters of an action but these.
+    fn without_output_keys(&mut self, object: &Object, carried: &[&str]) {
+        for (name, value) in all_values(object) {
+            if !carried.contains(&name.as_str()) {
+                self.without_output_key(&name, &value);
+            }
+        }
+    }
+
     pub(super) fn without_output_key(&mut self, name: &str, value: &Text) {
         match NOTED.iter().find(|(begin, _)| name.starts_with(begin)) {
             Some((_, "")) => {}
@@ -340,12 +413,15 @@ impl Import<'_> {
         };
         for (name, value) in all_values(object) {
             match name.as_str() {
-                "binary" => {}
-                "confirmmessages" | "useTransactions" if is_on(&value.text) => {
+                "confirmmessages" | "usetransactions" if is_on(&value.text) => {
                     return Err("programs don't acknowledge what they read".to_owned());
                 }
+                "binary" | "confirmmessages" | "usetransactions" => {}
                 _ => self.without_output_key(&name, &value),
             }
+        }
+        if binary.text.contains(['"', '\'']) {
+            return Err("give the program and its arguments, which may hold blanks then, as `command`".to_owned());
         }
         let words = binary.text.split_whitespace().map(str::to_owned);
         let format = template.unwrap_or_else(|| FILE_FORMAT.to_owned());
@@ -399,6 +475,17 @@ impl Import<'_> {
         self.output_names.push(name.clone());
         name
     }
+}
+
+/// Whether what is at a path is a terminal, which rsyslogd finds out when it opens it: by its name, or by what is there.
+fn is_terminal(path: &str) -> bool {
+    let Some(name) = path.strip_prefix("/dev/") else {
+        return false;
+    };
+    ["tty", "pts/", "console", "hvc", "vc/"]
+        .iter()
+        .any(|begin| name.starts_with(begin))
+        || std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_char_device())
 }
 
 /// The name, or one that is made of it, that is not taken.

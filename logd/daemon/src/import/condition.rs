@@ -25,6 +25,16 @@ impl Condition {
         }
     }
 
+    /// Whether it looks at a property.
+    pub(super) fn asks_for(&self, property: &str) -> bool {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(|one| one.asks_for(property)),
+            Self::Not(condition) => condition.asks_for(property),
+            Self::Select(_) => false,
+            Self::Test(of, ..) => of.split(':').next() == Some(property),
+        }
+    }
+
     /// All of them; one by itself needs no list.
     pub(super) fn all(conditions: Vec<Self>) -> Self {
         let flat = conditions.into_iter().flat_map(|condition| match condition {

@@ -22,10 +22,6 @@ const NOTED: &[(&str, &str)] = &[
         "mainmsgqueue",
         "messages are routed as they come; buffer-max bounds what waits to be written",
     ),
-    ("actionqueue", "of the next action"),
-    ("actionresume", "outputs are tried again until it works"),
-    ("actionsend", "of the next action"),
-    ("actionname", "of the next action"),
     (
         "defaultnetstreamdriver",
         "certificates stand in the tables of inputs and outputs",
@@ -48,6 +44,9 @@ const NOTED: &[(&str, &str)] = &[
     ("markmessageperiod", ""),
     ("systemlogsocketname", ""),
     ("omitlocallogging", ""),
+    ("systemlogratelimit", ""),
+    ("inputunixlistensocket", "of the next input"),
+    ("imjournalstatefile", "what was read is kept in work-dir"),
     ("failonchownfailure", "what cannot be given to its owner is reported"),
     ("abortonuncleanconfig", "a configuration with an error is never run"),
     ("optimizeforuniprocessor", "there is nothing to set"),
@@ -66,6 +65,38 @@ const NOTED: &[(&str, &str)] = &[
     ("systemlogflowcontrol", "a sender waits 100 ms at most"),
     ("rulesetcreatemainqueue", "messages are routed as they come"),
     ("privdroptogroup", ""),
+];
+
+/// Directives about the next action, by how they begin: what is not carried over with it, and why. The first that fits counts.
+const OF_THE_NEXT_ACTION: &[(&str, &str)] = &[
+    ("actionqueuefilename", ""),
+    ("actionqueuemaxdiskspace", ""),
+    (
+        "actionqueuediscardmark",
+        "a spool that is full drops its oldest messages",
+    ),
+    (
+        "actionqueuediscardseverity",
+        "a spool that is full drops its oldest messages",
+    ),
+    (
+        "actionqueue",
+        "what waits in memory is bounded by `queue`, a spool by its `max`",
+    ),
+    ("actionresume", "outputs are tried again until it works"),
+    (
+        "actionsendtcprebindinterval",
+        "a connection is kept as long as it works",
+    ),
+    (
+        "actionsendudprebindinterval",
+        "a connection is kept as long as it works",
+    ),
+    ("actionsendstreamdriver", ""),
+    (
+        "actionsendtcp",
+        "what was on its way when a connection broke may be lost or sent again",
+    ),
 ];
 
 /// What is as it is here when it is on, and what it is otherwise.
@@ -109,6 +140,9 @@ impl Import<'_> {
         let lower = name.text.to_ascii_lowercase();
         let first = value.text.split_whitespace().next().unwrap_or_default();
         if self.legacy.set(&lower, &value.text) {
+            if let Some(told) = self.of_next_action(statement, &lower, first) {
+                return self.at_top(told);
+            }
             let above = comments(statement);
             // Written with the files that have it.
             self.document.section(Rank::Default, "default.file").above(above);
@@ -134,8 +168,14 @@ impl Import<'_> {
                 return self.at_top(comments(statement));
             }
             // Listeners, modules and templates, which were declared with these comments.
-            "inputtcpserverrun" | "inputptcpserverrun" | "udpserverrun" | "inputrelpserverrun" | "modload"
-            | "allowedsender" | "template" => return,
+            "inputtcpserverrun"
+            | "inputptcpserverrun"
+            | "udpserverrun"
+            | "inputrelpserverrun"
+            | "modload"
+            | "allowedsender"
+            | "template"
+            | "addunixlistensocket" => return,
             _ => {}
         }
         let found = |table: &[(&str, &'static str)], is_same: fn(&str, &str) -> bool| {
@@ -159,6 +199,18 @@ impl Import<'_> {
             },
         };
         self.at_top(above);
+    }
+
+    /// What is said of a directive about the next action, unless the action has what it says.
+    fn of_next_action(&mut self, statement: &Statement, name: &str, value: &str) -> Option<Vec<String>> {
+        let (begin, why) = OF_THE_NEXT_ACTION.iter().find(|(begin, _)| name.starts_with(begin))?;
+        match (*begin, *why) {
+            (_, "") => None,
+            ("actionsendtcprebindinterval" | "actionsendudprebindinterval", why) if value != "0" => {
+                Some(self.lost(statement, why))
+            }
+            (_, why) => Some(self.noted(statement, why)),
+        }
     }
 
     fn process(&mut self, statement: &Statement, key: &str, value: &str) {

@@ -1,11 +1,12 @@
 //! Messages that go to another collector: `@`, `@@`, `omfwd` and `omrelp`, with their queues as spools.
 
 use logd_core::rsyslog_conf::{Object, Place, Text};
+use logd_core::spool::SPOOL_BYTES_MIN;
 
 use super::Import;
 use super::actions::Targets;
 use super::files;
-use super::inputs::{all_values, size};
+use super::inputs::{all_values, size, size_bytes};
 use super::legacy::is_on;
 use super::toml::Value;
 
@@ -76,7 +77,7 @@ impl Import<'_> {
                 .map(str::to_owned)
         };
         let is_tls = scheme == "tcp" && driver("mode").is_some_and(|mode| mode != "0");
-        let verifies = driver("authmode").is_some_and(|mode| mode != "anon");
+        let verifies = driver("authmode").is_none_or(|mode| mode != "anon");
         let forward = Forward {
             scheme: if is_tls { "tls" } else { scheme },
             hosts: vec![host],
@@ -108,7 +109,11 @@ impl Import<'_> {
 
     pub(super) fn forward_action(&mut self, object: &Object, template: Option<String>) -> Targets {
         let mut forward = Forward::new("udp", object.place, template);
-        let mut tls = Tls::default();
+        // What the driver asks for unless it is told otherwise.
+        let mut tls = Tls {
+            verifies: true,
+            ..Tls::default()
+        };
         for (name, value) in all_values(object) {
             match name.as_str() {
                 "target" => forward.hosts.push(value.text),
@@ -117,6 +122,9 @@ impl Import<'_> {
                 "tcp_framing" => forward.is_octet_counted = value.is("octet-counted"),
                 "streamdrivermode" if value.text != "0" => forward.scheme = "tls",
                 "streamdriverauthmode" => tls.verifies = !value.is("anon"),
+                "streamdriver.cafile" => tls.files.push(("ca", Value::Text(value.text))),
+                "streamdriver.certfile" => tls.files.push(("certificate", Value::Text(value.text))),
+                "streamdriver.keyfile" => tls.files.push(("key", Value::Text(value.text))),
                 "streamdriverpermittedpeers" => tls.add_peers(&value.text),
                 "ziplevel" | "compression.mode" if value.text != "0" && !value.is("none") => {
                     self.lost_part(value.place, "messages are not compressed on their way");
@@ -125,8 +133,14 @@ impl Import<'_> {
                 _ => self.forward_queue(&mut forward, &name, &value),
             }
         }
-        tls.files = self.client_tls();
+        let mut files = self.client_tls();
+        files.retain(|(key, _)| tls.files.iter().all(|(own, _)| own != key));
+        files.append(&mut tls.files);
+        tls.files = files;
         forward.tls = (forward.scheme == "tls").then_some(tls);
+        if forward.hosts.len() > 1 {
+            self.noted_part(object.place, "the first of these targets that works gets all messages");
+        }
         self.forward(forward)
     }
 
@@ -218,13 +232,28 @@ impl Import<'_> {
             keys.push(("tls", Value::Inline(tls)));
         }
         if let Some((max, drops)) = forward.spool {
-            let max = max.map_or(Value::Text(SPOOL_MAX.into()), |max| size(&max));
+            let max = self.spool_max(max.as_deref(), forward.place);
             let when_full = if drops { "drop-oldest" } else { "block" };
             let spool = vec![("max", max), ("when-full", Value::Text(when_full.into()))];
             keys.push(("spool", Value::Inline(spool)));
         }
         let hint = forward.hosts[0].clone();
         Ok(vec![self.output("forward", &hint, keys)])
+    }
+
+    fn spool_max(&self, max: Option<&str>, place: Place) -> Value {
+        match max.map(|max| (size_bytes(max), max)) {
+            // Without a bound.
+            None | Some((Some(0), _)) => {
+                self.noted_part(place, "the queue on disk has no bound: its spool may take 1 GiB");
+                Value::Text(SPOOL_MAX.into())
+            }
+            Some((Some(bytes), _)) if bytes < SPOOL_BYTES_MIN => {
+                self.noted_part(place, "a spool takes 64 MiB at least");
+                Value::Text(format!("{}MiB", SPOOL_BYTES_MIN >> 20))
+            }
+            Some((_, max)) => size(max),
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod legacy;
 mod objects;
+mod tls;
 
 use std::net::{IpAddr, SocketAddr};
 
-use logd_core::rsyslog_conf::{Object, Place, Text};
+use logd_core::rsyslog_conf::{Object, Place, Statement, Text};
 
+use self::tls::{Files, Tls};
 use super::Import;
 use super::toml::{Rank, Value, bare_or_quoted};
 
@@ -21,10 +23,12 @@ pub(super) struct Inputs {
     next: Vec<(Kind, Next)>,
     /// `$AllowedSender`
     allowed: Vec<(Kind, Vec<String>)>,
-    /// The key and certificates of TLS.
-    tls: Tls,
+    /// The key and certificates of TLS: `$DefaultNetstreamDriver…`.
+    tls: Files,
     /// `maxMessageSize`
     message_max: Option<String>,
+    /// The rulesets of inputs that can't be carried over; `None` is the default one.
+    lost: Vec<Option<String>>,
 }
 
 /// An input.
@@ -36,8 +40,7 @@ struct Input {
     keys: Vec<(&'static str, Value)>,
     /// The ruleset that it is bound to.
     ruleset: Option<String>,
-    /// How its clients prove who they are; `None`: without TLS.
-    auth: Option<Auth>,
+    tls: Tls,
     above: Vec<String>,
     place: Place,
 }
@@ -53,22 +56,6 @@ enum Kind {
     Journal,
 }
 
-/// `$DefaultNetstreamDriver…`
-#[derive(Debug, Default)]
-struct Tls {
-    ca: Option<String>,
-    certificate: Option<String>,
-    key: Option<String>,
-}
-
-/// Who may speak over TLS.
-#[derive(Debug, Clone, Default)]
-struct Auth {
-    /// Whether certificates of clients are verified.
-    verifies: bool,
-    peers: Vec<String>,
-}
-
 /// Settings of listeners that follow.
 #[derive(Debug, Clone, Default)]
 struct Next {
@@ -76,7 +63,9 @@ struct Next {
     ruleset: Option<String>,
     name: Option<String>,
     connections: Option<String>,
-    auth: Option<Auth>,
+    /// `$InputUnixListenSocketCreatePath`
+    creates_path: bool,
+    tls: Tls,
 }
 
 impl Kind {
@@ -132,7 +121,7 @@ impl Import<'_> {
 
     /// The keys of `tls` in an output.
     pub(super) fn client_tls(&self) -> Vec<(&'static str, Value)> {
-        let Tls { ca, certificate, key } = &self.inputs.tls;
+        let Files { ca, certificate, key } = &self.inputs.tls;
         let all = [("ca", ca), ("certificate", certificate), ("key", key)];
         let given = all
             .into_iter()
@@ -140,21 +129,53 @@ impl Import<'_> {
         given.collect()
     }
 
+    /// An input that can't be carried over; returns what is to be said of it.
+    fn no_input(&mut self, statement: &Statement, why: &str, ruleset: Option<String>) {
+        let above = self.lost(statement, why);
+        self.at_top(above);
+        self.inputs.lost.push(ruleset);
+    }
+
+    /// Whether an input of a ruleset was not carried over.
+    pub(super) fn has_lost_input(&self, ruleset: Option<&str>) -> bool {
+        self.inputs.lost.iter().any(|lost| lost.as_deref() == ruleset)
+    }
+
+    /// All inputs are known, and what their certificates are: those that would take what they were not to take are left out, before
+    /// rules name them.
+    pub(super) fn settle_inputs(&mut self) {
+        for mut input in std::mem::take(&mut self.inputs.list) {
+            // Without an interval rsyslogd has no limit.
+            if !input.keys.iter().any(|(key, _)| *key == "rate-limit-interval") {
+                input.keys.retain(|(key, _)| *key != "rate-limit-burst");
+            }
+            if input.tls.is_on {
+                match input.tls.table(input.kind, &self.inputs.tls) {
+                    Ok(table) => input.keys.push(("tls", table)),
+                    Err(why) => {
+                        let mut above = input.above;
+                        above.extend(self.lost_text(input.place, input.place, why));
+                        self.document.remark(Rank::Input, above);
+                        self.inputs.lost.push(input.ruleset);
+                        continue;
+                    }
+                }
+                if input.tls.has_idle_peers(input.kind) {
+                    self.noted_part(input.place, "names of peers are not looked at in this AuthMode");
+                }
+            }
+            self.inputs.list.push(input);
+        }
+    }
+
     pub(super) fn write_inputs(&mut self) {
         let inputs = std::mem::take(&mut self.inputs);
         for input in inputs.list {
-            if input.auth.is_some() && (inputs.tls.certificate.is_none() || inputs.tls.key.is_none()) {
-                // Without TLS it would take what it was not to take.
-                let why = "over TLS it needs a certificate and a key: DefaultNetstreamDriverCertFile and -KeyFile";
-                let mut above = input.above;
-                above.extend(self.lost_text(input.place, input.place, why));
-                self.document.remark(Rank::Input, above);
-                continue;
-            }
             let header = format!("input.{}.{}", bare_or_quoted(&input.name), input.kind.table());
             let section = self.document.section(Rank::Input, &header);
             section.above(input.above);
-            for (key, value) in input.keys {
+            let (tls, keys): (Vec<_>, Vec<_>) = input.keys.into_iter().partition(|(key, _)| *key == "tls");
+            for (key, value) in keys {
                 section.set(Vec::new(), key, value);
             }
             if input.kind.is_network()
@@ -165,9 +186,8 @@ impl Import<'_> {
             if let Some((_, networks)) = inputs.allowed.iter().find(|(kind, _)| *kind == input.kind) {
                 section.set(Vec::new(), "allow", Value::texts(networks.iter().cloned()));
             }
-            if let Some(auth) = input.auth {
-                let tls = inputs.tls.table(&auth);
-                self.document.section(Rank::Input, &header).set(Vec::new(), "tls", tls);
+            for (key, value) in tls {
+                section.set(Vec::new(), key, value);
             }
         }
     }
@@ -181,20 +201,6 @@ impl Inputs {
             self.next.len() - 1
         });
         &mut self.next[at].1
-    }
-}
-
-impl Tls {
-    fn table(&self, auth: &Auth) -> Value {
-        let text = |value: &Option<String>| Value::Text(value.clone().unwrap_or_default());
-        let mut table = vec![("certificate", text(&self.certificate)), ("key", text(&self.key))];
-        if auth.verifies {
-            table.push(("client-ca", text(&self.ca)));
-        }
-        if !auth.peers.is_empty() {
-            table.push(("permitted-peers", Value::texts(auth.peers.iter().cloned())));
-        }
-        Value::Inline(table)
     }
 }
 
@@ -223,21 +229,39 @@ fn listen(address: Option<&str>, port: &str) -> Option<String> {
     (port > 0).then(|| SocketAddr::new(address, port).to_string())
 }
 
-/// A size as rsyslog writes it: `64k` is 65536 bytes, `1M` a million with `m` for the binary one.
-pub(super) fn size(text: &str) -> Value {
+/// The units of sizes as rsyslog writes them, ours, and their bytes: `64k` is 65536, `1M` a million with `m` for the binary one.
+const UNITS: &[(&str, &str, u64)] = &[
+    ("k", "KiB", 1 << 10),
+    ("m", "MiB", 1 << 20),
+    ("g", "GiB", 1 << 30),
+    ("t", "TiB", 1 << 40),
+    ("K", "KB", 1_000),
+    ("M", "MB", 1_000_000),
+    ("G", "GB", 1_000_000_000),
+    ("T", "TB", 1_000_000_000_000),
+    ("", "B", 1),
+];
+
+/// A size in rsyslog's notation, in which commas and points mean nothing: its digits, and its unit.
+fn size_parts(text: &str) -> Option<(String, &'static (&'static str, &'static str, u64))> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "k" => "KiB",
-        "m" => "MiB",
-        "g" => "GiB",
-        "t" => "TiB",
-        "K" => "KB",
-        "M" => "MB",
-        "G" => "GB",
-        "T" => "TB",
-        _ => "B",
-    };
-    Value::Text(format!("{digits}{unit}"))
+    let unit = UNITS.iter().find(|(name, ..)| *name == &text[digits.len()..])?;
+    Some((digits.replace([',', '.'], ""), unit))
+}
+
+/// A size as we write it.
+pub(super) fn size(text: &str) -> Value {
+    Value::Text(match size_parts(text) {
+        Some((digits, (_, unit, _))) => format!("{digits}{unit}"),
+        // What rsyslogd would not take either, `check` points at.
+        None => text.to_owned(),
+    })
+}
+
+/// The bytes of a size.
+pub(super) fn size_bytes(text: &str) -> Option<u64> {
+    let (digits, (_, _, bytes)) = size_parts(text)?;
+    digits.parse::<u64>().ok()?.checked_mul(*bytes)
 }
 
 /// Whether it is a link that systemd-journald has put there.

@@ -24,6 +24,7 @@ const OF_THE_NEXT_ACTION: &[&str] = &[
     "actionsendstreamdriver",
     "actionsendtcp",
     "actionname",
+    "actionexeconly",
 ];
 
 impl Legacy {

@@ -5,6 +5,7 @@ use logd_core::rsyslog_conf::{Body, Object, Statement};
 use super::Import;
 use super::inputs::all_values;
 use super::report::{comments, lines};
+use super::rules::{NO_INPUT, calls};
 use super::toml::{Rank, Value};
 
 /// Parameters of `global` that need no counterpart, and why.
@@ -39,6 +40,9 @@ const NOTED: &[(&str, &str)] = &[
         "control characters are always escaped",
     ),
 ];
+
+/// What certificates are read from, of what `defaultNetstreamDriverC…` there is.
+const CARRIED_FILES: &[&str] = &["defaultnetstreamdrivercafile", "defaultnetstreamdrivercertfile"];
 
 impl<'r> Import<'r> {
     pub(super) fn object(&mut self, statement: &'r Statement, object: &'r Object) {
@@ -90,7 +94,10 @@ impl<'r> Import<'r> {
                         .set(Vec::new(), "group", text);
                 }
                 _ => {
-                    let noted = NOTED.iter().find(|(begin, _)| name.starts_with(begin));
+                    // Further files of certificates; the ones that are carried over begin as the driver's name does.
+                    let is_of_files =
+                        name.starts_with("defaultnetstreamdriverc") && CARRIED_FILES.iter().all(|known| *known != name);
+                    let noted = NOTED.iter().find(|(begin, _)| name.starts_with(begin) && !is_of_files);
                     match noted {
                         Some((_, "")) => {}
                         Some((_, why)) => self.noted_part(value.place, why),
@@ -135,13 +142,23 @@ impl<'r> Import<'r> {
                 self.noted_part(parameter.place, "messages are routed as they come");
             } else if name == "parser" {
                 self.lost_part(parameter.place, "every shape of message is told apart by itself");
+            } else if name != "name" {
+                self.lost_part(parameter.place, "rulesets have nothing of this name");
             }
         }
         let is_default = name.is("RSYSLOG_DefaultRuleset");
         let guard = self.guard_of((!is_default).then_some(name.text.as_str()));
         self.heading(above);
+        if guard.has_no_input() && self.has_lost_input((!is_default).then_some(name.text.as_str())) {
+            let above = self.lost_text(object.place, name.place, NO_INPUT);
+            self.remark(above);
+            return;
+        }
         if !is_default && guard.has_no_input() {
             // It is written where it is called.
+            if !calls(&self.reading.script, &name.text) {
+                self.noted_part(name.place, "no input is bound to this ruleset, and nothing calls it");
+            }
             return;
         }
         self.script(script, &guard);

@@ -9,6 +9,9 @@ use super::toml::Rank;
 /// How much of a statement a comment shows, in characters.
 const SHOWN_CHARS_MAX: usize = 100;
 
+/// What `fromhost` is.
+pub(super) const NO_NAMES: &str = "senders' names are not looked up: `fromhost` is the address";
+
 /// The lines of comments, an empty one between those that stood apart.
 pub(super) fn lines(comments: &[Comment]) -> Vec<String> {
     let mut lines = Vec::new();

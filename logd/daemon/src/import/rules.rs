@@ -1,18 +1,21 @@
 //! Rules: each list of actions with the conditions that lead to it.
 
-use logd_core::rsyslog_conf::{Action, Place, Script, Statement, StatementKind};
+use logd_core::rsyslog_conf::{Action, Body, Object, Place, Script, Statement, StatementKind};
 use logd_core::selector::Selector;
 
 use super::actions::{FileTarget, Target};
 use super::condition::Condition;
 use super::expression::{self, Unsaid};
 use super::files::{self, FileKeys};
-use super::report::{comments, lines};
+use super::report::{NO_NAMES, comments, lines};
 use super::toml::{Element, Rank, Value, bare_or_quoted};
 use super::{Import, templates};
 
 /// How many rulesets may call each other, one in the next: one that calls itself ends here.
 const CALLS_MAX: usize = 16;
+
+/// Why a ruleset or a rule is left out whose inputs are.
+pub(super) const NO_INPUT: &str = "the input that its messages come from is not carried over";
 
 /// A rule, or comments among rules.
 #[derive(Debug)]
@@ -99,10 +102,7 @@ impl<'r> Import<'r> {
     pub(super) fn script(&mut self, script: &'r Script, guard: &Guard) {
         let mut rest = script.statements.as_slice();
         while let [first, behind @ ..] = rest {
-            let actions = rest
-                .iter()
-                .take_while(|statement| matches!(statement.kind, StatementKind::Action(_)));
-            let count = actions.count();
+            let count = actions_in_front(rest);
             if count == 0 {
                 self.rule(first, guard);
                 rest = behind;
@@ -163,7 +163,12 @@ impl<'r> Import<'r> {
         mut above: Vec<String>,
     ) {
         let condition = match condition {
-            Ok(condition) => condition,
+            Ok(condition) => {
+                if self.looks_names_up && condition.asks_for("fromhost") {
+                    self.noted_part(statement.place, NO_NAMES);
+                }
+                condition
+            }
             Err(unsaid) => {
                 above.extend(lines_within(then));
                 above.extend(otherwise.map(lines_within).unwrap_or_default());
@@ -179,11 +184,7 @@ impl<'r> Import<'r> {
     }
 
     fn branch(&mut self, script: &'r Script, guard: &Guard, above: Vec<String>) {
-        let are_actions = script
-            .statements
-            .iter()
-            .all(|statement| matches!(statement.kind, StatementKind::Action(_)));
-        if are_actions {
+        if actions_in_front(&script.statements) == script.statements.len() {
             self.actions(&script.statements, guard, above);
         } else {
             self.heading(above);
@@ -201,8 +202,13 @@ impl<'r> Import<'r> {
             stops: false,
         };
         for statement in statements {
-            let StatementKind::Action(action) = &statement.kind else {
-                continue;
+            let action = match &statement.kind {
+                StatementKind::Action(action) => action,
+                StatementKind::Directive { name, value } => {
+                    self.directive(statement, name, value);
+                    continue;
+                }
+                _ => continue,
             };
             rule.above.extend(comments(statement));
             match action {
@@ -392,6 +398,37 @@ impl<'r> Import<'r> {
         written.push((file, name.clone()));
         name
     }
+}
+
+/// How many statements in front are actions, and directives between them, which are about those behind.
+fn actions_in_front(statements: &[Statement]) -> usize {
+    let is_of_actions = |statement: &&Statement| {
+        matches!(
+            statement.kind,
+            StatementKind::Action(_) | StatementKind::Directive { .. }
+        )
+    };
+    let is_action = |statement: &Statement| matches!(statement.kind, StatementKind::Action(_));
+    let all = statements.iter().take_while(is_of_actions).count();
+    if statements.first().is_some_and(is_action) {
+        all
+    } else {
+        0
+    }
+}
+
+/// Whether a ruleset of this name is called somewhere.
+pub(super) fn calls(script: &Script, name: &str) -> bool {
+    let of_body = |object: &Object| matches!(&object.body, Some(Body::Script(script)) if calls(script, name));
+    script.statements.iter().any(|statement| match &statement.kind {
+        StatementKind::Action(Action::Call(called)) => called.text == name,
+        StatementKind::Select { then, .. } | StatementKind::Property { then, .. } => calls(then, name),
+        StatementKind::If { then, otherwise, .. } => {
+            calls(then, name) || otherwise.as_ref().is_some_and(|otherwise| calls(otherwise, name))
+        }
+        StatementKind::Object(object) => of_body(object),
+        _ => false,
+    })
 }
 
 /// Whether a script ends a message's way somewhere.

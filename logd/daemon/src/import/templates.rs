@@ -8,7 +8,7 @@ use logd_core::template::{Template, TemplateErrorKind};
 use super::Import;
 use super::files::FileKeys;
 use super::inputs::all_values;
-use super::report::{comments, lines};
+use super::report::{NO_NAMES, comments, lines};
 use super::toml::{Rank, Value};
 
 /// The templates so far.
@@ -87,6 +87,9 @@ impl Import<'_> {
     }
 
     fn add_template(&mut self, statement: &Statement, name: String, text: String, above: Vec<String>) {
+        if self.looks_names_up && has_property(&text, "fromhost") {
+            self.noted_part(statement.place, NO_NAMES);
+        }
         match Template::parse(&text) {
             Ok(_) => self.templates.list.push(Declared {
                 name,
@@ -139,6 +142,14 @@ impl Import<'_> {
             }
         }
     }
+}
+
+/// Whether a property is asked for in a template's text.
+fn has_property(text: &str, property: &str) -> bool {
+    // Every second part stands between percent signs; of `%%` that is nothing.
+    let properties = text.split('%').skip(1).step_by(2);
+    let mut names = properties.filter_map(|property| property.split(':').next());
+    names.any(|name| name.eq_ignore_ascii_case(property))
 }
 
 /// The text of `$template` up to its closing quote, and what follows. A backslash takes the next character as it is, but for

@@ -315,3 +315,171 @@ fn templates_of_every_form_become_texts() {
     is_lost("$template T,\"%msg%\",sql\n", "templates have no option that escapes");
     is_lost("$template T,\"%$!x%\"\n", "its text has JSON variables");
 }
+
+#[test]
+fn names_of_senders_are_told_to_be_addresses_unless_rsyslogd_looks_none_up() {
+    let text =
+        "*.* /a;T\ntemplate(name=\"T\" type=\"string\" string=\"%fromhost% %msg%\\n\")\nif $fromhost == 'x' then /b\n";
+    let (_, said) = imported(text);
+    for line in [
+        "rsyslog.conf:2:1: note: senders' names",
+        "rsyslog.conf:3:1: note: senders' names",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    let (_, said) = imported(&format!("global(net.enableDNS=\"off\")\n{text}"));
+    assert!(!said.contains(": `fromhost`"), "{said}");
+    let (_, said) = imported("if $fromhost-ip == '192.0.2.1' then /b\n");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_tree_behind_a_dash_is_one_that_is_not_synced() {
+    becomes(
+        "$ActionFileEnableSync on\n$template T,\"/var/log/%hostname%\"\n*.* -?T\nif $msg contains 'x' then {\n  -?T\n}\n*.* ?T\n",
+        "[output.T.file]\npath = { template = \"T\" }\n\n[output.T-2.file]\npath = { template = \"T\" }\nsync = \"always\"\n",
+    );
+}
+
+#[test]
+fn a_spool_is_as_large_as_a_spool_has_to_be() {
+    for text in [
+        "$ActionQueueFileName q\n$ActionQueueMaxDiskSpace 1m\n*.* @@h\n",
+        "*.* action(type=\"omfwd\" target=\"h\" protocol=\"tcp\" queue.filename=\"q\" queue.maxDiskSpace=\"10,000\")\n",
+    ] {
+        becomes(text, "spool = { max = \"64MiB\", when-full = \"block\" }\n");
+        assert!(imported(text).1.contains("a spool takes 64 MiB at least"), "{text}");
+    }
+}
+
+#[test]
+fn rules_are_for_inputs_that_there_are() {
+    let lost =
+        "input(type=\"imtcp\" port=\"1\" StreamDriver.Mode=\"1\" StreamDriver.AuthMode=\"anon\" ruleset=\"r\")\n";
+    let text = format!("{lost}input(type=\"imudp\" port=\"1\")\nruleset(name=\"r\") {{\n  *.* /r\n}}\n*.* /rest\n");
+    let (toml, said) = imported(&text);
+    assert!(
+        said.contains("rsyslog.conf:1:1: warning: not carried over: over TLS it needs"),
+        "{said}"
+    );
+    assert!(
+        said.contains("rsyslog.conf:3:14: warning: not carried over: the input that its"),
+        "{said}"
+    );
+    let toml = toml.unwrap();
+    assert!(!toml.contains("from = ") && !toml.contains("to = [\"/r\"]"), "{toml}");
+    let (toml, said) = imported(
+        "input(type=\"imfile\" file=\"/x\" tag=\"x\")\ninput(type=\"imudp\" port=\"1\" ruleset=\"r\")\nruleset(name=\"r\") {\n  *.* /r\n}\n*.* /rest\n",
+    );
+    assert!(
+        said.contains("rsyslog.conf:6:1: warning: not carried over: the input that its"),
+        "{said}"
+    );
+    assert!(!toml.unwrap().contains("[\"/rest\"]"), "{said}");
+    let (_, said) = imported("ruleset(name=\"r\" queue.size=\"5\") {\n  *.* /r\n}\n");
+    assert!(
+        said.contains("nothing calls it") && said.contains("rsyslog.conf:1:18: note: messages are routed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_input_over_tls_takes_whom_rsyslogds_takes() {
+    let input = |more: &str| {
+        format!(
+            "global(DefaultNetstreamDriverCertFile=\"/c\" DefaultNetstreamDriverKeyFile=\"/k\")\ninput(type=\"imtcp\" port=\"1\" StreamDriver.Mode=\"1\" {more})\n"
+        )
+    };
+    becomes(
+        &input("StreamDriver.AuthMode=\"x509/fingerprint\" PermittedPeer=\"SHA1:AA\""),
+        "tls = { certificate = \"/c\", key = \"/k\", permitted-peers = [\"SHA1:AA\"] }\n",
+    );
+    becomes(
+        &input("StreamDriver.AuthMode=\"anon\" PermittedPeer=\"a\""),
+        "tls = { certificate = \"/c\", key = \"/k\" }\n",
+    );
+    becomes(
+        "module(load=\"imtcp\" StreamDriver.AuthMode=\"anon\" StreamDriver.Mode=\"0\")\ninput(type=\"IMTCP\" port=\"1\")\n",
+        "[input.imtcp.tcp]\nlisten = [\"[::]:1\"]\n",
+    );
+    becomes(
+        "input(type=\"imrelp\" port=\"1\" tls=\"on\" tls.caCert=\"/a\" tls.myCert=\"/c\" tls.myPrivKey=\"/k\" tls.authMode=\"certvalid\")\n\
+         input(type=\"imrelp\" port=\"2\" tls=\"on\" tls.myCert=\"/c2\" tls.myPrivKey=\"/k2\")\n",
+        "tls = { certificate = \"/c\", key = \"/k\", client-ca = \"/a\" }\n\n[input.imrelp-2.relp]\nlisten = [\"[::]:2\"]\ntls = { certificate = \"/c2\", key = \"/k2\" }\n",
+    );
+    for (more, why) in [
+        ("StreamDriver.AuthMode=\"x509/certvalid\"", "it asks for certificates"),
+        ("StreamDriver.AuthMode=\"x509/fingerprint\"", "rsyslogd lets nobody in"),
+        ("", "it asks for certificates"),
+    ] {
+        is_lost(&input(more), why);
+        assert!(!imported(&input(more)).0.unwrap().contains("[input."), "{more}");
+    }
+}
+
+#[test]
+fn what_is_below_dev_is_a_terminal_if_it_is_called_so() {
+    becomes("*.* /dev/shm/x\n", "to = [\"/dev/shm/x\"]\n");
+    becomes("*.* /dev/console\n", "[output.console.tty]\n");
+}
+
+#[test]
+fn parameters_are_known_in_any_case() {
+    becomes(
+        "*.* action(Type=\"OMPROG\" Binary=\"/bin/x\" useTransactions=\"off\" ConfirmMessages=\"off\")\n",
+        "command = [\"/bin/x\"]\n",
+    );
+    is_lost(
+        "*.* action(type=\"omprog\" binary=\"/bin/x\" UseTransactions=\"on\")\n",
+        "programs don't acknowledge",
+    );
+}
+
+#[test]
+fn an_action_that_is_not_for_every_message_is_left_out() {
+    let (toml, said) = imported(
+        "*.* @@a\n$ActionExecOnlyWhenPreviousIsSuspended on\n& @@b\n& @@c\n$ActionExecOnlyWhenPreviousIsSuspended off\n*.* @@d\n",
+    );
+    for line in ["3:3", "4:3"] {
+        assert!(
+            said.contains(&format!(
+                "rsyslog.conf:{line}: warning: not carried over: a forward takes several"
+            )),
+            "{said}"
+        );
+    }
+    let toml = toml.unwrap();
+    assert!(
+        !toml.contains("tcp://b") && toml.contains("tcp://a:514") && toml.contains("tcp://d:514"),
+        "{toml}"
+    );
+    is_lost(
+        "$ActionExecOnlyOnceEveryInterval 10\n*.* @@a\n",
+        "an output takes all messages",
+    );
+}
+
+#[test]
+fn sockets_beside_the_systems_are_inputs() {
+    becomes(
+        "$ModLoad imuxsock\n$SystemLogSocketName /run/log\n$SystemLogRateLimitInterval 5\n$SystemLogRateLimitBurst 100\n$InputUnixListenSocketCreatePath on\n$AddUnixListenSocket /var/spool/postfix/dev/log\n",
+        "path = \"/run/log\"\nrate-limit-interval = \"5s\"\nrate-limit-burst = 100\n\n[input.imuxsock-2.unix]\npath = \"/var/spool/postfix/dev/log\"\ncreate-path = true\n",
+    );
+    becomes(
+        "input(type=\"imuxsock\" Socket=\"/s\" CreatePath=\"on\" UsePIDFromSystem=\"on\")\n",
+        "[input.imuxsock.unix]\npath = \"/s\"\ncreate-path = true\nuse-pid-from-system = true\n",
+    );
+}
+
+#[test]
+fn what_a_directive_says_of_the_next_action_is_named_if_the_action_has_no_key_for_it() {
+    let (_, said) =
+        imported("$ActionQueueFileName q\n$ActionQueueSaveOnShutdown on\n$ActionResumeRetryCount -1\n*.* /a\n");
+    for line in [
+        "rsyslog.conf:2:1: note: what waits in memory",
+        "rsyslog.conf:3:1: note: outputs are tried again",
+        "rsyslog.conf:4:5: note: only forwards have a queue on disk",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+}

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use logd_core::rsyslog_conf::{Statement, Text};
 
-use super::{Input, Kind, listen};
+use super::{Input, Kind, Tls, listen};
 use crate::import::Import;
 use crate::import::legacy::is_on;
 use crate::import::report::comments;
@@ -31,7 +31,18 @@ impl Import<'_> {
             "maxmessagesize" => self.inputs.message_max = Some(first),
             "markmessageperiod" => self.mark_every(&first),
             "systemlogsocketname" => self.unix_path(&first),
-            "omitlocallogging" if is_on(&first) => self.inputs.list.retain(|input| input.kind != Kind::Unix),
+            "systemlogratelimitinterval" => {
+                self.unix_limit(
+                    statement,
+                    "rate-limit-interval",
+                    (first != "0").then(|| Value::Text(format!("{first}s"))),
+                );
+            }
+            "systemlogratelimitburst" => {
+                self.unix_limit(statement, "rate-limit-burst", Some(Value::Bare(first)));
+            }
+            "addunixlistensocket" => self.unix_socket(statement, first),
+            "omitlocallogging" if is_on(&first) => self.inputs.list.retain(|input| input.name != "imuxsock"),
             _ => self.of_next_listener(&lower, first),
         }
     }
@@ -46,6 +57,8 @@ impl Import<'_> {
             (Kind::Udp, rest)
         } else if let Some(rest) = name.strip_prefix("inputrelpserver") {
             (Kind::Relp, rest)
+        } else if let Some(rest) = name.strip_prefix("inputunixlistensocket") {
+            (Kind::Unix, rest)
         } else if name == "inputtcpmaxsessions" {
             (Kind::Tcp, "maxsessions")
         } else {
@@ -57,12 +70,8 @@ impl Import<'_> {
             "bindruleset" => next.ruleset = Some(value),
             "inputname" => next.name = Some(value),
             "maxsessions" => next.connections = Some(value),
-            "streamdrivermode" if value != "0" => next.auth = Some(next.auth.take().unwrap_or_default()),
-            "streamdrivermode" => next.auth = None,
-            "streamdriverauthmode" => {
-                next.auth.get_or_insert_default().verifies = value != "anon";
-            }
-            "streamdriverpermittedpeer" => next.auth.get_or_insert_default().peers.push(value),
+            "createpath" => next.creates_path = is_on(&value),
+            _ if next.tls.set(rest, &value) => {}
             _ => {}
         }
     }
@@ -76,9 +85,8 @@ impl Import<'_> {
             _ => "imrelp",
         };
         let Some(listen) = listen(next.address.as_deref(), port) else {
-            let above = self.lost(statement, "give the input an address and a port in numbers");
-            self.at_top(above);
-            return;
+            let why = "give the input an address and a port in numbers";
+            return self.no_input(statement, why, next.ruleset);
         };
         let mut keys = vec![("listen", Value::texts([listen]))];
         if let Some(connections) = next.connections.filter(|_| kind == Kind::Tcp) {
@@ -90,7 +98,7 @@ impl Import<'_> {
             kind,
             keys,
             ruleset: next.ruleset,
-            auth: next.auth,
+            tls: next.tls,
             above: comments(statement),
             place: statement.place,
         });
@@ -140,5 +148,32 @@ impl Import<'_> {
             local.kind = Kind::Unix;
             local.keys = vec![("path", Value::Text(path.to_owned()))];
         }
+    }
+
+    /// How many messages of one program are taken, where the socket is ours.
+    fn unix_limit(&mut self, statement: &Statement, key: &'static str, value: Option<Value>) {
+        let Some(value) = value else { return };
+        let local = self.inputs.list.iter_mut().find(|input| input.name == "imuxsock");
+        match local {
+            Some(local) if local.kind == Kind::Unix => local.keys.push((key, value)),
+            _ => self.noted_part(statement.place, "journald has limits of its own"),
+        }
+    }
+
+    /// `$AddUnixListenSocket /var/spool/postfix/dev/log`
+    fn unix_socket(&mut self, statement: &Statement, path: String) {
+        let creates_path = std::mem::take(&mut self.inputs.next_of(Kind::Unix).creates_path);
+        let mut keys = vec![("path", Value::Text(path))];
+        keys.extend(creates_path.then(|| ("create-path", Value::Bare("true".into()))));
+        let name = self.input_name("imuxsock");
+        self.inputs.list.push(Input {
+            name,
+            kind: Kind::Unix,
+            keys,
+            ruleset: None,
+            tls: Tls::default(),
+            above: comments(statement),
+            place: statement.place,
+        });
     }
 }

@@ -2,13 +2,13 @@
 
 use logd_core::rsyslog_conf::{Object, Place, Statement, Text};
 
-use super::{DEV_LOG, Input, Kind, all_values, is_journalds, listen, size};
+use super::{DEV_LOG, Input, Kind, Tls, all_values, is_journalds, listen, size};
 use crate::import::Import;
 use crate::import::legacy::is_on;
 use crate::import::report::comments;
 use crate::import::toml::Value;
 
-/// What modules and inputs may say without a key of ours, and why.
+/// What modules and inputs may say without a key of ours, by how it begins, and why.
 const NOTED: &[(&str, &str)] = &[
     ("load", ""),
     ("type", ""),
@@ -24,7 +24,10 @@ const NOTED: &[(&str, &str)] = &[
     ("maxlstn", "as many as are written"),
     ("streamdriver.name", "TLS is rustls here"),
     ("streamdrivername", "TLS is rustls here"),
-    ("streamdriver", "TLS is rustls here"),
+    ("tls.tlslib", "TLS is rustls here"),
+    ("usepid", "a program's number is what journald knows of it"),
+    ("filecreatemode", "what was read is kept in work-dir"),
+    ("workaroundjournalbug", "the journal is read by journalctl"),
     ("syssock.usesystimestamp", "the stamp of the message counts"),
     ("syssock.usespecialparser", "local messages are parsed as such"),
     ("syssock.annotate", "the sender's credentials are checked"),
@@ -111,7 +114,7 @@ impl Import<'_> {
             kind,
             keys,
             ruleset: value("ruleset").map(str::to_owned),
-            auth: None,
+            tls: Tls::default(),
             above,
             place: statement.place,
         });
@@ -155,27 +158,22 @@ impl Import<'_> {
         for (name, value) in parameters {
             let next = self.inputs.next_of(kind);
             match name.as_str() {
+                _ if next.tls.set(name, &value.text) => {}
                 "maxsessions" => next.connections = Some(value.text.clone()),
-                "streamdriver.mode" if value.text != "0" => next.auth = Some(next.auth.take().unwrap_or_default()),
-                "streamdriver.authmode" => {
-                    next.auth.get_or_insert_default().verifies = !value.is("anon");
-                }
-                "permittedpeer" => next.auth.get_or_insert_default().peers.push(value.text.clone()),
-                "syssock.use"
-                | "syssock.name"
-                | "syssock.ratelimit.interval"
-                | "syssock.ratelimit.burst"
-                | "interval"
-                | "ruleset" => {}
+                "ruleset" => next.ruleset = Some(value.text.clone()),
+                "syssock.use" | "syssock.name" | "syssock.ratelimit.interval" | "syssock.ratelimit.burst" => {}
+                "interval" if kind == Kind::Mark => {}
                 _ => self.without_key(name, value.place),
             }
         }
     }
 
     fn without_key(&mut self, name: &str, place: Place) {
-        match NOTED.iter().find(|(known, _)| *known == name) {
+        match NOTED.iter().find(|(begin, _)| name.starts_with(begin)) {
             Some((_, "")) => {}
             Some((_, why)) => self.noted_part(place, why),
+            // The driver itself, and not what it is told.
+            None if name == "streamdriver" => self.noted_part(place, "TLS is rustls here"),
             None => self.lost_part(place, "inputs have no key for this"),
         }
     }
@@ -186,15 +184,14 @@ impl Import<'_> {
             let found = parameters.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.text.clone())
         };
-        let module = value("type").unwrap_or_default();
+        let module = value("type").unwrap_or_default().to_ascii_lowercase();
         let Some(kind) = Kind::of_module(&module) else {
-            let above = self.lost(statement, "there is no such input");
-            self.at_top(above);
-            return;
+            return self.no_input(statement, "there is no such input", value("ruleset"));
         };
         let mut keys = Vec::new();
         let defaults = self.inputs.next_of(kind).clone();
-        let mut auth = defaults.auth;
+        let mut tls = defaults.tls;
+        let ruleset = value("ruleset").or(defaults.ruleset);
         if kind.is_network() {
             let ports = object
                 .parameter("port")
@@ -208,9 +205,8 @@ impl Import<'_> {
             match listens.filter(|listens| !listens.is_empty()) {
                 Some(listens) => keys.push(("listen", Value::texts(listens))),
                 None => {
-                    let above = self.lost(statement, "give the input an address and a port in numbers");
-                    self.at_top(above);
-                    return;
+                    let why = "give the input an address and a port in numbers";
+                    return self.no_input(statement, why, ruleset);
                 }
             }
             if let Some(connections) = value("maxsessions")
@@ -234,16 +230,14 @@ impl Import<'_> {
                 "supportoctetcountedframing" if !is_on(&value.text) => {
                     keys.push(("framing", Value::Text("newline".into())));
                 }
-                "streamdriver.mode" | "tls" => {
-                    auth = (value.text != "0" && !value.is("off")).then(|| auth.clone().unwrap_or_default());
+                "createpath" if kind == Kind::Unix => keys.push(("create-path", flag(value))),
+                "usepidfromsystem" if kind == Kind::Unix => keys.push(("use-pid-from-system", flag(value))),
+                "parsehostname" if kind == Kind::Unix => keys.push(("parse-hostname", flag(value))),
+                "ignoretimestamp" if kind == Kind::Unix => keys.push(("ignore-timestamp", flag(value))),
+                "ratelimit.severity" if kind == Kind::Unix => {
+                    keys.push(("rate-limit-severity", Value::Bare(value.text.clone())));
                 }
-                "streamdriver.authmode" | "tls.authmode" => {
-                    auth.get_or_insert_default().verifies = !value.is("anon");
-                }
-                "permittedpeer" | "tls.permittedpeer" => auth.get_or_insert_default().peers.push(value.text.clone()),
-                "tls.cacert" | "streamdriver.cafile" => self.inputs.tls.ca = Some(value.text.clone()),
-                "tls.mycert" | "streamdriver.certfile" => self.inputs.tls.certificate = Some(value.text.clone()),
-                "tls.myprivkey" | "streamdriver.keyfile" => self.inputs.tls.key = Some(value.text.clone()),
+                _ if tls.set(name, &value.text) => {}
                 _ => self.without_key(name, value.place),
             }
         }
@@ -252,10 +246,14 @@ impl Import<'_> {
             name,
             kind,
             keys,
-            ruleset: value("ruleset"),
-            auth,
+            ruleset,
+            tls,
             above: comments(statement),
             place: statement.place,
         });
     }
+}
+
+fn flag(value: &Text) -> Value {
+    Value::Bare(is_on(&value.text).to_string())
 }
