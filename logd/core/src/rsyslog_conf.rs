@@ -7,6 +7,7 @@
 
 mod expression;
 mod joined;
+mod line;
 mod object;
 mod parser;
 mod scanner;
