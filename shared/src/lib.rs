@@ -7,6 +7,7 @@ pub mod datagrams;
 pub mod exit;
 pub mod http;
 pub mod imported;
+pub mod includes;
 pub mod listen;
 pub mod logging;
 pub mod metrics;

@@ -1,16 +1,10 @@
 //! Reads named.conf and the files that it includes into one tree of statements.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, Span};
+use ballast_shared::includes::{Absence, Include, Includes};
 use dnsd_core::named_conf::{self, Block, Place, Statement};
-
-/// How deep files may include each other: a file that includes itself ends here.
-const INCLUDE_DEPTH_MAX: usize = 16;
-/// How many files are read at most: includes of a folder in a file of that folder multiply with every step down.
-const FILES_MAX: usize = 10_000;
 
 /// A configuration as it was read.
 #[derive(Debug)]
@@ -28,7 +22,7 @@ pub(super) fn read(path: &Path, diagnostics: &Diagnostics) -> Reading {
     let mut reader = Reader {
         diagnostics,
         directory: None,
-        files: 0,
+        includes: Includes::new(diagnostics),
     };
     let block = reader.file(path, None, 0).unwrap_or_else(|| Block {
         statements: Vec::new(),
@@ -58,26 +52,13 @@ struct Reader<'d> {
     diagnostics: &'d Diagnostics,
     /// `directory`, as soon as it was read: named changes into it then, and later includes are relative to it.
     directory: Option<PathBuf>,
-    files: usize,
+    includes: Includes<'d>,
 }
 
 impl Reader<'_> {
     /// Reads a file that `included_at` names, and what it includes.
     fn file(&mut self, path: &Path, included_at: Option<Span>, depth: usize) -> Option<Block> {
-        self.files += 1;
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let message = format!("{}: {error}", path.display());
-                match included_at {
-                    Some(span) => self.diagnostics.error(span, message),
-                    None => self.diagnostics.file_error(path, error.to_string()),
-                }
-                return None;
-            }
-        };
-        let text: Arc<str> = String::from_utf8_lossy(&bytes).into();
-        let source = self.diagnostics.add_source(path, Arc::clone(&text));
+        let (source, text) = self.includes.read(path, included_at)?;
         self.withhold_secrets(source, &text);
         let (mut block, errors) = named_conf::parse(&text, source);
         for error in errors {
@@ -130,16 +111,19 @@ impl Reader<'_> {
             self.diagnostics.error(at, "include takes the name of a file");
             return;
         };
-        if depth == INCLUDE_DEPTH_MAX || self.files >= FILES_MAX {
-            self.diagnostics.error(
-                at,
-                format!("more than {INCLUDE_DEPTH_MAX} files in each other, or {FILES_MAX} in all"),
-            );
-            return;
-        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let include = Include {
+            pattern: &pattern,
+            relative_to: self.directory.as_deref().unwrap_or(folder),
+            folder,
+            takes_folders: false,
+            absence: Absence::Refused,
+            at,
+        };
+        let files = self.includes.find(&include, depth);
         let mut comments = statement.comments;
         comments.extend(statement.comments_behind);
-        for file in self.included(&pattern, path, at) {
+        for file in files {
             let Some(mut included) = self.file(&file, Some(at), depth + 1) else {
                 continue;
             };
@@ -160,37 +144,4 @@ impl Reader<'_> {
             last.comments_behind.append(&mut comments);
         }
     }
-
-    /// The files that a pattern names, sorted as BIND sorts them.
-    fn included(&self, pattern: &str, path: &Path, at: Span) -> Vec<PathBuf> {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let relative_to = self.directory.as_deref().unwrap_or(folder);
-        let named = relative_to.join(pattern);
-        let found = matches(&named);
-        if !found.is_empty() {
-            return found;
-        }
-        // A configuration that was copied here from its server names files where they were there.
-        let beside = Path::new(pattern).file_name().map(|name| folder.join(name));
-        let found = beside.as_deref().map(matches).unwrap_or_default();
-        if found.is_empty() {
-            self.diagnostics.error(at, format!("{}: no such file", named.display()));
-        } else {
-            self.diagnostics.note(
-                at,
-                format!("{} is not here: read from beside this file", named.display()),
-            );
-        }
-        found
-    }
-}
-
-fn matches(pattern: &Path) -> Vec<PathBuf> {
-    if pattern.exists() {
-        return vec![pattern.to_owned()];
-    }
-    let Some(paths) = pattern.to_str().and_then(|pattern| glob::glob(pattern).ok()) else {
-        return Vec::new();
-    };
-    paths.flatten().filter(|path| path.is_file()).collect()
 }

@@ -1,16 +1,11 @@
 //! Reads rsyslog.conf and the files that it includes into one script.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, Span};
+use ballast_shared::includes::{Absence, Include, Includes};
 use logd_core::rsyslog_conf::{self, Body, Object, Place, Script, Statement, StatementKind};
-
-/// How deep files may include each other: a file that includes itself ends here.
-const INCLUDE_DEPTH_MAX: usize = 16;
-/// How many files are read at most: includes of a folder in a file of that folder multiply with every step down.
-const FILES_MAX: usize = 10_000;
 
 /// A configuration as it was read.
 #[derive(Debug)]
@@ -34,6 +29,7 @@ impl Reading {
 pub(super) fn read(path: &Path, diagnostics: &Diagnostics) -> Reading {
     let mut reader = Reader {
         diagnostics,
+        includes: Includes::new(diagnostics),
         texts: Vec::new(),
     };
     let script = reader.file(path, None, 0).unwrap_or_default();
@@ -61,31 +57,20 @@ pub(super) fn may_hold_secret(line: &str) -> bool {
 
 struct Reader<'d> {
     diagnostics: &'d Diagnostics,
+    includes: Includes<'d>,
     texts: Vec<Arc<str>>,
 }
 
 /// What an include names.
-struct Include {
+struct Named {
     pattern: String,
-    is_optional: bool,
+    absence: Absence,
 }
 
 impl Reader<'_> {
     /// Reads a file that `included_at` names, and what it includes.
     fn file(&mut self, path: &Path, included_at: Option<Span>, depth: usize) -> Option<Script> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let message = format!("{}: {error}", path.display());
-                match included_at {
-                    Some(span) => self.diagnostics.error(span, message),
-                    None => self.diagnostics.file_error(path, error.to_string()),
-                }
-                return None;
-            }
-        };
-        let text: Arc<str> = String::from_utf8_lossy(&bytes).into();
-        let source = self.diagnostics.add_source(path, Arc::clone(&text));
+        let (source, text) = self.includes.read(path, included_at)?;
         self.texts.push(Arc::clone(&text));
         self.withhold_secrets(source, &text);
         let (mut script, errors) = rsyslog_conf::parse(&text, source);
@@ -129,32 +114,28 @@ impl Reader<'_> {
                 _ => {}
             }
             match included(&statement) {
-                Some(include) => self.include(statement, &include, path, depth, &mut expanded),
+                Some(named) => self.include(statement, &named, path, depth, &mut expanded),
                 None => expanded.push(statement),
             }
         }
         script.statements = expanded;
     }
 
-    fn include(
-        &mut self,
-        statement: Statement,
-        include: &Include,
-        path: &Path,
-        depth: usize,
-        into: &mut Vec<Statement>,
-    ) {
+    fn include(&mut self, statement: Statement, named: &Named, path: &Path, depth: usize, into: &mut Vec<Statement>) {
         let at = span(statement.place);
-        if depth == INCLUDE_DEPTH_MAX || self.texts.len() >= FILES_MAX {
-            self.diagnostics.error(
-                at,
-                format!("more than {INCLUDE_DEPTH_MAX} files in each other, or {FILES_MAX} in all"),
-            );
-            return;
-        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let include = Include {
+            pattern: &named.pattern,
+            relative_to: folder,
+            folder,
+            takes_folders: true,
+            absence: named.absence,
+            at,
+        };
+        let files = self.includes.find(&include, depth);
         let mut comments = statement.comments;
         comments.extend(statement.comments_behind);
-        for file in self.files(include, path, at) {
+        for file in files {
             let Some(mut included) = self.file(&file, Some(at), depth + 1) else {
                 continue;
             };
@@ -175,65 +156,24 @@ impl Reader<'_> {
             last.comments_behind.append(&mut comments);
         }
     }
-
-    /// The files that a pattern names, sorted as rsyslogd sorts them.
-    fn files(&self, include: &Include, path: &Path, at: Span) -> Vec<PathBuf> {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let named = folder.join(&include.pattern);
-        let found = matches(&named);
-        let is_pattern = include.pattern.contains(['*', '?', '[']) || include.pattern.ends_with('/');
-        if !found.is_empty() || include.is_optional {
-            return found;
-        }
-        // A configuration that was copied here from its server names files where they were there.
-        let beside = if is_pattern {
-            Vec::new()
-        } else {
-            let name = Path::new(&include.pattern).file_name();
-            name.map(|name| matches(&folder.join(name))).unwrap_or_default()
-        };
-        if is_pattern {
-            self.diagnostics
-                .note(at, format!("{}: no such files here", named.display()));
-        } else if beside.is_empty() {
-            self.diagnostics.error(at, format!("{}: no such file", named.display()));
-        } else {
-            self.diagnostics.note(
-                at,
-                format!("{} is not here: read from beside this file", named.display()),
-            );
-        }
-        beside
-    }
 }
 
 /// What a statement includes, if it does.
-fn included(statement: &Statement) -> Option<Include> {
-    match &statement.kind {
-        StatementKind::Directive { name, value } if name.is("IncludeConfig") => Some(Include {
-            pattern: value.text.clone(),
-            is_optional: false,
-        }),
-        StatementKind::Object(object) if object.is("include") => Some(Include {
-            pattern: object.value("file")?.text.clone(),
-            is_optional: object.value("mode").is_some_and(|mode| mode.is("optional")),
-        }),
-        _ => None,
-    }
-}
-
-fn matches(pattern: &Path) -> Vec<PathBuf> {
-    if pattern.is_file() {
-        return vec![pattern.to_owned()];
-    }
-    // A folder stands for all that is in it.
-    let pattern = if pattern.is_dir() {
-        pattern.join("*")
-    } else {
-        pattern.to_owned()
+fn included(statement: &Statement) -> Option<Named> {
+    let (pattern, is_optional) = match &statement.kind {
+        StatementKind::Directive { name, value } if name.is("IncludeConfig") => (value, false),
+        StatementKind::Object(object) if object.is("include") => {
+            let is_optional = object.value("mode").is_some_and(|mode| mode.is("optional"));
+            (object.value("file")?, is_optional)
+        }
+        _ => return None,
     };
-    let Some(paths) = pattern.to_str().and_then(|pattern| glob::glob(pattern).ok()) else {
-        return Vec::new();
+    let pattern = pattern.text.clone();
+    let is_pattern = pattern.contains(['*', '?', '[']) || pattern.ends_with('/');
+    let absence = match (is_optional, is_pattern) {
+        (true, _) => Absence::Allowed,
+        (false, true) => Absence::Noted,
+        (false, false) => Absence::Refused,
     };
-    paths.flatten().filter(|path| path.is_file()).collect()
+    Some(Named { pattern, absence })
 }
