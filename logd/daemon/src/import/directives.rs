@@ -111,6 +111,7 @@ const AS_HERE_WHEN_ON: &[(&str, &str)] = &[
         "a line feed at a message's end is always dropped",
     ),
     ("spacelfonreceive", ""),
+    ("createdirs", "folders that are missing are made"),
 ];
 
 /// What is as it is here when it is off, and what is missing otherwise.

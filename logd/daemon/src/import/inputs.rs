@@ -48,6 +48,8 @@ struct Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Tcp,
+    /// `imptcp`, which has neither TLS nor lists of who may send.
+    PlainTcp,
     Udp,
     Relp,
     Unix,
@@ -71,7 +73,8 @@ struct Next {
 impl Kind {
     fn of_module(name: &str) -> Option<Self> {
         Some(match name {
-            "imtcp" | "imptcp" => Self::Tcp,
+            "imtcp" => Self::Tcp,
+            "imptcp" => Self::PlainTcp,
             "imudp" => Self::Udp,
             "imrelp" => Self::Relp,
             "imuxsock" => Self::Unix,
@@ -84,7 +87,7 @@ impl Kind {
 
     const fn table(self) -> &'static str {
         match self {
-            Self::Tcp => "tcp",
+            Self::Tcp | Self::PlainTcp => "tcp",
             Self::Udp => "udp",
             Self::Relp => "relp",
             Self::Unix => "unix",
@@ -95,7 +98,7 @@ impl Kind {
     }
 
     const fn is_network(self) -> bool {
-        matches!(self, Self::Tcp | Self::Udp | Self::Relp)
+        matches!(self, Self::Tcp | Self::PlainTcp | Self::Udp | Self::Relp)
     }
 }
 

@@ -407,6 +407,10 @@ fn an_input_over_tls_takes_whom_rsyslogds_takes() {
          input(type=\"imrelp\" port=\"2\" tls=\"on\" tls.myCert=\"/c2\" tls.myPrivKey=\"/k2\")\n",
         "tls = { certificate = \"/c\", key = \"/k\", client-ca = \"/a\" }\n\n[input.imrelp-2.relp]\nlisten = [\"[::]:2\"]\ntls = { certificate = \"/c2\", key = \"/k2\" }\n",
     );
+    becomes(
+        "$DefaultNetstreamDriverCertFile /c\n$DefaultNetstreamDriverKeyFile /k\n$InputTCPServerStreamDriverMode 1\n$InputTCPServerStreamDriverAuthMode anon\n$InputTCPServerRun 1\n$InputPTCPServerRun 2\n*.* /a\n",
+        "tls = { certificate = \"/c\", key = \"/k\" }\n\n[input.imptcp.tcp]\nlisten = [\"[::]:2\"]\n\n",
+    );
     for (more, why) in [
         ("StreamDriver.AuthMode=\"x509/certvalid\"", "it asks for certificates"),
         ("StreamDriver.AuthMode=\"x509/fingerprint\"", "rsyslogd lets nobody in"),

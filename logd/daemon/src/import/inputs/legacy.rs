@@ -21,7 +21,8 @@ impl Import<'_> {
                 let module = first.rsplit('/').next().unwrap_or_default();
                 self.module(statement, module.trim_end_matches(".so"), &[]);
             }
-            "inputtcpserverrun" | "inputptcpserverrun" => self.listener(statement, Kind::Tcp, &first),
+            "inputtcpserverrun" => self.listener(statement, Kind::Tcp, &first),
+            "inputptcpserverrun" => self.listener(statement, Kind::PlainTcp, &first),
             "udpserverrun" => self.listener(statement, Kind::Udp, &first),
             "inputrelpserverrun" => self.listener(statement, Kind::Relp, &first),
             "allowedsender" => self.allowed_sender(statement, value),
@@ -48,11 +49,10 @@ impl Import<'_> {
     }
 
     fn of_next_listener(&mut self, name: &str, value: String) {
-        let (kind, rest) = if let Some(rest) = name
-            .strip_prefix("inputtcpserver")
-            .or(name.strip_prefix("inputptcpserver"))
-        {
+        let (kind, rest) = if let Some(rest) = name.strip_prefix("inputtcpserver") {
             (Kind::Tcp, rest)
+        } else if let Some(rest) = name.strip_prefix("inputptcpserver") {
+            (Kind::PlainTcp, rest)
         } else if let Some(rest) = name.strip_prefix("udpserver").or(name.strip_prefix("inputudpserver")) {
             (Kind::Udp, rest)
         } else if let Some(rest) = name.strip_prefix("inputrelpserver") {
@@ -81,6 +81,7 @@ impl Import<'_> {
         let next = self.inputs.next_of(kind).clone();
         let module = match kind {
             Kind::Tcp => "imtcp",
+            Kind::PlainTcp => "imptcp",
             Kind::Udp => "imudp",
             _ => "imrelp",
         };
@@ -89,7 +90,7 @@ impl Import<'_> {
             return self.no_input(statement, why, next.ruleset);
         };
         let mut keys = vec![("listen", Value::texts([listen]))];
-        if let Some(connections) = next.connections.filter(|_| kind == Kind::Tcp) {
+        if let Some(connections) = next.connections.filter(|_| matches!(kind, Kind::Tcp | Kind::PlainTcp)) {
             keys.push(("connections-max", Value::Bare(connections)));
         }
         let name = self.input_name(next.name.as_deref().unwrap_or(module));

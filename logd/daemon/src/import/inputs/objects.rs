@@ -211,7 +211,7 @@ impl Import<'_> {
             }
             if let Some(connections) = value("maxsessions")
                 .or(defaults.connections)
-                .filter(|_| kind == Kind::Tcp)
+                .filter(|_| matches!(kind, Kind::Tcp | Kind::PlainTcp))
             {
                 keys.push(("connections-max", Value::Bare(connections)));
             }
