@@ -68,6 +68,8 @@ struct Import<'r> {
     is_whole: bool,
     /// Whether rsyslogd looks senders' names up: `net.enableDNS`.
     looks_names_up: bool,
+    /// Whether something asks for them.
+    needs_names: bool,
     /// What `$` directives have set for the actions that follow.
     legacy: Legacy,
     inputs: Inputs,
@@ -109,6 +111,7 @@ impl<'r> Import<'r> {
             document: Document::default(),
             is_whole: true,
             looks_names_up: true,
+            needs_names: false,
             legacy: Legacy::default(),
             inputs: Inputs::default(),
             templates: Templates::default(),

@@ -186,6 +186,9 @@ impl Import<'_> {
             {
                 section.set(Vec::new(), "message-max", size(message_max));
             }
+            if input.kind.is_network() && self.needs_names {
+                section.set(Vec::new(), "resolve", Value::Bare("true".into()));
+            }
             if let Some((_, networks)) = inputs.allowed.iter().find(|(kind, _)| *kind == input.kind) {
                 section.set(Vec::new(), "allow", Value::texts(networks.iter().cloned()));
             }

@@ -9,8 +9,8 @@ use super::toml::Rank;
 /// How much of a statement a comment shows, in characters.
 const SHOWN_CHARS_MAX: usize = 100;
 
-/// What `fromhost` is.
-pub(super) const NO_NAMES: &str = "senders' names are not looked up: `fromhost` is the address";
+/// What `fromhost` takes.
+const NAMES: &str = "inputs look senders' names up for this: `resolve`";
 
 /// The lines of comments, an empty one between those that stood apart.
 pub(super) fn lines(comments: &[Comment]) -> Vec<String> {
@@ -35,6 +35,14 @@ impl Import<'_> {
     /// rsyslogd would not take this, or take it for something else than what is read here.
     pub(super) fn error(&self, place: Place, message: &str) {
         self.diagnostics.error(span(place), message);
+    }
+
+    /// What a statement asks for has the names of senders in it, if rsyslogd looks them up.
+    pub(super) fn needs_names(&mut self, place: Place) {
+        if self.looks_names_up {
+            self.needs_names = true;
+            self.noted_part(place, NAMES);
+        }
     }
 
     /// A statement that has no counterpart: what follows from that is up to who reads the report. Returns its comments and

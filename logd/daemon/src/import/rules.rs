@@ -9,7 +9,7 @@ use super::Import;
 use super::actions::Target;
 use super::condition::Condition;
 use super::expression::{self, Unsaid};
-use super::report::{NO_NAMES, comments, lines};
+use super::report::{comments, lines};
 use super::toml::Value;
 
 /// How many rulesets may call each other, one in the next: one that calls itself ends here.
@@ -165,8 +165,8 @@ impl<'r> Import<'r> {
     ) {
         let condition = match condition {
             Ok(condition) => {
-                if self.looks_names_up && condition.asks_for("fromhost") {
-                    self.noted_part(statement.place, NO_NAMES);
+                if condition.asks_for("fromhost") {
+                    self.needs_names(statement.place);
                 }
                 condition
             }

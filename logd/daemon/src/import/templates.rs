@@ -8,7 +8,7 @@ use logd_core::template::{Template, TemplateErrorKind};
 use super::Import;
 use super::files::FileKeys;
 use super::inputs::all_values;
-use super::report::{NO_NAMES, comments, lines};
+use super::report::{comments, lines};
 use super::toml::{Rank, Value};
 
 /// The templates so far.
@@ -87,8 +87,8 @@ impl Import<'_> {
     }
 
     fn add_template(&mut self, statement: &Statement, name: String, text: String, above: Vec<String>) {
-        if self.looks_names_up && has_property(&text, "fromhost") {
-            self.noted_part(statement.place, NO_NAMES);
+        if has_property(&text, "fromhost") {
+            self.needs_names(statement.place);
         }
         match Template::parse(&text) {
             Ok(_) => self.templates.list.push(Declared {

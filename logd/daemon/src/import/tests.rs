@@ -317,20 +317,22 @@ fn templates_of_every_form_become_texts() {
 }
 
 #[test]
-fn names_of_senders_are_told_to_be_addresses_unless_rsyslogd_looks_none_up() {
-    let text =
-        "*.* /a;T\ntemplate(name=\"T\" type=\"string\" string=\"%fromhost% %msg%\\n\")\nif $fromhost == 'x' then /b\n";
-    let (_, said) = imported(text);
-    for line in [
-        "rsyslog.conf:2:1: note: senders' names",
-        "rsyslog.conf:3:1: note: senders' names",
-    ] {
-        assert!(said.contains(line), "{said}");
+fn names_of_senders_are_looked_up_where_something_asks_for_them_and_rsyslogd_does() {
+    let input = "input(type=\"imudp\" port=\"514\")\n";
+    let resolved = "[input.imudp.udp]\nlisten = [\"[::]:514\"]\nresolve = true\n";
+    let template = format!("{input}template(name=\"T\" type=\"string\" string=\"%fromhost% %msg%\\n\")\n*.* /a;T\n");
+    let filter = format!("{input}if $fromhost == 'x' then /b\n");
+    for text in [&template, &filter] {
+        becomes(text, resolved);
+        assert!(
+            imported(text).1.contains("rsyslog.conf:2:1: note: inputs look"),
+            "{text}"
+        );
+        let without = whole(&format!("global(net.enableDNS=\"off\")\n{text}"));
+        assert!(!without.contains("resolve"), "{without}");
     }
-    let (_, said) = imported(&format!("global(net.enableDNS=\"off\")\n{text}"));
-    assert!(!said.contains(": `fromhost`"), "{said}");
-    let (_, said) = imported("if $fromhost-ip == '192.0.2.1' then /b\n");
-    assert_eq!(said, "");
+    let address = whole(&format!("{input}if $fromhost-ip == '192.0.2.1' then /b\n"));
+    assert!(!address.contains("resolve"), "{address}");
 }
 
 #[test]
