@@ -179,6 +179,9 @@ impl Import<'_> {
             | "addunixlistensocket" => return,
             _ => {}
         }
+        if let Some(above) = self.unheard(statement, &lower) {
+            return self.at_top(above);
+        }
         let found = |table: &[(&str, &'static str)], is_same: fn(&str, &str) -> bool| {
             let found = table.iter().find(|(known, _)| is_same(&lower, known));
             found.map(|(_, why)| *why)

@@ -65,6 +65,8 @@ struct Next {
     ruleset: Option<String>,
     name: Option<String>,
     connections: Option<String>,
+    /// `$InputTCPServerSupportOctetCountedFraming off`
+    has_lines_only: bool,
     /// `$InputUnixListenSocketCreatePath`
     creates_path: bool,
     tls: Tls,

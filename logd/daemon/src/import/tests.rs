@@ -478,6 +478,18 @@ fn sockets_beside_the_systems_are_inputs() {
 }
 
 #[test]
+fn what_a_directive_says_of_the_next_listener_is_named_if_the_listener_has_no_key_for_it() {
+    is_lost(
+        "$InputTCPServerAddtlFrameDelimiter 0\n$InputTCPServerRun 1\n",
+        "inputs have no key for this",
+    );
+    becomes(
+        "$InputTCPServerSupportOctetCountedFraming off\n$InputTCPServerKeepAlive on\n$InputTCPServerRun 1\n*.* /a\n",
+        "listen = [\"[::]:1\"]\nframing = \"newline\"\n\n",
+    );
+}
+
+#[test]
 fn what_a_directive_says_of_the_next_action_is_named_if_the_action_has_no_key_for_it() {
     let (_, said) =
         imported("$ActionQueueFileName q\n$ActionQueueSaveOnShutdown on\n$ActionResumeRetryCount -1\n*.* /a\n");

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use logd_core::rsyslog_conf::{Statement, Text};
 
+use super::objects::{NO_KEY, noted};
 use super::{Input, Kind, Tls, listen};
 use crate::import::Import;
 use crate::import::legacy::is_on;
@@ -49,31 +50,30 @@ impl Import<'_> {
     }
 
     fn of_next_listener(&mut self, name: &str, value: String) {
-        let (kind, rest) = if let Some(rest) = name.strip_prefix("inputtcpserver") {
-            (Kind::Tcp, rest)
-        } else if let Some(rest) = name.strip_prefix("inputptcpserver") {
-            (Kind::PlainTcp, rest)
-        } else if let Some(rest) = name.strip_prefix("udpserver").or(name.strip_prefix("inputudpserver")) {
-            (Kind::Udp, rest)
-        } else if let Some(rest) = name.strip_prefix("inputrelpserver") {
-            (Kind::Relp, rest)
-        } else if let Some(rest) = name.strip_prefix("inputunixlistensocket") {
-            (Kind::Unix, rest)
-        } else if name == "inputtcpmaxsessions" {
-            (Kind::Tcp, "maxsessions")
-        } else {
-            return;
-        };
+        let Some((kind, rest)) = of_listener(name) else { return };
         let next = self.inputs.next_of(kind);
         match rest {
             "address" | "listenip" => next.address = Some(value),
             "bindruleset" => next.ruleset = Some(value),
             "inputname" => next.name = Some(value),
             "maxsessions" => next.connections = Some(value),
+            "supportoctetcountedframing" => next.has_lines_only = !is_on(&value),
             "createpath" => next.creates_path = is_on(&value),
             _ if next.tls.set(rest, &value) => {}
             _ => {}
         }
+    }
+
+    /// What is said of a directive about the next listener, unless the listener gets what it says.
+    pub(in crate::import) fn unheard(&mut self, statement: &Statement, name: &str) -> Option<Vec<String>> {
+        let (_, rest) = of_listener(name)?;
+        if CARRIED.contains(&rest) {
+            return None;
+        }
+        Some(match noted(rest) {
+            Some(why) => self.noted(statement, why),
+            None => self.lost(statement, NO_KEY),
+        })
     }
 
     /// Starts a listener as the directives before say.
@@ -92,6 +92,9 @@ impl Import<'_> {
         let mut keys = vec![("listen", Value::texts([listen]))];
         if let Some(connections) = next.connections.filter(|_| matches!(kind, Kind::Tcp | Kind::PlainTcp)) {
             keys.push(("connections-max", Value::Bare(connections)));
+        }
+        if next.has_lines_only {
+            keys.push(("framing", Value::Text("newline".into())));
         }
         let name = self.input_name(next.name.as_deref().unwrap_or(module));
         self.inputs.list.push(Input {
@@ -177,4 +180,37 @@ impl Import<'_> {
             place: statement.place,
         });
     }
+}
+
+/// What a listener gets of the directives in front of it.
+const CARRIED: &[&str] = &[
+    "address",
+    "listenip",
+    "bindruleset",
+    "inputname",
+    "maxsessions",
+    "createpath",
+    "supportoctetcountedframing",
+    "streamdrivermode",
+    "streamdriverauthmode",
+    "streamdriverpermittedpeer",
+];
+
+/// The kind of listener that a directive is about, and what it says of it.
+fn of_listener(directive: &str) -> Option<(Kind, &str)> {
+    const PREFIXES: &[(&str, Kind)] = &[
+        ("inputtcpserver", Kind::Tcp),
+        ("inputptcpserver", Kind::PlainTcp),
+        ("udpserver", Kind::Udp),
+        ("inputudpserver", Kind::Udp),
+        ("inputrelpserver", Kind::Relp),
+        ("inputunixlistensocket", Kind::Unix),
+    ];
+    if directive == "inputtcpmaxsessions" {
+        return Some((Kind::Tcp, "maxsessions"));
+    }
+    let mut found = PREFIXES
+        .iter()
+        .map(|(prefix, kind)| Some((*kind, directive.strip_prefix(prefix)?)));
+    found.find_map(|of| of)
 }

@@ -45,6 +45,14 @@ const NOTED: &[(&str, &str)] = &[
     ("supportoctetcountedframing", "both framings are told apart"),
 ];
 
+pub(super) const NO_KEY: &str = "inputs have no key for this";
+
+/// Why a parameter of an input needs no key.
+pub(super) fn noted(name: &str) -> Option<&'static str> {
+    let found = NOTED.iter().find(|(begin, _)| name.starts_with(begin));
+    found.map(|(_, why)| *why)
+}
+
 impl Import<'_> {
     /// A module is loaded: local ones are inputs by that.
     pub(super) fn module(&mut self, statement: &Statement, module: &str, parameters: &[(String, Text)]) {
@@ -169,12 +177,12 @@ impl Import<'_> {
     }
 
     fn without_key(&mut self, name: &str, place: Place) {
-        match NOTED.iter().find(|(begin, _)| name.starts_with(begin)) {
-            Some((_, "")) => {}
-            Some((_, why)) => self.noted_part(place, why),
+        match noted(name) {
+            Some("") => {}
+            Some(why) => self.noted_part(place, why),
             // The driver itself, and not what it is told.
             None if name == "streamdriver" => self.noted_part(place, "TLS is rustls here"),
-            None => self.lost_part(place, "inputs have no key for this"),
+            None => self.lost_part(place, NO_KEY),
         }
     }
 
