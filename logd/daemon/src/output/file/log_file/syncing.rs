@@ -22,6 +22,8 @@ const CLOSING_MAX: usize = 256;
 pub(in super::super) struct Unsynced {
     /// `None`: lines that were dropped and counted; they are settled when those before them are.
     fd: Option<Arc<OwnedFd>>,
+    /// The file system that it is on, which need not be that of other files of the volume.
+    pub(in super::super) device: u64,
     /// When it was opened: it is told of what was lost since then.
     pub(in super::super) opened: Instant,
     /// The number of its last line.
@@ -37,6 +39,18 @@ impl Unsynced {
 
     pub(in super::super) fn fd(&self) -> Option<&OwnedFd> {
         self.fd.as_deref()
+    }
+
+    /// One of this file system that was opened at this time.
+    #[cfg(test)]
+    pub(in super::super) fn on(device: u64, opened: Instant, fd: &Arc<OwnedFd>) -> Self {
+        Self {
+            fd: Some(fd.clone()),
+            device,
+            opened,
+            through: 0,
+            is_closed: false,
+        }
     }
 }
 
@@ -54,6 +68,7 @@ impl LogFile {
         if let Some(file) = disk.file.as_ref().filter(|_| is_written_to) {
             unsynced.push(Unsynced {
                 fd: Some(file.fd.clone()),
+                device: file.identity.device(),
                 opened: file.opened,
                 through: disk.written_through,
                 is_closed: false,
@@ -91,6 +106,7 @@ impl LogFile {
             Some(last) => last.through = through,
             None => disk.closed.push(Unsynced {
                 fd: None,
+                device: 0,
                 opened: Instant::now(),
                 through,
                 is_closed: false,
@@ -105,6 +121,7 @@ impl LogFile {
     pub(super) fn sync_closed(self: &Arc<Self>, disk: &mut Disk, file: Opened) {
         disk.closed.push(Unsynced {
             fd: Some(file.fd),
+            device: file.identity.device(),
             opened: file.opened,
             through: disk.written_through,
             is_closed: true,
