@@ -8,6 +8,7 @@ mod files;
 mod scratch;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,7 +27,7 @@ pub(crate) use scratch::Scratch;
 use crate::config::{Config, Output, OutputKind};
 use crate::input::Limiter;
 use crate::live::{Looking, Tap};
-use crate::output::file::{Appended, FileOutput, LogFile, Owner, Store, Tree};
+use crate::output::file::{Appended, FileOutput, Layout, LogFile, Owner, Store, Tree};
 use crate::output::queue::Queued;
 use crate::output::queued::QueuedOutput;
 use crate::output::{HeldBack, Patience, Receipt, fields};
@@ -110,8 +111,7 @@ impl Pipeline {
             Destination::Queued { .. } => None,
         });
         store.archive().set_trees(trees.collect());
-        let is_other = |destination: &Destination| matches!(destination, Destination::Queued { .. });
-        store.set_others(destinations.iter().any(is_other));
+        store.set_layout(layout(&destinations));
         Self {
             hostname: config.hostname.clone(),
             router: std::mem::replace(&mut config.router, Router::new(Vec::new())),
@@ -473,6 +473,27 @@ fn find_file(
     let mut path = Vec::new();
     template.render_with(name.as_bytes(), &mut path);
     found(store.file(&path, trusted(template), owner), true)
+}
+
+/// What these write to.
+fn layout(destinations: &[Destination]) -> Layout {
+    let mut directories = HashSet::new();
+    let mut queued_bytes_max = None;
+    for destination in destinations {
+        match destination {
+            Destination::File { path, .. } => {
+                directories.insert(path.root());
+            }
+            Destination::Queued { output, .. } => {
+                let max = output.settings().limits.bytes_max;
+                queued_bytes_max = Some(queued_bytes_max.unwrap_or(0_usize).saturating_add(max));
+            }
+        }
+    }
+    Layout {
+        directories: directories.len(),
+        queued_bytes_max,
+    }
 }
 
 /// How much of a rendered path the administrator wrote.

@@ -54,12 +54,14 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
     let outputs = outputs.finish(diagnostics);
     let kinds = outputs.iter().map(|output| (output.name.as_str(), &output.kind));
     forward::warn_of_left_over(work_dir, kinds, work_dir_at, diagnostics);
+    let buffer_max_at = spec.buffer_max.as_ref().map_or(Span::new(0, 0, 0), |size| size.span);
     let buffer_max = spec.buffer_max.map_or(BUFFER_MAX, |size| {
         if size.value < BUFFER_MIN {
             diagnostics.error(size.span, "at least \"1MiB\"");
         }
         size.value
     });
+    queued::warn_of_much(&outputs, buffer_max, buffer_max_at, diagnostics);
     Config {
         work_dir: work_dir.to_owned(),
         hostname: spec.hostname.map_or_else(own_hostname, |name| name.value.into()),

@@ -502,3 +502,22 @@ fn a_target_that_is_an_input_of_ours_is_warned_of() {
         right(&forward(&format!("target = \"{target}\"")));
     }
 }
+
+#[test]
+fn queues_that_may_hold_nearly_all_of_the_buffer_are_warned_of() {
+    let queues = |max| {
+        let output =
+            |name| format!("[output.{name}.forward]\ntarget = \"tcp://192.0.2.1\"\nqueue = {{ max = \"{max}\" }}\n");
+        format!(
+            "buffer-max = \"64MiB\"\n{}{}[[rule]]\nto = [\"a\", \"b\"]\n",
+            output("a"),
+            output("b")
+        )
+    };
+    right(&queues("24MiB"));
+    let said = said(&queues("25MiB"));
+    assert!(
+        said.starts_with("logd.toml:1:15: warning: all queues together may hold 50 MiB, "),
+        "{said}"
+    );
+}

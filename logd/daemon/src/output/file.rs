@@ -37,6 +37,7 @@ pub(crate) use output::{FileOutput, Owner};
 pub(crate) use rotation::{Archivist, Keep, Rotate, Tree};
 pub(crate) use settings::{FileSettings, Sync};
 pub(crate) use store::{Store, StoreLimits};
+pub(crate) use volume::Layout;
 
 /// A buffer this long is written at once: beyond 64 KiB a write costs no less per line.
 const WRITE_BYTES: usize = 64 << 10;

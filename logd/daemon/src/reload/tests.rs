@@ -108,6 +108,19 @@ const TO_A: &str = "[[rule]]\nto = [\"log/a\"]\n[default.file]\nformat = \"%rawm
 const TO_B: &str = "[[rule]]\nto = [\"log/b\"]\n[default.file]\nformat = \"%rawmsg%\"";
 
 #[tokio::test]
+async fn who_serves_writes_only_where_the_configuration_has_one_directory_and_no_other_output() {
+    let rules = |to: &str| format!("[output.pipe.pipe]\npath = \"pipe\"\n[[rule]]\nto = [{to}]\n");
+    let without_pipe = "[[rule]]\nto = [\"log/a\", \"srv/b\"]\n";
+    // Before a message has gone to any of them.
+    let mut running = Running::start(without_pipe);
+    assert!(!running.service.store.servers_write(), "two directories");
+    running.reload(TO_A).await.unwrap();
+    assert!(running.service.store.servers_write());
+    running.reload(&rules("\"log/a\", \"pipe\"")).await.unwrap();
+    assert!(!running.service.store.servers_write(), "another output");
+}
+
+#[tokio::test]
 async fn connections_stay_and_their_next_messages_go_the_new_way() {
     let mut running = Running::start(TO_A);
     let mut connection = TcpStream::connect(running.address).await.unwrap();

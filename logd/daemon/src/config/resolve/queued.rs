@@ -1,11 +1,11 @@
 //! Outputs behind a queue.
 
-use ballast_shared::config::{Diagnostics, Size, Spanned};
+use ballast_shared::config::{Diagnostics, Size, Span, Spanned};
 use logd_core::template::Template;
 
 use super::outputs::format;
-use crate::config::OutputKind;
 use crate::config::spec::{FormatSpec, Named, PipeSpec, QueueKeys, TemplateText};
+use crate::config::{Output, OutputKind};
 use crate::output::WhenFull;
 use crate::output::queue::QueueLimits;
 use crate::output::queued::{QueuedKind, QueuedSettings};
@@ -56,5 +56,23 @@ pub(super) fn limits(keys: &QueueKeys, max: Size, when_full: WhenFull, diagnosti
     QueueLimits {
         bytes_max: max.as_usize(),
         when_full: keys.when_full.map_or(when_full, |when_full| when_full.value),
+    }
+}
+
+/// Warns of queues that would leave files too little of `buffer-max`, which they all are part of.
+pub(super) fn warn_of_much(outputs: &[Output], buffer_max: Size, at: Span, diagnostics: &Diagnostics) {
+    let queued = outputs.iter().filter_map(|output| match &output.kind {
+        OutputKind::Queued { settings, .. } => Some(settings.limits.bytes_max as u64),
+        OutputKind::File { .. } => None,
+    });
+    let queued: u64 = queued.fold(0, u64::saturating_add);
+    if queued > buffer_max.bytes / 4 * 3 {
+        diagnostics.warning(
+            at,
+            format!(
+                "all queues together may hold {} MiB, more than three quarters of `buffer-max`: with outputs that take nothing it is spent, and no network input is read",
+                queued >> 20
+            ),
+        );
     }
 }

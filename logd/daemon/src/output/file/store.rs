@@ -19,11 +19,15 @@ use super::open::Identity;
 use super::output::{FileOutput, Owner};
 use super::path::FilePath;
 use super::rotation::{Archive, Why};
-use super::volume::{Volume, Volumes};
+use super::volume::{Layout, Volume, Volumes};
 use crate::output::{HeldBack, Patience};
 
 /// The paths are spread over so many maps, each under a lock of its own, so that the threads seldom meet.
 const SHARDS: usize = 64;
+
+/// Of so many files that were forgotten it is remembered that they were there, by their hashes: the hosts of a large relay, most of
+/// which are silent for longer than a file is kept open. Then it begins anew.
+const FORGOTTEN_MAX: usize = 256 << 10;
 
 /// How often the sweep goes through all files.
 pub(super) const SWEEP: Duration = Duration::from_secs(10);
@@ -41,6 +45,8 @@ pub(crate) struct StoreLimits {
 pub(crate) struct Store {
     shards: Box<[Mutex<HashSet<ByPath>>]>,
     hasher: RandomState,
+    /// The hashes of paths that a sweep has forgotten.
+    forgotten: Mutex<HashSet<u64>>,
     open_files_max: usize,
     open: AtomicUsize,
     budget: Budget,
@@ -87,6 +93,7 @@ impl Store {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
+            forgotten: Mutex::default(),
             open_files_max: limits.open_files_max.max(1),
             open: AtomicUsize::new(0),
             budget: Budget::new(limits.buffer_bytes_max),
@@ -131,15 +138,30 @@ impl Store {
         sender: Option<IpAddr>,
         patience: Patience,
     ) -> Option<(Arc<LogFile>, bool)> {
+        // Looking waits for the file system, for as long as that likes: only where who serves does so anyway, and only if it matters.
         let is_there = || {
             let path = FilePath::new(path, trusted);
-            // Looking waits for the file system, for as long as that likes.
-            patience == Patience::Waits
+            patience != Patience::NeverWaits
+                && self.volumes.servers_write()
                 && !self.volumes.is_stuck(path.trusted_directory())
                 && Identity::at(&path).is_some()
         };
-        (self.knows(path) || is_there() || owner.output.admits_new_file(sender))
+        (self.knows(path) || self.knew(path) || owner.output.admits_new_file(sender) || is_there())
             .then(|| self.file(path, trusted, owner))
+    }
+
+    /// Whether lines went to the file of this path, which was forgotten since.
+    fn knew(&self, path: &[u8]) -> bool {
+        lock(&self.forgotten).contains(&self.hasher.hash_one(path))
+    }
+
+    /// A path is forgotten, whose file is no new one when it is back.
+    fn note_forgotten(&self, path: &[u8]) {
+        let mut forgotten = lock(&self.forgotten);
+        if forgotten.len() >= FORGOTTEN_MAX {
+            forgotten.clear();
+        }
+        forgotten.insert(self.hasher.hash_one(path));
     }
 
     /// Whether lines go to the file of this path, or went there a short while ago.
@@ -305,9 +327,15 @@ impl Store {
         &self.volumes
     }
 
-    /// Whether the configuration has outputs that aren't files: then nobody who serves is to wait for a file system.
-    pub(crate) fn set_others(&self, has_others: bool) {
-        self.volumes.set_others(has_others);
+    /// Whether who serves the network writes.
+    #[cfg(test)]
+    pub(crate) fn servers_write(&self) -> bool {
+        self.volumes.servers_write()
+    }
+
+    /// Takes up what the configuration writes to, which decides who writes, and how the budget is shared out.
+    pub(crate) fn set_layout(&self, layout: Layout) {
+        self.volumes.set_layout(layout);
     }
 
     fn relieve_if_short(&self) {

@@ -4,7 +4,7 @@
 //! # What counts as one
 //! The files below one directory that the administrator named. Its device would be nearer to the truth, but the file system has to be
 //! asked for that, and asking is what hangs. Two such directories on one device have two threads, which does no harm; a file system
-//! that is mounted below one of them, among the folders that messages name, shares its thread.
+//! that is mounted below one of them, among the folders that messages name, shares its thread, and is synced apart ([`super::sync`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -25,6 +25,9 @@ const VOLUMES_MAX: usize = 16;
 
 /// A task that takes this long is one that a file system holds.
 const STUCK: Duration = Duration::from_secs(1);
+
+/// Of the budget, what is for files however much the queues may hold.
+const FILES_SHARE: usize = 4;
 
 /// Of its share, what senders that never wait may use beyond it.
 const RESERVE_SHARE: usize = 8;
@@ -161,13 +164,21 @@ impl Volume {
     }
 }
 
+/// What a configuration writes to. Its volumes come with their first files, which is too late to find out how many they are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Layout {
+    /// Directories that its files are below.
+    pub(crate) directories: usize,
+    /// What the queues of its other outputs may hold together; `None` without any.
+    pub(crate) queued_bytes_max: Option<usize>,
+}
+
 /// All volumes, found by their directories.
 pub(super) struct Volumes {
     buffer_bytes_max: usize,
     table: Mutex<Table>,
     all: ArcSwap<Vec<Arc<Volume>>>,
-    /// Outputs that aren't files are served too.
-    has_others: AtomicBool,
+    servers_write: AtomicBool,
 }
 
 /// Starts the threads of a volume.
@@ -176,6 +187,7 @@ pub(super) type Starter = Box<dyn Fn(&Arc<Volume>) -> io::Result<()> + Send>;
 #[derive(Default)]
 struct Table {
     by_directory: HashMap<Box<Path>, Arc<Volume>>,
+    layout: Layout,
     /// From the start of the flusher to its end.
     starter: Option<Starter>,
 }
@@ -186,7 +198,7 @@ impl Volumes {
             buffer_bytes_max,
             table: Mutex::default(),
             all: ArcSwap::default(),
-            has_others: AtomicBool::new(false),
+            servers_write: AtomicBool::new(true),
         }
     }
 
@@ -205,12 +217,12 @@ impl Volumes {
             match table.starter.as_ref().map_or(Ok(()), |start| start(&new)) {
                 Ok(()) => {
                     let all = known.iter().chain([&new]).cloned().collect();
-                    self.set_all(all);
+                    self.set_all(table.layout, all);
                     new
                 }
                 Err(error) if known.is_empty() => {
                     error!(%error, "no thread writes files: lines are written when a buffer is full");
-                    self.set_all(vec![new.clone()]);
+                    self.set_all(table.layout, vec![new.clone()]);
                     new
                 }
                 Err(error) => {
@@ -268,7 +280,7 @@ impl Volumes {
             .filter(|known| !Arc::ptr_eq(known, volume))
             .cloned()
             .collect();
-        self.set_all(others);
+        self.set_all(table.layout, others);
         volume.retired.store(true, Ordering::Relaxed);
         volume.stop();
         true
@@ -279,26 +291,35 @@ impl Volumes {
         self.all.load()
     }
 
-    /// The configuration has outputs that aren't files.
-    pub(super) fn set_others(&self, has_others: bool) {
-        self.has_others.store(has_others, Ordering::Relaxed);
+    /// Takes up what the configuration writes to.
+    pub(super) fn set_layout(&self, layout: Layout) {
+        let mut table = self.table();
+        table.layout = layout;
+        self.set_all(layout, self.all.load().to_vec());
     }
 
     /// Whether who serves the network writes full buffers itself, which costs the least: only where all that it serves goes to one
     /// file system. Elsewhere a write that hangs would keep its thread from senders that have nothing to do with it.
     pub(super) fn servers_write(&self) -> bool {
-        !self.has_others.load(Ordering::Relaxed) && self.all.load().len() <= 1
+        self.servers_write.load(Ordering::Relaxed)
     }
 
-    /// Each has a share of the budget, so that those that hang leave the others theirs.
-    fn set_all(&self, all: Vec<Arc<Volume>>) {
-        let share = match all.len() {
-            0 | 1 => usize::MAX,
-            count => self.buffer_bytes_max / count,
+    /// Each has a share of the budget, so that those that hang leave the others theirs, and the queues what they may hold. To be called
+    /// under the lock of the table.
+    fn set_all(&self, layout: Layout, all: Vec<Arc<Volume>>) {
+        let count = all.len().max(layout.directories.min(VOLUMES_MAX)).max(1);
+        let is_all_there_is = count == 1 && layout.queued_bytes_max.is_none();
+        let share = if is_all_there_is {
+            usize::MAX
+        } else {
+            let queued = layout.queued_bytes_max.unwrap_or(0);
+            let max = self.buffer_bytes_max;
+            max.saturating_sub(queued).max(max / FILES_SHARE) / count
         };
         for volume in &all {
             volume.share.store(share, Ordering::Relaxed);
         }
+        self.servers_write.store(is_all_there_is, Ordering::Relaxed);
         self.all.store(Arc::new(all));
     }
 
@@ -327,13 +348,42 @@ mod tests {
     fn who_serves_writes_only_where_one_file_system_is_all_there_is() {
         let volumes = Volumes::new(100);
         let first = volumes.of(Path::new("/var/log/"));
-        assert!(volumes.servers_write());
-        volumes.set_others(true);
-        assert!(!volumes.servers_write());
-        volumes.set_others(false);
+        let write_with = |directories, queued_bytes_max| {
+            volumes.set_layout(Layout {
+                directories,
+                queued_bytes_max,
+            });
+            volumes.servers_write()
+        };
+        assert!(write_with(1, None));
+        assert!(!write_with(1, Some(10)), "with other outputs");
+        assert!(
+            !write_with(2, None),
+            "with another directory, whose files are yet to come"
+        );
+        assert!(write_with(1, None));
         assert!(Arc::ptr_eq(&first, &volumes.of(Path::new("/var/log/"))));
         volumes.of(Path::new("/srv/log/"));
-        assert!(!volumes.servers_write());
+        assert!(!volumes.servers_write(), "with what a reload has left");
+        assert!(!write_with(1, None));
+    }
+
+    #[test]
+    fn volumes_and_queues_never_have_more_than_the_budget_together() {
+        let shares = |volumes: usize, directories, queued_bytes_max| {
+            let all = Volumes::new(1000);
+            let first: Vec<_> = (0..volumes).map(|n| all.of(Path::new(&format!("/{n}/")))).collect();
+            all.set_layout(Layout {
+                directories,
+                queued_bytes_max,
+            });
+            first.iter().map(|volume| volume.share()).sum::<usize>()
+        };
+        assert_eq!(shares(2, 2, Some(400)), 600);
+        assert_eq!(shares(1, 2, Some(400)), 300, "the other's is kept for it");
+        assert_eq!(shares(1, 1, Some(400)), 600);
+        assert_eq!(shares(1, 1, Some(5000)), 250, "files have a quarter in any case");
+        assert_eq!(shares(1, 1, None), usize::MAX);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::threads::unix_s;
 use super::*;
 use crate::output::Patience;
-use crate::output::file::{Appended, FileOutput, FileSettings, Owner, Store, StoreLimits};
+use crate::output::file::{Appended, FileOutput, FileSettings, Layout, Owner, Store, StoreLimits};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -445,6 +445,21 @@ fn a_sender_that_makes_too_many_files_makes_no_more_and_writes_to_those_that_are
     fs::create_dir_all(logs.path("hosts/disk")).unwrap();
     fs::write(logs.path("hosts/disk/app.log"), "").unwrap();
     assert!(of_sender("hosts/disk/app.log", "192.0.2.1"), "one that is on the disk");
+
+    // Where a file system that hangs would keep others, nobody who serves looks.
+    logs.store.set_layout(Layout {
+        directories: 2,
+        queued_bytes_max: None,
+    });
+    fs::write(logs.path("hosts/disk/other.log"), "").unwrap();
+    assert!(
+        !of_sender("hosts/disk/other.log", "192.0.2.1"),
+        "one that is not looked for"
+    );
+    let volume = logs.store.volumes().all()[0].clone();
+    (0..7).for_each(|_| logs.store.sweep(&volume));
+    assert!(!logs.store.knows(&logs.bytes("hosts/3/app.log")));
+    assert!(of_sender("hosts/3/app.log", "192.0.2.1"), "one that was forgotten");
 }
 
 /// Copies a file with its attributes, as an administrator does who wants to keep it.

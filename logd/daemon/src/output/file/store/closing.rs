@@ -82,7 +82,14 @@ impl Store {
             if !idle.is_empty() {
                 let is_meant = |entry: &ByPath| Arc::ptr_eq(entry.0.volume(), volume);
                 let is_idle = |entry: &ByPath| entry.0.is_idle_for(IDLE_SWEEPS) && entry.0.forget_if_empty();
-                lock(shard).retain(|entry| !(is_meant(entry) && is_idle(entry)));
+                let is_over = |entry: &ByPath| is_meant(entry) && is_idle(entry);
+                lock(shard).retain(|entry| {
+                    let is_over = is_over(entry);
+                    if is_over {
+                        self.note_forgotten(entry.0.path().as_bytes());
+                    }
+                    !is_over
+                });
             }
         }
         volume.clock().retain(|file| !file.leave_clock_if_closed());
