@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use ballast_tests::daemon::{Daemon, Setup};
@@ -71,6 +71,32 @@ fn a_file_system_that_hangs_holds_its_own_senders_and_nobody_elses() {
     let content = String::from_utf8(content).unwrap();
     let lines: Vec<String> = content.lines().skip(1).map(str::to_owned).collect();
     numbered::assert_all_once(&lines, SENDERS, MESSAGES);
+    assert!(logd.stop().0.success());
+}
+
+#[test]
+fn a_socket_for_datagrams_takes_those_for_other_files_while_one_hangs() {
+    /// More than a file may be behind before connections are held back.
+    const BEHIND: f64 = (2 << 20) as f64;
+    let Some(logd) = logd("") else { return };
+    let frozen = frozen_disk::freeze(&logd, "frozen");
+    let network = UdpSocket::bind((address(LOGD), 0)).unwrap();
+    let send = |host: &str, rest: &str| {
+        let datagram = format!("<13>{} {rest}", numbered::line(host, 0, 1));
+        network
+            .send_to(datagram.as_bytes(), syslog::collector(address(LOGD)))
+            .unwrap();
+    };
+    let long = "x".repeat(8 << 10);
+    wait::until("the file to be far behind", || {
+        (0..8).for_each(|_| send("host", &long));
+        (syslog::metric(address(LOGD), "logd_buffered_bytes", &[]) >= BEHIND).then_some(())
+    });
+    let sent = Instant::now();
+    send("other", "short");
+    wait::until_lines(&logd.path().join("healthy/all"), 2);
+    assert!(sent.elapsed() < VISIBLE, "{:?}", sent.elapsed());
+    drop(frozen);
     assert!(logd.stop().0.success());
 }
 

@@ -27,6 +27,9 @@ pub(crate) enum WhenFull {
 pub(crate) enum Patience {
     /// The sender waits.
     Waits,
+    /// It waits together with senders to other files, as on a socket for datagrams: not for a file that is behind. What is too much for
+    /// that one is dropped and counted.
+    WaitsWithOthers,
     /// The sender is a program of this machine, or its kernel, and never waits: what there is no room for is dropped and counted,
     /// and nobody who appends for it is in a system call that a file system can keep. It may use a reserve that others have not.
     NeverWaits,

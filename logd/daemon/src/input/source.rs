@@ -159,10 +159,10 @@ impl Source {
 
     /// Begins a batch of what was read at one time.
     pub(super) fn batch<'b>(&'b self, scratch: &'b mut Scratch, held_back: &'b mut HeldBack) -> Batch<'b> {
-        let patience = if self.input.kind.is_local() {
-            Patience::NeverWaits
-        } else {
-            Patience::Waits
+        let patience = match &self.input.kind {
+            InputKind::Udp => Patience::WaitsWithOthers,
+            kind if kind.is_local() => Patience::NeverWaits,
+            _ => Patience::Waits,
         };
         self.pipeline
             .batch(self.id, &self.input.name, patience, scratch, held_back)

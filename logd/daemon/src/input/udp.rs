@@ -5,8 +5,9 @@
 //! before it looks again, and the kernel's queue gathers those that come meanwhile. A thread of its own, because the runtime of
 //! one that it shared would be woken for each of them all the same, and because the others there would be paused too.
 //!
-//! While the budget for rendered lines is spent, or a file holds its senders back, nothing is taken, and the kernel's queue
-//! fills and drops. What it drops is read back from the socket and counted.
+//! While the budget for rendered lines or a file system's share of it is spent, or an output is full and holds its senders back, nothing
+//! is taken, and the kernel's queue fills and drops. What it drops is read back from the socket and counted. One file that is behind is
+//! not waited for, as the senders to all others would wait with it: what is too much for it is dropped there, and counted too.
 
 mod drops;
 mod unnamed;
@@ -96,7 +97,7 @@ async fn receive(
     };
     let mut receiver = Receiver {
         zone: ZoneCache::new(source.input.time_zone.clone()),
-        held_back: HeldBack::default(),
+        held_back: HeldBack::of_many(),
         sources,
         source,
         datagrams: Datagrams::new(Sizes {

@@ -9,14 +9,24 @@ use super::queue::Queue;
 /// again with the next message that goes there.
 #[derive(Default)]
 pub(crate) struct HeldBack {
+    /// It is many senders to as many files, which are not to wait for one of these.
+    is_many: bool,
     file: Option<Arc<LogFile>>,
     queue: Option<Arc<Queue>>,
 }
 
 impl HeldBack {
+    /// Of many senders that wait together ([`Patience::WaitsWithOthers`](super::Patience)).
+    pub(crate) fn of_many() -> Self {
+        Self {
+            is_many: true,
+            ..Self::default()
+        }
+    }
+
     /// Remembers the file, if its senders are to wait.
     pub(crate) fn note_file(&mut self, file: &Arc<LogFile>) {
-        if file.holds_back() {
+        if self.waits_for(file) {
             self.file = Some(file.clone());
         }
     }
@@ -30,12 +40,20 @@ impl HeldBack {
 
     /// Whether one of them still has no room.
     pub(crate) fn look(&mut self) -> bool {
-        if self.file.as_ref().is_some_and(|file| !file.holds_back()) {
+        if self.file.as_ref().is_some_and(|file| !self.waits_for(file)) {
             self.file = None;
         }
         if self.queue.as_ref().is_some_and(|queue| !queue.holds_back()) {
             self.queue = None;
         }
         self.file.is_some() || self.queue.is_some()
+    }
+
+    fn waits_for(&self, file: &LogFile) -> bool {
+        if self.is_many {
+            file.holds_back_all()
+        } else {
+            file.holds_back()
+        }
     }
 }

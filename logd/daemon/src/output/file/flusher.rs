@@ -98,7 +98,7 @@ fn flush(store: &Store, volume: &Arc<Volume>) -> End {
             match next {
                 Next::Due(file, Task::FlushIfDue) => file.flush_if_due(store),
                 Next::Due(file, Task::Flush) => file.flush(store),
-                Next::Due(file, Task::Retry { after }) => file.retry(store, after),
+                Next::Due(file, Task::Retry { after, times }) => file.retry(store, after, times),
                 Next::Due(file, Task::Close) => file.close_when_free(store),
                 Next::Due(file, Task::Sync) => sync_files(store, volume, file),
                 Next::Evict(count) => store.evict(volume, count),

@@ -48,6 +48,8 @@ pub(crate) struct LogFile {
     generation: AtomicU64,
     /// The file system takes nothing for it at the moment.
     held_up: AtomicBool,
+    /// How often that has begun.
+    times_held_up: AtomicU64,
     /// More was appended than is being written.
     behind: AtomicBool,
     /// Lines of the batch, for the account while somebody is in a write.
@@ -144,6 +146,7 @@ impl LogFile {
             output: ArcSwap::new(owner.output.clone()),
             generation: AtomicU64::new(owner.generation),
             held_up: AtomicBool::new(false),
+            times_held_up: AtomicU64::new(0),
             behind: AtomicBool::new(false),
             batch_lines: AtomicU64::new(0),
             referenced: AtomicBool::new(true),
@@ -206,8 +209,18 @@ impl LogFile {
 
     /// Whether its senders are to wait.
     pub(crate) fn holds_back(&self) -> bool {
-        let has_no_room = self.is_held_up() || self.behind.load(Ordering::Relaxed) || self.volume.is_spent();
+        let has_no_room = self.has_no_room_for_any() || self.behind.load(Ordering::Relaxed);
         has_no_room && self.output.load().holds_back()
+    }
+
+    /// Whether even those of its senders are to wait that wait together with the senders to other files: not for this file alone.
+    pub(crate) fn holds_back_all(&self) -> bool {
+        self.has_no_room_for_any() && self.output.load().holds_back()
+    }
+
+    /// The file system is full, or has its share of the budget.
+    fn has_no_room_for_any(&self) -> bool {
+        self.is_held_up() || self.volume.is_spent()
     }
 
     pub(super) fn is_held_up(&self) -> bool {
@@ -263,7 +276,7 @@ impl LogFile {
     /// Writes what is buffered, if the oldest line is as old as a line may be. Lines that came after others filled the buffer, and
     /// had it written, have their own time: a busy file is never written half full.
     pub(super) fn flush_if_due(self: &Arc<Self>, store: &Store) {
-        let mut buffer = self.buffer();
+        let buffer = self.buffer();
         if let Some(since) = buffer.since {
             let due = self.due(since);
             if Instant::now() < due {
@@ -271,23 +284,28 @@ impl LogFile {
                 return self.volume.schedule.push(due, self.clone(), Task::FlushIfDue);
             }
         }
-        // What is appended from now on needs another.
-        buffer.scheduled = false;
         drop(buffer);
-        if !self.is_held_up() && self.write_out(store) == Progress::Busy {
-            self.buffer().scheduled = true;
+        let Some(mut disk) = self.try_disk() else {
+            // This visit stays on the schedule: nobody puts another beside it meanwhile.
             let at = Instant::now() + BUSY;
-            self.volume.schedule.push(at, self.clone(), Task::FlushIfDue);
+            return self.volume.schedule.push(at, self.clone(), Task::FlushIfDue);
+        };
+        // What is appended from now on needs another.
+        self.buffer().scheduled = false;
+        if !self.is_held_up() {
+            self.write_batches(&mut disk, store, BATCHES_MAX);
         }
     }
 
-    /// Tries again after the file system had no room.
-    pub(super) fn retry(self: &Arc<Self>, store: &Store, after: Duration) {
-        if self.write_out(store) != Progress::Written && self.is_held_up() {
+    /// Tries again after the file system had no room. It may have had some since, and none again: then there is another attempt on the
+    /// schedule, which goes on instead of this one.
+    pub(super) fn retry(self: &Arc<Self>, store: &Store, after: Duration, times: u64) {
+        let is_the_last = || self.is_held_up() && self.times_held_up.load(Ordering::Relaxed) == times;
+        if is_the_last() && self.write_out(store) != Progress::Written && is_the_last() {
             let after = (after * 2).min(RETRY_LONGEST);
             self.volume
                 .schedule
-                .push(Instant::now() + after, self.clone(), Task::Retry { after });
+                .push(Instant::now() + after, self.clone(), Task::Retry { after, times });
         }
     }
 

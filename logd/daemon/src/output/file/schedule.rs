@@ -18,6 +18,8 @@ pub(super) enum Task {
     Retry {
         /// How long was waited before this attempt.
         after: Duration,
+        /// How often the file had been held up then: each time has attempts of its own.
+        times: u64,
     },
     /// Sync what was written.
     Sync,

@@ -20,7 +20,8 @@ const HELD_UP_BYTES_MAX: usize = 1 << 20;
 /// what is buffered is lost with the process.
 const BEHIND_BYTES: usize = 1 << 20;
 
-/// What senders that never wait may leave in the buffer of a file that is written to, and those of an output that drops. More than this is not a burst but a file system that does not answer.
+/// What senders that don't wait for this file may leave in its buffer while it is written to, and those of an output that drops. More
+/// than this is not a burst but a file system that does not answer.
 const UNWRITTEN_BYTES_MAX: usize = 8 << 20;
 
 /// The part of `flush-interval` that is kept for the write itself and for those of other files before it: a line is to be in its
@@ -51,7 +52,9 @@ impl LogFile {
         };
         if is_full {
             let output = self.output.load();
-            if output.settings().when_full == WhenFull::Drop {
+            let waits_for_others =
+                patience == Patience::WaitsWithOthers && !self.is_held_up() && before >= UNWRITTEN_BYTES_MAX;
+            if output.settings().when_full == WhenFull::Drop || waits_for_others {
                 output.count_dropped_full(1);
                 return Appended::Dropped;
             }
@@ -83,11 +86,12 @@ impl LogFile {
         self.charge(&mut buffer.charged, room, store);
         // The output's settings are looked at once for each flush, not for each line.
         let mut at_once = false;
-        let writes = || patience == Patience::Waits && store.volumes().servers_write();
+        // Once for all that depends on it: a reload can change it.
+        let writes = patience != Patience::NeverWaits && store.volumes().servers_write();
         if !buffer.scheduled {
             at_once = self.output.load().settings().flush_interval.is_zero();
             // Who does not write leaves its line to the flusher.
-            if !at_once || !writes() {
+            if !at_once || !writes {
                 buffer.scheduled = true;
                 let due = self.due(since);
                 self.volume.schedule.push(due, self.clone(), Task::FlushIfDue);
@@ -105,7 +109,7 @@ impl LogFile {
         if holds < WRITE_BYTES && !at_once {
             return Appended::Buffered;
         }
-        if !writes() {
+        if !writes {
             // The flusher does: a write may take as long as the file system likes.
             if before < WRITE_BYTES && holds >= WRITE_BYTES {
                 self.volume.schedule.push(Instant::now(), self.clone(), Task::Flush);

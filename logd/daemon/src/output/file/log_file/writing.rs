@@ -45,6 +45,8 @@ impl LogFile {
                     .count_refused(self.batch_lines.load(Ordering::Relaxed));
                 self.discard(&mut disk.batch, store);
                 self.settle_dropped(disk);
+                // Its buffer is empty: who was held back by that may go on.
+                store.note_written();
                 continue;
             }
             match self.write_batch(disk, store) {
@@ -98,7 +100,7 @@ impl LogFile {
                     Err(Errno::EINTR) => {}
                     Err(Errno::ESTALE) => {
                         // A file server has forgotten the handle, and a descriptor never gets another.
-                        disk.batch.return_to_line();
+                        disk.batch.leave_descriptor(self.output.load().settings().sync);
                         self.close_file(disk, store);
                         return Err(Trouble::of(OpenError::System(Errno::ESTALE)));
                     }
@@ -206,6 +208,7 @@ impl LogFile {
         if self.held_up.swap(true, Ordering::Relaxed) {
             return;
         }
+        let times = self.times_held_up.fetch_add(1, Ordering::Relaxed) + 1;
         let output = self.output.load_full();
         let is_first = output.hold_up();
         drop(buffer);
@@ -213,7 +216,7 @@ impl LogFile {
         let after = RETRY_FIRST;
         self.volume
             .schedule
-            .push(Instant::now() + after, self.clone(), Task::Retry { after });
+            .push(Instant::now() + after, self.clone(), Task::Retry { after, times });
     }
 
     fn note_released(&self) {
@@ -254,9 +257,14 @@ impl LogFile {
 }
 
 impl Batch {
-    /// Goes back to the beginning of a line that was written in half, as it can't be continued in another descriptor: what is there of it
-    /// becomes a line of its own, and those before it are not written again.
-    fn return_to_line(&mut self) {
+    /// Goes back for another descriptor: to the beginning of a line that was written in half, as it can't be continued there. What is
+    /// there of it becomes a line of its own, and those before it are not written again; except where they are to be synced, which
+    /// the old descriptor is of no more use for: rather twice than called safe and lost.
+    fn leave_descriptor(&mut self, sync: Sync) {
+        if sync != Sync::Never {
+            self.written = 0;
+            return;
+        }
         let written = &self.bytes[..self.written];
         self.written = memchr::memrchr(b'\n', written).map_or(0, |newline| newline + 1);
     }
@@ -268,15 +276,19 @@ mod tests {
 
     #[test]
     fn a_batch_that_was_cut_goes_on_with_the_line_that_was() {
-        let cut = |written| {
+        let cut = |written, sync| {
             let mut batch = Batch {
                 bytes: b"one\ntwo\n".to_vec(),
                 written,
                 ..Batch::default()
             };
-            batch.return_to_line();
+            batch.leave_descriptor(sync);
             batch.written
         };
-        assert_eq!([0, 2, 4, 5, 8].map(cut), [0, 0, 4, 4, 8]);
+        let places = [0, 2, 4, 5, 8];
+        assert_eq!(places.map(|written| cut(written, Sync::Never)), [0, 0, 4, 4, 8]);
+        for sync in [Sync::Always, Sync::Every(Duration::from_secs(1))] {
+            assert_eq!(places.map(|written| cut(written, sync)), [0; 5], "it is synced whole");
+        }
     }
 }

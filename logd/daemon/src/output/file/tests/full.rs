@@ -1,7 +1,7 @@
 //! A file system without room: who waits, what is dropped, and what the machine's own programs may leave.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::output::{HeldBack, WhenFull};
@@ -126,6 +126,30 @@ fn full_files_of_an_output_that_drops_do_not_keep_the_budget_from_the_others() {
     tree.store.relieve(tree.file("a").volume());
     assert!(tree.store.buffered_bytes() < before);
     assert_eq!(tree.file("a").buffered(), 0);
+}
+
+#[test]
+fn a_file_that_is_full_again_and_again_has_one_attempt_on_the_schedule() {
+    let tree = Tree::new(PLENTY, full(WhenFull::Block));
+    let file = tree.file("a.log");
+    let outputs = [full(WhenFull::Block), settings()].map(|settings| owner(1, "test", settings));
+    let hand_over = |to: &Owner| tree.store.hand_over(|_| Some(to.output.clone()));
+    for _ in 0..3 {
+        hand_over(&outputs[0]);
+        tree.append("a.log", "line\n");
+        tree.flush("a.log");
+        assert!(file.is_held_up());
+        hand_over(&outputs[1]);
+        assert!(!file.is_held_up());
+    }
+    hand_over(&outputs[0]);
+    tree.append("a.log", "line\n");
+    tree.flush("a.log");
+    let scheduled = || file.volume().schedule.len();
+    let before = scheduled();
+    // As the flusher does, whose schedule has all of them.
+    (1..=4).for_each(|times| file.retry(&tree.store, Duration::ZERO, times));
+    assert_eq!(scheduled() - before, 1, "the last one is tried again");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::full::full;
 use super::*;
-use crate::output::WhenFull;
 use crate::output::settlement::Standing;
+use crate::output::{HeldBack, WhenFull};
 
 #[test]
 fn a_write_that_hangs_keeps_nobody_waiting_and_its_file_is_opened_anew_when_it_returns() {
@@ -166,6 +166,61 @@ fn a_file_that_is_far_behind_holds_its_senders_back_until_it_is_written() {
     }
     tree.flush("a.log");
     assert!(!file.holds_back());
+}
+
+#[tokio::test]
+async fn who_waits_for_a_file_that_is_behind_goes_on_when_its_lines_are_dropped() {
+    let tree = Tree::new(PLENTY, settings());
+    fs::create_dir(tree.path("a.log")).unwrap();
+    tree.append("a.log", "refused\n");
+    tree.flush("a.log");
+    let file = tree.file("a.log");
+    assert!(file.is_refused());
+    {
+        let _in_a_write = file.stuck();
+        let line = format!("{}\n", "x".repeat(1023));
+        (0..1024).for_each(|_| tree.append("a.log", &line));
+    }
+    let mut held_back = HeldBack::default();
+    held_back.note_file(&file);
+    let store = tree.store.clone();
+    let waiting = tokio::spawn(async move { store.room(&mut held_back).await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    tree.flush("a.log");
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .expect("it is woken")
+        .unwrap();
+}
+
+#[test]
+fn senders_of_one_socket_do_not_wait_for_one_file_and_what_is_too_much_for_it_is_dropped() {
+    let tree = Tree::new(PLENTY, settings());
+    let file = tree.file("a.log");
+    let in_a_write = file.stuck();
+    let line = [&[b'x'; 1023][..], b"\n"].concat();
+    let append = |_: &usize| {
+        let render = |to: &mut Vec<u8>| to.extend_from_slice(&line);
+        file.append(&tree.store, &tree.owner, Patience::WaitsWithOthers, render) == Appended::Buffered
+    };
+    let taken = (0..10_000).filter(append).count();
+    assert_eq!(taken, 8 << 10);
+    let mut socket = HeldBack::of_many();
+    socket.note_file(&file);
+    assert!(!socket.look());
+    let mut connection = HeldBack::default();
+    connection.note_file(&file);
+    assert!(connection.look());
+    drop(in_a_write);
+    tree.flush("a.log");
+    assert_eq!(tree.content("a.log").lines().count(), taken);
+
+    let full = Tree::new(PLENTY, full(WhenFull::Block));
+    full.append("a.log", "kept\n");
+    full.flush("a.log");
+    socket.note_file(&full.file("a.log"));
+    assert!(socket.look(), "a file system that is full is waited for");
 }
 
 #[test]
