@@ -4,6 +4,7 @@
 //! bounded number of descriptors and a bounded memory, and must not keep monitoring out. So there are at most
 //! [`CONNECTIONS_MAX`] connections; one that waits for its client makes room for a new one; and a client has so long for its
 //! request ([`HEAD_TIMEOUT`]) and for taking what it is sent ([`STALL_TIMEOUT`]). What is closed on a client is counted, by reason.
+//! Nor may anybody hold up the end of the daemon for longer than [`LAST_ANSWERS_TIME`].
 
 mod connections;
 mod held;
@@ -32,6 +33,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
@@ -53,6 +55,9 @@ const HEAD_BYTES_MAX: usize = 32 << 10;
 
 /// How long a client may take nothing of what it is sent: the worst that a network does to who still wants it.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a stop of the daemon waits for answers that are being given: less than what waits for this task.
+const LAST_ANSWERS_TIME: Duration = Duration::from_secs(1);
 
 /// The pages that every daemon has. `healthy` says in a line what is wrong, or that nothing is.
 pub fn pages<H>(metrics: Metrics, healthy: H) -> Router
@@ -91,7 +96,7 @@ impl From<TcpListener> for Listener {
     }
 }
 
-/// Serves the pages until the daemon stops, and takes a unix socket away. `closed` is the name of the counter of connections that
+/// Serves the pages until the daemon stops and [`LAST_ANSWERS_TIME`] after it, and takes a unix socket away. `closed` is the name of the counter of connections that
 /// were closed on their client, by `reason`: `connections-max`, all others were busy; `evicted`, it waited and another one came;
 /// `timeout`, no whole request came in time; `stalled`, it did not take what it was sent.
 pub async fn serve(listener: impl Into<Listener>, pages: Router, closed: &'static str, stop: CancellationToken) {
@@ -133,8 +138,8 @@ pub async fn serve(listener: impl Into<Listener>, pages: Router, closed: &'stati
     }
 }
 
-/// Keeps something until a response's body was sent, or its client is gone.
-pub fn keep_until_sent(response: Response, kept: impl Send + Unpin + 'static) -> Response {
+/// Keeps something until the system has taken the last octet of a response's body, or its client is gone.
+pub fn keep_until_sent(response: Response, kept: impl Send + Sync + 'static) -> Response {
     response.map(|body| axum::body::Body::new(Held::new(body, kept)))
 }
 
@@ -147,7 +152,7 @@ struct Server {
 }
 
 impl Server {
-    /// Serves who comes until the daemon stops, and then until all that was asked is answered.
+    /// Serves who comes until the daemon stops, and then until what was asked is answered or would take too long.
     async fn serve(self, mut listener: impl Accept) {
         let server = Arc::new(self);
         let tasks = TaskTracker::new();
@@ -193,8 +198,15 @@ impl Server {
             ended = connection.as_mut() => ended,
             () = client.evicted() => return,
             () = self.stop.cancelled() => {
+                // To hyper half a request is one under way, with all of its time.
+                if !client.is_busy() {
+                    return;
+                }
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                match timeout(LAST_ANSWERS_TIME, connection).await {
+                    Ok(ended) => ended,
+                    Err(_) => return,
+                }
             }
         };
         match ended {

@@ -16,7 +16,7 @@
 //! | listings of the trees | [`LISTINGS_RUNNING_MAX`] and [`LISTINGS_WAITING_MAX`], [`LIST_TIME_MAX`], the files of all trees together |
 //! | memory of a search | the lines that it keeps, by number and octets, the messages that it knows again ([`search`]), the bars of its histogram, the window of zstd (128 MiB) |
 //! | memory of answers | [`ANSWERS_MAX`] that are made or on their way to their clients |
-//! | live pages | the number of listeners, each with a thread of the lowest priority and a queue of bounded length ([`crate::live`]) |
+//! | live pages | the number of listeners, each with a thread of the lowest priority and a queue of bounded length ([`crate::live`]); the length of a page, and the pages that wait for its browser ([`live`]) |
 //! | connections | their number, the time for a request, the time in which a client has to take something ([`ballast_shared::http`]) |
 
 mod access;
@@ -66,7 +66,7 @@ const LISTINGS_WAITING_MAX: usize = 7;
 const LIST_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Answers that are made or on their way to their clients: each has some 10 MB at most, or what its control characters make of
-/// these in JSON, and a client may take its time.
+/// these in JSON, until the kernel has the last octet of it, and a client may take its time.
 const ANSWERS_MAX: usize = 16;
 
 /// What the requests work with.

@@ -20,8 +20,10 @@ struct Open {
 }
 
 struct Place {
-    /// Since when we wait for a request of it; `None`: one is being answered.
-    waiting_since: Option<Instant>,
+    /// Requests that are being answered: a client may send the next one before it has taken the answer to the last.
+    answering: usize,
+    /// Since when we wait for a request of it, if none is being answered.
+    waiting_since: Instant,
     evicted: CancellationToken,
 }
 
@@ -32,7 +34,7 @@ pub(super) struct Client {
     evicted: CancellationToken,
 }
 
-/// A request of a connection is being answered, until this is dropped.
+/// A request of a connection is being answered until this is dropped.
 pub(super) struct Busy {
     number: u64,
     connections: Arc<Connections>,
@@ -55,7 +57,8 @@ impl Connections {
             let waiting = open
                 .by_number
                 .iter()
-                .filter_map(|(number, place)| Some((place.waiting_since?, *number)));
+                .filter(|(_, place)| place.answering == 0)
+                .map(|(number, place)| (place.waiting_since, *number));
             let Some((_, longest)) = waiting.min() else {
                 return (None, false);
             };
@@ -67,7 +70,8 @@ impl Connections {
         let number = open.admitted;
         let evicted = CancellationToken::new();
         let place = Place {
-            waiting_since: Some(Instant::now()),
+            answering: 0,
+            waiting_since: Instant::now(),
             evicted: evicted.clone(),
         };
         open.by_number.insert(number, place);
@@ -79,13 +83,6 @@ impl Connections {
         (Some(client), is_full)
     }
 
-    fn set_waiting(&self, number: u64, since: Option<Instant>) {
-        // It may have been evicted meanwhile.
-        if let Some(place) = self.open().by_number.get_mut(&number) {
-            place.waiting_since = since;
-        }
-    }
-
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,11 +91,22 @@ impl Connections {
 impl Client {
     /// A request of it has come.
     pub(super) fn busy(&self) -> Busy {
-        self.connections.set_waiting(self.number, None);
+        // It may have been evicted meanwhile.
+        if let Some(place) = self.connections.open().by_number.get_mut(&self.number) {
+            place.answering += 1;
+        }
         Busy {
             number: self.number,
             connections: self.connections.clone(),
         }
+    }
+
+    /// Whether a request of it is being answered.
+    pub(super) fn is_busy(&self) -> bool {
+        let open = self.connections.open();
+        open.by_number
+            .get(&self.number)
+            .is_some_and(|place| place.answering > 0)
     }
 
     /// Waits until its place is another's.
@@ -115,7 +123,10 @@ impl Drop for Client {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.connections.set_waiting(self.number, Some(Instant::now()));
+        if let Some(place) = self.connections.open().by_number.get_mut(&self.number) {
+            place.answering -= 1;
+            place.waiting_since = Instant::now();
+        }
     }
 }
 
@@ -139,6 +150,18 @@ mod tests {
         drop(answering);
         let (fourth, evicted) = connections.admit();
         assert!(fourth.is_some() && evicted && first.evicted.is_cancelled());
+    }
+
+    #[test]
+    fn who_asks_again_before_the_first_answer_was_taken_waits_when_both_were() {
+        let connections = Connections::new(1);
+        let client = connections.admit().0.unwrap();
+        let (first, second) = (client.busy(), client.busy());
+        drop(first);
+        assert!(client.is_busy() && connections.admit().0.is_none());
+        drop(second);
+        assert!(!client.is_busy() && connections.admit().0.is_some());
+        assert!(client.evicted.is_cancelled());
     }
 
     #[test]

@@ -2,7 +2,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 
@@ -18,6 +18,10 @@ struct Served {
     task: JoinHandle<()>,
     /// Requests that are never answered.
     unanswered: Arc<Semaphore>,
+    /// Requests that came to `/later`, and answers that they are given.
+    later: Arc<(Semaphore, Semaphore)>,
+    /// Each answer of `/kept` keeps one more of it.
+    kept: Arc<()>,
 }
 
 fn served() -> Served {
@@ -31,21 +35,43 @@ fn served() -> Served {
         asked.add_permits(1);
         std::future::pending::<()>().await;
     };
+    let later = Arc::new((Semaphore::new(0), Semaphore::new(0)));
+    let (asked, answers) = (later.clone(), later.clone());
+    let in_time = async move || {
+        asked.0.add_permits(1);
+        answers.1.acquire().await.unwrap().forget();
+        "in time"
+    };
+    let kept = Arc::new(());
+    let keep = kept.clone();
+    let keeping = async move || keep_until_sent(vec![b'x'; MUCH].into_response(), keep.clone());
     let pages = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/much", get(|| async { vec![b'x'; MUCH] }))
-        .route("/never", get(never));
+        .route("/kept", get(keeping))
+        .route("/never", get(never))
+        .route("/later", get(in_time));
     Served {
         address,
         task: tokio::spawn(serve(listener, pages, "closed", stop.clone())),
         stop,
         unanswered,
+        later,
+        kept,
     }
 }
 
 impl Served {
     async fn client(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A client that has asked for a page, and for nothing after it.
+    async fn asks(&self, page: &str) -> TcpStream {
+        let mut client = self.client().await;
+        let request = format!("GET {page} HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        client
     }
 
     async fn stop(self) {
@@ -76,7 +102,7 @@ async fn a_client_that_never_ends_its_head_is_closed() {
     let mut says_nothing = served.client().await;
     let mut drips = served.client().await;
     drips.write_all(b"GET / HTTP/1.1\r\nX-A: ").await.unwrap();
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     // Each octet is in time; the head as a whole is not.
     while drips.write_all(b"a").await.is_ok() {
         sleep(Duration::from_secs(1)).await;
@@ -91,7 +117,7 @@ async fn a_client_that_asks_nothing_more_is_closed() {
     let served = served();
     let mut client = served.client().await;
     assert!(is_healthy(&mut client).await);
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     assert!(ends(&mut client).await);
     assert!(start.elapsed() >= HEAD_TIMEOUT);
     served.stop().await;
@@ -167,6 +193,41 @@ async fn stopping_waits_for_no_client_that_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn stopping_waits_for_no_rest_of_a_request() {
+    let served = served();
+    let mut half = served.client().await;
+    half.write_all(b"G").await.unwrap();
+    let mut after_it = served.client().await;
+    assert!(is_healthy(&mut after_it).await);
+    let start = Instant::now();
+    served.stop().await;
+    assert!(start.elapsed() < LAST_ANSWERS_TIME, "{:?}", start.elapsed());
+    assert!(ends(&mut half).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_waits_a_short_time_for_who_is_being_answered() {
+    let served = served();
+    let _reads_nothing = served.asks("/much").await;
+    let _asks_for_too_much = served.asks("/never").await;
+    let mut later = served.asks("/later").await;
+    served.unanswered.acquire().await.unwrap().forget();
+    served.later.0.acquire().await.unwrap().forget();
+    let start = Instant::now();
+    served.stop.cancel();
+    served.later.1.add_permits(1);
+    let mut answer = Vec::new();
+    later.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.ends_with(b"in time"));
+    served.task.await.unwrap();
+    let waited = start.elapsed();
+    assert!(
+        (LAST_ANSWERS_TIME..2 * LAST_ANSWERS_TIME).contains(&waited),
+        "{waited:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_of_the_writer_is_not_the_readers_fault() {
     let (ours, mut theirs) = tokio::io::duplex(4);
     let mut ours = Stalling::new(ours, STALL_TIMEOUT);
@@ -179,11 +240,53 @@ async fn a_pause_of_the_writer_is_not_the_readers_fault() {
     assert_eq!(late.kind(), io::ErrorKind::TimedOut);
 }
 
+/// How many of `/kept` there are without an answer that keeps one: ours, and the route's.
+const KEPT_BY_NONE: usize = 2;
+
 #[tokio::test]
-async fn what_is_kept_is_kept_until_the_body_was_sent() {
-    let kept = Arc::new(());
-    let response = keep_until_sent("text".into_response(), kept.clone());
-    assert_eq!(Arc::strong_count(&kept), 2);
-    drop(response);
-    assert_eq!(Arc::strong_count(&kept), 1);
+async fn what_an_answer_keeps_is_kept_until_its_client_has_read_it() {
+    let served = served();
+    let mut client = served.asks("/kept").await;
+    // The kernel has the beginning, and has room for no more than a part of it.
+    client.readable().await.unwrap();
+    assert_eq!(Arc::strong_count(&served.kept), KEPT_BY_NONE + 1);
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(Arc::strong_count(&served.kept), KEPT_BY_NONE);
+    let head = format!("content-length: {MUCH}\r\n");
+    assert!(answer.windows(head.len()).any(|part| part == head.as_bytes()));
+    let body = answer.windows(4).position(|part| part == b"\r\n\r\n").unwrap() + 4;
+    assert!(answer.len() - body == MUCH && answer[body..].iter().all(|&octet| octet == b'x'));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_answer_keeps_is_let_go_with_its_client() {
+    let served = served();
+    let client = served.asks("/kept").await;
+    client.readable().await.unwrap();
+    drop(client);
+    while Arc::strong_count(&served.kept) > KEPT_BY_NONE {
+        tokio::task::yield_now().await;
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn who_reads_a_long_answer_slowly_keeps_the_place() {
+    let served = served();
+    let mut reads = served.asks("/much").await;
+    reads.readable().await.unwrap();
+    let mut others = Vec::new();
+    for _ in 0..CONNECTIONS_MAX {
+        others.push(served.client().await);
+    }
+    // They were admitted in the order of their coming.
+    let mut last = served.client().await;
+    assert!(is_healthy(&mut last).await);
+    let mut answer = Vec::new();
+    reads.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.len() > MUCH, "it was not cut off");
+    assert!(ends(&mut others[0]).await, "it had been waiting longest");
+    served.stop().await;
 }
