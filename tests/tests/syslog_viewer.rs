@@ -358,6 +358,50 @@ fn hostile_live_pages_hold_up_nobody_but_themselves() {
 }
 
 #[test]
+fn a_live_page_of_long_messages_is_sent_in_parts_of_256_kib() {
+    /// A part, and the message that fills it.
+    const PART_MAX: usize = (256 << 10) + (32 << 10);
+    const MESSAGES: usize = 100;
+    let logd = logd();
+    let listen = || {
+        let stream = syslog::connect(SocketAddr::from((address(LOGD), HTTP_PORT)));
+        let request = format!("GET /viewer/live HTTP/1.1\r\nHost: {}\r\n\r\n", address(LOGD));
+        (&stream).write_all(request.as_bytes()).unwrap();
+        let mut reader = BufReader::new(stream);
+        while !line_of(&mut reader).is_empty() {}
+        reader
+    };
+    let longest = |mut live: BufReader<_>| {
+        let (mut heard, mut longest) = (0, 0);
+        while heard < MESSAGES {
+            let length = usize::from_str_radix(&line_of(&mut live), 16).unwrap();
+            let mut part = vec![0; length];
+            live.read_exact(&mut part).unwrap();
+            assert_eq!(line_of(&mut live), "");
+            heard += String::from_utf8(part).unwrap().matches("event: message\n").count();
+            longest = longest.max(length);
+        }
+        longest
+    };
+    let live = listen();
+    let text = "x".repeat(15_000);
+    let messages: Vec<_> = (0..MESSAGES)
+        .map(|n| message(30, "web1", "app", &format!("{text}{n}")))
+        .collect();
+    send(&logd, &messages);
+    let of_what_came = longest(live);
+    assert!(of_what_came <= PART_MAX, "{of_what_came}");
+    let of_before = longest(listen());
+    assert!(of_before <= PART_MAX, "{of_before}");
+}
+
+fn line_of(reader: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+#[test]
 fn clients_that_never_finish_their_requests_keep_nobody_out() {
     let _logd = logd();
     let mut slow: Vec<_> = (0..300)

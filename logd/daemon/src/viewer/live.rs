@@ -32,6 +32,9 @@ const RECENT_TIME_MAX: Duration = Duration::from_secs(2);
 const EVENTS_MAX: usize = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A page ends with the message that brings it to this: 100 of usual length are less, and a dozen of the longest more.
+const PAGE_BYTES_MAX: usize = 256 << 10;
+
 /// A comment that keeps proxies from closing what is silent.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -95,8 +98,11 @@ async fn send(
     if recent.passed_over > 0 {
         push_event(&mut page, "passed-over", &recent.passed_over.to_string());
     }
-    for message in &recent.messages {
-        push_heard(&mut page, &Heard::Message(message.clone()));
+    for message in recent.messages {
+        if page.len() >= PAGE_BYTES_MAX && pages.send(Ok(std::mem::take(&mut page))).await.is_err() {
+            return;
+        }
+        push_heard(&mut page, &Heard::Message(message));
     }
     // An empty comment says that we listen.
     page.push_str(":\n\n");
@@ -112,6 +118,9 @@ async fn send(
                 push_heard(&mut page, &heard);
                 let until = Instant::now() + PAUSE;
                 for _ in 1..EVENTS_MAX {
+                    if page.len() >= PAGE_BYTES_MAX {
+                        break;
+                    }
                     let Some(heard) = listening.ready(until) else { break };
                     push_heard(&mut page, &heard);
                 }
