@@ -747,6 +747,41 @@ fn a_thousand_hosts_and_odd_lines_are_readable() {
 }
 
 #[test]
+fn what_no_eye_sees_stands_by_its_number_and_does_not_fill_the_page() {
+    let logd = logd();
+    send(&logd, &some());
+    let host = logd.path().join("hosts/web\u{200b}1");
+    fs::create_dir_all(&host).unwrap();
+    let lines =
+        ["\u{ad}".repeat(812), "\u{ad}\u{200b}".repeat(1000)].map(|text| message(27, "web\u{200b}1", "app", &text));
+    fs::write(host.join("app\u{202e}.log"), lines.join("\n") + "\n").unwrap();
+    let mut browser = Browser::start();
+    browser.open(&url("/?host=web%E2%80%8B1&from=-1h"));
+    browser.wait_for(
+        "document.querySelectorAll('#lines .row').length === 2 && document.querySelectorAll('#tree details').length === 3",
+    );
+    let of_rows = |what: &str| format!("[...document.querySelectorAll('#lines .row')].map((row) => {what}).join()");
+    let first = "document.querySelector('#lines .row .msg .unseen').textContent";
+    assert_eq!(browser.text(first), "U+00AD ×812");
+    let elements = of_rows("row.querySelectorAll('.msg .unseen').length");
+    assert_eq!(browser.text(&elements), "1,50");
+    let left = "/[\\u00ad\\u200b\\u202e]/.test(document.getElementById('lines').textContent)";
+    assert_eq!(browser.value(left), false);
+
+    // Names too: another host is not to look like this one. What they are stays in the address.
+    let told = of_rows("row.querySelector('.host').textContent + ' ' + row.querySelector('.program').textContent");
+    assert_eq!(browser.text(&told), ["webU+200B1 app[42]"; 2].join(","));
+    let told = "document.querySelector('#tree details.current summary').textContent";
+    assert_eq!(browser.text(told), "webU+200B1");
+    let leaf = "document.querySelector('#tree details.current .leaf')";
+    assert_eq!(browser.text(&format!("{leaf}.firstChild.textContent")), "appU+202E");
+    browser.value(&format!("{leaf}.click()"));
+    browser.wait_for("document.body.dataset.state === 'done' && document.querySelectorAll('#lines .row').length === 2");
+    let search = "?host=web%E2%80%8B1&program=app%E2%80%AE&from=-1h";
+    assert_eq!(browser.text("location.search"), search);
+}
+
+#[test]
 fn a_live_page_says_what_it_skipped_and_goes_on_from_where_it_was_scrolled_to() {
     let logd = logd();
     send(&logd, &some());

@@ -275,8 +275,8 @@ const widths = { host: 0, program: 0 };
 
 function widen(lines) {
   for (const line of lines) {
-    widths.host = Math.max(widths.host, line.host.length);
-    widths.program = Math.max(widths.program, line.program.length + (line.procid ? line.procid.length + 2 : 0));
+    widths.host = Math.max(widths.host, named(line.host).length);
+    widths.program = Math.max(widths.program, named(programOf(line)).length);
   }
   for (const [column, width] of Object.entries(widths)) list.style.setProperty(`--${column}`, `${width}ch`);
 }
@@ -327,12 +327,16 @@ function report(answer) {
     const more = element("button", { type: "button", textContent: "show more", onclick: () => go({ lines: String(LINES_MAX) }) });
     $("status").append(" ", more);
   }
-  for (const trouble of troubles) $("status").append(" · ", element("span", { className: "trouble", textContent: trouble }));
+  for (const trouble of troubles) $("status").append(" · ", element("span", { className: "trouble" }, ...visible(trouble)));
 }
 
 function severityOf(name) {
   const number = SEVERITIES.indexOf(name);
   return number < 0 ? UNKNOWN : number;
+}
+
+function programOf(line) {
+  return line.procid ? `${line.program}[${line.procid}]` : line.program;
 }
 
 let rows = 0;
@@ -341,40 +345,59 @@ function row(line) {
   const severity = severityOf(line.severity);
   const when = element("time", { textContent: clock(line.time), title: line.time || "no time" });
   if (line.time) when.dateTime = line.time;
-  const program = line.procid ? `${line.program}[${line.procid}]` : line.program;
+  const program = programOf(line);
   const made = element(
     "div",
     { className: `row s${severity}`, role: "option", id: `row-${(rows += 1)}` },
     when,
     element("span", { className: "severity", textContent: line.severity || "–", title: line.severity ? `${line.facility}.${line.severity}` : "unknown: its format does not say" }),
-    element("span", { className: "host", textContent: line.host, title: line.host }),
-    element("span", { className: "program", textContent: program, title: program }),
+    element("span", { className: "host", title: named(line.host) }, ...visible(line.host)),
+    element("span", { className: "program", title: named(program) }, ...visible(program)),
     element("span", { className: "msg" }, element("span", {}, ...marked(line.msg, line.marks || []), line.cut ? " …" : "")),
   );
   made.line = line;
   return made;
 }
 
-// What no eye sees but what changes what it sees: control characters, and those that turn the direction or have no width.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/;
+// What no eye sees but what changes what it sees: control characters, and those that turn the direction or have no width. One of
+// them, as often as it is there in a row.
+const UNSEEN = /([\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])\1*/g;
+// Runs of them in a text that are shown by their numbers: each is an element, and a message may be made of nothing else.
+const UNSEEN_MAX = 50;
 
-// A text with these shown by their numbers.
-function visible(text) {
-  return text.split(new RegExp(`(${UNSEEN.source})`)).filter(Boolean).map((part) => {
-    if (!UNSEEN.test(part)) return part;
-    const number = part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-    return element("span", { className: "unseen", textContent: `U+${number}`, title: "a character that is not seen" });
-  });
+function numbered(run) {
+  const number = run.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+  return run.length === 1 ? `U+${number}` : `U+${number} ×${run.length}`;
+}
+
+// A name with these as text, where there can be no element.
+function named(text) {
+  return text.replace(UNSEEN, numbered);
+}
+
+// A text with these shown by their numbers, and beyond so many of them as characters that are seen.
+function visible(text, left = { runs: UNSEEN_MAX }) {
+  const parts = [];
+  let at = 0;
+  for (const { 0: run, index } of text.matchAll(UNSEEN)) {
+    if (left.runs === 0) break;
+    left.runs -= 1;
+    parts.push(text.slice(at, index), element("span", { className: "unseen", textContent: numbered(run), title: "a character that is not seen" }));
+    at = index + run.length;
+  }
+  parts.push(text.slice(at).replace(UNSEEN, "\ufffd"));
+  return parts.filter(Boolean);
 }
 
 function marked(text, marks) {
   const parts = [];
+  const left = { runs: UNSEEN_MAX };
   let at = 0;
   for (const [start, end] of marks) {
-    parts.push(...visible(text.slice(at, start)), element("mark", {}, ...visible(text.slice(start, end))));
+    parts.push(...visible(text.slice(at, start), left), element("mark", {}, ...visible(text.slice(start, end), left)));
     at = end;
   }
-  parts.push(...visible(text.slice(at)));
+  parts.push(...visible(text.slice(at), left));
   return parts;
 }
 
@@ -568,11 +591,11 @@ function outputOf(output) {
       section.append(...leaves);
       continue;
     }
-    const name = element("button", { type: "button", textContent: host, onclick: () => go({ host, program: "", output: "" }) });
+    const name = element("button", { type: "button", onclick: () => go({ host, program: "", output: "" }) }, ...visible(host));
     const node = element("details", { "data-name": host.toLowerCase(), "data-host": host }, element("summary", {}, name), ...(output.tells_program ? leaves : []));
     section.append(node);
   }
-  for (const refused of output.refused) section.append(element("p", { className: "note", textContent: refused }));
+  for (const refused of output.refused) section.append(element("p", { className: "note" }, ...visible(refused)));
   if (output.cut) section.append(element("p", { className: "note", textContent: "there is more than is listed" }));
   return section;
 }
@@ -591,7 +614,7 @@ function leaf(output, host, program, files) {
   return element(
     "button",
     { type: "button", className: "leaf", title, "data-name": text.toLowerCase(), "data-host": host, "data-program": program, onclick: () => go(change) },
-    element("span", { textContent: text }),
+    element("span", {}, ...visible(text)),
     element("span", { textContent: size(files.bytes) }),
   );
 }
