@@ -32,7 +32,7 @@ const RECENT_TIME_MAX: Duration = Duration::from_secs(2);
 const EVENTS_MAX: usize = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A page ends with the message that brings it to this: 100 of usual length are less, and a dozen of the longest more.
+/// A page ends with the message that brings it to this: 100 of usual length do not.
 const PAGE_BYTES_MAX: usize = 256 << 10;
 
 /// A comment that keeps proxies from closing what is silent.
