@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -290,23 +290,24 @@ fn over_relp_from_logd_to_logd() {
     assert!(target.stop().0.success());
 }
 
-#[test]
-fn the_next_target_is_used_while_the_first_is_away_and_the_first_again_when_it_is_back() {
+/// Forwards to a target that goes while there is nothing to be sent, to the next one meanwhile, and to the first when it is back.
+fn to_the_next_target_and_back(spool: &str) {
     let first = logd_target(TARGET, "").start();
     let second = logd_target(SECOND, "").start();
     let logd = start(&format!(
-        "target = [\"relp://{}:{RELP_PORT}\", \"relp://{}:{RELP_PORT}\"]\nresume-interval = \"300ms\"\n\
-         spool = {{ max = \"64MiB\" }}",
+        "target = [\"relp://{}:{RELP_PORT}\", \"relp://{}:{RELP_PORT}\"]\nresume-interval = \"300ms\"\n{spool}",
         address(TARGET),
         address(SECOND)
     ));
     send(0..1000);
     arrived(&first.path().join("all"), 0..1000);
+    wait_for_acknowledged(1000);
     let (status, left) = first.stop();
     assert!(status.success());
     send(1000..2000);
     let at_second = arrived(&second.path().join("all"), 1000..2000);
     assert_eq!(at_second, in_order(1000..2000));
+    wait_for_acknowledged(2000);
     let first = left.again().start();
     logd.wait_for_log("the target is there again");
     send(2000..3000);
@@ -316,6 +317,51 @@ fn the_next_target_is_used_while_the_first_is_away_and_the_first_again_when_it_i
     let connected = |n: u8| syslog::metric(address(LOGD), "logd_output_connected", &[&labels(n)]);
     assert_eq!((connected(TARGET), connected(SECOND)), (1.0, 0.0));
     assert!(logd.stop().0.success());
+}
+
+#[test]
+fn the_next_target_is_used_while_the_first_is_away_and_the_first_again_when_it_is_back() {
+    to_the_next_target_and_back("");
+}
+
+#[test]
+fn with_a_spool_too_the_next_target_is_used_while_the_first_is_away() {
+    to_the_next_target_and_back("spool = { max = \"64MiB\" }");
+}
+
+/// Waits until the targets are known to have so many.
+fn wait_for_acknowledged(messages: usize) {
+    wait::until("all to have arrived", || {
+        (metric("logd_output_lines_total") == messages as f64).then_some(())
+    });
+}
+
+#[test]
+fn a_target_that_closes_idle_connections_gets_what_comes_next_once_and_in_order() {
+    let listener = TcpListener::bind((address(TARGET), PORT)).unwrap();
+    // A logd that has ended does not connect.
+    listener.set_nonblocking(true).unwrap();
+    let logd = start(&format!(
+        "target = \"tcp://{}:{PORT}\"\nresume-interval = \"200ms\"",
+        address(TARGET)
+    ));
+    let mut last = None;
+    // Fewer and more than have arrived before.
+    for round in [0..10, 10..11, 11..12, 12..1000, 1000..1001] {
+        drop(last.take());
+        let (connection, _) = wait::until("a connection", || listener.accept().ok());
+        connection.set_read_timeout(Some(wait::DEADLINE)).unwrap();
+        let mut lines = BufReader::new(connection).lines();
+        send(round.clone());
+        for n in round.clone() {
+            let line = lines.next().unwrap().unwrap();
+            assert!(line.ends_with(&format!(" message {n}")), "{line}");
+        }
+        wait_for_acknowledged(round.end);
+        last = Some(lines);
+    }
+    assert!(logd.stop().0.success());
+    assert_eq!(last.unwrap().count(), 0, "none comes twice");
 }
 
 #[test]

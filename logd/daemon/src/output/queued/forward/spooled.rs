@@ -332,6 +332,8 @@ pub(super) struct Reader {
     batch: Batch,
     /// How many of the batch were handed out.
     used: usize,
+    /// The number of the first that is not acknowledged.
+    position: u64,
     /// How often the disk has refused to read the place that is next.
     failures: u32,
     /// That it refuses was told.
@@ -344,6 +346,7 @@ impl Reader {
             spooled,
             batch: Batch::default(),
             used: 0,
+            position: 0,
             failures: 0,
             is_failing: false,
         }
@@ -413,13 +416,15 @@ impl Reader {
         let used = self.used;
         for (number, record) in self.batch.records().skip(used).take(records_max) {
             self.used += 1;
-            if !take(number, record) {
+            // Records that are given up may be acknowledged before they are come to again.
+            if number >= self.position && !take(number, record) {
                 break;
             }
         }
     }
 
     pub(super) fn acknowledge(&mut self, position: u64) {
+        self.position = self.position.max(position);
         let done = block_in_place(|| self.spooled.lock().acknowledge(position));
         if let Err(error) = done {
             self.spooled.queue.count_error();

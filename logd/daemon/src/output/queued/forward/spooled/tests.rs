@@ -155,6 +155,32 @@ fn a_segment_that_can_not_be_read_is_passed_over_and_counted_and_nothing_is_read
 }
 
 #[test]
+fn what_is_acknowledged_before_it_is_handed_out_again_is_not_handed_out() {
+    let directory = tempfile::tempdir().unwrap();
+    runtime(2).block_on(async {
+        let storer = storer(directory.path(), Sync::Never).await;
+        for _ in 0..3 {
+            storer.store().await;
+        }
+        let mut reader = Reader::new(storer.spooled.clone());
+        reader
+            .spooled
+            .lock()
+            .read(usize::MAX, usize::MAX, &mut reader.batch)
+            .unwrap();
+        let mut numbers = Vec::new();
+        for _ in 0..3 {
+            reader.feed(1, |number, _| {
+                numbers.push(number);
+                true
+            });
+            reader.acknowledge(3);
+        }
+        assert_eq!(numbers, [1, 3]);
+    });
+}
+
+#[test]
 fn a_full_spool_takes_what_is_left_in_a_queue_that_is_closed() {
     let directory = tempfile::tempdir().unwrap();
     let runtime = runtime(2);
