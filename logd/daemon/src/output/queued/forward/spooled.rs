@@ -271,25 +271,37 @@ impl Storing<'_> {
         Ok(appended)
     }
 
-    /// Waits until there may be room: a disk gets some without telling us.
-    async fn wait(&self) {
+    /// Waits until there may be room: a disk gets some without telling us. What is to be synced meanwhile is.
+    async fn wait(&mut self) {
         let queue = &self.spooled.queue;
         let was_closed = queue.is_closed();
+        let sync_at = self.sync_at;
         tokio::select! {
             () = self.spooled.freed.notified() => {}
             () = queue.closed(), if !was_closed => {}
             () = sleep(RETRY) => {}
+            () = sleep_until(sync_at.unwrap_or_else(Instant::now)), if sync_at.is_some() => {}
+        }
+        // Whoever frees room again and again puts it off no longer.
+        if sync_at.is_some_and(|at| at <= Instant::now()) {
+            // It says nothing of whether more can be written.
+            self.try_sync();
         }
     }
 
     /// Whether what was written is synced.
     fn sync(&mut self) -> bool {
+        let is_synced = self.try_sync();
+        if is_synced {
+            self.recovered();
+        }
+        is_synced
+    }
+
+    fn try_sync(&mut self) -> bool {
         self.sync_at = None;
         match block_in_place(|| self.spooled.lock().sync()) {
-            Ok(()) => {
-                self.recovered();
-                true
-            }
+            Ok(()) => true,
             Err(error) => {
                 self.spooled.queue.count_error();
                 self.failed(&error);
@@ -336,6 +348,8 @@ pub(super) struct Reader {
     position: u64,
     /// How often the disk has refused to read the place that is next.
     failures: u32,
+    /// When it is tried again.
+    retry_at: Option<Instant>,
     /// That it refuses was told.
     is_failing: bool,
 }
@@ -348,6 +362,7 @@ impl Reader {
             used: 0,
             position: 0,
             failures: 0,
+            retry_at: None,
             is_failing: false,
         }
     }
@@ -357,7 +372,8 @@ impl Reader {
         &self.spooled.closed
     }
 
-    /// Waits for records; `false`: none are to be read any more. What is left is for the next worker.
+    /// Waits for records; `false`: none are to be read any more. What is left is for the next worker. A disk that refuses is left
+    /// alone for as long as it is to be, however often this is dropped meanwhile.
     pub(super) async fn ready(&mut self) -> bool {
         loop {
             if self.spooled.closed.is_cancelled() {
@@ -365,6 +381,12 @@ impl Reader {
             }
             if self.used < self.batch.len() {
                 return true;
+            }
+            if let Some(at) = self.retry_at {
+                tokio::select! {
+                    () = sleep_until(at) => self.retry_at = None,
+                    () = self.spooled.closed.cancelled() => return false,
+                }
             }
             match self.read() {
                 Ok(()) if self.batch.is_empty() => tokio::select! {
@@ -381,7 +403,7 @@ impl Reader {
                     if self.failures >= READ_TRIES && Files::is_damaged(&error) && self.pass_over() {
                         self.failures = 0;
                     } else {
-                        sleep(RETRY).await;
+                        self.retry_at = Some(Instant::now() + RETRY);
                     }
                 }
             }

@@ -124,7 +124,9 @@ fn what_could_not_be_synced_is_sent_and_never_acknowledged() {
         reader.acknowledge(6);
         let number = storer.store().await;
         assert_eq!(storer.queue.settlement().standing(number), Standing::Lost);
-        assert_eq!(storer.queue.unsettled(), 0);
+        while storer.queue.unsettled() > 0 {
+            tokio::task::yield_now().await;
+        }
         assert_eq!(read(&mut reader, 1).await, [6]);
         storer.queue.close();
         storer.task.await.unwrap();
@@ -151,6 +153,57 @@ fn a_segment_that_can_not_be_read_is_passed_over_and_counted_and_nothing_is_read
         assert_eq!(reader.batch.lost(), 0, "counted once");
         reader.acknowledge(10);
         assert_eq!(storer.spooled.lock().records(), 0);
+    });
+}
+
+#[test]
+fn a_place_that_can_not_be_read_is_tried_as_long_however_often_waiting_for_it_is_begun_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    runtime(2).block_on(async {
+        let storer = storer(directory.path(), Sync::Never).await;
+        for _ in 0..5 {
+            storer.store().await;
+        }
+        let first = directory.path().join("00000000000000000001.spool");
+        fs::remove_file(&first).unwrap();
+        // Nothing is mapped at its beginning: reading there is an error of input.
+        symlink("/proc/self/mem", &first).unwrap();
+        let mut reader = Reader::new(storer.spooled.clone());
+        let begun = Instant::now();
+        // As what comes in from a target does.
+        while timeout(Duration::from_millis(1), reader.ready()).await.is_err() {
+            assert!(begun.elapsed() < DEADLINE, "it is given up");
+        }
+        assert_eq!(reader.batch.lost(), 4);
+        assert!(begun.elapsed() >= RETRY * (READ_TRIES - 1), "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
+fn what_was_stored_is_synced_in_time_while_there_is_no_room_for_more() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("spool");
+    runtime(2).block_on(async {
+        let storer = storer(&directory, Sync::Never).await;
+        storer.store().await;
+        let mut storing = Storing {
+            spooled: &storer.spooled,
+            sync_at: Some(Instant::now()),
+            is_failing: false,
+        };
+        storing.wait().await;
+        assert_eq!((storing.sync_at, storing.is_failing), (None, false));
+        // It is tried: without its folder, which has a new segment now, it can't be.
+        for _ in 0..4 {
+            storer.store().await;
+        }
+        fs::rename(&directory, parent.path().join("elsewhere")).unwrap();
+        storing.sync_at = Some(Instant::now());
+        storing.wait().await;
+        assert_eq!((storing.sync_at, storing.is_failing), (None, true));
+        storing.sync_at = Some(Instant::now() + DEADLINE);
+        storing.wait().await;
+        assert!(storing.sync_at.is_some(), "not before it is time");
     });
 }
 
