@@ -11,7 +11,7 @@ const LABEL_BYTES_MAX: usize = 63;
 /// it into a reverse zone wants to be taken for another.
 #[must_use]
 pub fn host_name(text: &str) -> Option<String> {
-    let name = text.strip_suffix('.').unwrap_or(text);
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let is_label = |label: &str| {
         (1..=LABEL_BYTES_MAX).contains(&label.len())
             && label
@@ -21,8 +21,7 @@ pub fn host_name(text: &str) -> Option<String> {
     // No top-level domain is a number (RFC 3696 §2), and every address of IPv4's, however short, ends in one.
     let last = name.rsplit('.').next()?;
     let ends_in_number = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
-    (name.len() <= NAME_BYTES_MAX && !ends_in_number && name.split('.').all(is_label))
-        .then(|| name.to_ascii_lowercase())
+    (name.len() <= NAME_BYTES_MAX && !ends_in_number && name.split('.').all(is_label)).then_some(name)
 }
 
 #[cfg(test)]
@@ -58,7 +57,14 @@ mod tests {
 
     #[test]
     fn what_reads_as_an_address_is_no_name() {
-        for bad in ["192.0.2.1", "192.0.2.1.", "3221225985", "0xC0000201", "2001:db8::1"] {
+        for bad in [
+            "192.0.2.1",
+            "192.0.2.1.",
+            "3221225985",
+            "0xC0000201",
+            "0XC0000201",
+            "2001:db8::1",
+        ] {
             assert_eq!(host_name(bad), None, "{bad}");
         }
     }
