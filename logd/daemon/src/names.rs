@@ -1,12 +1,18 @@
 //! The names of senders by reverse lookup: `%fromhost%` with `resolve = true`.
 //!
 //! An address is looked up once, whoever asks for it, by a task beside the log path, which waits for it a short time at most.
-//! What came of it is kept for as long as the answer is good for; then it is used until the new answer is there, so that a
-//! sender is not now its name and now its address. A name counts when it leads back to the address: whoever has an address can
+//! What came of it is kept for as long as the answer is good for; for a short time more datagrams go by it until the new answer is
+//! there, so that a sender is not now its name and now its address. A connection is not named by it: it may be another machine's,
+//! which has the address now, and a connection lasts. A name counts when it leads back to the address: whoever has an address can
 //! write any name into its reverse zone.
 
 mod cache;
+mod connected;
 mod resolver;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use connected::Connected;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{timeout, timeout_at};
 
-use cache::{Cache, Found};
+use cache::{Cache, Found, Known};
 use resolver::{Answer, Resolver};
 
 /// How long messages wait for their sender's name: a resolver that has to ask others has answered by then, or is about to be given
@@ -43,6 +49,13 @@ const NOTHING: Duration = Duration::from_secs(300);
 /// How long nobody asks again when no server has answered.
 const FAILED: Duration = Duration::from_secs(60);
 
+/// How long after its time an answer is still used while it is asked for again. One that nobody has asked for in so long may be of
+/// a machine that is gone, and of another one's address.
+const OLD_MOST: Duration = NAME_LEAST;
+
+/// How often a connection that sends has its name looked up again, at most: as often as a name changes.
+const AGAIN: Duration = NAME_LEAST;
+
 /// The names that are known, and how further ones are found.
 pub(crate) struct Names {
     servers: Arc<[SocketAddr]>,
@@ -67,9 +80,17 @@ struct NamesMetrics {
 #[derive(Debug)]
 pub(crate) struct Lookup {
     begun: Instant,
-    /// Once it is over: the name, if there is one.
-    answer: OnceLock<Option<String>>,
+    /// Once it is over.
+    outcome: OnceLock<Outcome>,
     over: Notify,
+}
+
+#[derive(Debug)]
+struct Outcome {
+    /// The name, if there is one.
+    name: Option<String>,
+    /// Nobody has answered: the name is the one that was known before.
+    has_failed: bool,
 }
 
 impl Lookup {
@@ -77,19 +98,27 @@ impl Lookup {
     pub(crate) fn new(begun: Instant) -> Arc<Self> {
         Arc::new(Self {
             begun,
-            answer: OnceLock::new(),
+            outcome: OnceLock::new(),
             over: Notify::new(),
         })
     }
 
     /// The name, as soon as there is one.
     pub(crate) fn name(&self) -> Option<&str> {
-        self.answer.get()?.as_deref()
+        self.outcome.get()?.name.as_deref()
+    }
+
+    fn is_over(&self) -> bool {
+        self.outcome.get().is_some()
+    }
+
+    fn has_failed(&self) -> bool {
+        self.outcome.get().is_some_and(|outcome| outcome.has_failed)
     }
 
     /// Whether messages wait for it.
     pub(crate) fn is_waited_for(&self) -> bool {
-        self.answer.get().is_none() && self.begun.elapsed() < WAIT_MAX
+        !self.is_over() && self.begun.elapsed() < WAIT_MAX
     }
 
     /// Waits until messages don't wait for it any more. What takes longer goes on for those that come later.
@@ -106,10 +135,25 @@ impl Lookup {
         let _ = timeout_at((self.begun + WAIT_MAX).into(), over).await;
     }
 
-    /// Ends it.
+    /// Ends it with an answer.
     pub(crate) fn settle(&self, name: Option<String>) {
-        // It is settled by who looks it up, once.
-        let _ = self.answer.set(name);
+        self.end(Outcome {
+            name,
+            has_failed: false,
+        });
+    }
+
+    /// Ends it without one, which takes no name away that was known before.
+    fn fail(&self, former: Option<&str>) {
+        self.end(Outcome {
+            name: former.map(str::to_owned),
+            has_failed: true,
+        });
+    }
+
+    fn end(&self, outcome: Outcome) {
+        // It is ended by who looks it up, once.
+        let _ = self.outcome.set(outcome);
         self.over.notify_waiters();
     }
 }
@@ -140,43 +184,65 @@ impl Names {
         *self.servers == *servers
     }
 
-    /// What is known of an address, or becomes known.
+    /// What is known of an address, or becomes known: for datagrams.
     pub(crate) fn look_up(self: &Arc<Self>, address: IpAddr) -> Arc<Lookup> {
+        self.find(address).in_use
+    }
+
+    /// What is known of an address for as long as it is good, or becomes known: for what is named for longer.
+    fn look_up_newest(self: &Arc<Self>, address: IpAddr) -> Arc<Lookup> {
+        self.find(address).newest
+    }
+
+    fn find(self: &Arc<Self>, address: IpAddr) -> Known {
         let mut cache = self.cache();
-        let (lookup, new) = match cache.find(address, Instant::now()) {
-            Found::Good(lookup) => return lookup,
-            Found::Old { lookup, new } => (lookup, new),
-            Found::New(new) => (new.clone(), new),
+        let (known, former) = match cache.find(address, Instant::now()) {
+            Found::Known(known) => return known,
+            Found::Old(known) => {
+                let former = known.in_use.clone();
+                (known, Some(former))
+            }
+            Found::New(new) => (Known::only(new), None),
         };
         let Ok(pending) = self.pending.clone().try_acquire_owned() else {
             cache.forget(address);
             drop(cache);
             self.metrics.busy.increment(1);
-            new.settle(None);
-            return lookup;
+            known.newest.fail(former.as_ref().and_then(|former| former.name()));
+            return known;
         };
         drop(cache);
-        let names = self.clone();
+        let (names, lookup) = (self.clone(), known.newest.clone());
         self.runtime.spawn(async move {
-            names.ask(address, &new).await;
+            names.ask(address, &lookup, former.as_deref()).await;
             drop(pending);
         });
-        lookup
+        known
     }
 
-    async fn ask(&self, address: IpAddr, lookup: &Arc<Lookup>) {
+    async fn ask(&self, address: IpAddr, lookup: &Arc<Lookup>, former: Option<&Lookup>) {
         let _turn = self.asked.acquire().await;
         let answer = timeout(LOOKUP_MAX, self.resolver.look_up(address)).await;
-        let (counter, name, good) = match answer.unwrap_or(Answer::Failed) {
-            Answer::Name { name, ttl } => (&self.metrics.found, Some(name), ttl.clamp(NAME_LEAST, NAME_MOST)),
-            Answer::Nothing => (&self.metrics.nothing, None, NOTHING),
-            Answer::Unconfirmed => (&self.metrics.unconfirmed, None, NOTHING),
-            Answer::Failed => (&self.metrics.failed, None, FAILED),
+        let (counter, good) = match answer.unwrap_or(Answer::Failed) {
+            Answer::Name { name, ttl } => {
+                lookup.settle(Some(name));
+                (&self.metrics.found, ttl.clamp(NAME_LEAST, NAME_MOST))
+            }
+            Answer::Nothing => {
+                lookup.settle(None);
+                (&self.metrics.nothing, NOTHING)
+            }
+            Answer::Unconfirmed => {
+                lookup.settle(None);
+                (&self.metrics.unconfirmed, NOTHING)
+            }
+            Answer::Failed => {
+                lookup.fail(former.and_then(Lookup::name));
+                (&self.metrics.failed, FAILED)
+            }
         };
         counter.increment(1);
-        let has_failed = std::ptr::eq(counter, &self.metrics.failed);
-        lookup.settle(name);
-        self.cache().settle(address, lookup, Instant::now() + good, has_failed);
+        self.cache().settle(address, lookup, Instant::now() + good);
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {

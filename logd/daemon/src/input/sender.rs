@@ -13,7 +13,7 @@ use super::Service;
 use super::connections::Place;
 use super::source::{Refusal, Source};
 use super::transport::Transport;
-use crate::names::Lookup;
+use crate::names::Connected;
 use crate::output::HeldBack;
 use crate::pipeline::{Batch, Scratch};
 
@@ -23,7 +23,7 @@ pub(super) struct Sender {
     /// What its certificate calls it.
     pub(super) peer_name: Option<Box<str>>,
     /// What its address is called.
-    name: Option<Arc<Lookup>>,
+    name: Connected,
     zone: ZoneCache,
     held_back: HeldBack,
     idle_timeout: Option<Duration>,
@@ -48,7 +48,7 @@ impl Sender {
         Self {
             peer,
             peer_name: None,
-            name: source.look_up(peer.ip()),
+            name: Connected::new(peer.ip(), source.names()),
             zone: ZoneCache::new(source.input.time_zone.clone()),
             held_back: HeldBack::default(),
             idle_timeout: source.input.kind.stream().and_then(|stream| stream.idle_timeout),
@@ -62,10 +62,9 @@ impl Sender {
 
     /// Waits until its name is known, or for as long as messages wait for that.
     pub(super) async fn named(&self) {
-        let Some(name) = &self.name else { return };
         tokio::select! {
             biased;
-            () = name.settled() => {}
+            () = self.name.settled() => {}
             () = self.stop.cancelled() => {}
         }
     }
@@ -111,18 +110,19 @@ impl Sender {
         }
     }
 
-    /// Takes up the input, if a reload has changed it.
+    /// Takes up the input, if a reload has changed it, and another name. Before each read.
     pub(super) fn follow_if_changed(&mut self) {
         if self.sources.has_changed().unwrap_or(false) {
             self.follow();
         }
+        self.name.look(self.source.names());
     }
 
     /// Takes up the input, as the running configuration has it.
     fn follow(&mut self) {
         self.source = self.sources.borrow_and_update().clone();
         self.place.move_to(&self.source.connections);
-        self.name = self.source.look_up(self.peer.ip());
+        self.name.follow(self.source.names());
         self.zone = ZoneCache::new(self.source.input.time_zone.clone());
     }
 
@@ -131,7 +131,7 @@ impl Sender {
         let batch = self.source.batch(scratch, &mut self.held_back);
         let batch = batch
             .with_peer_name(self.peer_name.as_deref())
-            .with_sender_name(self.name.as_ref().and_then(|name| name.name()));
+            .with_sender_name(self.name.name());
         (batch, &mut self.zone)
     }
 

@@ -182,7 +182,12 @@ impl Source {
         }
     }
 
-    /// What is known of a sender's name, or becomes known, if names are looked up.
+    /// Where senders' names are looked up, if they are.
+    pub(super) fn names(&self) -> Option<&Arc<Names>> {
+        self.names.as_ref()
+    }
+
+    /// What is known of a datagram's sender's name, or becomes known, if names are looked up.
     pub(super) fn look_up(&self, sender: IpAddr) -> Option<Arc<Lookup>> {
         Some(self.names.as_ref()?.look_up(sender))
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Lookup;
+use super::{Lookup, OLD_MOST};
 
 /// Addresses that are remembered: those of the largest site that sends to one server, at some hundred bytes each. Spoofed ones push
 /// out no sender that goes on sending.
@@ -21,60 +21,86 @@ pub(super) struct Cache {
 
 struct Entry {
     /// What is used.
-    lookup: Arc<Lookup>,
-    /// For how long it is good; `None`: a lookup is under way, this one or one that will take its place.
-    good_until: Option<Instant>,
+    in_use: Arc<Lookup>,
+    standing: Standing,
+}
+
+enum Standing {
+    GoodUntil(Instant),
+    /// This one is under way: the one that is used, or one that will take its place.
+    UnderWay(Arc<Lookup>),
+}
+
+/// What is known of an address.
+pub(super) struct Known {
+    pub(super) in_use: Arc<Lookup>,
+    /// The same, or the one that is under way to take its place.
+    pub(super) newest: Arc<Lookup>,
+}
+
+impl Known {
+    pub(super) fn only(lookup: Arc<Lookup>) -> Self {
+        Self {
+            in_use: lookup.clone(),
+            newest: lookup,
+        }
+    }
 }
 
 /// What there is.
 pub(super) enum Found {
     /// This, and nothing is to be done.
-    Good(Arc<Lookup>),
-    /// This, for as long as the new one is under way, which the caller starts.
-    Old { lookup: Arc<Lookup>, new: Arc<Lookup> },
-    /// Nothing: the caller starts this one.
+    Known(Known),
+    /// This, whose time has just ended: the caller starts the newest one.
+    Old(Known),
+    /// Nothing that is to be used: the caller starts this one.
     New(Arc<Lookup>),
 }
 
 impl Cache {
     pub(super) fn find(&mut self, address: IpAddr, now: Instant) -> Found {
         if let Some(entry) = self.entry(address) {
-            let lookup = entry.lookup.clone();
-            return match entry.good_until {
-                Some(until) if until <= now => {
-                    entry.good_until = None;
-                    Found::Old {
-                        lookup,
-                        new: Lookup::new(now),
-                    }
+            let in_use = entry.in_use.clone();
+            match &entry.standing {
+                Standing::UnderWay(newest) => {
+                    let newest = newest.clone();
+                    return Found::Known(Known { in_use, newest });
                 }
-                _ => Found::Good(lookup),
-            };
+                Standing::GoodUntil(until) if now < *until => return Found::Known(Known::only(in_use)),
+                Standing::GoodUntil(until) if now < *until + OLD_MOST => {
+                    let newest = Lookup::new(now);
+                    entry.standing = Standing::UnderWay(newest.clone());
+                    return Found::Old(Known { in_use, newest });
+                }
+                Standing::GoodUntil(_) => {}
+            }
         }
         let lookup = Lookup::new(now);
-        self.insert(
-            address,
-            Entry {
-                lookup: lookup.clone(),
-                good_until: None,
-            },
-        );
+        let entry = Entry {
+            in_use: lookup.clone(),
+            standing: Standing::UnderWay(lookup.clone()),
+        };
+        self.insert(address, entry);
         Found::New(lookup)
     }
 
-    /// Takes up a lookup that is over. One that has failed does not take the place of a name.
-    pub(super) fn settle(&mut self, address: IpAddr, lookup: &Arc<Lookup>, good_until: Instant, has_failed: bool) {
+    /// Takes up a lookup that is over.
+    pub(super) fn settle(&mut self, address: IpAddr, lookup: &Arc<Lookup>, good_until: Instant) {
         let Some(entry) = self.entry(address) else { return };
-        entry.good_until = Some(good_until);
-        if !(has_failed && entry.lookup.name().is_some()) {
-            entry.lookup = lookup.clone();
-        }
+        entry.in_use = lookup.clone();
+        entry.standing = Standing::GoodUntil(good_until);
     }
 
     /// Forgets an address, so that it is looked up when it is asked for again.
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.newer.remove(&address);
         self.older.remove(&address);
+    }
+
+    /// Ends the time of what is known of an address.
+    #[cfg(test)]
+    pub(super) fn expire(&mut self, address: IpAddr, at: Instant) {
+        self.entry(address).unwrap().standing = Standing::GoodUntil(at);
     }
 
     /// The entry of an address, which is among the newer ones from now on.
@@ -107,54 +133,58 @@ mod tests {
     fn new(found: Found) -> Arc<Lookup> {
         match found {
             Found::New(lookup) => lookup,
-            Found::Good(_) | Found::Old { .. } => panic!("it is known"),
+            Found::Known(_) | Found::Old(_) => panic!("it is known"),
         }
     }
 
-    fn good(found: Found) -> Arc<Lookup> {
+    fn known(found: Found) -> Known {
         match found {
-            Found::Good(lookup) => lookup,
-            Found::New(_) | Found::Old { .. } => panic!("it is to be looked up"),
+            Found::Known(known) => known,
+            Found::New(_) | Found::Old(_) => panic!("it is to be looked up"),
         }
+    }
+
+    /// A cache that knows a name, which is good until then.
+    fn that_knows(name: &str, good_until: Instant) -> Cache {
+        let mut cache = Cache::default();
+        let lookup = new(cache.find(address(1), good_until));
+        lookup.settle(Some(name.into()));
+        cache.settle(address(1), &lookup, good_until);
+        cache
     }
 
     #[test]
     fn an_address_is_looked_up_once_until_its_time_is_over() {
         let (mut cache, now) = (Cache::default(), Instant::now());
         let lookup = new(cache.find(address(1), now));
-        assert!(Arc::ptr_eq(&good(cache.find(address(1), now)), &lookup));
+        assert!(Arc::ptr_eq(&known(cache.find(address(1), now)).newest, &lookup));
         lookup.settle(Some("web1".into()));
         let until = now + Duration::from_secs(60);
-        cache.settle(address(1), &lookup, until, false);
-        assert_eq!(good(cache.find(address(1), now)).name(), Some("web1"));
-        let Found::Old { lookup: old, new } = cache.find(address(1), until) else {
+        cache.settle(address(1), &lookup, until);
+        assert_eq!(known(cache.find(address(1), now)).newest.name(), Some("web1"));
+        let Found::Old(old) = cache.find(address(1), until) else {
             panic!("its time is over");
         };
-        // Until the new answer is there.
-        assert_eq!(old.name(), Some("web1"));
-        assert_eq!(good(cache.find(address(1), until)).name(), Some("web1"));
-        new.settle(Some("web2".into()));
-        cache.settle(address(1), &new, until + Duration::from_secs(60), false);
-        assert_eq!(good(cache.find(address(1), until)).name(), Some("web2"));
+        // Until the new answer is there; who has to have that one can wait for it.
+        assert_eq!(old.in_use.name(), Some("web1"));
+        let found = known(cache.find(address(1), until));
+        assert_eq!(found.in_use.name(), Some("web1"));
+        assert!(Arc::ptr_eq(&found.newest, &old.newest) && found.newest.is_waited_for());
+        old.newest.settle(Some("web2".into()));
+        cache.settle(address(1), &old.newest, until + Duration::from_secs(60));
+        assert_eq!(known(cache.find(address(1), until)).in_use.name(), Some("web2"));
     }
 
     #[test]
-    fn a_resolver_that_fails_takes_no_name_away() {
-        let (mut cache, now) = (Cache::default(), Instant::now());
-        let lookup = new(cache.find(address(1), now));
-        lookup.settle(Some("web1".into()));
-        cache.settle(address(1), &lookup, now, false);
-        let Found::Old { new, .. } = cache.find(address(1), now) else {
-            panic!("its time is over");
-        };
-        new.settle(None);
-        let later = now + Duration::from_secs(60);
-        cache.settle(address(1), &new, later, true);
-        assert_eq!(good(cache.find(address(1), now)).name(), Some("web1"));
-        assert!(
-            matches!(cache.find(address(1), later), Found::Old { .. }),
-            "it is tried again"
-        );
+    fn what_nobody_has_asked_for_in_long_is_not_used_again() {
+        let until = Instant::now();
+        let mut cache = that_knows("web1", until);
+        let new = new(cache.find(address(1), until + OLD_MOST));
+        assert_eq!(new.name(), None);
+        assert!(Arc::ptr_eq(
+            &known(cache.find(address(1), until + OLD_MOST)).in_use,
+            &new
+        ));
     }
 
     #[test]
@@ -164,7 +194,7 @@ mod tests {
         for number in 1..=3 * ADDRESSES_MAX as u32 {
             new(cache.find(address(number), now));
             if number % 1000 == 0 {
-                assert!(Arc::ptr_eq(&good(cache.find(address(0), now)), &steady));
+                assert!(Arc::ptr_eq(&known(cache.find(address(0), now)).in_use, &steady));
             }
             assert!(cache.newer.len() + cache.older.len() <= ADDRESSES_MAX);
         }

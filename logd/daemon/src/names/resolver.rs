@@ -1,6 +1,7 @@
 //! Who is asked for a name: /etc/hosts first, then the servers, as hosts do it ("files dns" of nsswitch.conf).
 
 use std::fs;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use hickory_resolver::config::{NameServerConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::{DnsHandle as _, FirstAnswer as _};
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, Message, Query};
+use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use logd_core::host_name::host_name;
@@ -46,8 +47,18 @@ pub(super) enum Answer {
     Nothing,
     /// It has one that is another's, or no host's at all.
     Unconfirmed,
-    /// Nobody has answered.
+    /// Nobody has answered whether it has one, or whether that is its own.
     Failed,
+}
+
+impl Answer {
+    /// What it comes to with one more name that is not the address's: what could not be asked stays open.
+    fn or_unconfirmed(self) -> Self {
+        match self {
+            Self::Failed => Self::Failed,
+            _ => Self::Unconfirmed,
+        }
+    }
 }
 
 impl Resolver {
@@ -73,8 +84,15 @@ impl Resolver {
     /// The name of an address.
     pub(super) async fn look_up(&self, address: IpAddr) -> Answer {
         // The pool of blocking threads ends with the runtime only.
-        let hosts = spawn_blocking(|| fs::read_to_string(HOSTS).unwrap_or_default()).await;
-        if let Some(name) = name_in(&hosts.unwrap_or_default(), address) {
+        let hosts = spawn_blocking(|| fs::read(HOSTS)).await;
+        let hosts = hosts
+            .map_err(io::Error::other)
+            .and_then(|read| read)
+            .unwrap_or_else(|error| {
+                debug!(%error, "{HOSTS} is not looked at");
+                Vec::new()
+            });
+        if let Some(name) = name_in(&hosts, address) {
             // The file may change at any time.
             return Answer::Name {
                 name,
@@ -96,32 +114,39 @@ impl Resolver {
         });
         let mut answer = Answer::Nothing;
         for target in targets.take(NAMES_MAX) {
-            answer = match host_name(&target.to_ascii()) {
-                Some(name) if self.leads_to(target, address).await => {
+            let Some(name) = host_name(&target.to_ascii()) else {
+                answer = answer.or_unconfirmed();
+                continue;
+            };
+            match self.leads_to(target, address).await {
+                Ok(true) => {
                     let ttl = Duration::from_secs(u64::from(ttl_s));
                     return Answer::Name { name, ttl };
                 }
-                _ => Answer::Unconfirmed,
-            };
+                Ok(false) => answer = answer.or_unconfirmed(),
+                Err(error) => {
+                    debug!(%address, %name, %error, "no answer to where a name leads");
+                    answer = Answer::Failed;
+                }
+            }
         }
         answer
     }
 
-    /// Whether the address is one of this name's.
-    async fn leads_to(&self, name: &Name, address: IpAddr) -> bool {
+    /// Whether the address is one of this name's. Only an answer says that it is not: a server that fails now has said yes before.
+    async fn leads_to(&self, name: &Name, address: IpAddr) -> Result<bool, NetError> {
         let rtype = match address {
             IpAddr::V4(_) => RecordType::A,
             IpAddr::V6(_) => RecordType::AAAA,
         };
         match self.ask(name, rtype).await {
-            Ok(found) => found
+            Ok(found) => Ok(found
                 .answers
                 .iter()
-                .any(|record| record.data.ip_addr() == Some(address)),
-            Err(error) => {
-                debug!(%address, %name, %error, "a name leads to no address");
-                false
-            }
+                .any(|record| record.data.ip_addr() == Some(address))),
+            // It has none, or does not exist.
+            Err(NetError::Dns(DnsError::NoRecordsFound(_))) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -134,7 +159,14 @@ impl Resolver {
             let request = DnsRequest::from_query(Query::query(name.clone(), rtype), options);
             tries += 1;
             match self.servers.send(request).first_answer().await {
-                Ok(response) => return Ok(DnsError::from_response(response)?.into_message()),
+                Ok(response) => {
+                    let response = DnsError::from_response(response)?;
+                    return match response.response_code {
+                        ResponseCode::NoError | ResponseCode::NXDomain => Ok(response.into_message()),
+                        // One that the library does not know is no answer either.
+                        code => Err(DnsError::ResponseCode(code).into()),
+                    };
+                }
                 // Somebody has answered, or nobody will.
                 Err(error @ NetError::Dns(_)) => return Err(error),
                 Err(error) if tries == TRIES => return Err(error),
@@ -144,9 +176,9 @@ impl Resolver {
     }
 }
 
-/// The first name of an address in a text of hosts(5).
-fn name_in(hosts: &str, address: IpAddr) -> Option<String> {
-    hosts.lines().find_map(|line| {
+/// The first name of an address in a text of hosts(5). A comment in another encoding than UTF-8 spoils no line but its own.
+fn name_in(hosts: &[u8], address: IpAddr) -> Option<String> {
+    String::from_utf8_lossy(hosts).lines().find_map(|line| {
         let line = line.split('#').next().unwrap_or_default();
         let mut words = line.split_whitespace();
         let is_of = words.next()?.parse() == Ok(address);
@@ -160,8 +192,9 @@ mod tests {
 
     #[test]
     fn the_first_name_of_a_line_of_hosts_is_taken() {
-        let hosts = "127.0.0.1 localhost\n\
+        let hosts = b"127.0.0.1 localhost\n\
                      # 192.0.2.1 not-this\n\
+                     # caf\xe9\n\
                      192.0.2.1\tWeb1.example.net web1 # the first\n\
                      192.0.2.1 other\n\
                      2001:db8::1 web6\n";
