@@ -11,6 +11,7 @@ mod connected;
 mod resolver;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub(crate) use connected::Connected;
 
@@ -20,11 +21,12 @@ use std::time::{Duration, Instant};
 
 use metrics::{Counter, counter};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::{timeout, timeout_at};
 
 use cache::{Cache, Found, Known};
 use resolver::{Answer, Resolver};
+use turns::{Place, Turns};
 
 /// How long messages wait for their sender's name: a resolver that has to ask others has answered by then, or is about to be given
 /// up by whoever asks by hand.
@@ -33,11 +35,8 @@ pub(crate) const WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long a lookup may take: some tries, of which the last one is of use to the messages that come later.
 const LOOKUP_MAX: Duration = Duration::from_secs(10);
 
-/// Lookups at a time: enough for a fleet that comes back at once, few enough for a resolver's own limits.
-const ASKED_MAX: usize = 256;
-
-/// Lookups that are under way or wait: as many as an input has connections. Beyond, an address is a name.
-const PENDING_MAX: usize = 10_000;
+/// How long a lookup may wait for its turn: as long as those take that have one.
+const TURN_WAIT_MAX: Duration = LOOKUP_MAX;
 
 /// For how long a name is good, whatever its TTL says: a lookup a minute is no burden, and a name of yesterday is too old.
 const NAME_LEAST: Duration = Duration::from_secs(60);
@@ -48,6 +47,9 @@ const NOTHING: Duration = Duration::from_secs(300);
 
 /// How long nobody asks again when no server has answered.
 const FAILED: Duration = Duration::from_secs(60);
+
+/// The same when there was no turn to ask one: they come and go faster than servers.
+const BUSY: Duration = Duration::from_secs(10);
 
 /// How long after its time an answer is still used while it is asked for again. One that nobody has asked for in so long may be of
 /// a machine that is gone, and of another one's address.
@@ -61,8 +63,7 @@ pub(crate) struct Names {
     servers: Arc<[SocketAddr]>,
     resolver: Resolver,
     cache: Mutex<Cache>,
-    asked: Semaphore,
-    pending: Arc<Semaphore>,
+    turns: Arc<Turns>,
     /// Where lookups run.
     runtime: Handle,
     metrics: NamesMetrics,
@@ -166,8 +167,7 @@ impl Names {
             resolver: Resolver::new(&servers),
             servers,
             cache: Mutex::default(),
-            asked: Semaphore::new(ASKED_MAX),
-            pending: Arc::new(Semaphore::new(PENDING_MAX)),
+            turns: Turns::new(),
             runtime: Handle::current(),
             metrics: NamesMetrics {
                 found: lookups("found"),
@@ -204,24 +204,32 @@ impl Names {
             }
             Found::New(new) => (Known::only(new), None),
         };
-        let Ok(pending) = self.pending.clone().try_acquire_owned() else {
-            cache.forget(address);
+        let Some(place) = self.turns.place(address) else {
+            known.newest.fail(former.as_ref().and_then(|former| former.name()));
+            match former {
+                Some(_) => cache.settle(address, &known.newest, Instant::now() + BUSY),
+                // The next message asks again.
+                None => cache.forget(address),
+            }
             drop(cache);
             self.metrics.busy.increment(1);
-            known.newest.fail(former.as_ref().and_then(|former| former.name()));
             return known;
         };
         drop(cache);
         let (names, lookup) = (self.clone(), known.newest.clone());
         self.runtime.spawn(async move {
-            names.ask(address, &lookup, former.as_deref()).await;
-            drop(pending);
+            names.ask(address, &lookup, former.as_deref(), &place).await;
         });
         known
     }
 
-    async fn ask(&self, address: IpAddr, lookup: &Arc<Lookup>, former: Option<&Lookup>) {
-        let _turn = self.asked.acquire().await;
+    async fn ask(&self, address: IpAddr, lookup: &Arc<Lookup>, former: Option<&Lookup>, place: &Place) {
+        let former = former.and_then(Lookup::name);
+        let Ok(_turn) = timeout(TURN_WAIT_MAX, place.turn()).await else {
+            self.metrics.busy.increment(1);
+            lookup.fail(former);
+            return self.cache().settle(address, lookup, Instant::now() + BUSY);
+        };
         let answer = timeout(LOOKUP_MAX, self.resolver.look_up(address)).await;
         let (counter, good) = match answer.unwrap_or(Answer::Failed) {
             Answer::Name { name, ttl } => {
@@ -237,7 +245,7 @@ impl Names {
                 (&self.metrics.unconfirmed, NOTHING)
             }
             Answer::Failed => {
-                lookup.fail(former.and_then(Lookup::name));
+                lookup.fail(former);
                 (&self.metrics.failed, FAILED)
             }
         };

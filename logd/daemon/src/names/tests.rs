@@ -157,6 +157,29 @@ async fn a_resolver_that_fails_takes_no_name_away() {
 }
 
 #[tokio::test]
+async fn where_there_is_no_place_for_a_lookup_what_is_known_stays_known() {
+    let server = Server::start().await;
+    let names = that_knew(&server, Duration::ZERO).await;
+    server.name("db3.example.");
+    let mut places: Vec<_> = std::iter::from_fn(|| names.turns.place(SENDER)).collect();
+    for _ in 0..2 {
+        let new = names.look_up_newest(SENDER);
+        assert!(new.is_over());
+        assert_eq!(new.name(), Some("web1.example"));
+        assert_eq!(names.look_up(SENDER).name(), Some("web1.example"));
+    }
+    // One that was not known is asked for as soon as there is a place.
+    names
+        .cache()
+        .expire(SENDER, Instant::now().checked_sub(OLD_MOST).unwrap());
+    assert!(names.look_up(SENDER).is_over());
+    places.clear();
+    let lookup = names.look_up(SENDER);
+    over(&lookup).await;
+    assert_eq!(lookup.name(), Some("db3.example"));
+}
+
+#[tokio::test]
 async fn that_a_name_leads_nowhere_or_elsewhere_is_an_answer() {
     let elsewhere = RData::A(A(Ipv4Addr::new(192, 0, 2, 9)));
     for says in [
