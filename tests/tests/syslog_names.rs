@@ -201,6 +201,26 @@ fn a_resolver_that_does_not_answer_holds_messages_up_for_a_second_and_then_no_mo
 }
 
 #[test]
+fn a_reload_that_turns_it_off_lets_no_datagram_overtake_those_that_wait() {
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut logd = logd(silent.local_addr().unwrap());
+    datagram(HONEST, "<13>Oct 11 22:14:15 host udp: first");
+    let received = || metric(address(LOGD), "logd_input_bytes_total", &["net-udp"]);
+    wait::until("it to be received", || (received() > 0.0).then_some(()));
+    let file = logd.path().join("logd.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, config.replace("resolve = true", "resolve = false")).unwrap();
+    logd.reload();
+    datagram(HONEST, "<13>Oct 11 22:14:15 host udp: second");
+    let sender = address(HONEST);
+    assert_eq!(
+        lines(&logd, &format!("{sender}/udp"), 2),
+        ["first", "second"].map(|message| format!("{sender}|{sender}|host| {message}"))
+    );
+    assert!(logd.stop().0.success());
+}
+
+#[test]
 fn what_waits_for_a_name_is_written_at_the_end() {
     let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let logd = logd(silent.local_addr().unwrap());

@@ -187,6 +187,12 @@ impl Receiver {
         {
             warn!(input = %input.name, %error, "the receive buffer stays as it was");
         }
+        if self.source.names().is_none() {
+            // What comes next waits for no name, and would overtake them.
+            for sender in self.unnamed.senders() {
+                self.release(sender);
+            }
+        }
     }
 
     /// Takes the datagrams that are there, up to a batch; how many there were.
