@@ -96,9 +96,11 @@ impl From<TcpListener> for Listener {
     }
 }
 
-/// Serves the pages until the daemon stops and [`LAST_ANSWERS_TIME`] after it, and takes a unix socket away. `closed` is the name of the counter of connections that
-/// were closed on their client, by `reason`: `connections-max`, all others were busy; `evicted`, it waited and another one came;
-/// `timeout`, no whole request came in time; `stalled`, it did not take what it was sent.
+/// Serves the pages until the daemon stops, and [`LAST_ANSWERS_TIME`] longer to whom is being answered, and takes a unix socket away.
+///
+/// `closed` is the name of the counter of connections that were closed on their client, by `reason`: `connections-max`, all others
+/// were busy; `evicted`, it waited and another one came; `timeout`, no whole request came in time; `stalled`, it did not take what
+/// it was sent.
 pub async fn serve(listener: impl Into<Listener>, pages: Router, closed: &'static str, stop: CancellationToken) {
     let server = Server {
         pages,
