@@ -11,12 +11,14 @@ mod input;
 mod live;
 mod metrics_help;
 mod names;
+mod network;
 mod output;
 mod pipeline;
 mod rates;
 mod reload;
 mod status;
 mod throttle;
+mod turns;
 mod viewer;
 
 use std::process::ExitCode;

@@ -11,7 +11,6 @@ mod connected;
 mod resolver;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 pub(crate) use connected::Connected;
 
@@ -24,9 +23,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{timeout, timeout_at};
 
+use crate::turns::{Limits, Place, Turns};
 use cache::{Cache, Found, Known};
 use resolver::{Answer, Resolver};
-use turns::{Place, Turns};
 
 /// How long messages wait for their sender's name: a resolver that has to ask others has answered by then, or is about to be given
 /// up by whoever asks by hand.
@@ -34,6 +33,16 @@ pub(crate) const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// How long a lookup may take: some tries, of which the last one is of use to the messages that come later.
 const LOOKUP_MAX: Duration = Duration::from_secs(10);
+
+/// Lookups at a time, and those of one network: what one takes is up to the servers of the address's network, which may be slow on
+/// purpose. Enough for a fleet that comes back at once, few enough for a resolver's own limits; a network's server answers its
+/// share in some milliseconds. As many wait as an input has connections: beyond, an address is a name.
+const LIMITS: Limits = Limits {
+    turns: 256,
+    turns_per_network: 32,
+    places: 10_000,
+    places_per_network: 1000,
+};
 
 /// How long a lookup may wait for its turn: as long as those take that have one.
 const TURN_WAIT_MAX: Duration = LOOKUP_MAX;
@@ -167,7 +176,7 @@ impl Names {
             resolver: Resolver::new(&servers),
             servers,
             cache: Mutex::default(),
-            turns: Turns::new(),
+            turns: Turns::new(LIMITS),
             runtime: Handle::current(),
             metrics: NamesMetrics {
                 found: lookups("found"),

@@ -5,26 +5,28 @@
 //! more than a share of the turns at a time. So when a fleet comes back at once the others wait for their turn, and nobody's
 //! handshake runs out of time because of theirs.
 
-use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::source::Refusal;
 use super::tls::{HandshakeError, Tls};
+use crate::turns::{Limits, Turns};
 
-/// Handshakes at a time, of all inputs: more than the cores do in the time of a round trip.
-const TURNS: usize = 512;
-
-/// Of them, those of one sender: of one address, or of one network of IPv6's (/64), all of whose addresses one host may have.
-/// Many hosts may be behind one address, too, and this many keep the cores busy.
-const TURNS_PER_SENDER: usize = 64;
+/// Handshakes at a time, of all inputs: more than the cores do in the time of a round trip. Of them, those of one network: many hosts
+/// may be there, and this many keep the cores busy. The connections are bounded, and so who waits.
+const LIMITS: Limits = Limits {
+    turns: 512,
+    turns_per_network: 64,
+    places: Semaphore::MAX_PERMITS,
+    places_per_network: usize::MAX,
+};
 
 /// How long a handshake may keep its turn: some round trips around the world.
 const TURN_MAX: Duration = Duration::from_secs(1);
@@ -36,32 +38,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The handshakes that are under way.
-pub(crate) struct Handshakes {
-    turns: Semaphore,
-    /// Of those who have a turn or wait for one.
-    senders: Mutex<HashMap<IpAddr, Arc<Semaphore>>>,
-}
-
-/// A turn; given back when dropped. Its permits go before the share, which looks whether there are others.
-struct Turn<'h> {
-    _of_all: SemaphorePermit<'h>,
-    _of_sender: OwnedSemaphorePermit,
-    _share: Share<'h>,
-}
-
-/// A sender's turns, for somebody who has one or waits for one.
-struct Share<'h> {
-    handshakes: &'h Handshakes,
-    sender: IpAddr,
-    turns: Arc<Semaphore>,
-}
+pub(crate) struct Handshakes(Arc<Turns>);
 
 impl Handshakes {
     pub(super) fn new() -> Self {
-        Self {
-            turns: Semaphore::new(TURNS),
-            senders: Mutex::default(),
-        }
+        Self(Turns::new(LIMITS))
     }
 
     /// Meets the client at the other end of a connection, in a bounded time.
@@ -79,7 +60,10 @@ impl Handshakes {
         if timeout(SILENCE_MAX, stream.readable()).await.is_err() {
             return Err(late(Refusal::TlsTimeout));
         }
-        let Ok(turn) = timeout(WAIT_MAX, self.turn(peer)).await else {
+        let Some(place) = self.0.place(peer) else {
+            return Err(late(Refusal::TlsBusy));
+        };
+        let Ok(turn) = timeout(WAIT_MAX, place.turn()).await else {
             return Err(late(Refusal::TlsBusy));
         };
         let handshake = Tls::accept(stream, config);
@@ -90,55 +74,6 @@ impl Handshakes {
             () = sleep(TURN_MAX) => drop(turn),
         }
         handshake.await
-    }
-
-    /// Waits for a turn: first for one of the sender's, then for one of all.
-    async fn turn(&self, peer: IpAddr) -> Turn<'_> {
-        let share = self.share(peer);
-        let of_sender = share.turns.clone().acquire_owned().await;
-        let of_all = self.turns.acquire().await;
-        Turn {
-            _of_all: of_all.expect("it is never closed"),
-            _of_sender: of_sender.expect("it is never closed"),
-            _share: share,
-        }
-    }
-
-    fn share(&self, peer: IpAddr) -> Share<'_> {
-        let sender = sender(peer);
-        let turns = self
-            .lock()
-            .entry(sender)
-            .or_insert_with(|| Arc::new(Semaphore::new(TURNS_PER_SENDER)))
-            .clone();
-        Share {
-            handshakes: self,
-            sender,
-            turns,
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Arc<Semaphore>>> {
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Share<'_> {
-    fn drop(&mut self) {
-        /// The map's, and ours.
-        const NOBODY_ELSE: usize = 2;
-        let mut senders = self.handshakes.lock();
-        if Arc::strong_count(&self.turns) == NOBODY_ELSE {
-            senders.remove(&self.sender);
-        }
-    }
-}
-
-/// Whose turns those of an address are.
-fn sender(peer: IpAddr) -> IpAddr {
-    match peer {
-        IpAddr::V4(_) => peer,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 
@@ -151,37 +86,6 @@ mod tests {
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_sender_waits_for_its_own_turns_only() {
-        let handshakes = Handshakes::new();
-        let [one, other] = ["2001:db8::1", "2001:db8:0:1::1"].map(address);
-        let mut turns = Vec::new();
-        for _ in 0..TURNS_PER_SENDER {
-            turns.push(handshakes.turn(one).await);
-        }
-        let same_network = address("2001:db8::ffff");
-        let waiting = handshakes.turn(same_network);
-        tokio::pin!(waiting);
-        tokio::select! {
-            biased;
-            _ = &mut waiting => panic!("its share is spent"),
-            _ = handshakes.turn(other) => {}
-        }
-        turns.pop();
-        let _turn = waiting.await;
-    }
-
-    #[tokio::test]
-    async fn of_who_has_come_and_gone_nothing_is_left() {
-        let handshakes = Handshakes::new();
-        let peer = address("192.0.2.1");
-        let (first, second) = (handshakes.turn(peer).await, handshakes.turn(peer).await);
-        drop(first);
-        assert_eq!(handshakes.lock().len(), 1);
-        drop(second);
-        assert_eq!(handshakes.lock().len(), 0);
     }
 
     /// A connection, and its end at the client.
@@ -213,7 +117,7 @@ mod tests {
             _ = &mut meeting => panic!("there is time left"),
             () = sleep(SILENCE_MAX / 2) => {}
         }
-        assert_eq!(handshakes.turns.available_permits(), TURNS);
+        assert_eq!(handshakes.0.free(), LIMITS.turns);
         assert_eq!(meeting.await.err().unwrap().why, Refusal::TlsTimeout);
         assert_eq!(begun.elapsed().as_secs(), SILENCE_MAX.as_secs());
     }
@@ -230,18 +134,18 @@ mod tests {
             tokio::select! {
                 biased;
                 _ = &mut meeting => panic!("there is time left"),
-                () = sleep(time) => handshakes.turns.available_permits()
+                () = sleep(time) => handshakes.0.free()
             }
         };
-        assert_eq!(look_after(TURN_MAX / 2).await, TURNS - 1);
-        assert_eq!(look_after(TURN_MAX).await, TURNS);
+        assert_eq!(look_after(TURN_MAX / 2).await, LIMITS.turns - 1);
+        assert_eq!(look_after(TURN_MAX).await, LIMITS.turns);
         assert_eq!(meeting.await.err().unwrap().why, Refusal::TlsTimeout);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_ever() {
         let handshakes = Handshakes::new();
-        let _all = handshakes.turns.acquire_many(TURNS as u32).await.unwrap();
+        let _all = handshakes.0.take_all().await;
         let (stream, client) = connection().await;
         client.try_write(b"\x16\x03\x01\x02").unwrap();
         stream.readable().await.unwrap();

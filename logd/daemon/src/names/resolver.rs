@@ -73,7 +73,7 @@ impl Resolver {
         let mut options = ResolverOpts::default();
         options.timeout = SERVER_MAX;
         options.edns_payload_len = UDP_PAYLOAD_BYTES;
-        options.max_active_requests = super::turns::TURNS;
+        options.max_active_requests = super::LIMITS.turns;
         let tls = TlsConfig::new().expect("without TLS there is nothing to be set up");
         let context = Arc::new(PoolContext::new(options, tls));
         Self {
