@@ -93,6 +93,17 @@ pub(crate) struct Records {
 
 impl Queue {
     /// An empty one, and the metrics of the output of this name.
+    /// One alone, with a budget that is enough for it.
+    #[cfg(test)]
+    pub(crate) fn of_test(bytes_max: usize, when_full: WhenFull) -> Arc<Self> {
+        let store = Store::new(super::file::StoreLimits {
+            buffer_bytes_max: bytes_max.max(1 << 20),
+            open_files_max: 1,
+        });
+        let limits = QueueLimits { bytes_max, when_full };
+        Arc::new(Self::new("test".into(), limits, Arc::new(store)))
+    }
+
     pub(crate) fn new(name: Arc<str>, limits: QueueLimits, store: Arc<Store>) -> Self {
         let output = || name.to_string();
         Self {
@@ -356,16 +367,6 @@ impl Drop for Records {
 mod tests {
     use super::*;
     use crate::output::Standing;
-    use crate::output::file::StoreLimits;
-
-    fn queue(bytes_max: usize, when_full: WhenFull) -> Arc<Queue> {
-        let store = Store::new(StoreLimits {
-            buffer_bytes_max: 1 << 20,
-            open_files_max: 1,
-        });
-        let limits = QueueLimits { bytes_max, when_full };
-        Arc::new(Queue::new("test".into(), limits, Arc::new(store)))
-    }
 
     fn append(queue: &Queue, text: &str) -> Queued {
         queue.append(Patience::Waits, |record| record.extend_from_slice(text.as_bytes()))
@@ -373,7 +374,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_that_holds_back_drops_what_comes_from_who_never_waits() {
-        let queue = queue(4, WhenFull::Block);
+        let queue = Queue::of_test(4, WhenFull::Block);
         let local = || queue.append(Patience::NeverWaits, |record| record.extend_from_slice(b"local"));
         assert_eq!(local(), Queued::Waiting(1));
         assert_eq!(local(), Queued::Dropped);
@@ -385,7 +386,7 @@ mod tests {
 
     #[tokio::test]
     async fn records_come_out_whole_in_order_and_numbered() {
-        let queue = queue(100, WhenFull::Block);
+        let queue = Queue::of_test(100, WhenFull::Block);
         let numbers = ["one", "", "three"].map(|text| append(&queue, text));
         assert_eq!(numbers, [1, 2, 3].map(Queued::Waiting));
         let records = queue.take().await.unwrap();
@@ -398,7 +399,7 @@ mod tests {
 
     #[tokio::test]
     async fn records_without_a_byte_fill_a_queue_too() {
-        let queue = queue(2 * RECORD_BYTES, WhenFull::Drop);
+        let queue = Queue::of_test(2 * RECORD_BYTES, WhenFull::Drop);
         let appended = [(); 3].map(|()| append(&queue, ""));
         assert_eq!(appended, [Queued::Waiting(1), Queued::Waiting(2), Queued::Dropped]);
         drop(queue.take().await.unwrap());
@@ -407,7 +408,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_worker_holds_counts_until_it_lets_go() {
-        let queue = queue(4, WhenFull::Block);
+        let queue = Queue::of_test(4, WhenFull::Block);
         append(&queue, "12345");
         assert!(queue.holds_back());
         let records = queue.take().await.unwrap();
@@ -420,7 +421,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_that_drops_holds_nobody_back() {
-        let queue = queue(4, WhenFull::Drop);
+        let queue = Queue::of_test(4, WhenFull::Drop);
         assert_eq!(append(&queue, "12345"), Queued::Waiting(1));
         assert_eq!(append(&queue, "6"), Queued::Dropped);
         assert!(!queue.holds_back());
@@ -429,7 +430,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_worker_gets_what_there_was_before_the_end() {
-        let queue = queue(4, WhenFull::Block);
+        let queue = Queue::of_test(4, WhenFull::Block);
         append(&queue, "last");
         queue.close();
         assert!(queue.take().await.is_some());
@@ -438,7 +439,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_worker_gives_up_is_lost_and_counts_no_more() {
-        let queue = queue(1 << 10, WhenFull::Block);
+        let queue = Queue::of_test(1 << 10, WhenFull::Block);
         append(&queue, "settled");
         drop(queue.take().await);
         queue.settle(1);
@@ -455,7 +456,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_all_settled_is_not_lost() {
-        let queue = queue(1 << 10, WhenFull::Block);
+        let queue = Queue::of_test(1 << 10, WhenFull::Block);
         append(&queue, "settled");
         drop(queue.take().await);
         queue.settle(1);
@@ -465,7 +466,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiting_worker_is_woken_by_a_record_and_by_the_end() {
-        let queue = queue(4, WhenFull::Block);
+        let queue = Queue::of_test(4, WhenFull::Block);
         let worker = tokio::spawn({
             let queue = queue.clone();
             async move {

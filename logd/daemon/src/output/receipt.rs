@@ -89,21 +89,8 @@ fn note<T>(known: &mut Vec<(Arc<T>, u64)>, noted: &Arc<T>, number: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::file::StoreLimits;
-    use crate::output::queue::{QueueLimits, Queued};
+    use crate::output::queue::Queued;
     use crate::output::{Patience, WhenFull};
-
-    fn queue(when_full: WhenFull) -> Arc<Queue> {
-        let store = Store::new(StoreLimits {
-            buffer_bytes_max: 1 << 20,
-            open_files_max: 1,
-        });
-        let limits = QueueLimits {
-            bytes_max: 1 << 10,
-            when_full,
-        };
-        Arc::new(Queue::new("test".into(), limits, Arc::new(store)))
-    }
 
     /// Appends a record and notes it.
     fn append(receipt: &mut Receipt, queue: &Arc<Queue>) -> u64 {
@@ -116,7 +103,11 @@ mod tests {
 
     #[tokio::test]
     async fn all_outputs_that_block_have_to_be_settled() {
-        let queues = [queue(WhenFull::Block), queue(WhenFull::Block), queue(WhenFull::Drop)];
+        let queues = [
+            Queue::of_test(1 << 10, WhenFull::Block),
+            Queue::of_test(1 << 10, WhenFull::Block),
+            Queue::of_test(1 << 10, WhenFull::Drop),
+        ];
         let mut receipt = Receipt::default();
         assert_eq!(receipt.standing(), Standing::Settled, "a message that no output wants");
         let last = queues.each_ref().map(|queue| {
@@ -132,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_output_that_is_no_more_is_not_waited_for() {
-        let queue = queue(WhenFull::Block);
+        let queue = Queue::of_test(1 << 10, WhenFull::Block);
         let mut receipt = Receipt::default();
         append(&mut receipt, &queue);
         tokio::join!(receipt.settled(), async { queue.abandon() });

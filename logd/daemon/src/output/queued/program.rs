@@ -148,21 +148,7 @@ mod tests {
     use nix::unistd::Pid;
 
     use super::*;
-    use crate::output::file::{Store, StoreLimits};
-    use crate::output::queue::QueueLimits;
     use crate::output::{Patience, WhenFull};
-
-    fn queue() -> Arc<Queue> {
-        let store = Store::new(StoreLimits {
-            buffer_bytes_max: 1 << 20,
-            open_files_max: 1,
-        });
-        let limits = QueueLimits {
-            bytes_max: 1 << 20,
-            when_full: WhenFull::Drop,
-        };
-        Arc::new(Queue::new("test".into(), limits, Arc::new(store)))
-    }
 
     /// A shell that has started another process, whose number is in a file.
     fn with_grandchild(directory: &Path) -> Box<[String]> {
@@ -191,7 +177,10 @@ mod tests {
     #[tokio::test]
     async fn who_aborts_the_worker_ends_all_that_the_program_has_started() {
         let directory = tempfile::tempdir().unwrap();
-        let (command, queue) = (with_grandchild(directory.path()), queue());
+        let (command, queue) = (
+            with_grandchild(directory.path()),
+            Queue::of_test(1 << 20, WhenFull::Drop),
+        );
         queue.append(Patience::Waits, |record| record.extend_from_slice(b"line\n"));
         let worker = tokio::spawn({
             let queue = queue.clone();

@@ -154,20 +154,10 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::file::{Store, StoreLimits};
-    use crate::output::queue::QueueLimits;
     use crate::output::{Patience, WhenFull};
 
     fn memory() -> Memory {
-        let store = Store::new(StoreLimits {
-            buffer_bytes_max: 1 << 20,
-            open_files_max: 1,
-        });
-        let limits = QueueLimits {
-            bytes_max: 1 << 20,
-            when_full: WhenFull::Block,
-        };
-        Memory::new(Arc::new(Queue::new("test".into(), limits, Arc::new(store))))
+        Memory::new(Queue::of_test(1 << 20, WhenFull::Block))
     }
 
     /// Appends records that are their numbers.

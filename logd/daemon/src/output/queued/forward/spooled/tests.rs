@@ -12,8 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::output::file::{Store, StoreLimits};
-use crate::output::queue::{QueueLimits, Queued};
+use crate::output::queue::Queued;
 use crate::output::{Patience, Standing};
 
 /// Longer than anything here takes.
@@ -25,18 +24,6 @@ const RECORD_BYTES: usize = 1 << 20;
 fn runtime(threads: usize) -> Runtime {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(threads).enable_all().build().unwrap()
-}
-
-fn queue() -> Arc<Queue> {
-    let store = Store::new(StoreLimits {
-        buffer_bytes_max: 1 << 30,
-        open_files_max: 1,
-    });
-    let limits = QueueLimits {
-        bytes_max: 1 << 30,
-        when_full: crate::output::WhenFull::Block,
-    };
-    Arc::new(Queue::new("test".into(), limits, Arc::new(store)))
 }
 
 /// A spool and the task that stores.
@@ -53,7 +40,7 @@ async fn storer(directory: &Path, sync: Sync) -> Storer {
         when_full: WhenFull::Block,
         sync,
     };
-    let queue = queue();
+    let queue = Queue::of_test(1 << 30, crate::output::WhenFull::Block);
     let spooled = Spooled::open(&settings, &queue).await.unwrap();
     let task = tokio::spawn(spooled.clone().store());
     Storer { queue, spooled, task }
