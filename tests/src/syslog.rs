@@ -1,5 +1,6 @@
 //! Syslog as bytes on a wire and lines in files: message corpora, framings, senders, and trees of log files compared.
 
+pub mod forwarding;
 pub mod frozen_disk;
 pub mod generated;
 pub mod numbered;
