@@ -135,18 +135,18 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_in_time_linear_in_them() {
-        // Of each place in the name a naive comparison looks at half of it.
-        let name = "a".repeat(64 << 10);
-        let pattern = Pattern::parse(&format!("*{}b*", "a".repeat(32 << 10))).unwrap();
+    fn names_are_compared_up_to_a_bounded_length() {
+        let pattern = Pattern::parse("*b").unwrap();
+        let long = |length: usize| "a".repeat(length - 1) + "b";
+        assert!(pattern.matches(long(NAME_BYTES_MAX).as_bytes()));
+        assert!(
+            !pattern.matches(long(NAME_BYTES_MAX + 1).as_bytes()),
+            "the rest is not looked at"
+        );
+        // Each part is looked for once, and as many asterisks as there may be are one.
         let asterisks = Pattern::parse(&format!("b{}", "*".repeat(64 << 10))).unwrap();
-        let start = std::time::Instant::now();
-        for _ in 0..10_000 {
-            assert!(!pattern.matches(name.as_bytes()));
-            assert!(!asterisks.matches(name.as_bytes()));
-        }
-        assert!(asterisks.matches(b"B52"));
-        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+        assert_eq!(asterisks.parts.len(), 2);
+        assert!(asterisks.matches(b"B52") && !asterisks.matches(b"a52"));
     }
 
     #[test]
