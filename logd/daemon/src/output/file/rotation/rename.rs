@@ -61,7 +61,7 @@ pub(in super::super) fn set_aside(
     }
     for attempt in 0..NAMES_MAX {
         let new = rotated_name(name, when, by_date, attempt);
-        if is_taken_compressed(&directory, &new) {
+        if is_taken(&directory, &new) {
             continue;
         }
         match rename(&directory, name, &new) {
@@ -86,10 +86,56 @@ pub(super) fn rename(directory: &OwnedFd, old: &[u8], new: &[u8]) -> Result<(), 
     }
 }
 
-/// Whether a file of this name was compressed already: the next one must not take its place.
-fn is_taken_compressed(directory: &OwnedFd, name: &[u8]) -> bool {
-    [Compression::Zstd, Compression::Gzip].iter().any(|compression| {
-        let compressed = [name, compression.suffix()].concat();
-        statat(directory, compressed, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-    })
+/// Whether there is a file of this name, or of one that was compressed: the next one must not take its place. In this order: the
+/// original goes when the compressed one is there. Who looked for that one first could find neither, when its compression ends in
+/// between, give the name to another file, and have that one's compression replace it.
+fn is_taken(directory: &OwnedFd, name: &[u8]) -> bool {
+    let is_there = |name: &[u8]| statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+    is_there(name)
+        || [Compression::Zstd, Compression::Gzip]
+            .iter()
+            .any(|compression| is_there(&[name, compression.suffix()].concat()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::thread;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    /// What a compression does to names.
+    fn compress(original: &FilePath) {
+        let original = original.as_path();
+        let mut compressed = original.as_os_str().to_owned();
+        compressed.push(".zst");
+        fs::hard_link(original, compressed).expect("no other one of this name was compressed");
+        fs::remove_file(original).unwrap();
+    }
+
+    #[test]
+    fn a_name_whose_compression_ends_meanwhile_is_not_given_to_another_file() {
+        // All in one second.
+        let when = When::at(1_700_000_000, &TimeZone::UTC);
+        for _ in 0..100 {
+            let directory = tempfile::tempdir().unwrap();
+            let live = directory.path().join("app.log");
+            let path = FilePath::new(live.as_os_str().as_bytes(), directory.path().as_os_str().len() + 1);
+            let rotate = || {
+                fs::write(&live, "").unwrap();
+                let meant = Identity::at(&path).unwrap();
+                set_aside(&path, meant, &when, false).unwrap().unwrap()
+            };
+            let before: Vec<_> = (0..20).map(|_| rotate()).collect();
+            let meanwhile: Vec<_> = thread::scope(|scope| {
+                scope.spawn(|| before.iter().for_each(compress));
+                (0..10).map(|_| rotate()).collect()
+            });
+            meanwhile.iter().for_each(compress);
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 30);
+        }
+    }
 }
