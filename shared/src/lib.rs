@@ -11,6 +11,7 @@ pub mod includes;
 pub mod listen;
 pub mod logging;
 pub mod metrics;
+pub mod plugin;
 pub mod privileges;
 pub mod signals;
 pub mod slice;
