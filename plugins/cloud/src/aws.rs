@@ -1,0 +1,1 @@
+//! The calls of AWS that cloudd makes, and of what speaks its API.

@@ -1,0 +1,3 @@
+//! The binary `cloudd`.
+
+fn main() {}
