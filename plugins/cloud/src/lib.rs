@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod hub;
 pub mod inventory;
 mod pages;
+pub mod plugin_check;
 pub mod providers;
 pub mod scaling;
 pub mod secrets;

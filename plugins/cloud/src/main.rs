@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ballast_shared::cli::{self, LogFormat};
 use ballast_shared::logging;
 use clap::{Parser, Subcommand};
-use cloudd::{commands, config, daemon};
+use cloudd::{commands, config, daemon, plugin_check};
 
 /// The cloud's control plane, as a plugin to logd and dnsd. Without a command it runs in the foreground; SIGTERM ends it,
 /// SIGHUP reloads.
@@ -43,6 +43,11 @@ enum Command {
     },
     /// Read the configuration again, all of it or nothing
     Reload,
+    /// Try whether a plugin, ours or another, keeps to the interface: exits 0, or 1 and prints what does not hold
+    PluginCheck {
+        /// Its socket
+        socket: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
         Command::Inventory { json } => commands::inventory(&config, json),
         Command::Status { json } => commands::status(&config, json),
         Command::Reload => commands::reload(&config),
+        Command::PluginCheck { socket } => plugin_check::run(&socket),
     };
     exit.into()
 }
