@@ -2,7 +2,6 @@
 
 pub mod cli;
 pub mod config;
-pub mod control;
 pub mod datagrams;
 pub mod exit;
 pub mod http;
@@ -19,5 +18,6 @@ pub mod supervise;
 pub mod systemd;
 pub mod tls;
 pub mod toml_file;
+pub mod varlink;
 pub mod watch;
 pub mod work_dir;

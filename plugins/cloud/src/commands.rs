@@ -4,9 +4,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use ballast_shared::config::Diagnostics;
-use ballast_shared::control::{self, ClientError};
 use ballast_shared::exit::Exit;
 use ballast_shared::plugin::host::WireHost;
+use ballast_shared::varlink::{self, ClientError};
 use serde_json::{Map, Value};
 
 use crate::config::{self, ProviderKind};
@@ -42,7 +42,7 @@ pub fn inventory(path: &Path, json: bool) -> Exit {
     };
     let mut hosts: Vec<WireHost> = Vec::new();
     let mut is_complete = false;
-    let watched = control::call_more(&socket, "io.ballast.Inventory1.Watch", Map::new(), |mut reply| {
+    let watched = varlink::call_more(&socket, "io.ballast.Inventory1.Watch", Map::new(), |mut reply| {
         let chunk = reply.remove("hosts").unwrap_or_default();
         hosts.extend(serde_json::from_value::<Vec<WireHost>>(chunk).map_err(io::Error::other)?);
         match reply.get("complete") {
@@ -150,7 +150,7 @@ pub fn status(path: &Path, json: bool) -> Exit {
 #[must_use]
 pub fn reload(path: &Path) -> Exit {
     let socket = config::control_socket(path);
-    match control::call(&socket, &format!("{}.Reload", INTERFACE.name), Map::new()) {
+    match varlink::call(&socket, &format!("{}.Reload", INTERFACE.name), Map::new()) {
         Ok(_) => Exit::Ok,
         Err(ClientError::Refused(error, parameters)) if error.ends_with(".ConfigInvalid") => {
             let message = parameters.get("message").and_then(Value::as_str).unwrap_or_default();
@@ -163,7 +163,7 @@ pub fn reload(path: &Path) -> Exit {
 
 fn call(path: &Path, method: &str) -> Result<Map<String, Value>, Exit> {
     let socket = config::control_socket(path);
-    control::call(&socket, &format!("{}.{method}", INTERFACE.name), Map::new()).map_err(|error| exit_of(&error))
+    varlink::call(&socket, &format!("{}.{method}", INTERFACE.name), Map::new()).map_err(|error| exit_of(&error))
 }
 
 /// Says why, and how to end.

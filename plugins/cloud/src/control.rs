@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballast_shared::control::{CallError, Interface, Service};
+use ballast_shared::varlink::{Call, CallError, Interface, Service};
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,7 +13,6 @@ use crate::hub::Hub;
 pub const INTERFACE: Interface = Interface {
     name: "io.ballast.cloudd",
     description: include_str!("io.ballast.cloudd.varlink"),
-    product: "cloudd",
 };
 
 /// A reload that somebody asks for, and where its outcome goes: the text to show when the configuration has errors.
@@ -31,8 +30,8 @@ pub struct Control {
 }
 
 impl Service for Control {
-    async fn call(&self, method: &str, _: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
-        match method {
+    async fn call(&self, call: Call) -> Result<Map<String, Value>, CallError> {
+        match call.method.as_str() {
             "Status" => Ok(self.status()),
             "Reload" => self.reload().await,
             _ => Err(CallError::MethodNotFound),

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_shared::config::Diagnostics;
-use ballast_shared::control as varlink;
 use ballast_shared::exit::Exit;
 use ballast_shared::http;
 use ballast_shared::listen;
@@ -18,6 +17,7 @@ use ballast_shared::metrics::Metrics;
 use ballast_shared::signals::{Signal, Signals};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
+use ballast_shared::varlink::{self, Offer};
 use ballast_shared::work_dir::WorkDir;
 use tokio::sync::mpsc;
 use tracing::{error, info};
@@ -109,14 +109,19 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let watchers = Watchers::new(hub.clone());
     let count = watchers.count();
     let stop = supervisor.stopping();
-    let plugin = varlink::serve(prepared.plugin, server::INTERFACE, Arc::new(watchers), stop.clone());
+    let plugin = varlink::serve(prepared.plugin, server::offer(), Arc::new(watchers), stop.clone());
     supervisor.start("plugin", plugin);
     let service = Control {
         hub: hub.clone(),
         watchers: count.clone(),
         reloads,
     };
-    let control = varlink::serve(prepared.control, control::INTERFACE, Arc::new(service), stop.clone());
+    let control = varlink::serve(
+        prepared.control,
+        Offer::control("cloudd", control::INTERFACE),
+        Arc::new(service),
+        stop.clone(),
+    );
     supervisor.start("control", control);
     if let Some(listener) = prepared.http
         && let Some(metrics) = Metrics::install()

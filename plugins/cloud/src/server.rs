@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ballast_shared::control::{CallError, Interface, Part, Service};
 use ballast_shared::plugin::host::{Host, WireHost};
+use ballast_shared::varlink::{Call, CallError, Interface, Limits, MESSAGE_BYTES_MAX, Offer, Part, Service};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -14,12 +14,27 @@ use tokio::time::timeout;
 use crate::hub::Hub;
 use crate::inventory::{Delta, Start};
 
-/// What it speaks.
-pub const INTERFACE: Interface = Interface {
+const INVENTORY: Interface = Interface {
     name: "io.ballast.Inventory1",
     description: include_str!("../../interfaces/io.ballast.Inventory1.varlink"),
-    product: "cloudd",
 };
+
+/// logd and dnsd, twice each when one is started while another ends, and administrators who look.
+const CONNECTIONS_MAX: usize = 64;
+
+/// What it speaks.
+#[must_use]
+pub fn offer() -> Offer {
+    Offer {
+        product: "cloudd",
+        interfaces: vec![INVENTORY],
+        limits: Limits {
+            connections_max: CONNECTIONS_MAX,
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            stalled_max: Some(STALL_MAX),
+        },
+    }
+}
 
 /// A watcher hears from us this often, changes or not.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -58,21 +73,23 @@ impl Watchers {
 }
 
 impl Service for Watchers {
-    async fn call(&self, method: &str, _: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
-        match method {
+    async fn call(&self, call: Call) -> Result<Map<String, Value>, CallError> {
+        match call.method.as_str() {
             "Watch" => Err(CallError::ExpectedMore),
             _ => Err(CallError::MethodNotFound),
         }
     }
 
-    fn call_more(
-        &self,
-        method: &str,
-        parameters: &Map<String, Value>,
-    ) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
-        if method != "Watch" {
+    fn call_more(&self, call: &Call) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
+        if call.method != "Watch" {
             return Ok(None);
         }
+        self.watch(&call.parameters).map(Some)
+    }
+}
+
+impl Watchers {
+    fn watch(&self, parameters: &Map<String, Value>) -> Result<mpsc::Receiver<Part>, CallError> {
         let epoch = match parameters.get("epoch") {
             None | Some(Value::Null) => None,
             Some(Value::String(epoch)) => Some(epoch.clone()),
@@ -90,7 +107,7 @@ impl Service for Watchers {
             _counted: Counted::new(&self.watching),
         };
         tokio::spawn(watcher.serve());
-        Ok(Some(receiver))
+        Ok(receiver)
     }
 }
 
@@ -178,10 +195,7 @@ impl Watcher {
     }
 
     async fn send(&self, parameters: Map<String, Value>) -> Result<(), HasGone> {
-        let part = Part {
-            parameters,
-            continues: true,
-        };
+        let part = Part::new(parameters, true);
         self.replies.send_timeout(part, STALL_MAX).await.map_err(|_| HasGone)
     }
 }
@@ -251,12 +265,11 @@ mod tests {
         let Value::Object(parameters) = parameters else {
             panic!()
         };
-        let watchers = Watchers::new(hub.clone());
-        watchers.call_more("Watch", &parameters).unwrap().unwrap()
+        Watchers::new(hub.clone()).watch(&parameters).unwrap()
     }
 
     async fn next(replies: &mut mpsc::Receiver<Part>) -> Value {
-        Value::Object(replies.recv().await.unwrap().parameters)
+        Value::Object(replies.recv().await.unwrap().parameters().unwrap().clone())
     }
 
     #[tokio::test(start_paused = true)]
@@ -308,8 +321,8 @@ mod tests {
         let hub = hub(2000);
         let watchers = Watchers::new(hub.clone());
         let count = watchers.count();
-        let stalled = watchers.call_more("Watch", &Map::new()).unwrap().unwrap();
-        let mut replies = watchers.call_more("Watch", &Map::new()).unwrap().unwrap();
+        let stalled = watchers.watch(&Map::new()).unwrap();
+        let mut replies = watchers.watch(&Map::new()).unwrap();
         assert_eq!(count.load(Ordering::Relaxed), 2);
         for _ in 0..8 {
             next(&mut replies).await;
@@ -336,7 +349,7 @@ mod tests {
             let Value::Object(parameters) = parameters else {
                 panic!()
             };
-            let refused = watchers.call_more("Watch", &parameters);
+            let refused = watchers.watch(&parameters);
             assert!(matches!(refused, Err(CallError::InvalidParameter(parameter)) if parameter == name));
         }
     }
