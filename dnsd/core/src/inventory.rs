@@ -18,6 +18,7 @@ mod machine;
 mod template;
 mod version;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
@@ -55,14 +56,16 @@ pub enum Which {
     Reverse(usize),
 }
 
+/// Who has an address, by when they got it, the last one first; then by id.
+type Holders = BTreeSet<(Reverse<i64>, Box<str>)>;
+
 /// Knows the machines, and makes the versions of the zones.
 #[derive(Debug)]
 pub struct Producer {
     naming: Naming,
     machines: HashMap<Box<str>, Known>,
     names: HashMap<Name, Claims>,
-    /// Who has an address, the last who got it first.
-    holders: HashMap<IpAddr, BTreeSet<(std::cmp::Reverse<i64>, Box<str>)>>,
+    holders: HashMap<IpAddr, Holders>,
     /// When an address begins or ends to be a machine's.
     due: BTreeSet<(i64, Box<str>)>,
     /// Names that several machines want for their own, which nobody has been told of.
@@ -197,7 +200,7 @@ impl Producer {
         for address in &known.live {
             let since = address.valid_from.unwrap_or(i64::MIN);
             let holders = self.holders.entry(address.ip).or_default();
-            holders.insert((std::cmp::Reverse(since), id.into()));
+            holders.insert((Reverse(since), id.into()));
             touched.address(address.ip);
         }
     }
@@ -224,7 +227,7 @@ impl Producer {
         for address in &known.live {
             let since = address.valid_from.unwrap_or(i64::MIN);
             if let Some(holders) = self.holders.get_mut(&address.ip) {
-                holders.remove(&(std::cmp::Reverse(since), id.into()));
+                holders.remove(&(Reverse(since), id.into()));
                 if holders.is_empty() {
                     self.holders.remove(&address.ip);
                 }

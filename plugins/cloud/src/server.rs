@@ -127,6 +127,10 @@ impl Watcher {
     /// Until it has gone.
     async fn serve(mut self) {
         let mut versions = self.hub.versions();
+        // Who has come back is told at once that there is somebody.
+        if self.is_up_to_date() && self.keep_alive().await.is_err() {
+            return;
+        }
         loop {
             versions.mark_unchanged();
             if self.bring_up_to_date().await.is_err() {
@@ -143,6 +147,11 @@ impl Watcher {
                 () = self.replies.closed() => return,
             }
         }
+    }
+
+    fn is_up_to_date(&self) -> bool {
+        let version = self.version.as_ref().map(|(epoch, seq)| (epoch.as_str(), *seq));
+        matches!(self.hub.since(version), Some((_, Start::UpToDate)))
     }
 
     async fn bring_up_to_date(&mut self) -> Result<(), HasGone> {
