@@ -2,5 +2,6 @@
 //! that they need none.
 
 pub mod aws;
+pub mod providers;
 pub mod scaling;
 pub mod secrets;
