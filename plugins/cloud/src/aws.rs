@@ -25,7 +25,7 @@ pub mod settings;
 mod sign;
 pub mod sqs;
 #[cfg(test)]
-mod test_server;
+pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
 mod xml;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Client;
 use super::endpoint::Service;
 use super::error::{Error, Malformed};
-use super::pages::all;
+use super::pages::Pages;
 use super::query::Form;
 use super::xml::Element;
 
@@ -77,7 +77,8 @@ impl Client {
         let form = Form::new("DescribeAutoScalingGroups", VERSION)
             .with_each("AutoScalingGroupNames.member", names)
             .with("MaxRecords", PAGE_MAX);
-        self.members(form, "DescribeAutoScalingGroups", "AutoScalingGroups", read_group).await
+        self.members(form, "DescribeAutoScalingGroups", "AutoScalingGroups", read_group)
+            .await
     }
 
     /// The policies of a group.
@@ -88,7 +89,8 @@ impl Client {
         let form = Form::new("DescribePolicies", VERSION)
             .with("AutoScalingGroupName", group)
             .with("MaxRecords", PAGE_MAX);
-        self.members(form, "DescribePolicies", "ScalingPolicies", read_policy).await
+        self.members(form, "DescribePolicies", "ScalingPolicies", read_policy)
+            .await
     }
 
     /// Executes a policy. With its cooldown honoured the service refuses it, as "ScalingActivityInProgress" or "Cooldown", while
@@ -101,7 +103,9 @@ impl Client {
             .with("AutoScalingGroupName", group)
             .with("PolicyName", policy)
             .with("HonorCooldown", if honour_cooldown { "true" } else { "false" });
-        let done = self.query(Service::AutoScaling, form, false, "ExecutePolicyResponse").await;
+        let done = self
+            .query(Service::AutoScaling, form, false, "ExecutePolicyResponse")
+            .await;
         done.map(drop)
     }
 
@@ -114,7 +118,9 @@ impl Client {
             .with("AutoScalingGroupName", group)
             .with("DesiredCapacity", &desired.to_string())
             .with("HonorCooldown", if honour_cooldown { "true" } else { "false" });
-        let done = self.query(Service::AutoScaling, form, true, "SetDesiredCapacityResponse").await;
+        let done = self
+            .query(Service::AutoScaling, form, true, "SetDesiredCapacityResponse")
+            .await;
         done.map(drop)
     }
 
@@ -124,20 +130,22 @@ impl Client {
         form: Form,
         action: &'static str,
         list: &'static str,
-        read: impl Fn(&Element) -> Result<T, Malformed>,
+        read: fn(&Element) -> Result<T, Malformed>,
     ) -> Result<Vec<T>, Error> {
         let (root, result) = match action {
             "DescribePolicies" => ("DescribePoliciesResponse", "DescribePoliciesResult"),
             _ => ("DescribeAutoScalingGroupsResponse", "DescribeAutoScalingGroupsResult"),
         };
-        all(async |token| {
-            let form = form.clone().with_some("NextToken", token);
+        let mut pages = Pages::new();
+        loop {
+            let form = form.clone().with_some("NextToken", pages.token());
             let answer = self.query(Service::AutoScaling, form, true, root).await?;
             let page = answer.need(result)?;
-            let elements: Result<Vec<T>, Malformed> = page.need_list(list, "member")?.map(&read).collect();
-            Ok((elements?, page.string_of("NextToken")))
-        })
-        .await
+            let elements: Result<Vec<T>, Malformed> = page.need_list(list, "member")?.map(read).collect();
+            if pages.add(elements?, page.string_of("NextToken"))? {
+                return Ok(pages.into_list());
+            }
+        }
     }
 }
 
@@ -160,10 +168,21 @@ fn read_group(group: &Element) -> Result<Group, Malformed> {
         min: number(group, "MinSize")?,
         max: number(group, "MaxSize")?,
         desired: number(group, "DesiredCapacity")?,
-        zones: group.list("AvailabilityZones", "member").map(|zone| zone.text.clone()).collect(),
-        subnets: subnets.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect(),
+        zones: group
+            .list("AvailabilityZones", "member")
+            .map(|zone| zone.text.clone())
+            .collect(),
+        subnets: subnets
+            .split(',')
+            .map(str::trim)
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned)
+            .collect(),
         members: members.collect::<Result<_, Malformed>>()?,
-        suspended: group.list("SuspendedProcesses", "member").filter_map(|process| process.string_of("ProcessName")).collect(),
+        suspended: group
+            .list("SuspendedProcesses", "member")
+            .filter_map(|process| process.string_of("ProcessName"))
+            .collect(),
         tags: group
             .list("Tags", "member")
             .filter_map(|tag| Some((tag.string_of("Key")?, tag.string_of("Value").unwrap_or_default())))
@@ -172,7 +191,13 @@ fn read_group(group: &Element) -> Result<Group, Malformed> {
 }
 
 fn read_policy(policy: &Element) -> Result<Policy, Malformed> {
-    let number = |name| policy.text_of(name).map(str::parse::<i64>).transpose().map_err(|_| Malformed::Wrong(name));
+    let number = |name| {
+        policy
+            .text_of(name)
+            .map(str::parse::<i64>)
+            .transpose()
+            .map_err(|_| Malformed::Wrong(name))
+    };
     Ok(Policy {
         name: policy.need_text("PolicyName")?,
         arn: policy.string_of("PolicyARN"),

@@ -133,7 +133,11 @@ impl Client {
         let answer = match inner.http.send(request, bounds).await {
             Ok(answer) => answer,
             Err(Failure::NoAnswer { why, was_sent }) => {
-                let error = Error::Unreachable { endpoint, why, was_sent };
+                let error = Error::Unreachable {
+                    endpoint,
+                    why,
+                    was_sent,
+                };
                 return match call.is_repeatable || !was_sent {
                     true => Outcome::Again(error, None),
                     false => Outcome::Over(error),
@@ -155,7 +159,10 @@ impl Client {
         let (code, message) = read.unwrap_or_else(|| (status_name(status), String::new()));
         let (code, message) = (printable(&code), printable(&message));
         let asked_for = answer.headers.get(RETRY_AFTER).and_then(|header| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs();
             retry_after(header.to_str().ok()?, i64::try_from(now).unwrap_or(i64::MAX))
         });
         if THROTTLED.contains(&code.as_str()) || status == StatusCode::TOO_MANY_REQUESTS {
@@ -163,7 +170,11 @@ impl Client {
         }
         let http_status = status.as_u16();
         if status.is_server_error() || status.is_success() && code == "InternalError" {
-            let error = Error::Failed { status: http_status, code, message };
+            let error = Error::Failed {
+                status: http_status,
+                code,
+                message,
+            };
             return match call.is_repeatable {
                 true => Outcome::Again(error, asked_for),
                 false => Outcome::Over(error),
@@ -174,7 +185,11 @@ impl Client {
             return Outcome::Over(Malformed::Wrong("the status").into());
         }
         let is_of_credentials = ENDED.contains(&code.as_str());
-        let error = Error::Refused { status: http_status, code, message };
+        let error = Error::Refused {
+            status: http_status,
+            code,
+            message,
+        };
         match is_of_credentials {
             true => Outcome::OtherCredentials(error),
             false => Outcome::Over(error),
@@ -195,9 +210,18 @@ impl Client {
         for (name, value) in &call.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("ballast-cloudd"));
+        request
+            .headers_mut()
+            .insert(USER_AGENT, HeaderValue::from_static("ballast-cloudd"));
         let region = self.inner.endpoints.region();
-        sign_request(&mut request, &call.body, call.service, region, credentials, SystemTime::now())?;
+        sign_request(
+            &mut request,
+            &call.body,
+            call.service,
+            region,
+            credentials,
+            SystemTime::now(),
+        )?;
         Ok(request)
     }
 }
@@ -215,6 +239,12 @@ impl Error {
     /// Whether nothing came because nobody was there, or in time: what a fallback is for.
     #[must_use]
     pub fn is_silence(&self) -> bool {
-        matches!(self, Self::Unreachable { why: NoAnswer::Silence(_) | NoAnswer::NoConnection | NoAnswer::TooSlow(_), .. } | Self::TooLate)
+        matches!(
+            self,
+            Self::Unreachable {
+                why: NoAnswer::Silence(_) | NoAnswer::NoConnection | NoAnswer::TooSlow(_),
+                ..
+            } | Self::TooLate
+        )
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Client;
 use super::endpoint::Service;
 use super::error::{Error, Malformed};
-use super::pages::all;
+use super::pages::Pages;
 use super::query::Form;
 use super::xml::Element;
 
@@ -47,8 +47,12 @@ impl Client {
         let form = Form::new("DescribeStackResource", VERSION)
             .with("StackName", stack)
             .with("LogicalResourceId", logical_id);
-        let answer = self.query(Service::CloudFormation, form, true, "DescribeStackResourceResponse").await?;
-        let resource = answer.need("DescribeStackResourceResult")?.need("StackResourceDetail")?;
+        let answer = self
+            .query(Service::CloudFormation, form, true, "DescribeStackResourceResponse")
+            .await?;
+        let resource = answer
+            .need("DescribeStackResourceResult")?
+            .need("StackResourceDetail")?;
         Ok(read(resource)?)
     }
 
@@ -59,15 +63,19 @@ impl Client {
     pub async fn stack_resources(&self, stack: &str) -> Result<Vec<Resource>, Error> {
         // DescribeStackResources ends after a hundred without a word; this one has pages.
         let form = Form::new("ListStackResources", VERSION).with("StackName", stack);
-        all(async |token| {
-            let form = form.clone().with_some("NextToken", token);
-            let answer = self.query(Service::CloudFormation, form, true, "ListStackResourcesResponse").await?;
+        let mut pages = Pages::new();
+        loop {
+            let form = form.clone().with_some("NextToken", pages.token());
+            let answer = self
+                .query(Service::CloudFormation, form, true, "ListStackResourcesResponse")
+                .await?;
             let page = answer.need("ListStackResourcesResult")?;
             let resources: Result<Vec<Resource>, Malformed> =
                 page.need_list("StackResourceSummaries", "member")?.map(read).collect();
-            Ok((resources?, page.string_of("NextToken")))
-        })
-        .await
+            if pages.add(resources?, page.string_of("NextToken"))? {
+                return Ok(pages.into_list());
+            }
+        }
     }
 
     /// The resource of this logical id in a stack or, if it has none, in the stacks in it: the nearest first.

@@ -101,20 +101,20 @@ impl Keeper {
 
     /// Credentials to sign with now.
     pub(super) async fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        if let Due::Fresh(credentials) = self.lock().due(SystemTime::now()) {
+        if let Due::Fresh(credentials) = self.due() {
             return Ok(credentials);
         }
         let _turn = match self.refreshing.try_lock() {
             Ok(turn) => turn,
             // Somebody is at it; while the old ones are good nobody waits for that.
-            Err(_) => match self.lock().due(SystemTime::now()) {
+            Err(_) => match self.due() {
                 Due::Fresh(credentials) | Due::Soon(credentials) => return Ok(credentials),
                 Due::Now => self.refreshing.lock().await,
             },
         };
-        match self.lock().due(SystemTime::now()) {
-            Due::Fresh(credentials) => return Ok(credentials),
-            Due::Soon(_) | Due::Now => {}
+        // Somebody else may have been at it.
+        if let Due::Fresh(credentials) = self.due() {
+            return Ok(credentials);
         }
         let got = self.look().await;
         let now = SystemTime::now();
@@ -173,6 +173,10 @@ impl Keeper {
         }
     }
 
+    fn due(&self) -> Due {
+        self.lock().due(SystemTime::now())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Held> {
         // What was being changed is changed in one step.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -202,7 +206,7 @@ async fn ask(
 
 /// The time in RFC 3339 as credentials end at.
 fn read_time(text: &str) -> Option<SystemTime> {
-    SystemTime::try_from(text.parse::<jiff::Timestamp>().ok()?).ok()
+    Some(SystemTime::from(text.parse::<jiff::Timestamp>().ok()?))
 }
 
 impl fmt::Display for CredentialsError {
@@ -211,7 +215,11 @@ impl fmt::Display for CredentialsError {
             Self::Nowhere => f.write_str("neither the environment nor a profile nor the instance has any"),
             Self::Variable(name) => write!(f, "{name} is not set, or not as it should be"),
             Self::File(path, kind) => write!(f, "{}: {kind}", path.display()),
-            Self::Line(path, line) => write!(f, "{}:{line}: neither \"[profile]\" nor \"key = value\"", path.display()),
+            Self::Line(path, line) => write!(
+                f,
+                "{}:{line}: neither \"[profile]\" nor \"key = value\"",
+                path.display()
+            ),
             Self::NoProfile(name) => write!(f, "there is no profile {name:?}"),
             Self::Incomplete(name, key) => write!(f, "profile {name:?} has no {key}"),
             Self::Unsupported(name, key) => write!(f, "profile {name:?}: {key} is not followed"),

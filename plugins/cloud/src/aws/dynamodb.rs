@@ -12,7 +12,7 @@ use super::Client;
 use super::endpoint::Service;
 use super::error::{Error, Malformed};
 use super::json::Action;
-use super::pages::all;
+use super::pages::Pages;
 
 /// An item, or the key of one: values by the names of attributes.
 pub type Item = BTreeMap<String, Value>;
@@ -163,7 +163,9 @@ impl Client {
             ..Request::new(table)
         };
         let request = request.with_condition(condition);
-        let _: Changed = self.json(action("DynamoDB_20120810.PutItem", condition.is_none()), &request).await?;
+        let _: Changed = self
+            .json(action("DynamoDB_20120810.PutItem", condition.is_none()), &request)
+            .await?;
         Ok(())
     }
 
@@ -177,7 +179,9 @@ impl Client {
             ..Request::new(table)
         };
         let request = request.with_condition(condition);
-        let _: Changed = self.json(action("DynamoDB_20120810.DeleteItem", condition.is_none()), &request).await?;
+        let _: Changed = self
+            .json(action("DynamoDB_20120810.DeleteItem", condition.is_none()), &request)
+            .await?;
         Ok(())
     }
 
@@ -201,7 +205,9 @@ impl Client {
         };
         request.with_names_of(update);
         let request = request.with_condition(condition);
-        let changed: Changed = self.json(action("DynamoDB_20120810.UpdateItem", false), &request).await?;
+        let changed: Changed = self
+            .json(action("DynamoDB_20120810.UpdateItem", false), &request)
+            .await?;
         Ok(changed.attributes)
     }
 
@@ -210,8 +216,13 @@ impl Client {
     /// # Errors
     /// When a page of them can't be had.
     pub async fn query_items(&self, table: &str, keys: &Expression, is_ascending: bool) -> Result<Vec<Item>, Error> {
-        all(async |token| {
-            let start = token.map(serde_json::from_str).transpose().map_err(|_| Malformed::Json)?;
+        let mut pages = Pages::new();
+        loop {
+            let start = pages
+                .token()
+                .map(serde_json::from_str)
+                .transpose()
+                .map_err(|_| Malformed::Json)?;
             let mut request = Request {
                 consistent_read: Some(true),
                 key_condition_expression: Some(&keys.text),
@@ -222,9 +233,13 @@ impl Client {
             request.with_names_of(keys);
             let found: Found = self.json(action("DynamoDB_20120810.Query", true), &request).await?;
             let next = found.last_evaluated_key.filter(|key| !key.is_empty());
-            let next = next.map(|key| serde_json::to_string(&key)).transpose().map_err(|_| Malformed::Json)?;
-            Ok((found.items, next))
-        })
-        .await
+            let next = next
+                .map(|key| serde_json::to_string(&key))
+                .transpose()
+                .map_err(|_| Malformed::Json)?;
+            if pages.add(found.items, next)? {
+                return Ok(pages.into_list());
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ pub use volumes::{Attachment, Snapshot, Volume};
 use super::Client;
 use super::endpoint::Service;
 use super::error::Error;
-use super::pages::all;
+use super::pages::Pages;
 use super::query::Form;
 use super::xml::Element;
 
@@ -56,14 +56,19 @@ impl Client {
         form: Form,
         page_max: Option<&'static str>,
         root: &'static str,
-        read: impl Fn(&Element) -> Result<Vec<T>, Error>,
+        read: fn(&Element) -> Result<Vec<T>, Error>,
     ) -> Result<Vec<T>, Error> {
-        all(async |token| {
-            let form = form.clone().with_some("MaxResults", page_max).with_some("NextToken", token);
+        let mut pages = Pages::new();
+        loop {
+            let form = form
+                .clone()
+                .with_some("MaxResults", page_max)
+                .with_some("NextToken", pages.token());
             let page = self.query(Service::Ec2, form, true, root).await?;
-            Ok((read(&page)?, page.string_of("nextToken")))
-        })
-        .await
+            if pages.add(read(&page)?, page.string_of("nextToken"))? {
+                return Ok(pages.into_list());
+            }
+        }
     }
 }
 

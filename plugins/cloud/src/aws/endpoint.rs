@@ -74,7 +74,9 @@ pub struct NotAnEndpoint;
 
 impl fmt::Display for NotAnEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not the URL of a service: \"https://\" or \"http://\", a host, and a port and a path where it has them")
+        f.write_str(
+            "not the URL of a service: \"https://\" or \"http://\", a host, and a port and a path where it has them",
+        )
     }
 }
 
@@ -95,7 +97,9 @@ impl FromStr for Endpoint {
         if !is_http || has_query || authority.as_str().contains('@') || authority.host().is_empty() {
             return Err(NotAnEndpoint);
         }
-        let prefix = path.map(|path| path.path().trim_end_matches('/').to_owned()).unwrap_or_default();
+        let prefix = path
+            .map(|path| path.path().trim_end_matches('/').to_owned())
+            .unwrap_or_default();
         Ok(Self {
             scheme,
             authority,
@@ -193,7 +197,16 @@ mod tests {
 
     #[test]
     fn what_is_no_url_of_a_service_is_refused() {
-        for text in ["", "ec2.example.net", "ftp://x/", "https://", "https://a:b@x/", "http://x/?a=b", "/services", "http://x y"] {
+        for text in [
+            "",
+            "ec2.example.net",
+            "ftp://x/",
+            "https://",
+            "https://a:b@x/",
+            "http://x/?a=b",
+            "/services",
+            "http://x y",
+        ] {
             assert_eq!(text.parse::<Endpoint>(), Err(NotAnEndpoint), "{text}");
         }
     }
@@ -203,8 +216,14 @@ mod tests {
         let here: Endpoint = "http://127.0.0.1:5000".parse().unwrap();
         let of = |region| Endpoints::new(region, BTreeMap::from([(Service::Ec2, here.clone())])).unwrap();
         assert_eq!(of("eu-west-1").of(Service::Ec2), here);
-        assert_eq!(of("eu-west-1").of(Service::Kms).to_string(), "https://kms.eu-west-1.amazonaws.com");
-        assert_eq!(of("cn-north-1").of(Service::S3).to_string(), "https://s3.cn-north-1.amazonaws.com.cn");
+        assert_eq!(
+            of("eu-west-1").of(Service::Kms).to_string(),
+            "https://kms.eu-west-1.amazonaws.com"
+        );
+        assert_eq!(
+            of("cn-north-1").of(Service::S3).to_string(),
+            "https://s3.cn-north-1.amazonaws.com.cn"
+        );
         for region in ["", "-", "eu west", "a/b", "x.y"] {
             assert!(Endpoints::new(region, BTreeMap::new()).is_err(), "{region}");
         }

@@ -8,6 +8,7 @@ use ballast_shared::tls::{Authorities, PeerCheck, client_config, provider};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Body as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -21,6 +22,8 @@ use super::error::{Malformed, NoAnswer};
 
 /// Connections that wait for more to ask, to one host: a listing, a queue and a decision may run side by side.
 const IDLE_MAX: usize = 4;
+/// Octets of the answer to what was not done.
+const FAILURE_BYTES_MAX: usize = 64 * 1024;
 /// Servers close what was idle for longer than a minute or so; a request must not meet that.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -76,7 +79,7 @@ pub(super) struct Bounds {
     pub(super) silence: Duration,
     /// Until it has ended.
     pub(super) total: Duration,
-    /// Octets of its body.
+    /// Octets of its body, if what was asked for was done.
     pub(super) body_max: usize,
 }
 
@@ -121,14 +124,20 @@ impl Http {
             Ok(Ok(answer)) => answer,
         };
         let (parts, mut body) = answer.into_parts();
-        let too_long = Failure::Malformed(Malformed::TooLong(bounds.body_max));
+        // What is said of a failure is no longer than this, and may be longer than the thing that was asked for.
+        let body_max = match parts.status.is_success() {
+            true => bounds.body_max,
+            false => FAILURE_BYTES_MAX,
+        };
+        let too_long = Failure::Malformed(Malformed::TooLong(body_max));
         let announced = parts
             .headers
             .get(http::header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         let mut gathered = Zeroizing::new(Vec::new());
         if let Some(announced) = announced {
-            if announced > bounds.body_max && parts.status.is_success() {
+            // HEAD announces what it does not send.
+            if announced > body_max && !body.is_end_stream() {
                 return Err(too_long);
             }
             // With room for all of it nothing is moved, and no copy of a secret is left behind.
@@ -142,7 +151,7 @@ impl Http {
                 Ok(Some(Err(_))) => return Err(no_answer(NoAnswer::BrokenOff, true)),
                 Ok(Some(Ok(frame))) => {
                     let Ok(data) = frame.into_data() else { continue };
-                    if data.len() > bounds.body_max - gathered.len() {
+                    if data.len() > body_max - gathered.len() {
                         return Err(too_long);
                     }
                     gathered.extend_from_slice(&data);
@@ -175,7 +184,10 @@ fn system_config() -> ClientConfig {
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
         let errors: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
-        warn!(?errors, "this machine trusts no authority: no service is reached over TLS; is ca-certificates missing?");
+        warn!(
+            ?errors,
+            "this machine trusts no authority: no service is reached over TLS; is ca-certificates missing?"
+        );
     }
     ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()

@@ -77,7 +77,12 @@ fn read_error(answer: &Answer) -> Option<(String, String)> {
     if answer.status.is_success() {
         return None;
     }
-    let header = |name| answer.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let header = |name| {
+        answer
+            .headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let body: Option<Body> = serde_json::from_slice(&answer.body).ok();
     let (kind, message) = body.map_or((None, None), |body| (body.kind, body.message));
     // A service that spoke the query protocol before keeps the codes of then: "AWS.SimpleQueueService.NonExistentQueue;Sender".
@@ -93,11 +98,16 @@ pub(super) mod base64 {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
     use zeroize::Zeroizing;
 
-    pub(in crate::aws) fn serialize<S: Serializer>(octets: &(impl AsRef<[u8]> + ?Sized), serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::aws) fn serialize<S: Serializer>(
+        octets: &(impl AsRef<[u8]> + ?Sized),
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         Zeroizing::new(BASE64.encode(octets.as_ref())).serialize(serializer)
     }
 
-    pub(in crate::aws) fn deserialize<'de, D: Deserializer<'de>, T: From<Vec<u8>>>(deserializer: D) -> Result<T, D::Error> {
+    pub(in crate::aws) fn deserialize<'de, D: Deserializer<'de>, T: From<Vec<u8>>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
         let octets = BASE64.decode(text.as_bytes()).map_err(|_| D::Error::custom("base64"))?;
         Ok(octets.into())
@@ -130,14 +140,20 @@ mod tests {
             read(&[], br#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#),
             pair("ConditionalCheckFailedException", "The conditional request failed")
         );
-        assert_eq!(read(&[], br#"{"__type":"NotFoundException","Message":"no key"}"#), pair("NotFoundException", "no key"));
+        assert_eq!(
+            read(&[], br#"{"__type":"NotFoundException","Message":"no key"}"#),
+            pair("NotFoundException", "no key")
+        );
         assert_eq!(
             read(&[("x-amzn-errortype", "AccessDeniedException:http://x/")], b"{}"),
             pair("AccessDeniedException", "")
         );
         let old = [("x-amzn-query-error", "AWS.SimpleQueueService.NonExistentQueue;Sender")];
         assert_eq!(
-            read(&old, br#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"m"}"#),
+            read(
+                &old,
+                br#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"m"}"#
+            ),
             pair("AWS.SimpleQueueService.NonExistentQueue", "m")
         );
         assert_eq!(read(&[], b"<html>"), None);

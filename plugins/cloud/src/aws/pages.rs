@@ -2,69 +2,80 @@
 
 use std::collections::HashSet;
 
-use super::error::{Error, Malformed};
+use super::error::Malformed;
 
 /// Pages of one list: a hundred thousand machines are a hundred.
 const PAGES_MAX: usize = 2_000;
 
-/// Follows a list to its end. `page` is given the token of the page, which the first has none of, and gives the page's
-/// elements with the token of the next.
-pub(super) async fn all<T>(
-    mut page: impl AsyncFnMut(Option<&str>) -> Result<(Vec<T>, Option<String>), Error>,
-) -> Result<Vec<T>, Error> {
-    let mut list = Vec::new();
-    let mut seen = HashSet::new();
-    let mut token: Option<String> = None;
-    for _ in 0..PAGES_MAX {
-        let (elements, next) = page(token.as_deref()).await?;
-        list.extend(elements);
-        let Some(next) = next else { return Ok(list) };
-        if !seen.insert(next.clone()) {
-            return Err(Malformed::PagesLoop.into());
+/// The pages of a list that were had so far. Who asks for them goes round: with the token of the next page, until none is.
+pub(super) struct Pages<T> {
+    list: Vec<T>,
+    token: Option<String>,
+    seen: HashSet<String>,
+}
+
+impl<T> Pages<T> {
+    /// None yet.
+    pub(super) fn new() -> Self {
+        Self {
+            list: Vec::new(),
+            token: None,
+            seen: HashSet::new(),
         }
-        token = Some(next);
     }
-    Err(Malformed::TooManyPages.into())
+
+    /// What the next page is asked for by; the first has none.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Adds a page and the token of the next. Whether that was the last.
+    pub(super) fn add(
+        &mut self,
+        elements: impl IntoIterator<Item = T>,
+        next: Option<String>,
+    ) -> Result<bool, Malformed> {
+        self.list.extend(elements);
+        let Some(next) = next else { return Ok(true) };
+        if !self.seen.insert(next.clone()) {
+            return Err(Malformed::PagesLoop);
+        }
+        if self.seen.len() == PAGES_MAX {
+            return Err(Malformed::TooManyPages);
+        }
+        self.token = Some(next);
+        Ok(false)
+    }
+
+    /// All of it, after the last.
+    pub(super) fn into_list(self) -> Vec<T> {
+        self.list
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_list_is_followed_to_its_end() {
-        let mut tokens = Vec::new();
-        let list = all(async |token| {
-            tokens.push(token.map(str::to_owned));
-            let next = (tokens.len() < 3).then(|| tokens.len().to_string());
-            Ok((vec![tokens.len()], next))
-        })
-        .await;
-        assert_eq!(list, Ok(vec![1, 2, 3]));
-        assert_eq!(tokens, [None, Some("1".into()), Some("2".into())]);
+    #[test]
+    fn a_list_is_followed_to_its_end() {
+        let mut pages = Pages::new();
+        assert_eq!(pages.token(), None);
+        assert_eq!(pages.add([1, 2], Some("a".into())), Ok(false));
+        assert_eq!(pages.token(), Some("a"));
+        assert_eq!(pages.add([], Some("b".into())), Ok(false));
+        assert_eq!(pages.add([3], None), Ok(true));
+        assert_eq!(pages.into_list(), [1, 2, 3]);
     }
 
-    #[tokio::test]
-    async fn a_list_that_goes_in_a_circle_or_does_not_end_is_none() {
-        let circle = all(async |token| {
-            let next = if token == Some("a") { "b" } else { "a" };
-            Ok((vec![()], Some(next.to_owned())))
-        });
-        assert_eq!(circle.await, Err(Malformed::PagesLoop.into()));
-        let mut count = 0;
-        let endless = all(async |_| {
-            count += 1;
-            Ok((vec![()], Some(count.to_string())))
-        });
-        assert_eq!(endless.await, Err(Malformed::TooManyPages.into()));
-    }
-
-    #[tokio::test]
-    async fn a_page_that_fails_leaves_no_list() {
-        let list = all(async |token| match token {
-            None => Ok((vec![1], Some("a".to_owned()))),
-            Some(_) => Err(Error::TooLate),
-        });
-        assert_eq!(list.await, Err(Error::TooLate));
+    #[test]
+    fn a_list_that_goes_in_a_circle_or_does_not_end_is_none() {
+        let mut circle = Pages::new();
+        circle.add([()], Some("a".into())).unwrap();
+        circle.add([()], Some("b".into())).unwrap();
+        assert_eq!(circle.add([()], Some("a".into())), Err(Malformed::PagesLoop));
+        let mut endless = Pages::new();
+        let end = (0..).find_map(|count: usize| endless.add([()], Some(count.to_string())).err());
+        assert_eq!(end, Some(Malformed::TooManyPages));
     }
 }

@@ -51,7 +51,8 @@ impl<'a> Rest<'a> {
     pub(super) fn header(&mut self, name: &str, value: &str) -> Result<(), Malformed> {
         const WRONG: Malformed = Malformed::Wrong("a header of the request");
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| WRONG)?;
-        self.headers.push((name, HeaderValue::from_str(value).map_err(|_| WRONG)?));
+        self.headers
+            .push((name, HeaderValue::from_str(value).map_err(|_| WRONG)?));
         Ok(())
     }
 }
@@ -61,7 +62,10 @@ impl Client {
     /// path.
     pub(super) async fn rest(&self, rest: Rest<'_>) -> Result<Answer, Error> {
         let is_label = (3..=63).contains(&rest.bucket.len())
-            && rest.bucket.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+            && rest
+                .bucket
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         let has_host = is_label && self.inner.endpoints.is_default(Service::S3);
         let key = utf8_percent_encode(rest.key, ESCAPED_IN_PATH);
         let path = match has_host {

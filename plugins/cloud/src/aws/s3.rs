@@ -15,7 +15,7 @@ pub use self::multipart::{Part, Upload};
 use super::Client;
 use super::error::{Error, Malformed};
 use super::http::Answer;
-use super::pages::all;
+use super::pages::Pages;
 use super::rest::{Rest, text_of};
 use super::xml::Element;
 
@@ -62,7 +62,12 @@ impl Client {
     ///
     /// # Errors
     /// When it can't be had; "NoSuchKey" is the code where there is none.
-    pub async fn get_object(&self, bucket: &str, key: &str, bytes_max: usize) -> Result<(About, Zeroizing<Vec<u8>>), Error> {
+    pub async fn get_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes_max: usize,
+    ) -> Result<(About, Zeroizing<Vec<u8>>), Error> {
         let mut rest = Rest::new(Method::GET, bucket, key);
         rest.header("x-amz-checksum-mode", "ENABLED")?;
         rest.answer_bytes_max = bytes_max;
@@ -118,28 +123,38 @@ impl Client {
     /// # Errors
     /// When a page of the list can't be had.
     pub async fn list_objects(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, Error> {
-        all(async |token| {
+        let mut pages = Pages::new();
+        loop {
             let mut rest = Rest::new(Method::GET, bucket, "");
             rest.query.push(("list-type", "2".to_owned()));
             rest.query.push(("prefix", prefix.to_owned()));
-            if let Some(token) = token {
+            if let Some(token) = pages.token() {
                 rest.query.push(("continuation-token", token.to_owned()));
             }
             let answer = self.rest(rest).await?;
-            Ok(read_list(&Element::read(&answer.body, "ListBucketResult")?)?)
-        })
-        .await
+            let (objects, next) = read_list(&Element::read(&answer.body, "ListBucketResult")?)?;
+            if pages.add(objects, next)? {
+                return Ok(pages.into_list());
+            }
+        }
     }
 }
 
 fn read_list(root: &Element) -> Result<(Vec<Listed>, Option<String>), Malformed> {
-    let objects = root.children.iter().filter(|child| child.name == "Contents").map(|object| {
-        Ok(Listed {
-            key: object.need("Key")?.text.clone(),
-            size: object.need_text("Size")?.parse().map_err(|_| Malformed::Wrong("Size"))?,
-            etag: object.string_of("ETag"),
-        })
-    });
+    let objects = root
+        .children
+        .iter()
+        .filter(|child| child.name == "Contents")
+        .map(|object| {
+            Ok(Listed {
+                key: object.need("Key")?.text.clone(),
+                size: object
+                    .need_text("Size")?
+                    .parse()
+                    .map_err(|_| Malformed::Wrong("Size"))?,
+                etag: object.string_of("ETag"),
+            })
+        });
     let objects = objects.collect::<Result<_, Malformed>>()?;
     let next = match root.need_text("IsTruncated")?.as_str() {
         "true" => Some(root.need_text("NextContinuationToken")?),

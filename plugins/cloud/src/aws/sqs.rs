@@ -107,7 +107,8 @@ impl Client {
     /// # Errors
     /// When that is not known to have been done.
     pub async fn hide_message(&self, queue: &str, message: &Message, hidden: Duration) -> Result<(), Error> {
-        self.of_message("AmazonSQS.ChangeMessageVisibility", queue, message, Some(hidden)).await
+        self.of_message("AmazonSQS.ChangeMessageVisibility", queue, message, Some(hidden))
+            .await
     }
 
     async fn of_message(

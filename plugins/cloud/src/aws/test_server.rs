@@ -78,11 +78,16 @@ impl TestServer {
     /// Settings with which this server is every service, below a path.
     pub(crate) fn settings(&self, path: &str, environment: Environment) -> Settings {
         let endpoint: Endpoint = format!("{}{path}", self.url()).parse().unwrap();
-        let endpoints: BTreeMap<Service, Endpoint> =
-            Service::ALL.into_iter().map(|service| (service, endpoint.clone())).collect();
+        let endpoints: BTreeMap<Service, Endpoint> = Service::ALL
+            .into_iter()
+            .map(|service| (service, endpoint.clone()))
+            .collect();
         Settings {
             endpoints: Endpoints::new("eu-west-1", endpoints).unwrap(),
-            sources: Sources { profile: None, environment },
+            sources: Sources {
+                profile: None,
+                environment,
+            },
             authorities: None,
             timeouts: Timeouts {
                 connect: Duration::from_secs(1),
@@ -117,7 +122,10 @@ async fn serve(stream: TcpStream, script: Arc<Script>, all: Arc<Mutex<Vec<Asked>
         };
         let text = match script(count, &asked) {
             Reply::Answer(status, headers, body) => {
-                format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
+                format!(
+                    "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+                    body.len()
+                )
             }
             Reply::CutOff(body) => {
                 let text = format!("HTTP/1.1 200 x\r\ncontent-length: {}\r\n\r\n{body}", body.len() + 1);
@@ -127,7 +135,10 @@ async fn serve(stream: TcpStream, script: Arc<Script>, all: Arc<Mutex<Vec<Asked>
             Reply::Close => return None,
             Reply::Hang => std::future::pending().await,
             Reply::Trickle => {
-                stream.write_all(b"HTTP/1.1 200 x\r\ncontent-length: 1000000\r\n\r\n").await.ok()?;
+                stream
+                    .write_all(b"HTTP/1.1 200 x\r\ncontent-length: 1000000\r\n\r\n")
+                    .await
+                    .ok()?;
                 loop {
                     stream.write_all(b" ").await.ok()?;
                     stream.flush().await.ok()?;
@@ -150,10 +161,15 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
     loop {
         let mut header = String::new();
         stream.read_line(&mut header).await.ok()?;
-        let Some((name, value)) = header.trim().split_once(": ") else { break };
+        let Some((name, value)) = header.trim().split_once(": ") else {
+            break;
+        };
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
-    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let length = headers
+        .get("content-length")
+        .and_then(|length| length.parse().ok())
+        .unwrap_or(0);
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     Some(Asked {

@@ -14,7 +14,9 @@ const EMPTY: &str = "<DescribeInstancesResponse><reservationSet/></DescribeInsta
 fn page(ids: &[&str], next: &str) -> String {
     let instances: String = ids
         .iter()
-        .map(|id| format!("<item><instanceId>{id}</instanceId><instanceState><name>running</name></instanceState></item>"))
+        .map(|id| {
+            format!("<item><instanceId>{id}</instanceId><instanceState><name>running</name></instanceState></item>")
+        })
         .collect();
     format!(
         "<DescribeInstancesResponse><reservationSet><item><instancesSet>{instances}</instancesSet></item></reservationSet><nextToken>{next}</nextToken></DescribeInstancesResponse>"
@@ -45,9 +47,15 @@ async fn all_pages_are_one_list() {
     assert_eq!(ids(&server.client()).await.unwrap(), ["i-1", "i-2", "i-3"]);
     let asked = server.asked();
     assert_eq!(asked[0].line, "POST /");
-    assert_eq!(asked[1].body, "Action=DescribeInstances&Version=2016-11-15&MaxResults=1000&NextToken=a%2Bb");
+    assert_eq!(
+        asked[1].body,
+        "Action=DescribeInstances&Version=2016-11-15&MaxResults=1000&NextToken=a%2Bb"
+    );
     let authorization = &asked[0].headers["authorization"];
-    assert!(authorization.contains("/eu-west-1/ec2/aws4_request, SignedHeaders=content-type;host;x-amz-date"), "{authorization}");
+    assert!(
+        authorization.contains("/eu-west-1/ec2/aws4_request, SignedHeaders=content-type;host;x-amz-date"),
+        "{authorization}"
+    );
 }
 
 #[tokio::test]
@@ -97,7 +105,10 @@ async fn who_asks_for_time_gets_it_or_is_not_asked_again() {
     assert!(began.elapsed() >= Duration::from_secs(1));
     let began = Instant::now();
     assert!(matches!(ids(&client).await, Err(Error::Throttled { .. })));
-    assert!(began.elapsed() < Duration::from_secs(1), "an hour is more than there is");
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "an hour is more than there is"
+    );
     assert_eq!(server.asked().len(), 3);
 }
 
@@ -124,7 +135,12 @@ async fn pages_that_go_in_a_circle_are_none() {
 
 #[tokio::test]
 async fn a_page_of_something_else_is_no_empty_list() {
-    for body in ["<html><body>login</body></html>", "", "{}", "<DescribeInstancesResponse/>"] {
+    for body in [
+        "<html><body>login</body></html>",
+        "",
+        "{}",
+        "<DescribeInstancesResponse/>",
+    ] {
         let server = TestServer::start(move |_, _| ok(body)).await;
         let list = ids(&server.client()).await;
         assert!(matches!(list, Err(Error::Malformed(_))), "{body}: {list:?}");
@@ -155,7 +171,11 @@ async fn what_may_have_been_done_is_not_done_twice() {
 #[tokio::test]
 async fn what_was_throttled_has_not_been_done() {
     let server = TestServer::start(|count, _| match count {
-        0 => Reply::Answer(400, "", "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>".into()),
+        0 => Reply::Answer(
+            400,
+            "",
+            "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>".into(),
+        ),
         _ => ok("<ExecutePolicyResponse/>"),
     })
     .await;
@@ -168,13 +188,32 @@ async fn silence_and_slowness_have_an_end() {
     let server = TestServer::start(|_, _| Reply::Hang).await;
     let began = Instant::now();
     let error = ids(&server.client().until(soon())).await.unwrap_err();
-    assert!(matches!(error, Error::Unreachable { why: NoAnswer::Silence(_), was_sent: true, .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Error::Unreachable {
+                why: NoAnswer::Silence(_),
+                was_sent: true,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
     assert!(error.is_silence() && began.elapsed() < Duration::from_secs(2));
 
     let server = TestServer::start(|_, _| Reply::Trickle).await;
     let began = Instant::now();
     let error = ids(&server.client().until(soon())).await.unwrap_err();
-    assert!(matches!(error, Error::Unreachable { why: NoAnswer::TooSlow(_), .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Error::Unreachable {
+                why: NoAnswer::TooSlow(_),
+                ..
+            }
+        ),
+        "{error:?}"
+    );
     assert!(began.elapsed() < Duration::from_secs(2));
 }
 
@@ -183,7 +222,10 @@ async fn nobody_there_is_told_from_silence() {
     let server = TestServer::start(|_, _| Reply::Close).await;
     let mut settings = server.settings("", keys());
     // The port of a listener that is closed again.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let endpoint = format!("http://{free}").parse().unwrap();
     settings.endpoints = super::Endpoints::new("r", [(super::Service::Ec2, endpoint)].into()).unwrap();
     let error = ids(&Client::new(settings).until(soon())).await.unwrap_err();
@@ -198,13 +240,26 @@ async fn nobody_there_is_told_from_silence() {
 #[tokio::test]
 async fn an_answer_that_is_no_http_or_too_long_is_refused() {
     let server = TestServer::start(|_, _| Reply::Raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")).await;
-    let error = ids(&server.client().until(soon())).await.unwrap_err();
-    assert_eq!(error, Malformed::Wrong("the head of the answer").into());
+    let answer = ids(&server.client().until(soon())).await;
+    assert_eq!(answer, Err(Malformed::Wrong("the head of the answer").into()));
 
     let server = TestServer::start(|_, _| Reply::Answer(200, "etag: \"x\"\r\n", "x".repeat(1001))).await;
     let client = server.client();
-    assert_eq!(client.get_object("b", "k", 1000).await.unwrap_err(), Malformed::TooLong(1000).into());
+    assert_eq!(
+        client.get_object("b", "k", 1000).await.unwrap_err(),
+        Malformed::TooLong(1000).into()
+    );
     assert_eq!(client.get_object("b", "k", 1001).await.unwrap().1.len(), 1001);
+    // What is said of a failure is not what was asked for.
+    let server = TestServer::start(|_, _| error(403, "", "AccessDenied")).await;
+    assert!(
+        server
+            .client()
+            .get_object("b", "k", 1)
+            .await
+            .unwrap_err()
+            .is_refused_as("AccessDenied")
+    );
 }
 
 #[tokio::test]
@@ -233,7 +288,11 @@ async fn credentials_that_the_service_calls_ended_are_looked_for_once_more() {
 async fn a_conditional_write_is_made_once_and_its_refusal_has_a_name() {
     let count = AtomicUsize::new(0);
     let server = TestServer::start(move |_, _| match count.fetch_add(1, Ordering::Relaxed) {
-        0 => Reply::Answer(400, "", r#"{"__type":"x#ConditionalCheckFailedException","message":"no"}"#.into()),
+        0 => Reply::Answer(
+            400,
+            "",
+            r#"{"__type":"x#ConditionalCheckFailedException","message":"no"}"#.into(),
+        ),
         1 => Reply::Close,
         _ => ok("{}"),
     })
@@ -263,16 +322,25 @@ async fn items_are_followed_by_their_last_key() {
     .await;
     let keys = Expression::new("n = :n").value(":n", Value::from("x"));
     let items = server.client().query_items("t", &keys, true).await.unwrap();
-    assert_eq!(items.iter().filter_map(|item| item["v"].as_number()).collect::<Vec<_>>(), [1, 2]);
-    assert!(server.asked()[1].body.contains(r#""ExclusiveStartKey":{"v":{"N":"1"}}"#));
+    assert_eq!(
+        items
+            .iter()
+            .filter_map(|item| item["v"].as_number())
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
+    assert!(
+        server.asked()[1]
+            .body
+            .contains(r#""ExclusiveStartKey":{"v":{"N":"1"}}"#)
+    );
 }
 
 #[tokio::test]
 async fn an_object_that_is_not_what_was_written_is_refused() {
-    let server = TestServer::start(|_, _| {
-        Reply::Answer(200, "etag: \"x\"\r\nx-amz-checksum-sha256: AAAA\r\n", "hello".into())
-    })
-    .await;
+    let server =
+        TestServer::start(|_, _| Reply::Answer(200, "etag: \"x\"\r\nx-amz-checksum-sha256: AAAA\r\n", "hello".into()))
+            .await;
     let error = server.client().get_object("b", "a b/c", 100).await.unwrap_err();
     assert_eq!(error, Malformed::Checksum.into());
     assert_eq!(server.asked()[0].line, "GET /b/a%20b/c");
@@ -280,13 +348,17 @@ async fn an_object_that_is_not_what_was_written_is_refused() {
 
 #[tokio::test]
 async fn an_error_under_a_good_status_is_one() {
-    let server = TestServer::start(|_, _| ok("<Error><Code>InternalError</Code><Message>later</Message></Error>")).await;
+    let server =
+        TestServer::start(|_, _| ok("<Error><Code>InternalError</Code><Message>later</Message></Error>")).await;
     let upload = super::s3::Upload {
         bucket: "b".into(),
         key: "k".into(),
         id: "u".into(),
     };
     let client = server.client().until(soon());
-    let error = client.complete_upload(&upload, &[], &super::s3::Written::default()).await.unwrap_err();
+    let error = client
+        .complete_upload(&upload, &[], &super::s3::Written::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Failed { .. }), "{error:?}");
 }

@@ -124,7 +124,10 @@ impl Element {
     /// The elements of the list in a child. A list that is not there at all has none: that is how an empty one is sent in
     /// places where it may be.
     pub(super) fn list<'a>(&'a self, name: &str, item: &'a str) -> impl Iterator<Item = &'a Self> + use<'a> {
-        let list = self.child(name).map(|list| list.children.as_slice()).unwrap_or_default();
+        let list = self
+            .child(name)
+            .map(|list| list.children.as_slice())
+            .unwrap_or_default();
         list.iter().filter(move |child| child.name == item)
     }
 
@@ -171,7 +174,11 @@ mod tests {
     #[test]
     fn a_document_becomes_a_tree() {
         let root = Element::read(LIST.as_bytes(), "R").unwrap();
-        let items: Vec<&str> = root.need_list("set", "item").unwrap().map(|item| item.text.as_str()).collect();
+        let items: Vec<&str> = root
+            .need_list("set", "item")
+            .unwrap()
+            .map(|item| item.text.as_str())
+            .collect();
         assert_eq!(items, ["a & b", ""]);
         assert_eq!(root.text_of("nextToken"), None);
         assert_eq!(root.need("none").unwrap_err(), Malformed::Missing("none"));

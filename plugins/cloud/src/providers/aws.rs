@@ -73,3 +73,5 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
+#[cfg(test)]
+mod tests;

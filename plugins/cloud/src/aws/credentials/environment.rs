@@ -50,7 +50,9 @@ impl Environment {
         let Some(token_file) = self.get("AWS_WEB_IDENTITY_TOKEN_FILE") else {
             return Ok(None);
         };
-        let arn = self.get("AWS_ROLE_ARN").ok_or(CredentialsError::Variable("AWS_ROLE_ARN"))?;
+        let arn = self
+            .get("AWS_ROLE_ARN")
+            .ok_or(CredentialsError::Variable("AWS_ROLE_ARN"))?;
         Ok(Some(Role {
             arn: arn.to_owned(),
             session: self.get("AWS_ROLE_SESSION_NAME").map(str::to_owned),
@@ -59,11 +61,13 @@ impl Environment {
     }
 
     pub(super) fn has_no_instance_metadata(&self) -> bool {
-        self.get("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.get("AWS_EC2_METADATA_DISABLED")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     pub(super) fn metadata_endpoint(&self) -> &str {
-        self.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or("http://169.254.169.254")
+        self.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+            .unwrap_or("http://169.254.169.254")
     }
 
     /// The shared files: that of credentials and that of other settings.

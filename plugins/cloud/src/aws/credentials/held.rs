@@ -132,7 +132,11 @@ mod tests {
         let mut held = Held::default();
         held.take(until(Some(3600)), at(0), 0);
         held.failed(CredentialsError::Nowhere, at(3300), 0);
-        assert_eq!(held.due(at(3319)), Due::Fresh(until(Some(3600))), "not asked again at once");
+        assert_eq!(
+            held.due(at(3319)),
+            Due::Fresh(until(Some(3600))),
+            "not asked again at once"
+        );
         assert_eq!(held.due(at(3320)), Due::Soon(until(Some(3600))));
         assert_eq!(held.current(at(3599)), Ok(until(Some(3600))));
         assert_eq!(held.current(at(3600)), Err(CredentialsError::Nowhere));

@@ -42,18 +42,21 @@ pub(super) async fn credentials(environment: &Environment, http: &Http) -> Resul
     };
     let mut token = HeaderValue::from_bytes(&token.body).map_err(|_| MALFORMED)?;
     token.set_sensitive(true);
-    let get = async |path: &str| {
-        let mut get = request(Method::GET, path).map_err(|_| MALFORMED)?;
+    let get = |path: &str| {
+        let mut get = request(Method::GET, path)?;
         get.headers_mut().insert(TOKEN, token.clone());
-        ask(http, SOURCE, get, SILENCE).await
+        Ok(get)
     };
-    let roles = match get(ROLES).await {
+    let roles = match ask(http, SOURCE, get(ROLES)?, SILENCE).await {
         Err(CredentialsError::Source(_, SourceProblem::Refused(404))) => {
             return Err(CredentialsError::Source(SOURCE, SourceProblem::NoRole));
         }
         roles => roles?,
     };
-    let role = std::str::from_utf8(&roles.body).ok().and_then(|text| text.lines().next()).map(str::trim);
+    let role = std::str::from_utf8(&roles.body)
+        .ok()
+        .and_then(|text| text.lines().next())
+        .map(str::trim);
     let role = match role {
         Some("") | None => return Err(CredentialsError::Source(SOURCE, SourceProblem::NoRole)),
         Some(role) => role,
@@ -62,7 +65,8 @@ pub(super) async fn credentials(environment: &Environment, http: &Http) -> Resul
     if !role.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c)) {
         return Err(MALFORMED);
     }
-    read(&get(&format!("{ROLES}{role}")).await?.body).ok_or(MALFORMED)
+    let given = ask(http, SOURCE, get(&format!("{ROLES}{role}"))?, SILENCE).await?;
+    read(&given.body).ok_or(MALFORMED)
 }
 
 #[derive(Deserialize)]
@@ -80,7 +84,13 @@ fn read(octets: &[u8]) -> Option<Credentials> {
     let given: Given<'_> = serde_json::from_slice(octets).ok()?;
     let end = read_time(&given.expiration)?;
     (given.code == "Success").then(|| {
-        Credentials::new(given.access_key_id, given.secret_access_key, Some(given.token), Some(end), "instance metadata")
+        Credentials::new(
+            given.access_key_id,
+            given.secret_access_key,
+            Some(given.token),
+            Some(end),
+            "instance metadata",
+        )
     })
 }
 
@@ -106,7 +116,10 @@ mod tests {
             )
         };
         let credentials = read(answer("Success").as_bytes()).unwrap();
-        assert_eq!((credentials.access_key_id(), credentials.session_token()), ("A", Some("T")));
+        assert_eq!(
+            (credentials.access_key_id(), credentials.session_token()),
+            ("A", Some("T"))
+        );
         assert!(credentials.expiry().is_some());
         assert!(read(answer("AssumeRoleUnauthorizedAccess").as_bytes()).is_none());
     }

@@ -47,7 +47,9 @@ fn found_in(name: &str, keys: &HashMap<String, Zeroizing<String>>) -> Result<Opt
     match (get("aws_access_key_id"), get("aws_secret_access_key")) {
         (Some(id), Some(secret)) if get("role_arn").is_none() => {
             let token = get("aws_session_token").map(str::to_owned);
-            return Ok(Some(Found::Credentials(Credentials::new(id, secret, token, None, "profile"))));
+            return Ok(Some(Found::Credentials(Credentials::new(
+                id, secret, token, None, "profile",
+            ))));
         }
         (Some(_), None) => return Err(incomplete("aws_secret_access_key")),
         (None, Some(_)) => return Err(incomplete("aws_access_key_id")),
@@ -122,7 +124,9 @@ fn is_header_of(header: &str, profile: &str, is_config: bool) -> bool {
     if !is_config || profile == "default" && header == "default" {
         return header == profile;
     }
-    let named = header.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t']));
+    let named = header
+        .strip_prefix("profile")
+        .filter(|rest| rest.starts_with([' ', '\t']));
     named.is_some_and(|name| name.trim().trim_matches('"') == profile)
 }
 
@@ -145,7 +149,13 @@ mod tests {
     #[test]
     fn profiles_are_told_apart() {
         let of = |id: &str, secret: &str, token: Option<&str>| {
-            Ok(Some(Found::Credentials(Credentials::new(id, secret, token.map(str::to_owned), None, "profile"))))
+            Ok(Some(Found::Credentials(Credentials::new(
+                id,
+                secret,
+                token.map(str::to_owned),
+                None,
+                "profile",
+            ))))
         };
         assert_eq!(found(CREDENTIALS, "default", false), of("AKID", "a=b/c", None));
         assert_eq!(found(CREDENTIALS, "spot", false), of("AKID2", "x", Some("t")));

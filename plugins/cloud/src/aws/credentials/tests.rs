@@ -8,7 +8,10 @@ use super::*;
 use crate::aws::test_server::{Asked, Reply, TestServer, ok};
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
-    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 fn keeper(server: &TestServer, profile: Option<&str>, variables: &[(&str, &str)]) -> Keeper {
@@ -21,14 +24,21 @@ fn keeper(server: &TestServer, profile: Option<&str>, variables: &[(&str, &str)]
 }
 
 async fn id(keeper: &Keeper) -> Result<String, CredentialsError> {
-    keeper.credentials().await.map(|credentials| credentials.access_key_id().to_owned())
+    keeper
+        .credentials()
+        .await
+        .map(|credentials| credentials.access_key_id().to_owned())
 }
 
 /// The metadata service of an instance with a role, whose credentials end after a time, in seconds.
 fn instance(asked: &Asked, lifetime: i64) -> Reply {
     match asked.line.as_str() {
         "PUT /latest/api/token" if asked.headers.contains_key("x-aws-ec2-metadata-token-ttl-seconds") => ok("TOKEN"),
-        _ if asked.headers.get("x-aws-ec2-metadata-token").is_none_or(|token| token != "TOKEN") => {
+        _ if asked
+            .headers
+            .get("x-aws-ec2-metadata-token")
+            .is_none_or(|token| token != "TOKEN") =>
+        {
             Reply::Answer(401, "", String::new())
         }
         "GET /latest/meta-data/iam/security-credentials/" => ok("the-role\n"),
@@ -73,7 +83,13 @@ async fn places_are_looked_at_in_the_stated_order() {
     );
     for expected in ["ENVIRONMENT", "WEB", "PROFILE", "INSTANCE"] {
         assert_eq!(id(&keeper(&server, None, &variables)).await.unwrap(), expected);
-        variables.drain(..if expected == "PROFILE" { 1 } else { 2.min(variables.len() - 1) });
+        variables.drain(
+            ..if expected == "PROFILE" {
+                1
+            } else {
+                2.min(variables.len() - 1)
+            },
+        );
     }
     let asked = server.asked();
     let exchange = asked.iter().find(|asked| asked.body.contains("WebIdentity")).unwrap();
@@ -85,7 +101,10 @@ async fn places_are_looked_at_in_the_stated_order() {
 async fn half_of_a_pair_is_an_error_and_nothing_else_is_tried() {
     let server = TestServer::start(|_, asked| instance(asked, 3600)).await;
     let url = server.url();
-    let variables = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str())];
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "x"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str()),
+    ];
     assert_eq!(
         id(&keeper(&server, None, &variables)).await,
         Err(CredentialsError::Variable("AWS_SECRET_ACCESS_KEY"))
@@ -111,16 +130,26 @@ async fn a_machine_outside_of_a_cloud_has_none() {
     let server = TestServer::start(|_, _| Reply::Close).await;
     let url = server.url();
     let variables = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str())];
-    assert_eq!(id(&keeper(&server, None, &variables)).await, Err(CredentialsError::Nowhere));
+    assert_eq!(
+        id(&keeper(&server, None, &variables)).await,
+        Err(CredentialsError::Nowhere)
+    );
     let disabled = [("AWS_EC2_METADATA_DISABLED", "true")];
-    assert_eq!(id(&keeper(&server, None, &disabled)).await, Err(CredentialsError::Nowhere));
+    assert_eq!(
+        id(&keeper(&server, None, &disabled)).await,
+        Err(CredentialsError::Nowhere)
+    );
 }
 
 #[tokio::test]
 async fn one_answer_serves_all_who_ask_at_the_same_time() {
     let server = TestServer::start(|_, asked| instance(asked, 3600)).await;
     let url = server.url();
-    let keeper = Arc::new(keeper(&server, None, &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str())]));
+    let keeper = Arc::new(keeper(
+        &server,
+        None,
+        &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str())],
+    ));
     let all: Vec<_> = (0..20)
         .map(|_| {
             let keeper = keeper.clone();

@@ -32,7 +32,10 @@ pub(super) struct Role {
 
 pub(super) async fn exchange(role: &Role, endpoints: &Endpoints, http: &Http) -> Result<Credentials, CredentialsError> {
     let file_error = |kind| CredentialsError::File(role.token_file.clone(), kind);
-    let length = tokio::fs::metadata(&role.token_file).await.map_err(|error| file_error(error.kind()))?.len();
+    let length = tokio::fs::metadata(&role.token_file)
+        .await
+        .map_err(|error| file_error(error.kind()))?
+        .len();
     if length > TOKEN_BYTES_MAX {
         return Err(file_error(std::io::ErrorKind::InvalidData));
     }

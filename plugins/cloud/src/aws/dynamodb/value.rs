@@ -37,7 +37,11 @@ pub enum Value {
     #[serde(rename = "NS")]
     Numbers(Vec<String>),
     /// Octets, each once.
-    #[serde(rename = "BS", serialize_with = "all_to_base64", deserialize_with = "all_from_base64")]
+    #[serde(
+        rename = "BS",
+        serialize_with = "all_to_base64",
+        deserialize_with = "all_from_base64"
+    )]
     OctetSets(Vec<Vec<u8>>),
 }
 
@@ -148,8 +152,10 @@ mod tests {
 
     #[test]
     fn values_are_named_for_their_types() {
-        let item: BTreeMap<String, Value> =
-            serde_json::from_str(r#"{"a":{"S":"x"},"b":{"N":"7"},"c":{"B":"AAE="},"d":{"NULL":true},"e":{"L":[{"BOOL":false}]}}"#).unwrap();
+        let item: BTreeMap<String, Value> = serde_json::from_str(
+            r#"{"a":{"S":"x"},"b":{"N":"7"},"c":{"B":"AAE="},"d":{"NULL":true},"e":{"L":[{"BOOL":false}]}}"#,
+        )
+        .unwrap();
         assert_eq!(item["b"].as_number(), Some(7));
         assert_eq!(item["c"].as_octets(), Some(&[0, 1][..]));
         assert!(serde_json::from_str::<Value>(r#"{"X":1}"#).is_err());

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::super::Client;
 use super::super::error::{Error, Malformed};
 use super::super::xml::Element;
-use super::super::Client;
 use super::{Filter, form, seconds_of, tags};
 
 /// Instances of a page: the most there may be.
@@ -59,7 +59,8 @@ impl Client {
     /// When a page of the list can't be had.
     pub async fn instances(&self, filters: &[Filter]) -> Result<Vec<Instance>, Error> {
         let form = form("DescribeInstances", filters);
-        self.listing(form, Some(PAGE_MAX), "DescribeInstancesResponse", read).await
+        self.listing(form, Some(PAGE_MAX), "DescribeInstancesResponse", read)
+            .await
     }
 
     /// Those of these instances that there are, in no order. An id that there is no instance of is no error, other than where
@@ -115,11 +116,19 @@ fn read_addresses(element: &Element) -> Result<Vec<InstanceAddress>, Malformed> 
         let Some(text) = text else { return Ok(()) };
         let ip: IpAddr = text.parse().map_err(|_| Malformed::Wrong("an address"))?;
         if !addresses.iter().any(|address| address.ip == ip) {
-            addresses.push(InstanceAddress { ip, attached, is_public });
+            addresses.push(InstanceAddress {
+                ip,
+                attached,
+                is_public,
+            });
         }
         Ok(())
     };
-    let public_of = |element: &Element| element.child("association").and_then(|public| public.string_of("publicIp"));
+    let public_of = |element: &Element| {
+        element
+            .child("association")
+            .and_then(|public| public.string_of("publicIp"))
+    };
     let attached_of = |interface: &Element| seconds_of(interface.child("attachment")?, "attachTime");
     let interfaces: Vec<&Element> = element.list("networkInterfaceSet", "item").collect();
     // What it says of itself is the primary interface's.
@@ -174,8 +183,11 @@ mod tests {
              </networkInterfaceSet>",
         )
         .unwrap();
-        let addresses: Vec<(String, Option<i64>)> =
-            instances[0].addresses.iter().map(|address| (address.ip.to_string(), address.attached)).collect();
+        let addresses: Vec<(String, Option<i64>)> = instances[0]
+            .addresses
+            .iter()
+            .map(|address| (address.ip.to_string(), address.attached))
+            .collect();
         let (first, second) = (Some(1_767_225_601), Some(1_767_312_000));
         let expected = [
             ("10.0.0.5", first),
@@ -195,8 +207,12 @@ mod tests {
         let empty = Element::read(b"<DescribeInstancesResponse/>", "DescribeInstancesResponse").unwrap();
         assert_eq!(read(&empty), Err(Malformed::Missing("reservationSet").into()));
         assert_eq!(page(""), Err(Malformed::Missing("instanceId").into()));
-        assert_eq!(page("<instanceId>i-1</instanceId>"), Err(Malformed::Missing("instanceState").into()));
-        let wrong = "<instanceId>i-1</instanceId><instanceState><name>running</name></instanceState><ipAddress>x</ipAddress>";
+        assert_eq!(
+            page("<instanceId>i-1</instanceId>"),
+            Err(Malformed::Missing("instanceState").into())
+        );
+        let wrong =
+            "<instanceId>i-1</instanceId><instanceState><name>running</name></instanceState><ipAddress>x</ipAddress>";
         assert_eq!(page(wrong), Err(Malformed::Wrong("an address").into()));
     }
 

@@ -30,7 +30,8 @@ impl Client {
     /// # Errors
     /// When a page of the list can't be had.
     pub async fn subnets(&self, filters: &[Filter]) -> Result<Vec<Subnet>, Error> {
-        self.listing(form("DescribeSubnets", filters), None, "DescribeSubnetsResponse", read).await
+        self.listing(form("DescribeSubnets", filters), None, "DescribeSubnetsResponse", read)
+            .await
     }
 }
 
@@ -41,7 +42,9 @@ fn read(page: &Element) -> Result<Vec<Subnet>, Error> {
             vpc: subnet.string_of("vpcId"),
             zone: subnet.need_text("availabilityZone")?,
             cidr: subnet.string_of("cidrBlock"),
-            free: subnet.text_of("availableIpAddressCount").and_then(|count| count.parse().ok()),
+            free: subnet
+                .text_of("availableIpAddressCount")
+                .and_then(|count| count.parse().ok()),
             tags: tags(subnet),
         })
     });

@@ -23,7 +23,13 @@ impl Client {
     ///
     /// # Errors
     /// When a page of the list can't be had.
-    pub async fn spot_prices(&self, kind: &str, zone: Option<&str>, from: i64, until: i64) -> Result<Vec<SpotPrice>, Error> {
+    pub async fn spot_prices(
+        &self,
+        kind: &str,
+        zone: Option<&str>,
+        from: i64,
+        until: i64,
+    ) -> Result<Vec<SpotPrice>, Error> {
         const WRONG: Malformed = Malformed::Wrong("a time");
         let time = |seconds| jiff::Timestamp::from_second(seconds).map_err(|_| WRONG);
         let form = form("DescribeSpotPriceHistory", &[])
@@ -38,7 +44,10 @@ impl Client {
 
 fn read(page: &Element) -> Result<Vec<SpotPrice>, Error> {
     let prices = page.need_list("spotPriceHistorySet", "item")?.map(|price| {
-        let amount: f64 = price.need_text("spotPrice")?.parse().map_err(|_| Malformed::Wrong("spotPrice"))?;
+        let amount: f64 = price
+            .need_text("spotPrice")?
+            .parse()
+            .map_err(|_| Malformed::Wrong("spotPrice"))?;
         if !amount.is_finite() || amount < 0.0 {
             return Err(Malformed::Wrong("spotPrice").into());
         }

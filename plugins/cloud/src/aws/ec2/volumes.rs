@@ -64,7 +64,8 @@ impl Client {
     /// When a page of the list can't be had.
     pub async fn volumes(&self, filters: &[Filter]) -> Result<Vec<Volume>, Error> {
         let form = form("DescribeVolumes", filters);
-        self.listing(form, Some(PAGE_MAX), "DescribeVolumesResponse", read_volumes).await
+        self.listing(form, Some(PAGE_MAX), "DescribeVolumesResponse", read_volumes)
+            .await
     }
 
     /// All snapshots of the account's own that pass all of the filters.
@@ -73,7 +74,8 @@ impl Client {
     /// When a page of the list can't be had.
     pub async fn snapshots(&self, filters: &[Filter]) -> Result<Vec<Snapshot>, Error> {
         let form = form("DescribeSnapshots", filters).with_each("Owner", ["self"]);
-        self.listing(form, Some(PAGE_MAX), "DescribeSnapshotsResponse", read_snapshots).await
+        self.listing(form, Some(PAGE_MAX), "DescribeSnapshotsResponse", read_snapshots)
+            .await
     }
 }
 
@@ -89,7 +91,10 @@ fn read_volumes(page: &Element) -> Result<Vec<Volume>, Error> {
         Ok(Volume {
             id: volume.need_text("volumeId")?,
             state: volume.need_text("status")?,
-            size_gib: volume.need_text("size")?.parse().map_err(|_| Malformed::Wrong("size"))?,
+            size_gib: volume
+                .need_text("size")?
+                .parse()
+                .map_err(|_| Malformed::Wrong("size"))?,
             zone: volume.string_of("availabilityZone"),
             snapshot: volume.string_of("snapshotId"),
             attachments: attachments.collect::<Result<_, Malformed>>()?,

@@ -7,7 +7,7 @@ use http::Method;
 
 use super::super::Client;
 use super::super::error::{Error, Malformed};
-use super::super::pages::all;
+use super::super::pages::Pages;
 use super::super::rest::Rest;
 use super::super::xml::Element;
 use super::{CHECKSUM, Written, add_conditions, add_metadata, digest, etag};
@@ -82,16 +82,24 @@ impl Client {
     /// # Errors
     /// When a page of the list can't be had; "NoSuchUpload" is the code where the upload is over.
     pub async fn parts(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
-        all(async |token| {
+        let mut pages = Pages::new();
+        loop {
             let mut rest = Rest::new(Method::GET, &upload.bucket, &upload.key);
             rest.query.push(("uploadId", upload.id.clone()));
-            if let Some(token) = token {
+            if let Some(token) = pages.token() {
                 rest.query.push(("part-number-marker", token.to_owned()));
             }
             let answer = self.rest(rest).await?;
-            Ok(read_parts(&Element::read(&answer.body, "ListPartsResult")?)?)
-        })
-        .await
+            // Whatever the root is called, which servers don't agree about: the list is that of this upload.
+            let root = Element::read_any(&answer.body)?;
+            if root.need_text("UploadId")? != upload.id {
+                return Err(Malformed::Wrong("UploadId").into());
+            }
+            let (parts, next) = read_parts(&root)?;
+            if pages.add(parts, next)? {
+                return Ok(pages.into_list());
+            }
+        }
     }
 
     /// Makes the object of its parts, in the order of their numbers; gives its tag.
@@ -102,7 +110,11 @@ impl Client {
         let mut body = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
         for part in parts {
             let etag = quick_xml::escape::escape(part.etag.as_str());
-            let _ = write!(body, "<Part><PartNumber>{}</PartNumber><ETag>{etag}</ETag>", part.number);
+            let _ = write!(
+                body,
+                "<Part><PartNumber>{}</PartNumber><ETag>{etag}</ETag>",
+                part.number
+            );
             if let Some(sha256) = &part.sha256 {
                 let _ = write!(body, "<ChecksumSHA256>{sha256}</ChecksumSHA256>");
             }
@@ -135,16 +147,20 @@ impl Client {
 fn read_parts(root: &Element) -> Result<(Vec<Part>, Option<String>), Malformed> {
     let parts = root.children.iter().filter(|child| child.name == "Part").map(|part| {
         Ok(Part {
-            number: part.need_text("PartNumber")?.parse().map_err(|_| Malformed::Wrong("PartNumber"))?,
+            number: part
+                .need_text("PartNumber")?
+                .parse()
+                .map_err(|_| Malformed::Wrong("PartNumber"))?,
             etag: part.need_text("ETag")?,
             size: part.need_text("Size")?.parse().map_err(|_| Malformed::Wrong("Size"))?,
             sha256: part.string_of("ChecksumSHA256"),
         })
     });
     let parts = parts.collect::<Result<_, Malformed>>()?;
-    let next = match root.text_of("IsTruncated") {
-        Some("true") => Some(root.need_text("NextPartNumberMarker")?),
-        _ => None,
+    let next = match root.need_text("IsTruncated")?.as_str() {
+        "true" => Some(root.need_text("NextPartNumberMarker")?),
+        "false" => None,
+        _ => return Err(Malformed::Wrong("IsTruncated")),
     };
     Ok((parts, next))
 }

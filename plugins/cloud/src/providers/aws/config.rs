@@ -50,7 +50,9 @@ impl Spec {
         let tags = table.table("tags").map(|tags| {
             let entries = tags.entries().into_iter();
             let read = |value| ballast_shared::config::FromValue::from_value(value);
-            entries.filter_map(|(key, value)| Some((key.name, read(value)?))).collect()
+            entries
+                .filter_map(|(key, value)| Some((key.name, read(value)?)))
+                .collect()
         });
         Self {
             settings: SettingsSpec::read(table),
@@ -76,13 +78,27 @@ impl Spec {
             wrong(interval.span, "out of range: it takes \"5s\" to \"1h\"");
         }
         if let Some(queue) = &self.queue
-            && queue.value.parse::<Endpoint>().map_or(true, |queue| queue.to_string().matches('/').count() < 3)
+            && queue
+                .value
+                .parse::<Endpoint>()
+                .map_or(true, |queue| queue.to_string().matches('/').count() < 3)
         {
-            wrong(queue.span, "not the URL of a queue: \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\"");
+            wrong(
+                queue.span,
+                "not the URL of a queue: \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\"",
+            );
         }
         let mut filters = Vec::new();
-        let tags = self.tags.into_iter().map(|(name, values)| (format!("tag:{name}"), values));
-        for (name, values) in self.vpc.into_iter().map(|values| ("vpc-id".to_owned(), values)).chain(tags) {
+        let tags = self
+            .tags
+            .into_iter()
+            .map(|(name, values)| (format!("tag:{name}"), values));
+        for (name, values) in self
+            .vpc
+            .into_iter()
+            .map(|values| ("vpc-id".to_owned(), values))
+            .chain(tags)
+        {
             match values.value.len() {
                 1..=FILTER_VALUES_MAX => filters.push(Filter::new(&name, values.value)),
                 _ => wrong(values.span, "a list of 1 to 200 values goes here"),
@@ -97,7 +113,12 @@ impl Spec {
             interval: self.interval.map_or(INTERVAL, |interval| interval.value),
             queue: self.queue.map(|queue| queue.value),
             filters,
-            labels: self.labels.unwrap_or_default().into_iter().map(|label| label.value).collect(),
+            labels: self
+                .labels
+                .unwrap_or_default()
+                .into_iter()
+                .map(|label| label.value)
+                .collect(),
         })
     }
 }

@@ -97,7 +97,10 @@ impl Notice {
                 fields.insert("action".to_owned(), action.clone());
                 ("interruption", format!("the spot capacity of {instance} is taken away"))
             }
-            Kind::Rebalance => ("rebalance", format!("the spot capacity of {instance} may be taken away")),
+            Kind::Rebalance => (
+                "rebalance",
+                format!("the spot capacity of {instance} may be taken away"),
+            ),
         };
         Event {
             id: self.id.clone(),
@@ -138,20 +141,34 @@ pub(super) mod tests {
         };
         let notice = |kind| Some((1_767_225_600, "i-1".to_owned(), kind));
         assert_eq!(
-            read("EC2 Instance State-change Notification", r#"{"instance-id":"i-1","state":"running"}"#),
+            read(
+                "EC2 Instance State-change Notification",
+                r#"{"instance-id":"i-1","state":"running"}"#
+            ),
             notice(Kind::State("running".into()))
         );
         assert_eq!(
-            read("EC2 Spot Instance Interruption Warning", r#"{"instance-id":"i-1","instance-action":"terminate"}"#),
+            read(
+                "EC2 Spot Instance Interruption Warning",
+                r#"{"instance-id":"i-1","instance-action":"terminate"}"#
+            ),
             notice(Kind::Interruption("terminate".into()))
         );
-        assert_eq!(read("EC2 Instance Rebalance Recommendation", r#"{"instance-id":"i-1"}"#), notice(Kind::Rebalance));
+        assert_eq!(
+            read("EC2 Instance Rebalance Recommendation", r#"{"instance-id":"i-1"}"#),
+            notice(Kind::Rebalance)
+        );
         assert_eq!(read("EC2 Something Else", "{}"), None);
     }
 
     #[test]
     fn an_event_by_way_of_sns_is_the_same() {
-        let inner = body("e", "EC2 Instance Rebalance Recommendation", "2026-01-01T00:00:00Z", r#"{"instance-id":"i-1"}"#);
+        let inner = body(
+            "e",
+            "EC2 Instance Rebalance Recommendation",
+            "2026-01-01T00:00:00Z",
+            r#"{"instance-id":"i-1"}"#,
+        );
         let envelope = serde_json::json!({"Type": "Notification", "TopicArn": "t", "Message": inner}).to_string();
         assert_eq!(read(&envelope), read(&inner));
     }
@@ -161,7 +178,12 @@ pub(super) mod tests {
         for message in ["", "{}", "hello", r#"{"AlarmName":"jobs","NewStateValue":"ALARM"}"#] {
             assert_eq!(read(message), None, "{message}");
         }
-        let without = body("e", "EC2 Instance State-change Notification", "2026-01-01T00:00:00Z", "{}");
+        let without = body(
+            "e",
+            "EC2 Instance State-change Notification",
+            "2026-01-01T00:00:00Z",
+            "{}",
+        );
         assert_eq!(read(&without), None);
     }
 

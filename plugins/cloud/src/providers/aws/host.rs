@@ -63,17 +63,29 @@ mod tests {
         Instance {
             id: "i-0a".into(),
             state: state.into(),
-            tags: tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            tags: tags
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             ..Instance::default()
         }
     }
 
     #[test]
     fn only_labels_that_are_named_get_out() {
-        let instance = instance("running", &[("Name", "web"), (GROUP, "spot-group"), ("Owner", "x"), ("Secret", "y")]);
+        let instance = instance(
+            "running",
+            &[("Name", "web"), (GROUP, "spot-group"), ("Owner", "x"), ("Secret", "y")],
+        );
         let host = host(&instance, Vec::new(), &["Owner".into(), "Usage".into()]).unwrap();
-        assert_eq!((host.name.as_deref(), host.group.as_deref()), (Some("web"), Some("spot-group")));
-        assert_eq!(host.labels.into_iter().collect::<Vec<_>>(), [("Owner".to_owned(), "x".to_owned())]);
+        assert_eq!(
+            (host.name.as_deref(), host.group.as_deref()),
+            (Some("web"), Some("spot-group"))
+        );
+        assert_eq!(
+            host.labels.into_iter().collect::<Vec<_>>(),
+            [("Owner".to_owned(), "x".to_owned())]
+        );
     }
 
     #[test]

@@ -133,7 +133,10 @@ async fn take(
                 events.done.add(&notice.id);
                 over.push(message);
             } else {
-                debug!(instance = notice.instance, "EC2 does not know of it yet: the event is left to come again");
+                debug!(
+                    instance = notice.instance,
+                    "EC2 does not know of it yet: the event is left to come again"
+                );
             }
         }
     }

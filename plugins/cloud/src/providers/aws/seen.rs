@@ -72,7 +72,8 @@ impl Seen {
             valid_until: had.until,
         });
         let told = told.collect();
-        self.machines.insert(instance.id.clone(), Machine { looked: now, addresses });
+        self.machines
+            .insert(instance.id.clone(), Machine { looked: now, addresses });
         told
     }
 
@@ -111,7 +112,15 @@ mod tests {
 
     fn told(seen: &mut Seen, instance: &Instance, now: i64) -> Vec<(String, Option<i64>, Option<i64>)> {
         let addresses = seen.addresses(instance, now).into_iter();
-        addresses.map(|address| (address.address.replace("10.0.0.", ""), address.valid_from, address.valid_until)).collect()
+        addresses
+            .map(|address| {
+                (
+                    address.address.replace("10.0.0.", ""),
+                    address.valid_from,
+                    address.valid_until,
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -137,7 +146,10 @@ mod tests {
         let mut seen = Seen::default();
         told(&mut seen, &instance(100, &[(1, None, false), (9, None, true)]), 200);
         let without = instance(100, &[(1, None, false)]);
-        let expected = [("1".to_owned(), Some(100), None), ("9".to_owned(), Some(100), Some(260))];
+        let expected = [
+            ("1".to_owned(), Some(100), None),
+            ("9".to_owned(), Some(100), Some(260)),
+        ];
         assert_eq!(told(&mut seen, &without, 260), expected);
         assert_eq!(told(&mut seen, &without, 260 + ENDED_KEPT - 1), expected);
         assert_eq!(told(&mut seen, &without, 260 + ENDED_KEPT), expected[..1]);
@@ -149,7 +161,10 @@ mod tests {
         let (with, without) = (instance(100, &[(9, None, true)]), instance(100, &[]));
         told(&mut seen, &with, 200);
         told(&mut seen, &without, 260);
-        let expected = [("9".to_owned(), Some(260), None), ("9".to_owned(), Some(100), Some(260))];
+        let expected = [
+            ("9".to_owned(), Some(260), None),
+            ("9".to_owned(), Some(100), Some(260)),
+        ];
         assert_eq!(told(&mut seen, &with, 320), expected);
     }
 

@@ -107,7 +107,13 @@ impl Told {
         for instance in instances {
             match told_of(seen, instance, labels, now) {
                 Some(host) => {
-                    looks.insert(host.id.clone(), Look { at: now, host: Some(host.clone()) });
+                    looks.insert(
+                        host.id.clone(),
+                        Look {
+                            at: now,
+                            host: Some(host.clone()),
+                        },
+                    );
                     hosts.push(host);
                 }
                 None => all_gone.push(instance.id.clone()),
@@ -154,4 +160,70 @@ fn told_of(seen: &mut Seen, instance: &Instance, labels: &[String], now: i64) ->
         seen.forget(&instance.id);
     }
     host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance(id: &str, state: &str) -> Instance {
+        Instance {
+            id: id.into(),
+            state: state.into(),
+            ..Instance::default()
+        }
+    }
+
+    async fn states(told: &Told, reports: &mut mpsc::Receiver<Report>, listed: &[Instance], began: i64) -> Vec<String> {
+        told.listing(listed, &[], began, began + 20).await.unwrap();
+        let Word::Listing(hosts) = reports.recv().await.unwrap().word else {
+            panic!()
+        };
+        hosts
+            .into_iter()
+            .map(|host| format!("{} {}", host.id, host.state.unwrap()))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_listing_does_not_undo_what_was_seen_since_it_began() {
+        let (sender, mut reports) = mpsc::channel(8);
+        let told = Told::new("cloud".into(), sender);
+        // While the listing of 90 to 110 is under way, one comes, one changes and one goes.
+        let seen = [
+            instance("new", "pending"),
+            instance("other", "stopping"),
+            instance("gone", "terminated"),
+        ];
+        told.look(&seen, vec!["forgotten".into()], &[], 100).await.unwrap();
+        let Word::Change { hosts, gone } = reports.recv().await.unwrap().word else {
+            panic!()
+        };
+        assert_eq!(
+            (hosts.len(), gone),
+            (2, vec!["forgotten".to_owned(), "gone".to_owned()])
+        );
+        let old = ["other", "gone", "forgotten", "same"].map(|id| instance(id, "running"));
+        let mut listed = states(&told, &mut reports, &old, 90).await;
+        listed.sort();
+        assert_eq!(listed, ["new pending", "other stopping", "same running"]);
+        // What a listing says that began later counts, but that it does not know of a new one yet.
+        let later = [instance("other", "stopped"), instance("same", "running")];
+        assert_eq!(
+            states(&told, &mut reports, &later, 120).await,
+            ["other stopped", "same running", "new pending"]
+        );
+        assert_eq!(
+            states(&told, &mut reports, &later, 131).await,
+            ["other stopped", "same running"]
+        );
+    }
+
+    #[tokio::test]
+    async fn one_that_is_on_two_pages_is_one() {
+        let (sender, mut reports) = mpsc::channel(8);
+        let told = Told::new("cloud".into(), sender);
+        let twice = [instance("a", "running"), instance("a", "running")];
+        assert_eq!(states(&told, &mut reports, &twice, 0).await, ["a running"]);
+    }
 }
