@@ -6,6 +6,7 @@
 
 pub mod browser;
 pub mod certificates;
+pub mod cloud;
 pub mod daemon;
 pub mod databases;
 pub mod dns;

@@ -24,8 +24,9 @@ pub fn check(path: &Path) -> Exit {
     let Some(config) = config else { return Exit::Config };
     let mut exit = Exit::Ok;
     for provider in config.providers {
-        let ProviderKind::Static { file } = provider.kind;
-        if let Err((said, _)) = static_file::read(&file) {
+        if let ProviderKind::Static { file } = provider.kind
+            && let Err((said, _)) = static_file::read(&file)
+        {
             eprint!("{said}");
             exit = Exit::Config;
         }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 
+use crate::providers::aws;
+
 /// Where the configuration is when the command line doesn't say.
 pub const DEFAULT_PATH: &str = "/etc/cloudd/cloudd.toml";
 
@@ -30,7 +32,7 @@ pub struct Config {
 }
 
 /// Somebody who knows what machines there are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Provider {
     /// Its name in the configuration.
     pub name: String,
@@ -39,13 +41,28 @@ pub struct Provider {
 }
 
 /// What a provider is, and what it is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum ProviderKind {
     /// A file that somebody writes.
     Static {
         /// It.
         file: PathBuf,
     },
+    /// EC2, or what speaks its API.
+    Aws(Box<aws::Config>),
+}
+
+impl Provider {
+    /// Whether a reload leaves it running. One that asks a cloud is begun anew in any case: what it asks with may be in files
+    /// that the configuration only names.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let is_same_kind = match (&self.kind, &other.kind) {
+            (ProviderKind::Static { file }, ProviderKind::Static { file: other }) => file == other,
+            (ProviderKind::Aws(_) | ProviderKind::Static { .. }, _) => false,
+        };
+        self.name == other.name && is_same_kind
+    }
 }
 
 /// Reads a configuration. What is wrong with it is in `diagnostics` afterwards; `None` when it can't be run.
@@ -53,7 +70,7 @@ pub enum ProviderKind {
 pub fn load(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
     let mut spec = spec::Spec::default();
     ballast_shared::config::load(path, diagnostics, &mut |root| spec.read(root));
-    let config = resolve::resolve(&spec, diagnostics);
+    let config = resolve::resolve(spec, diagnostics);
     (!diagnostics.has_errors()).then_some(config)
 }
 

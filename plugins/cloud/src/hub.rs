@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ballast_shared::plugin::host::Host;
+use ballast_shared::plugin::host::{Host, WireHost};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use crate::inventory::{Clash, Inventory, Listing, Start};
+use crate::inventory::{Clash, Delta, Inventory, Listing, Start};
+use crate::providers::Word;
 
 /// How a provider is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,9 +67,7 @@ impl Hub {
     /// What a provider has found out: a whole listing, or why there is none. A provider that isn't there any more says nothing.
     pub fn told(&self, provider: &str, outcome: Result<Listing, String>) {
         let mut state = self.state();
-        let Some(place) = state.providers.iter().position(|status| status.name == provider) else {
-            return;
-        };
+        let Some(place) = state.place_of(provider) else { return };
         match outcome {
             Ok(listing) => {
                 let status = &mut state.providers[place];
@@ -78,23 +77,38 @@ impl Hub {
                 status.hosts = Some(listing.len());
                 status.listed_at = Some(now());
                 let delta = state.inventory.take(place, listing);
-                if let Some(delta) = &delta {
-                    info!(
-                        "provider {provider}: {} hosts new or changed, {} gone; {} in all, version {}",
-                        delta.changed.len(),
-                        delta.gone.len(),
-                        state.inventory.hosts().len(),
-                        delta.seq
-                    );
-                }
-                self.settle(&mut state);
+                self.settle(&mut state, provider, delta.as_deref());
             }
             Err(problem) => {
                 let status = &mut state.providers[place];
-                error!("provider {provider}: what it said before goes on to count: {problem}");
+                if status.problem.as_ref() != Some(&problem) {
+                    error!("provider {provider}: what it said before goes on to count: {problem}");
+                }
                 status.problem = Some(problem);
                 status.failures += 1;
             }
+        }
+    }
+
+    /// What a provider that asks a cloud has found out.
+    pub fn reported(&self, provider: &str, word: Word) {
+        match word {
+            Word::Listing(hosts) => self.told(provider, Ok(Listing::new(valid(provider, hosts)))),
+            Word::Change { hosts, gone } => {
+                let hosts = valid(provider, hosts);
+                let gone: Vec<Arc<str>> = gone.into_iter().map(Into::into).collect();
+                let mut state = self.state();
+                let Some(place) = state.place_of(provider) else { return };
+                let delta = state.inventory.amend(place, hosts, &gone);
+                self.settle(&mut state, provider, delta.as_deref());
+            }
+            Word::Event(event) => info!(
+                kind = event.kind,
+                host = event.host,
+                "provider {provider}: {}",
+                event.message
+            ),
+            Word::Failing { error, .. } => self.told(provider, Err(error)),
         }
     }
 
@@ -108,12 +122,21 @@ impl Hub {
         };
         let statuses = providers.iter().zip(&places).map(named).collect();
         state.providers = statuses;
-        state.inventory.rearrange(&places);
-        self.settle(&mut state);
+        let delta = state.inventory.rearrange(&places);
+        self.settle(&mut state, "of before", delta.as_deref());
     }
 
     /// Tells whoever waits, and of hosts that several providers have.
-    fn settle(&self, state: &mut State) {
+    fn settle(&self, state: &mut State, provider: &str, delta: Option<&Delta>) {
+        if let Some(delta) = delta {
+            info!(
+                "provider {provider}: {} hosts new or changed, {} gone; {} in all, version {}",
+                delta.changed.len(),
+                delta.gone.len(),
+                state.inventory.hosts().len(),
+                delta.seq
+            );
+        }
         let clashes = state.inventory.clashes();
         for clash in clashes.iter().filter(|clash| !state.clashes.contains(clash)) {
             let name = |place: usize| &state.providers[place].name;
@@ -168,6 +191,22 @@ impl Hub {
     pub fn providers(&self) -> Vec<ProviderStatus> {
         self.state().providers.clone()
     }
+}
+
+impl State {
+    fn place_of(&self, provider: &str) -> Option<usize> {
+        self.providers.iter().position(|status| status.name == provider)
+    }
+}
+
+/// The hosts of a cloud's listing that can be told to others. One in which something is wrong is no reason to hide the rest.
+fn valid(provider: &str, hosts: Vec<WireHost>) -> Vec<Host> {
+    let checked = hosts.into_iter().map(Host::try_from);
+    let valid = checked.filter_map(|host| {
+        host.inspect_err(|error| warn!("provider {provider}: left out: {error}"))
+            .ok()
+    });
+    valid.collect()
 }
 
 impl ProviderStatus {

@@ -1,3 +1,59 @@
-//! Who knows what machines there are. Each provider has a task that hands in what it knows, and says when it can't.
+//! Where machines come from. A provider runs by itself and tells what it finds over a channel; what it is not sure of it does
+//! not tell: a listing that broke off, or was throttled, is a [`Word::Failing`] and changes nothing.
 
+pub mod aws;
 pub mod static_file;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ballast_shared::plugin::host::WireHost;
+
+/// What a provider tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Its name in the configuration.
+    pub provider: Arc<str>,
+    /// What it says.
+    pub word: Word,
+}
+
+/// Words are told in the order in which they are true: a later one is newer than an earlier one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Word {
+    /// All of its machines: what is not among them is gone.
+    Listing(Vec<WireHost>),
+    /// Some of its machines.
+    Change {
+        /// Those that are new or other than before, whole.
+        hosts: Vec<WireHost>,
+        /// The ids of those that are gone.
+        gone: Vec<String>,
+    },
+    /// Something happened to one of them.
+    Event(Event),
+    /// It can't be asked: what was told before is what is known.
+    Failing {
+        /// For people.
+        error: String,
+        /// Whether it is one that says "later": too many questions.
+        is_throttled: bool,
+    },
+}
+
+/// What happened, as `io.ballast.Events1` has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What no other event has; one that comes twice has the same one.
+    pub id: String,
+    /// Seconds since 1970.
+    pub time: i64,
+    /// "interruption", "rebalance" or "state".
+    pub kind: &'static str,
+    /// The machine.
+    pub host: Option<String>,
+    /// A sentence for people.
+    pub message: String,
+    /// What it says to programs.
+    pub fields: BTreeMap<String, String>,
+}

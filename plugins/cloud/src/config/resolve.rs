@@ -2,21 +2,23 @@
 
 use std::path::PathBuf;
 
-use ballast_shared::config::{Diagnostics, Spanned};
+use ballast_shared::config::{Diagnostics, Key, Spanned};
 use ballast_shared::privileges::Process;
+use ballast_shared::tls::TlsFiles;
 
 use super::spec::{ProviderSpec, Spec};
 use super::{Config, Provider, ProviderKind};
+use crate::aws::credentials::Environment;
 
 /// Makes the configuration. It can be run if no error was reported.
-pub(super) fn resolve(spec: &Spec, diagnostics: &Diagnostics) -> Config {
+pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
     Config {
         work_dir: or_default(spec.work_dir.as_ref(), "/var/lib/cloudd"),
-        control_socket: control_socket(spec),
+        control_socket: control_socket(&spec),
         control_http: spec.control_http.map(|http| http.value),
         plugin_socket: or_default(spec.plugin_socket.as_ref(), "/run/cloudd/plugin.sock"),
         process: Process::resolve(&spec.process, diagnostics),
-        providers: providers(spec, diagnostics),
+        providers: providers(spec.providers, diagnostics),
     }
 }
 
@@ -29,22 +31,29 @@ fn or_default(written: Option<&Spanned<PathBuf>>, default: &str) -> PathBuf {
     written.map_or_else(|| default.into(), |written| written.value.clone())
 }
 
-fn providers(spec: &Spec, diagnostics: &Diagnostics) -> Vec<Provider> {
-    let mut providers = Vec::new();
-    for (place, (key, provider)) in spec.providers.iter().enumerate() {
-        if let Some((first, _)) = spec.providers[..place].iter().find(|(first, _)| first.name == key.name) {
+fn providers(specs: Vec<(Key, ProviderSpec)>, diagnostics: &Diagnostics) -> Vec<Provider> {
+    let environment = Environment::of_process();
+    let mut providers: Vec<Provider> = Vec::new();
+    let mut keys: Vec<Key> = Vec::new();
+    for (key, spec) in specs {
+        if let Some(first) = keys.iter().find(|first| first.name == key.name) {
             let first = diagnostics.place(first.span);
             diagnostics.error(
                 key.span,
                 format!("there is a provider of this name already, at {first}"),
             );
         }
-        if let ProviderSpec::Static { file: Some(file) } = provider {
-            providers.push(Provider {
-                name: key.name.clone(),
-                kind: ProviderKind::Static { file: file.clone() },
-            });
-        }
+        let kind = match spec {
+            ProviderSpec::Static { file } => file.map(|file| ProviderKind::Static { file }),
+            ProviderSpec::Aws(spec) => {
+                let config = spec.resolve(diagnostics, &TlsFiles::default(), &environment);
+                config.map(|config| ProviderKind::Aws(Box::new(config)))
+            }
+            ProviderSpec::None => None,
+        };
+        let name = key.name.clone();
+        providers.extend(kind.map(|kind| Provider { name, kind }));
+        keys.push(key);
     }
     providers
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use ballast_shared::config::{Key, Spanned, Table};
 use ballast_shared::privileges::ProcessSpec;
 
+use crate::providers::aws;
+
 /// All files together.
 #[derive(Debug, Default)]
 pub(super) struct Spec {
@@ -23,6 +25,7 @@ pub(super) enum ProviderSpec {
     Static {
         file: Option<PathBuf>,
     },
+    Aws(Box<aws::Spec>),
     /// What was wrong has been said.
     None,
 }
@@ -52,15 +55,22 @@ impl Spec {
 impl ProviderSpec {
     /// The table of its kind is the only one it has.
     fn read(table: &Table<'_>) -> Self {
-        match table.table("static") {
-            Some(kind) => Self::Static {
+        // Both are asked for, so that either is known where a kind is misspelt.
+        match (table.table("static"), table.table("aws")) {
+            (Some(kind), None) => Self::Static {
                 file: kind.required("file"),
             },
-            None => {
+            (None, Some(kind)) => Self::Aws(Box::new(aws::Spec::read(&kind))),
+            (Some(_), Some(kind)) => {
+                table
+                    .diagnostics()
+                    .error(kind.span(), "this provider is of another kind already");
+                Self::None
+            }
+            (None, None) => {
                 if table.has_no_keys() {
-                    table
-                        .diagnostics()
-                        .error(table.span(), "a provider of no kind: write [provider.NAME.static]");
+                    let message = "a provider of no kind: write [provider.NAME.static] or [provider.NAME.aws]";
+                    table.diagnostics().error(table.span(), message);
                 }
                 Self::None
             }

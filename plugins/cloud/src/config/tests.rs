@@ -25,7 +25,7 @@ fn an_empty_file_has_defaults_and_no_provider() {
     let config = config.unwrap();
     assert_eq!(said, "");
     assert_eq!(config.plugin_socket, Path::new("/run/cloudd/plugin.sock"));
-    assert_eq!(config.providers, []);
+    assert!(config.providers.is_empty());
 }
 
 #[test]

@@ -5,13 +5,19 @@ use std::sync::Arc;
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::supervise::Supervisor;
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Config, Provider, ProviderKind};
 use crate::hub::Hub;
+use crate::providers::Report;
+use crate::providers::aws::Aws;
 use crate::providers::static_file;
+
+/// What a provider may have found out before it is taken in.
+const REPORTS_AHEAD: usize = 64;
 
 /// What a reload changes.
 pub(super) struct Running {
@@ -62,14 +68,14 @@ impl Running {
     /// Starts the providers that are new or other than before, and ends those that are no more.
     fn apply(&mut self, supervisor: &Supervisor) {
         self.providers.retain(|(provider, stop)| {
-            let stays = self.config.providers.contains(provider);
+            let stays = self.config.providers.iter().any(|wanted| wanted.is_same(provider));
             if !stays {
                 stop.cancel();
             }
             stays
         });
         for provider in &self.config.providers {
-            if self.providers.iter().any(|(running, _)| running == provider) {
+            if self.providers.iter().any(|(running, _)| running.is_same(provider)) {
                 continue;
             }
             let stop = supervisor.stopping().child_token();
@@ -100,6 +106,19 @@ async fn follow(provider: Provider, hub: Arc<Hub>, stop: CancellationToken) {
                 }
             };
             static_file::follow(file, tell, stop).await;
+        }
+        ProviderKind::Aws(config) => {
+            let (reports, mut told) = mpsc::channel::<Report>(REPORTS_AHEAD);
+            let take = async {
+                while let Some(report) = told.recv().await {
+                    hub.reported(&name, report.word);
+                }
+            };
+            // It ends with its provider, so that nothing is taken for its successor's.
+            tokio::select! {
+                () = Aws::new(&name, *config).run(reports, stop) => {}
+                () = take => {}
+            }
         }
     }
 }

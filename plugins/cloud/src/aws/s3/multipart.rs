@@ -1,0 +1,166 @@
+//! Objects that are written in parts: each is acknowledged for itself, so that who is interrupted goes on where they were.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::Method;
+
+use super::super::Client;
+use super::super::error::{Error, Malformed};
+use super::super::pages::Pages;
+use super::super::rest::Rest;
+use super::super::xml::Element;
+use super::{CHECKSUM, Written, add_conditions, add_metadata, digest, etag};
+
+/// An object that is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// Which of the uploads to this key.
+    pub id: String,
+}
+
+/// A part that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// From 1 to 10,000, in the order of the object. All but the last have 5 MiB or more.
+    pub number: u32,
+    /// What the service calls it.
+    pub etag: String,
+    /// In octets.
+    pub size: u64,
+    /// Its digest in base64.
+    pub sha256: Option<String>,
+}
+
+impl Client {
+    /// Begins to write an object. It is not there before [`Client::complete_upload`], and what there is of it is kept, and
+    /// paid for, until then or [`Client::abort_upload`].
+    ///
+    /// # Errors
+    /// When it is not done, or not known to be.
+    pub async fn create_upload(&self, bucket: &str, key: &str, with: &Written) -> Result<Upload, Error> {
+        let mut rest = Rest::new(Method::POST, bucket, key);
+        rest.query.push(("uploads", String::new()));
+        rest.header("x-amz-checksum-algorithm", "SHA256")?;
+        add_metadata(&mut rest, with)?;
+        let answer = self.rest(rest).await?;
+        let root = Element::read(&answer.body, "InitiateMultipartUploadResult")?;
+        Ok(Upload {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            id: root.need_text("UploadId")?,
+        })
+    }
+
+    /// Writes a part, in the place of the one of its number.
+    ///
+    /// # Errors
+    /// When it is not done, or not known to be.
+    pub async fn upload_part(&self, upload: &Upload, number: u32, body: Bytes) -> Result<Part, Error> {
+        let mut rest = Rest::new(Method::PUT, &upload.bucket, &upload.key);
+        rest.query.push(("partNumber", number.to_string()));
+        rest.query.push(("uploadId", upload.id.clone()));
+        let sha256 = digest(&body);
+        rest.header(CHECKSUM, &sha256)?;
+        let size = body.len() as u64;
+        rest.body = body;
+        let answer = self.rest(rest).await?;
+        Ok(Part {
+            number,
+            etag: etag(&answer)?,
+            size,
+            sha256: Some(sha256),
+        })
+    }
+
+    /// The parts that are there.
+    ///
+    /// # Errors
+    /// When a page of the list can't be had; "NoSuchUpload" is the code where the upload is over.
+    pub async fn parts(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
+        let mut pages = Pages::new();
+        loop {
+            let mut rest = Rest::new(Method::GET, &upload.bucket, &upload.key);
+            rest.query.push(("uploadId", upload.id.clone()));
+            if let Some(token) = pages.token() {
+                rest.query.push(("part-number-marker", token.to_owned()));
+            }
+            let answer = self.rest(rest).await?;
+            // Whatever the root is called, which servers don't agree about: the list is that of this upload.
+            let root = Element::read_any(&answer.body)?;
+            if root.need_text("UploadId")? != upload.id {
+                return Err(Malformed::Wrong("UploadId").into());
+            }
+            let (parts, next) = read_parts(&root)?;
+            if pages.add(parts, next)? {
+                return Ok(pages.into_list());
+            }
+        }
+    }
+
+    /// Makes the object of its parts, in the order of their numbers; gives its tag.
+    ///
+    /// # Errors
+    /// When it is not done, or not known to be.
+    pub async fn complete_upload(&self, upload: &Upload, parts: &[Part], with: &Written) -> Result<String, Error> {
+        let mut body = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+        for part in parts {
+            let etag = quick_xml::escape::escape(part.etag.as_str());
+            let _ = write!(
+                body,
+                "<Part><PartNumber>{}</PartNumber><ETag>{etag}</ETag>",
+                part.number
+            );
+            if let Some(sha256) = &part.sha256 {
+                let _ = write!(body, "<ChecksumSHA256>{sha256}</ChecksumSHA256>");
+            }
+            body.push_str("</Part>");
+        }
+        body.push_str("</CompleteMultipartUpload>");
+        let mut rest = Rest::new(Method::POST, &upload.bucket, &upload.key);
+        rest.query.push(("uploadId", upload.id.clone()));
+        rest.body = body.into();
+        rest.fails_late = true;
+        add_conditions(&mut rest, with)?;
+        let answer = self.rest(rest).await?;
+        Ok(Element::read(&answer.body, "CompleteMultipartUploadResult")?.need_text("ETag")?)
+    }
+
+    /// Gives up an upload, with all its parts. That there is none is no error.
+    ///
+    /// # Errors
+    /// When it is not done, or not known to be.
+    pub async fn abort_upload(&self, upload: &Upload) -> Result<(), Error> {
+        let mut rest = Rest::new(Method::DELETE, &upload.bucket, &upload.key);
+        rest.query.push(("uploadId", upload.id.clone()));
+        match self.rest(rest).await {
+            Err(error) if !error.is_refused_as("NoSuchUpload") => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn read_parts(root: &Element) -> Result<(Vec<Part>, Option<String>), Malformed> {
+    let parts = root.children.iter().filter(|child| child.name == "Part").map(|part| {
+        Ok(Part {
+            number: part
+                .need_text("PartNumber")?
+                .parse()
+                .map_err(|_| Malformed::Wrong("PartNumber"))?,
+            etag: part.need_text("ETag")?,
+            size: part.need_text("Size")?.parse().map_err(|_| Malformed::Wrong("Size"))?,
+            sha256: part.string_of("ChecksumSHA256"),
+        })
+    });
+    let parts = parts.collect::<Result<_, Malformed>>()?;
+    let next = match root.need_text("IsTruncated")?.as_str() {
+        "true" => Some(root.need_text("NextPartNumberMarker")?),
+        "false" => None,
+        _ => return Err(Malformed::Wrong("IsTruncated")),
+    };
+    Ok((parts, next))
+}

@@ -1,0 +1,124 @@
+//! `[provider.NAME.aws]`.
+
+use std::time::Duration;
+
+use ballast_shared::config::{Diagnostics, Spanned, Table};
+use ballast_shared::tls::TlsFiles;
+
+use crate::aws::credentials::Environment;
+use crate::aws::ec2::Filter;
+use crate::aws::settings::SettingsSpec;
+use crate::aws::{Endpoint, Settings};
+
+/// A listing takes this long where there are many machines, and accounts have so many calls a second for all who ask.
+const INTERVAL_MIN: Duration = Duration::from_secs(5);
+const INTERVAL_MAX: Duration = Duration::from_secs(3600);
+const INTERVAL: Duration = Duration::from_secs(60);
+/// Values of a filter, and filters: what EC2 takes.
+const FILTER_VALUES_MAX: usize = 200;
+
+/// The table as it stands in a file.
+#[derive(Debug)]
+pub struct Spec {
+    settings: SettingsSpec,
+    interval: Option<Spanned<Duration>>,
+    queue: Option<Spanned<String>>,
+    vpc: Option<Spanned<Vec<String>>>,
+    tags: Vec<(String, Spanned<Vec<String>>)>,
+    labels: Option<Vec<Spanned<String>>>,
+}
+
+/// What the provider runs on.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How the services are reached.
+    pub settings: Settings,
+    /// Between two listings.
+    pub interval: Duration,
+    /// The URL of the queue that has events of machines.
+    pub queue: Option<String>,
+    /// Which machines are looked at.
+    pub filters: Vec<Filter>,
+    /// The tags that are let out as labels.
+    pub labels: Vec<String>,
+}
+
+impl Spec {
+    /// Reads `[provider.NAME.aws]`.
+    #[must_use]
+    pub fn read(table: &Table<'_>) -> Self {
+        let tags = table.table("tags").map(|tags| {
+            let entries = tags.entries().into_iter();
+            let read = |value| ballast_shared::config::FromValue::from_value(value);
+            entries
+                .filter_map(|(key, value)| Some((key.name, read(value)?)))
+                .collect()
+        });
+        Self {
+            settings: SettingsSpec::read(table),
+            interval: table.optional("interval"),
+            queue: table.optional("queue"),
+            vpc: table.optional("vpc"),
+            tags: tags.unwrap_or_default(),
+            labels: table.optional("labels"),
+        }
+    }
+
+    /// What it comes to. What is wrong is reported.
+    #[must_use]
+    pub fn resolve(self, diagnostics: &Diagnostics, files: &TlsFiles, environment: &Environment) -> Option<Config> {
+        let mut is_right = true;
+        let mut wrong = |span, message: &str| {
+            diagnostics.error(span, message);
+            is_right = false;
+        };
+        if let Some(interval) = &self.interval
+            && !(INTERVAL_MIN..=INTERVAL_MAX).contains(&interval.value)
+        {
+            wrong(interval.span, "out of range: it takes \"5s\" to \"1h\"");
+        }
+        if let Some(queue) = &self.queue
+            && queue
+                .value
+                .parse::<Endpoint>()
+                .map_or(true, |queue| queue.to_string().matches('/').count() < 3)
+        {
+            wrong(
+                queue.span,
+                "not the URL of a queue: \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\"",
+            );
+        }
+        let mut filters = Vec::new();
+        let tags = self
+            .tags
+            .into_iter()
+            .map(|(name, values)| (format!("tag:{name}"), values));
+        for (name, values) in self
+            .vpc
+            .into_iter()
+            .map(|values| ("vpc-id".to_owned(), values))
+            .chain(tags)
+        {
+            match values.value.len() {
+                1..=FILTER_VALUES_MAX => filters.push(Filter::new(&name, values.value)),
+                _ => wrong(values.span, "a list of 1 to 200 values goes here"),
+            }
+        }
+        let settings = self.settings.resolve(diagnostics, files, environment);
+        if !is_right {
+            return None;
+        }
+        Some(Config {
+            settings: settings?,
+            interval: self.interval.map_or(INTERVAL, |interval| interval.value),
+            queue: self.queue.map(|queue| queue.value),
+            filters,
+            labels: self
+                .labels
+                .unwrap_or_default()
+                .into_iter()
+                .map(|label| label.value)
+                .collect(),
+        })
+    }
+}
