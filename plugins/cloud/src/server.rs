@@ -32,6 +32,7 @@ pub fn offer() -> Offer {
             connections_max: CONNECTIONS_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
             stalled_max: Some(STALL_MAX),
+            takes_descriptors: false,
         },
     }
 }
