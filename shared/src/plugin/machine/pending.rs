@@ -63,7 +63,9 @@ impl Pending {
             }
         }
         self.gone.extend(reply.gone.into_iter().map(Arc::from));
-        match self.hosts.len() > limits.hosts_max {
+        // Short ids take many times their octets on the wire in memory.
+        let ids = self.hosts.len().max(self.gone.len()).max(self.rejected.len());
+        match ids > limits.hosts_max {
             true => Err(Trouble::TooManyHosts(limits.hosts_max)),
             false => Ok(()),
         }

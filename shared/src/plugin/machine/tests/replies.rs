@@ -172,6 +172,21 @@ fn no_more_is_taken_than_the_limits_say() {
     assert_eq!(lost(&mut machine), Some(Trouble::TooManyHosts(2)));
     assert_eq!(known(&machine), BTreeSet::from(["b", "c"]));
     let (mut machine, now) = start();
+    hear(&mut machine, now, part(snapshot("e", 1, &[".", ".."])));
+    assert_eq!(lost(&mut machine), None);
+    hear(&mut machine, now, part(snapshot("e", 1, &["..."])));
+    assert_eq!(lost(&mut machine), Some(Trouble::TooManyHosts(2)));
+    let (mut machine, now) = start();
+    hear(
+        &mut machine,
+        now,
+        WatchReply {
+            full: true,
+            ..part(delta("e", 1, &[], &["a", "b", "c"]))
+        },
+    );
+    assert_eq!(lost(&mut machine), Some(Trouble::TooManyHosts(2)));
+    let (mut machine, now) = start();
     machine.handle_reply(now, part(snapshot("e", 1, &["a"])), 1_000);
     assert_eq!(lost(&mut machine), None);
     machine.handle_reply(now, snapshot("e", 1, &["b"]), 1);

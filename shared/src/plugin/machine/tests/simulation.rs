@@ -20,6 +20,8 @@ struct Plugin {
     steps: BTreeMap<(String, u64), Hosts>,
     /// Of this start: the changes from a step to the next.
     deltas: BTreeMap<u64, (Hosts, Vec<String>)>,
+    /// Hosts that it had before it started: those that its snapshots say are gone.
+    says_gone: Vec<String>,
     on_its_way: VecDeque<WatchReply>,
     has_watcher: bool,
     refuses: bool,
@@ -31,10 +33,15 @@ impl Plugin {
         format!("start {}", self.starts)
     }
 
-    fn start(&mut self, hosts: Hosts) {
+    fn start(&mut self, hosts: Hosts, says_gone: bool) {
         self.starts += 1;
         self.seq = 1;
-        self.hosts = hosts;
+        let before = std::mem::replace(&mut self.hosts, hosts);
+        self.says_gone = if says_gone {
+            before.into_keys().collect()
+        } else {
+            Vec::new()
+        };
         self.deltas.clear();
         self.hang_up();
         self.note();
@@ -92,6 +99,8 @@ impl Plugin {
             Some(last) => last.complete = true,
             None => parts.push_back(snapshot(&self.epoch(), self.seq, &[])),
         }
+        let gone = self.says_gone.iter().filter(|id| !self.hosts.contains_key(*id));
+        parts[0].gone = gone.cloned().collect();
         self.on_its_way.extend(parts);
     }
 
@@ -154,7 +163,7 @@ impl World {
             was_empty: false,
         };
         let hosts = (0..12).map(|n| (format!("h{n}"), "1".to_owned()));
-        world.plugin.start(hosts.collect());
+        world.plugin.start(hosts.collect(), false);
         world.act(Cause::Reply);
         world
     }
@@ -223,6 +232,13 @@ impl World {
             Some(_) => State::Expired,
         };
         assert_eq!((self.machine.state(), self.told_state), (expected, Some(expected)));
+        // It is neither woken for nothing nor asleep when a plugin that has come back should be noticed.
+        let next = self.machine.poll_timeout().unwrap();
+        assert!(
+            self.now < next && next <= self.now + SILENCE_MAX,
+            "{:?}: {next:?}",
+            self.now
+        );
     }
 
     /// The next reply arrives.
@@ -277,8 +293,8 @@ impl World {
 #[derive(Debug, Clone)]
 enum Event {
     Change(Vec<u8>, Vec<u8>),
-    /// The plugin starts anew, and lists the hosts that this number lets through.
-    Restart(u16),
+    /// The plugin starts anew, and lists the hosts that this number lets through; whether it says that the others are gone.
+    Restart(u16, bool),
     Deliver(u8),
     BreakOff,
     /// The next thing on its way is lost, comes twice, or after the one behind it.
@@ -297,8 +313,8 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => (prop::collection::vec(0..16u8, 0..4), prop::collection::vec(0..16u8, 0..4))
             .prop_map(|(changed, gone)| Event::Change(changed, gone)),
-        2 => any::<u16>().prop_map(Event::Restart),
-        1 => Just(Event::Restart(0)),
+        2 => (any::<u16>(), any::<bool>()).prop_map(|(listed, says_gone)| Event::Restart(listed, says_gone)),
+        1 => any::<bool>().prop_map(|says_gone| Event::Restart(0, says_gone)),
         6 => (1..6u8).prop_map(Event::Deliver),
         2 => Just(Event::BreakOff),
         1 => Just(Event::Lose),
@@ -333,11 +349,11 @@ impl World {
                     .collect();
                 self.plugin.change(&changed, &gone);
             }
-            Event::Restart(listed) => {
+            Event::Restart(listed, says_gone) => {
                 let all = (0..16u16).filter(|n| listed & (1 << n) != 0);
                 let version = format!("start {}", self.plugin.starts);
-                self.plugin
-                    .start(all.map(|n| (format!("h{n}"), version.clone())).collect());
+                let hosts = all.map(|n| (format!("h{n}"), version.clone())).collect();
+                self.plugin.start(hosts, *says_gone);
                 self.machine.handle_closed(self.now, Trouble::Closed);
             }
             Event::Deliver(replies) => (0..*replies).for_each(|_| self.deliver()),
@@ -398,7 +414,7 @@ fn a_plugin_that_lists_nothing_after_a_restart_empties_nothing() {
     let mut world = World::new(1);
     world.pass(secs(60));
     assert_eq!(world.told.len(), 12);
-    world.happen(&Event::Restart(0));
+    world.happen(&Event::Restart(0, true));
     world.pass(secs(3_600));
     assert_eq!((world.told.len(), world.machine.state()), (12, State::Fresh));
     // The listing succeeds at last.
