@@ -220,7 +220,8 @@ fn stays_alive(socket: &Path) -> Result<(), String> {
                 return Err("after the snapshot it sends another, without being asked".into());
             }
             (Some(0), true) => return Ok(()),
-            (Some(1), _) => {
+            // An empty one would hide that one was lost.
+            (Some(1), false) => {
                 if reply.complete {
                     seq = reply.seq;
                 }
