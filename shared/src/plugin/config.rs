@@ -70,11 +70,14 @@ impl PluginSpec {
     }
 
     /// What it comes to; reports what can't be.
+    #[must_use]
     pub fn resolve(&self, work_dir: &Path, diagnostics: &Diagnostics) -> Option<Settings> {
         let name = &self.name.name;
         let is_name = name.len() <= NAME_BYTES_MAX
             && name.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         if !is_name {
             let message = format!("a plugin's name is 1 to {NAME_BYTES_MAX} letters, digits, \"-\" and \"_\"");
             diagnostics.error(self.name.span, message);
@@ -137,19 +140,33 @@ mod tests {
     fn what_is_written_is_taken() {
         let (settings, complaints) = read("[plugin.a]\nsocket = \"/a\"\nmax-stale = \"2h\"\nuser = \"root\"\n");
         assert_eq!(complaints, "");
-        assert_eq!((settings[0].max_stale, settings[0].user), (Duration::from_secs(7_200), Some(0)));
+        assert_eq!(
+            (settings[0].max_stale, settings[0].user),
+            (Duration::from_secs(7_200), Some(0))
+        );
     }
 
     #[test]
     fn what_cannot_be_is_said_with_its_place() {
         let complaint = |text: &str, at: &str, of: &str| {
             let (_, complaints) = read(text);
-            assert!(complaints.contains(&format!("x.toml:{at}: ")) && complaints.contains(of), "{complaints}");
+            assert!(
+                complaints.contains(&format!("x.toml:{at}: ")) && complaints.contains(of),
+                "{complaints}"
+            );
         };
         complaint("[plugin.a]\n", "1:1", "`socket` is missing here");
         complaint("[plugin.a]\nsoket = \"/a\"\n", "2:1", "unknown key `soket`");
         complaint("[plugin.\"../a\"]\nsocket = \"/a\"\n", "1:9", "a plugin's name is");
-        complaint("[plugin.a]\nsocket = \"/a\"\nmax-stale = \"1s\"\n", "3:14", "can't be shorter");
-        complaint("[plugin.a]\nsocket = \"/a\"\nuser = \"no such one\"\n", "3:9", "no user \"no such one\"");
+        complaint(
+            "[plugin.a]\nsocket = \"/a\"\nmax-stale = \"1s\"\n",
+            "3:14",
+            "can't be shorter",
+        );
+        complaint(
+            "[plugin.a]\nsocket = \"/a\"\nuser = \"no such one\"\n",
+            "3:9",
+            "no user \"no such one\"",
+        );
     }
 }
