@@ -46,12 +46,17 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
     let work_dir_at = spec.work_dir.as_ref().map_or(Span::new(0, 0, 0), |path| path.span);
     let work_dir = spec.work_dir.as_ref().map_or(Path::new(WORK_DIR), |path| &path.value);
     let plugins = plugins::resolve(&spec.plugins, work_dir, diagnostics);
+    let hostname = spec
+        .hostname
+        .as_ref()
+        .map_or_else(own_hostname, |name| name.value.as_str().into());
     let around = Surroundings {
         templates: Templates {
             named: &spec.templates,
             has_plugin: !spec.plugins.is_empty(),
         },
         plugins: &plugins,
+        hostname: &hostname,
         inputs: &inputs,
         work_dir,
         tls: &tls,
@@ -72,7 +77,7 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
     queued::warn_of_much(&outputs, buffer_max, buffer_max_at, diagnostics);
     Config {
         work_dir: work_dir.to_owned(),
-        hostname: spec.hostname.map_or_else(own_hostname, |name| name.value.into()),
+        hostname,
         drain_timeout: spec.drain_timeout.map_or(DRAIN_TIMEOUT, |timeout| timeout.value),
         buffer_bytes_max: buffer_max.as_usize(),
         open_files_max: outputs::at_least_one(spec.open_files_max.as_ref(), diagnostics),

@@ -19,7 +19,7 @@ use ballast_shared::config::{Diagnostics, FromValue, Key, Size, Span, Spanned, T
 use ballast_shared::privileges::ProcessSpec;
 
 pub(super) use database::{Secret, ServerSpec, ServerTlsSpec, SqliteSpec};
-pub(super) use file::{FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
+pub(super) use file::{ArchiveSpec, FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
 pub(super) use forward::{ForwardSpec, ForwardTlsSpec, SpoolFull, SpoolSpec};
 pub(super) use http::HttpKeys;
 pub(super) use input::{

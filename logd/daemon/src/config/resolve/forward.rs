@@ -43,6 +43,8 @@ const NAME_BYTES_MAX: usize = 200;
 pub(super) struct Surroundings<'r> {
     pub(super) templates: Templates<'r>,
     pub(super) plugins: &'r [Plugin],
+    /// Our own name.
+    pub(super) hostname: &'r str,
     pub(super) inputs: &'r [Input],
     pub(super) work_dir: &'r Path,
     pub(super) tls: &'r TlsReader<'r>,

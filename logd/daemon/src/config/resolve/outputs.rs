@@ -46,7 +46,7 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::S
         templates.compile(&template.spec.text, template.spec.span, diagnostics);
     }
     let built_in = Template::builtin(FORMAT).expect("rsyslog's format of this name is built in");
-    let default = settings(&FileSettings::default(), &spec.default_file, diagnostics);
+    let default = settings(&FileSettings::default(), &spec.default_file, around);
     let default_format = templates.format(spec.default_file.format.as_ref(), &built_in, diagnostics);
     let mut outputs = Outputs {
         list: Vec::new(),
@@ -57,7 +57,7 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::S
     };
     for named in &spec.outputs {
         let kind = match &named.spec {
-            OutputSpec::File(file) => outputs.file(file, named.span, diagnostics),
+            OutputSpec::File(file) => outputs.file(file, named.span, around),
             OutputSpec::Forward(spec) => forward::forward(&named.name, named.span, spec, around),
             OutputSpec::Users(users) => sinks::users(users, templates, outputs.access.as_ref(), diagnostics),
             OutputSpec::Tty(tty) => sinks::tty(tty, templates, outputs.access.as_ref(), diagnostics),
@@ -82,9 +82,16 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::S
 }
 
 impl Outputs<'_> {
-    fn file(&self, spec: &FileSpec, span: Span, diagnostics: &Diagnostics) -> Option<OutputKind> {
+    fn file(&self, spec: &FileSpec, span: Span, around: &forward::Surroundings<'_>) -> Option<OutputKind> {
+        let diagnostics = around.diagnostics;
         let path = spec.path.as_ref().and_then(|path| self.path_of(path, diagnostics));
-        let settings = settings(&self.default, &spec.keys, diagnostics);
+        let settings = settings(&self.default, &spec.keys, around);
+        if let (Some(archive), None) = (&spec.keys.archive, &settings.rotate) {
+            diagnostics.error(
+                archive.span,
+                "files are archived when they are rotated: `rotate` is missing",
+            );
+        }
         let format = self
             .templates
             .format(spec.keys.format.as_ref(), &self.default_format, diagnostics);
@@ -251,7 +258,12 @@ fn directory_of(text: &TemplateText) -> String {
 }
 
 /// The settings of the keys, and of `default` where a key is not there.
-fn settings(default: &FileSettings, keys: &FileKeys, diagnostics: &Diagnostics) -> FileSettings {
+fn settings(default: &FileSettings, keys: &FileKeys, around: &forward::Surroundings<'_>) -> FileSettings {
+    let diagnostics = around.diagnostics;
+    let archive = keys
+        .archive
+        .as_ref()
+        .and_then(|archive| plugins::archive(&archive.value, around.hostname, around.plugins, diagnostics));
     FileSettings {
         owner: uid(keys.owner.as_ref(), diagnostics).or(default.owner),
         group: gid(keys.group.as_ref(), diagnostics).or(default.group),
@@ -268,6 +280,7 @@ fn settings(default: &FileSettings, keys: &FileKeys, diagnostics: &Diagnostics) 
         open_files_max: at_least_one(keys.open_files_max.as_ref(), diagnostics).or(default.open_files_max),
         rotate: keys.rotate.map_or(default.rotate, |rotate| Some(rotate.value)),
         keep: keys.keep.map_or(default.keep, |keep| keep.value),
+        archive: archive.or_else(|| default.archive.clone()),
         new_files_max: keys.new_files_max.map_or(default.new_files_max, |files| files.value),
     }
 }

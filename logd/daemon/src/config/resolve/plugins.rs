@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use ballast_shared::config::{Diagnostics, Key, Spanned, nearest};
-use logd_core::template::Template;
+use logd_core::template::{Property, Template};
 
 use super::queued::{QUEUE_MAX, limits};
 use super::templates::Templates;
-use crate::config::spec::{EventsSpec, Named, PluginSpec};
+use crate::config::spec::{ArchiveSpec, EventsSpec, Named, PluginSpec};
 use crate::config::{OutputKind, Plugin};
 use crate::output::WhenFull;
+use crate::output::file::ArchiveTo;
 use crate::output::queued::{Events, QueuedKind, QueuedSettings};
 use crate::pipeline::{EventTemplates, Rendering};
 
@@ -29,6 +30,9 @@ const FIELDS_MAX: usize = 64;
 
 /// Octets of a kind, and of a field's name.
 const NAME_BYTES_MAX: usize = 128;
+
+/// Of a key's 1,024 octets, the rest is the file's path's.
+const PREFIX_BYTES_MAX: usize = 256;
 
 /// The kind of events "from a rule of logd" (io.ballast.Events1).
 const KIND: &str = "log";
@@ -100,6 +104,53 @@ pub(super) fn events(
             })),
         },
     })
+}
+
+/// `archive` of a file output. The key is a text before the file's path below the root of its tree.
+pub(super) fn archive(
+    spec: &ArchiveSpec,
+    hostname: &str,
+    plugins: &[Plugin],
+    diagnostics: &Diagnostics,
+) -> Option<ArchiveTo> {
+    let prefix = match &spec.key {
+        None => String::new(),
+        Some(key) => prefix(key, hostname, diagnostics),
+    };
+    let plugin = find(spec.plugin.as_ref()?, plugins, diagnostics)?;
+    Some(ArchiveTo {
+        plugin: plugin.settings.clone(),
+        prefix: prefix.into(),
+    })
+}
+
+/// What a key comes to that says nothing of the file, but may say whose files they are.
+fn prefix(key: &Spanned<String>, hostname: &str, diagnostics: &Diagnostics) -> String {
+    let template = match Template::parse(&key.value) {
+        Ok(template) => template,
+        Err(error) => {
+            diagnostics.error(key.span.part(error.at.clone()), error.to_string());
+            return String::new();
+        }
+    };
+    if template.properties().any(|property| property != Property::MyHostname) {
+        diagnostics.error_with_help(
+            key.span,
+            "of a file there are no properties but `$myhostname`",
+            "its path below the root of its tree stands behind the key anyway: \"logs/\" makes logs/web1/sshd.log-20261201.zst",
+        );
+    }
+    let prefix = key.value.replace("%$myhostname%", hostname);
+    let is_component = |component: &str| !matches!(component, "." | "..");
+    if prefix.len() > PREFIX_BYTES_MAX || prefix.contains(char::is_control) || !prefix.split('/').all(is_component) {
+        diagnostics.error(
+            key.span,
+            format!(
+                "a key is a path of at most {PREFIX_BYTES_MAX} octets, without \".\", \"..\" and control characters"
+            ),
+        );
+    }
+    prefix
 }
 
 /// The plugin of this name.
