@@ -2,7 +2,6 @@
 
 pub mod cli;
 pub mod config;
-pub mod control;
 pub mod datagrams;
 pub mod exit;
 pub mod http;
@@ -19,4 +18,5 @@ pub mod supervise;
 pub mod systemd;
 pub mod tls;
 pub mod toml_file;
+pub mod varlink;
 pub mod work_dir;

@@ -7,8 +7,8 @@ mod status;
 use std::path::Path;
 
 use ballast_shared::config::Diagnostics;
-use ballast_shared::control::{self, ClientError};
 use ballast_shared::exit::Exit;
+use ballast_shared::varlink::{self, ClientError};
 use dnsd_core::name::Name;
 use serde_json::{Map, Value, json};
 
@@ -153,7 +153,7 @@ fn call(config: &Path, method: &str, parameters: Value) -> Result<Map<String, Va
         Value::Object(parameters) => parameters,
         _ => Map::new(),
     };
-    control::call(&socket, &self::method(method), parameters).map_err(|error| exit_of(&error))
+    varlink::call(&socket, &self::method(method), parameters).map_err(|error| exit_of(&error))
 }
 
 /// The full name of one of the daemon's methods.

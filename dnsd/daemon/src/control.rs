@@ -6,7 +6,7 @@ mod steering;
 
 use std::sync::Arc;
 
-use ballast_shared::control::{CallError, Interface, Part, Service};
+use ballast_shared::varlink::{Call, CallError, Interface, Part, Service};
 use dnsd_core::name::Name;
 use dnsd_core::rrtype::Type;
 use dnsd_core::zone::Zone;
@@ -29,7 +29,6 @@ use crate::zones::{LoadOutcome, Report, Steer, Zones};
 pub(crate) const INTERFACE: Interface = Interface {
     name: "io.ballast.dnsd",
     description: include_str!("io.ballast.dnsd.varlink"),
-    product: "dnsd",
 };
 
 /// Answers the calls.
@@ -214,8 +213,9 @@ impl Control {
 }
 
 impl Service for Control {
-    async fn call(&self, method: &str, parameters: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
-        match method {
+    async fn call(&self, call: Call) -> Result<Map<String, Value>, CallError> {
+        let parameters = call.parameters;
+        match call.method.as_str() {
             "Status" => self.status(zone_parameter(&parameters)?.as_ref(), view_parameter(&parameters)?),
             "Reload" => self.reload(accept_parameter(&parameters)?).await,
             "ReloadZone" => {
@@ -235,14 +235,10 @@ impl Service for Control {
         }
     }
 
-    fn call_more(
-        &self,
-        method: &str,
-        parameters: &Map<String, Value>,
-    ) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
-        match method {
+    fn call_more(&self, call: &Call) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
+        match call.method.as_str() {
             "Dump" => {
-                let zone = self.zone_of(parameters)?;
+                let zone = self.zone_of(&call.parameters)?;
                 let version = self.served(&zone)?;
                 Ok(Some(dump::dump(&zone, version)))
             }

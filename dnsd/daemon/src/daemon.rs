@@ -14,6 +14,7 @@ use ballast_shared::privileges::PrivilegeError;
 use ballast_shared::signals::{Signal, Signals};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
+use ballast_shared::varlink::Offer;
 use ballast_shared::work_dir::WorkDir;
 use caps::Capability;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -87,7 +88,7 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
     let encrypted = encrypted::prepare(&config, &BTreeSet::new(), &mut inherited).map_err(unavailable)?;
     let http = config.control_http.map(|address| listen::tcp(address, &mut inherited));
     let http = http.transpose().map_err(|cause| fail(Exit::Unavailable, &cause))?;
-    let control = ballast_shared::control::bind(&config.control_socket).map_err(|cause| {
+    let control = ballast_shared::varlink::bind(&config.control_socket).map_err(|cause| {
         error!("{}: {cause}", config.control_socket.display());
         Exit::Unavailable
     })?;
@@ -296,7 +297,12 @@ impl Daemon {
             reloads,
         ));
         let stop = supervisor.stopping();
-        let control = ballast_shared::control::serve(prepared.control, control::INTERFACE, service, stop.clone());
+        let control = ballast_shared::varlink::serve(
+            prepared.control,
+            Offer::control("dnsd", control::INTERFACE),
+            service,
+            stop.clone(),
+        );
         supervisor.start("control", control);
         if let Some(listener) = prepared.http {
             let pages = pages::pages(&shared, zones.board(), secondaries.board(), &signatures);

@@ -5,7 +5,7 @@ mod tail;
 
 use std::sync::Arc;
 
-use ballast_shared::control::{CallError, Interface, Part, Service};
+use ballast_shared::varlink::{Call, CallError, Interface, Part, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
@@ -32,7 +32,6 @@ pub(crate) const NO_SUCH_PLUGIN: &str = "NoSuchPlugin";
 pub(crate) const INTERFACE: Interface = Interface {
     name: INTERFACE_NAME,
     description: include_str!("control/io.ballast.logd.varlink"),
-    product: "logd",
 };
 
 /// Callers wait in line for the main loop; more than a few at a time are a mistake of theirs.
@@ -174,8 +173,9 @@ impl Control {
 }
 
 impl Service for Control {
-    async fn call(&self, method: &str, parameters: Map<String, Value>) -> Result<Map<String, Value>, CallError> {
-        match method {
+    async fn call(&self, call: Call) -> Result<Map<String, Value>, CallError> {
+        let parameters = call.parameters;
+        match call.method.as_str() {
             "Status" => {
                 let status = self.ask(Request::Status).await?;
                 match serde_json::to_value(status) {
@@ -226,13 +226,9 @@ impl Service for Control {
         }
     }
 
-    fn call_more(
-        &self,
-        method: &str,
-        parameters: &Map<String, Value>,
-    ) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
-        match method {
-            "Tail" => tail::start(&self.tap, parameters).map(Some),
+    fn call_more(&self, call: &Call) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
+        match call.method.as_str() {
+            "Tail" => tail::start(&self.tap, &call.parameters).map(Some),
             _ => Ok(None),
         }
     }

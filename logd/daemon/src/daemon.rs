@@ -20,7 +20,7 @@ use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
 use ballast_shared::tls::TlsFiles;
 use ballast_shared::work_dir::WorkDir;
-use ballast_shared::{control as control_socket, http, listen, logging};
+use ballast_shared::{http, listen, logging, varlink};
 use caps::Capability;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{self, Runtime};
@@ -140,7 +140,7 @@ impl Daemon {
             }
             Exit::Unavailable
         })?;
-        let control = control_socket::bind(&config.control.socket)
+        let control = varlink::bind(&config.control.socket)
             .map_err(|error| fail(Exit::Unavailable, &config.control.socket.display(), &error))?;
         let http = match &config.control.http {
             None => None,
@@ -211,7 +211,12 @@ impl Daemon {
         let stop = supervisor.stopping();
         supervisor.start(
             "control",
-            control_socket::serve(self.control, control::INTERFACE, control, stop.clone()),
+            varlink::serve(
+                self.control,
+                varlink::Offer::control("logd", control::INTERFACE),
+                control,
+                stop.clone(),
+            ),
         );
         supervisor.start("tls files", self.tls_files.clone().follow(stop.clone()));
         supervisor.start(
@@ -326,7 +331,7 @@ fn listen_http(address: &HttpAddress, inherited: &mut Inherited) -> Result<http:
         HttpAddress::Tcp(address) => listen::tcp(*address, inherited)
             .map(http::Listener::Tcp)
             .map_err(|error| fail(Exit::Unavailable, &"cannot start", &error)),
-        HttpAddress::Unix(path) => control_socket::bind(path)
+        HttpAddress::Unix(path) => varlink::bind(path)
             .map(http::Listener::Unix)
             .map_err(|error| fail(Exit::Unavailable, &path.display(), &error)),
     }

@@ -3,8 +3,8 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use ballast_shared::control::{self, ClientError};
 use ballast_shared::exit::Exit;
+use ballast_shared::varlink::{self, ClientError};
 use dnsd_core::name::Name;
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ pub(crate) fn dump(config: &Path, zone: &Name, view: Option<&str>) -> Exit {
     ]);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut failed = None;
-    let dumped = control::call_more(&socket, &method("Dump"), parameters, |piece| {
+    let dumped = varlink::call_more(&socket, &method("Dump"), parameters, |piece| {
         let text = piece.get("text").and_then(Value::as_str).unwrap_or_default();
         out.write_all(text.as_bytes())
             .map_err(|error| io::Error::other(failed.insert(error.kind()).to_string()))

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::mem;
 use std::sync::Arc;
 
-use ballast_shared::control::Part;
+use ballast_shared::varlink::Part;
 use dnsd_core::zone::Zone;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -46,10 +46,7 @@ struct Pieces {
 impl Pieces {
     fn send(&mut self, continues: bool) -> io::Result<()> {
         let text = String::from_utf8(mem::take(&mut self.text)).map_err(io::Error::other)?;
-        let part = Part {
-            parameters: Map::from_iter([("text".to_owned(), Value::String(text))]),
-            continues,
-        };
+        let part = Part::new(Map::from_iter([("text".to_owned(), Value::String(text))]), continues);
         self.parts.blocking_send(part).map_err(io::Error::other)
     }
 }
@@ -93,8 +90,10 @@ mod tests {
             all
         });
         let (last, before) = pieces.split_last().unwrap();
-        assert!(before.len() > 1 && before.iter().all(|piece| piece.continues) && !last.continues);
-        let texts = pieces.iter().map(|piece| piece.parameters["text"].as_str().unwrap());
+        assert!(before.len() > 1 && before.iter().all(|piece| piece.continues()) && !last.continues());
+        let texts = pieces
+            .iter()
+            .map(|piece| piece.parameters().unwrap()["text"].as_str().unwrap());
         assert!(texts.clone().all(|text| text.ends_with('\n')));
         let mut expected = b"; example/IN, serial 7, 5002 records\n".to_vec();
         last_good::write_records(&zone, &mut expected).unwrap();

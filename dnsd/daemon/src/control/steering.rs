@@ -1,6 +1,6 @@
 //! `Sync`, `Freeze` and `Thaw`: of one zone, or of all that are meant.
 
-use ballast_shared::control::CallError;
+use ballast_shared::varlink::CallError;
 use serde_json::{Map, Value, json};
 
 use super::{Control, object, zone_parameter};

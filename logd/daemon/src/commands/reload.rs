@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ballast_shared::control::{self, ClientError};
 use ballast_shared::exit::Exit;
+use ballast_shared::varlink::{self, ClientError};
 use serde_json::Map;
 
 use crate::control::{INTERFACE_NAME, INVALID_CONFIGURATION};
@@ -14,7 +14,7 @@ pub(super) fn run(config: &Path) -> Exit {
         Ok(config) => config.control.socket,
         Err(exit) => return exit,
     };
-    match control::call(&socket, &format!("{INTERFACE_NAME}.Reload"), Map::new()) {
+    match varlink::call(&socket, &format!("{INTERFACE_NAME}.Reload"), Map::new()) {
         Ok(_) => Exit::Ok,
         Err(error) => {
             eprintln!("{}", error.to_string().trim_end());

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ballast_shared::control::{self, ClientError};
 use ballast_shared::exit::Exit;
+use ballast_shared::varlink::{self, ClientError};
 use serde_json::{Map, Value};
 
 use crate::control::{INTERFACE_NAME, NO_SUCH_OUTPUT};
@@ -25,7 +25,7 @@ pub(super) fn run(config: &Path, options: &Options) -> Exit {
         .output
         .as_ref()
         .map(|name| ("output".to_owned(), name.as_str().into()));
-    match control::call(&socket, &format!("{INTERFACE_NAME}.Rotate"), Map::from_iter(output)) {
+    match varlink::call(&socket, &format!("{INTERFACE_NAME}.Rotate"), Map::from_iter(output)) {
         Ok(answer) => {
             let files = answer.get("files").and_then(Value::as_u64).unwrap_or_default();
             println!("{files} files rotated");

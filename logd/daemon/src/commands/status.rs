@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use ballast_shared::control;
 use ballast_shared::exit::Exit;
+use ballast_shared::varlink;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ pub(super) fn run(config: &Path, options: &Options) -> Exit {
         Ok(config) => config.control.socket,
         Err(exit) => return exit,
     };
-    let answer = match control::call(&socket, &format!("{INTERFACE_NAME}.Status"), Map::new()) {
+    let answer = match varlink::call(&socket, &format!("{INTERFACE_NAME}.Status"), Map::new()) {
         Ok(answer) => Value::from(answer),
         Err(error) => {
             eprintln!("{error}");

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use ballast_shared::control::{self, ClientError};
 use ballast_shared::exit::Exit;
+use ballast_shared::varlink::{self, ClientError};
 use clap::Args;
 use serde_json::{Map, Value};
 
@@ -61,7 +61,7 @@ pub(super) fn run(config: &Path, options: &Options) -> Exit {
         let tailed = serde_json::from_value(reply.into()).map_err(io::Error::from)?;
         print(&tailed, options.json, &mut out)
     };
-    match control::call_more(&socket, &format!("{INTERFACE_NAME}.Tail"), parameters, take) {
+    match varlink::call_more(&socket, &format!("{INTERFACE_NAME}.Tail"), parameters, take) {
         Ok(()) => Exit::Ok,
         // A closed pipe behind `tail --follow | head` is no reason to fail.
         Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballast_shared::control::{CallError, Part};
+use ballast_shared::varlink::{CallError, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -105,7 +105,7 @@ async fn send(
     let Ok(Value::Object(parameters)) = serde_json::to_value(tailed) else {
         unreachable!("a struct is a JSON object");
     };
-    replies.send(Part { parameters, continues }).await
+    replies.send(Part::new(parameters, continues)).await
 }
 
 impl Tailed {

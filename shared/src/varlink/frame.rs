@@ -1,16 +1,20 @@
 //! Varlink's messages on the wire: <https://varlink.org>, "Protocol".
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A message longer than this is refused. The largest of ours is a status of some thousand zones.
-pub(super) const MESSAGE_BYTES_MAX: usize = 16 << 20;
+use super::ClientError;
 
+/// A message longer than this is refused. The largest of ours is a status of some thousand zones.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// A call.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Request {
+pub(super) struct Request<P = Map<String, Value>> {
     pub(super) method: String,
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub(super) parameters: Map<String, Value>,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub(super) parameters: Option<P>,
     /// The caller wants no reply.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) oneway: bool,
@@ -20,14 +24,37 @@ pub(super) struct Request {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Reply {
+pub(super) struct Reply<P = Map<String, Value>> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
     #[serde(default)]
-    pub(super) parameters: Map<String, Value>,
+    pub(super) parameters: P,
     /// There are more to come.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) continues: bool,
+}
+
+/// What a reply says, and whether there are more to come; `message` is without its end mark.
+///
+/// # Errors
+/// When it is an error, or not a reply of this kind.
+pub fn read_reply<P: DeserializeOwned + Default>(message: &[u8]) -> Result<(P, bool), ClientError> {
+    match serde_json::from_slice::<Reply<P>>(message) {
+        Ok(Reply {
+            error: None,
+            parameters,
+            continues,
+        }) => Ok((parameters, continues)),
+        // The parameters of an error are others.
+        Ok(_) | Err(_) => match serde_json::from_slice::<Reply>(message) {
+            Ok(Reply {
+                error: Some(error),
+                parameters,
+                ..
+            }) => Err(ClientError::Refused(error, parameters)),
+            Ok(_) | Err(_) => Err(ClientError::Garbled),
+        },
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field by reference")]
