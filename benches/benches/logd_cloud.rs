@@ -4,7 +4,6 @@
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
@@ -40,7 +39,7 @@ fn machine(nth: u32, label: &str) -> Machine {
     };
     let labels = [("Role", label), ("Environment", "production"), ("Team", "video")];
     Machine {
-        host: Arc::new(Host::new(fact, labels)),
+        host: Host::new(fact, labels),
         addresses: vec![Address {
             ip: address(nth),
             from: Some(NOW_S - 1000),
@@ -115,7 +114,7 @@ fn keys(c: &mut Criterion) {
                 if path.asks_cloud() {
                     let found = map.find(peer, NOW_S);
                     cloud = Sender {
-                        host: found.host.map(|host| &**host),
+                        host: found.host,
                         fallback: "",
                         state: map.state(),
                     };

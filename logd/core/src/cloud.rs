@@ -57,12 +57,14 @@ pub struct Sender<'a> {
 
 impl<'a> Sender<'a> {
     /// What is said of the machine: empty where nothing is, and `fallback` for one that is not known.
-    pub(crate) fn fact(&self, fact: Fact) -> &'a str {
-        self.host.map_or(self.fallback, |host| host.fact(fact))
+    #[inline]
+    pub(crate) fn fact(&self, fact: Fact) -> &'a [u8] {
+        self.host.map_or(self.fallback.as_bytes(), |host| host.octets(fact))
     }
 
     /// The value of its label of this name, as [`Sender::fact`].
-    pub(crate) fn label(&self, name: &str) -> &'a str {
-        self.host.map_or(self.fallback, |host| host.label(name))
+    pub(crate) fn label(&self, name: &str) -> &'a [u8] {
+        self.host
+            .map_or(self.fallback.as_bytes(), |host| host.label_octets(name))
     }
 }

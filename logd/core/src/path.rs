@@ -151,7 +151,7 @@ impl PathTemplate {
             let start = out.len();
             match part {
                 KeyPart::Value(property) => context.append_plain(*property, out),
-                KeyPart::Label(name) => out.extend_from_slice(context.cloud.label(name).as_bytes()),
+                KeyPart::Label(name) => out.extend_from_slice(context.cloud.label(name)),
                 KeyPart::Now { step_s } => {
                     let local_s = context.now.unix_s.saturating_add(i64::from(context.now.offset_s));
                     out.extend_from_slice(&local_s.div_euclid(*step_s).to_ne_bytes());

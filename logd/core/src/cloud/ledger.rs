@@ -43,7 +43,7 @@ impl Address {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// What is said of it.
-    pub host: Arc<Host>,
+    pub host: Host,
     /// Its addresses.
     pub addresses: Vec<Address>,
 }
@@ -175,7 +175,7 @@ impl Ledger {
     }
 
     /// A machine has an address, as it had before or other than before.
-    fn claim(&mut self, id: &str, host: &Arc<Host>, address: &Address, touched: &mut HashSet<IpAddr>) {
+    fn claim(&mut self, id: &str, host: &Host, address: &Address, touched: &mut HashSet<IpAddr>) {
         let (from, until) = (address.start(), address.until.unwrap_or(i64::MAX));
         let claims = self.claims.entry(address.ip).or_default();
         // What is said of it now is said of it then.

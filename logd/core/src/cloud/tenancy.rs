@@ -1,7 +1,6 @@
 //! Whose an address was when: from what the inventories say, which may overlap, to stretches of time that do not.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use super::Host;
 
@@ -10,7 +9,7 @@ use super::Host;
 pub(super) struct Claim {
     /// Tells it from all others.
     pub(super) number: u64,
-    pub(super) host: Arc<Host>,
+    pub(super) host: Host,
     /// `i64::MIN`: since ever.
     pub(super) from: i64,
     /// The first second at which it is not the machine's any more; `i64::MAX`: it still is.
@@ -24,7 +23,7 @@ pub(super) struct Claim {
 pub(super) struct Tenancy {
     pub(super) from: i64,
     pub(super) until: i64,
-    pub(super) host: Arc<Host>,
+    pub(super) host: Host,
 }
 
 impl Claim {
@@ -61,7 +60,7 @@ pub(super) fn tenancies(claims: &[Claim]) -> Vec<Tenancy> {
             continue;
         };
         match tenancies.last_mut() {
-            Some(last) if last.until == from && Arc::ptr_eq(&last.host, &claim.host) => last.until = until,
+            Some(last) if last.until == from && last.host.is_same(&claim.host) => last.until = until,
             _ => tenancies.push(Tenancy::of(claim, from, until)),
         }
     }
@@ -90,7 +89,7 @@ mod tests {
         let host = Host::new(|fact| if fact == Fact::Id { &id } else { "" }, []);
         Claim {
             number: 0,
-            host: Arc::new(host),
+            host,
             from,
             until,
             ended: None,

@@ -70,7 +70,7 @@ impl<'a> Context<'a> {
             Property::Iut => b"1",
             Property::Bom => b"\xef\xbb\xbf",
             Property::MyHostname => self.my_hostname.as_bytes(),
-            Property::Cloud(fact) => self.cloud.fact(fact).as_bytes(),
+            Property::Cloud(fact) => self.cloud.fact(fact),
             Property::CloudState => self.cloud.state.as_str().as_bytes(),
             // Which one the expression knows.
             Property::CloudLabel => b"",

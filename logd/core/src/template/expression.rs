@@ -64,7 +64,7 @@ impl PropertyExpr {
     /// The property's value, of which nothing was taken or changed yet, where it stands somewhere already.
     fn standing<'a>(&self, context: &Context<'a>) -> Option<&'a [u8]> {
         match &self.label {
-            Some(label) => Some(context.cloud.label(label).as_bytes()),
+            Some(label) => Some(context.cloud.label(label)),
             None => context.borrowed(self.property),
         }
     }

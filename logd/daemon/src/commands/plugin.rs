@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ballast_shared::control::{self, ClientError};
 use ballast_shared::exit::Exit;
+use ballast_shared::varlink::{self, ClientError};
 use serde_json::Map;
 
 use crate::control::{INTERFACE_NAME, NO_SUCH_PLUGIN};
@@ -25,7 +25,7 @@ pub(super) fn run(config: &Path, command: &Command) -> Exit {
     };
     let Command::Accept { plugin } = command;
     let parameters = Map::from_iter([("plugin".to_owned(), plugin.as_str().into())]);
-    match control::call(&socket, &format!("{INTERFACE_NAME}.AcceptInventory"), parameters) {
+    match varlink::call(&socket, &format!("{INTERFACE_NAME}.AcceptInventory"), parameters) {
         Ok(_) => Exit::Ok,
         Err(error) => {
             eprintln!("{error}");

@@ -38,7 +38,7 @@ pub(crate) struct View {
 /// What was found of a sender.
 #[derive(Debug, Clone, Copy)]
 struct Found<'v> {
-    host: Option<&'v Arc<Host>>,
+    host: Option<&'v Host>,
     state: State,
     /// The first second at which something else may be found in the same maps.
     until: i64,
@@ -169,7 +169,7 @@ impl View {
             },
         };
         Sender {
-            host: found.host.map(|host| &**host),
+            host: found.host,
             fallback: &self.inventory.fallback,
             state: found.state,
         }
@@ -202,7 +202,7 @@ pub(crate) struct Connected {
     began: i64,
     /// As of which news.
     generation: Option<u64>,
-    host: Option<Arc<Host>>,
+    host: Option<Host>,
     state: State,
     /// Until then, in seconds since 1970, another look at the same maps finds the same.
     until: i64,
@@ -255,7 +255,7 @@ impl Connected {
     /// As of the last look.
     pub(crate) fn sender<'s>(&'s self, inventory: &'s Inventory) -> Sender<'s> {
         Sender {
-            host: self.host.as_deref(),
+            host: self.host.as_ref(),
             fallback: &inventory.fallback,
             state: self.state,
         }
@@ -284,7 +284,7 @@ pub(crate) fn machine(host: &host::Host) -> Machine {
         until: address.valid_until,
     };
     Machine {
-        host: Arc::new(Host::new(fact, labels)),
+        host: Host::new(fact, labels),
         addresses: host.addresses.iter().map(address).collect(),
     }
 }

@@ -32,7 +32,7 @@ fn machine_of(id: &str, group: &str, addresses: &[Address]) -> Machine {
         _ => "",
     };
     Machine {
-        host: Arc::new(Host::new(fact, [])),
+        host: Host::new(fact, []),
         addresses: addresses.to_vec(),
     }
 }

@@ -280,7 +280,7 @@ fn settings(default: &FileSettings, keys: &FileKeys, around: &forward::Surroundi
         open_files_max: at_least_one(keys.open_files_max.as_ref(), diagnostics).or(default.open_files_max),
         rotate: keys.rotate.map_or(default.rotate, |rotate| Some(rotate.value)),
         keep: keys.keep.map_or(default.keep, |keep| keep.value),
-        archive: archive.or_else(|| default.archive.clone()),
+        archive: archive.map(Box::new).or_else(|| default.archive.clone()),
         new_files_max: keys.new_files_max.map_or(default.new_files_max, |files| files.value),
     }
 }

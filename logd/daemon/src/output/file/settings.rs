@@ -38,7 +38,7 @@ pub(crate) struct FileSettings {
     /// How long its files are kept.
     pub(crate) keep: Keep,
     /// Where rotated files are kept beside.
-    pub(crate) archive: Option<ArchiveTo>,
+    pub(crate) archive: Option<Box<ArchiveTo>>,
     /// Files that each sender may make in a minute. Zero: as many as it likes.
     pub(crate) new_files_max: u32,
 }

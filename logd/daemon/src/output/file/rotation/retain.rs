@@ -206,11 +206,10 @@ impl Round<'_> {
         if let Some(why) = why {
             output.count_removed(why);
             let (output, path) = (output.name(), path.as_path().display());
-            match why {
-                Removed::Unarchived => {
-                    warn!(output, %path, "a file that was not archived is removed: `total` forces it")
-                }
-                Removed::Age | Removed::Total => info!(output, %path, because = why.key(), "file removed"),
+            if why == Removed::Unarchived {
+                warn!(output, %path, "a file that was not archived is removed: `total` forces it");
+            } else {
+                info!(output, %path, because = why.key(), "file removed");
             }
         }
         true

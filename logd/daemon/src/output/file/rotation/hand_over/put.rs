@@ -66,7 +66,7 @@ pub(super) fn put(
         "method": METHOD,
         "parameters": {"fd": 0, "key": key, "size": bytes, "sha256": digest},
     });
-    send(&mut stream, &call, file).map_err(later)?;
+    send(&mut stream, &call, file).map_err(|cause| later(&cause))?;
     let reply = receive(&mut stream, is_stopped)?;
     match reply["error"].as_str() {
         None => Ok(bytes),
@@ -80,7 +80,7 @@ pub(super) fn put(
     }
 }
 
-fn later(cause: io::Error) -> PutError {
+fn later(cause: &io::Error) -> PutError {
     PutError::Later(cause.to_string())
 }
 
@@ -150,7 +150,7 @@ fn receive(stream: &mut UnixStream, is_stopped: &dyn Fn() -> bool) -> Result<Val
                     error.kind(),
                     io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
                 ) => {}
-            Err(error) => return Err(later(error)),
+            Err(error) => return Err(later(&error)),
         }
     }
     reply.pop();

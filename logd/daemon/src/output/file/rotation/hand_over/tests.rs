@@ -93,15 +93,15 @@ fn error(name: &str) -> Value {
     json!({"error": format!("io.ballast.Archive1.{name}"), "parameters": {"message": "so it is"}})
 }
 
-fn archive(socket: &Path) -> ArchiveTo {
-    ArchiveTo {
+fn archive(socket: &Path) -> Box<ArchiveTo> {
+    Box::new(ArchiveTo {
         plugin: Settings::new(
             "cloud".to_owned(),
             socket.to_owned(),
             socket.with_extension("inventory"),
         ),
         prefix: "logs/".into(),
-    }
+    })
 }
 
 struct Archived {
