@@ -1,10 +1,17 @@
 //! A daemon's side of a plugin's `Inventory1.Watch`: keeps the connection and the file, and hands on what changes.
 
+mod follow;
+mod outbox;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::news::{News, State, Status};
@@ -40,24 +47,34 @@ impl Settings {
 
 /// Follows a plugin until it is stopped.
 #[derive(Debug, Clone)]
-pub struct Client {}
+pub struct Client {
+    board: Arc<Board>,
+}
+
+/// What the client says of itself, and is told.
+#[derive(Debug)]
+struct Board {
+    status: Mutex<Shown>,
+    confirmed: Notify,
+}
+
+#[derive(Debug)]
+struct Shown {
+    /// With the age of the last word as it was then.
+    status: Status,
+    at: Instant,
+}
 
 impl Client {
     /// Starts to follow. What the file says comes first, then the state, then what the plugin says. Who takes the news may be
     /// slow: what has not been taken yet is put together.
     ///
-    /// Once `stop` is cancelled the file is written, and the news end.
+    /// Once `stop` is cancelled the file is written, and the news end. That they end before is a fault of the program.
     #[must_use]
-    pub fn start(_settings: Settings, _runtime: &Handle, _stop: CancellationToken) -> (Self, mpsc::Receiver<News>) {
+    pub fn start(settings: Settings, runtime: &Handle, stop: CancellationToken) -> (Self, mpsc::Receiver<News>) {
+        // One is being taken while the next is put together.
         let (news, receiver) = mpsc::channel(1);
-        let _ = news.try_send(News::State(State::Cold));
-        (Self {}, receiver)
-    }
-
-    /// How it stands.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        Status {
+        let status = Status {
             state: State::Cold,
             epoch: None,
             seq: 0,
@@ -67,9 +84,39 @@ impl Client {
             held: None,
             rejected_hosts: 0,
             trouble: None,
-        }
+        };
+        let board = Arc::new(Board {
+            status: Mutex::new(Shown {
+                status,
+                at: Instant::now(),
+            }),
+            confirmed: Notify::new(),
+        });
+        runtime.spawn(follow::run(settings, board.clone(), news, stop));
+        (Self { board }, receiver)
     }
 
-    /// An administrator says that what is held back is right.
-    pub fn confirm(&self) {}
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let shown = self.board.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = shown.status.clone();
+        status.last_word = status.last_word.map(|age| age.saturating_add(shown.at.elapsed()));
+        status
+    }
+
+    /// An administrator says that what is held back is right. Nothing happens if nothing is.
+    pub fn confirm(&self) {
+        self.board.confirmed.notify_one();
+    }
+}
+
+impl Board {
+    fn show(&self, status: Status) {
+        let shown = Shown {
+            status,
+            at: Instant::now(),
+        };
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+    }
 }

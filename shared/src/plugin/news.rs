@@ -61,8 +61,10 @@ pub enum News {
 /// A full snapshot that is not used, as it lacks too much: an administrator has to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
-    /// Hosts that it lacks without saying that they are gone.
+    /// Known hosts that it lacks.
     pub missing: usize,
+    /// Those of them that the plugin has not said to be gone.
+    pub unreported: usize,
     /// Hosts that are known.
     pub of: usize,
 }
@@ -78,7 +80,7 @@ pub struct Status {
     pub seq: u64,
     /// Hosts that are known.
     pub hosts: usize,
-    /// Since the plugin last said anything that could be read, in this life of the daemon or before; `None`: never.
+    /// Since the plugin last said anything complete, in this life of the daemon or before; `None`: never.
     pub last_word: Option<Duration>,
     /// Connections that were made, without the first.
     pub reconnects: u64,
