@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, IoSliceMut, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::wait;
 
@@ -41,6 +45,8 @@ struct State {
     watchers: Vec<UnixStream>,
     connections: Vec<UnixStream>,
     events: Vec<Value>,
+    /// By their keys.
+    archived: HashMap<String, Vec<u8>>,
     /// Events are refused with this error.
     refuse_with: Option<String>,
     ended: bool,
@@ -147,6 +153,15 @@ impl Plugin {
         })
     }
 
+    /// Waits until it was given so many files to keep, and returns them by their keys.
+    #[must_use]
+    pub fn wait_for_archived(&self, count: usize) -> HashMap<String, Vec<u8>> {
+        wait::until(&format!("{count} archived files"), || {
+            let state = self.shared.state();
+            (state.archived.len() >= count).then(|| state.archived.clone())
+        })
+    }
+
     /// From now on events are refused with this error of the interface.
     pub fn refuse_events(&self, error: &str) {
         self.shared.state().refuse_with = Some(error.to_owned());
@@ -182,7 +197,12 @@ impl Shared {
     /// Answers the calls of a connection.
     fn serve(&self, stream: UnixStream) {
         let mut to = stream.try_clone().expect("a descriptor");
-        for call in BufReader::new(stream).split(0) {
+        let files = Arc::new(Mutex::new(Vec::new()));
+        let receiving = Receiving {
+            stream,
+            files: files.clone(),
+        };
+        for call in BufReader::new(receiving).split(0) {
             let Ok(call) = call else { return };
             let call: Value = serde_json::from_slice(&call).expect("the daemon sends JSON");
             let mut state = self.state();
@@ -203,6 +223,10 @@ impl Shared {
                         json!({"parameters": {}})
                     }
                 },
+                Some("io.ballast.Archive1.Put") => {
+                    let file = files.lock().expect("nobody panics with it").remove(0);
+                    state.keep(&call["parameters"], file)
+                }
                 _ => json!({"error": "org.varlink.service.MethodNotFound", "parameters": {"method": call["method"]}}),
             };
             drop(state);
@@ -223,9 +247,50 @@ impl State {
         })
     }
 
+    /// Keeps a file, if it is what is said of it and its key has no other.
+    fn keep(&mut self, parameters: &Value, mut file: File) -> Value {
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).expect("a file that can be read");
+        let digest = HEXLOWER.encode(&Sha256::digest(&content));
+        let key = parameters["key"].as_str().expect("a key").to_owned();
+        let is_right = parameters["sha256"] == digest && parameters["size"] == content.len();
+        if !is_right || self.archived.get(&key).is_some_and(|kept| *kept != content) {
+            return json!({"error": "io.ballast.Archive1.Mismatch", "parameters": {"message": key}});
+        }
+        self.archived.insert(key, content);
+        json!({"parameters": {}})
+    }
+
     fn tell(&mut self, hosts: &[Value], gone: &[&str]) {
         let delta = self.reply(false, hosts, gone);
         self.watchers.retain_mut(|watcher| send(watcher, &delta));
+    }
+}
+
+/// A connection, with the files whose descriptors come along.
+struct Receiving {
+    stream: UnixStream,
+    files: Arc<Mutex<Vec<File>>>,
+}
+
+impl Read for Receiving {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut descriptors = nix::cmsg_space!([RawFd; 4]);
+        let mut parts = [IoSliceMut::new(buffer)];
+        let fd = self.stream.as_raw_fd();
+        let received = recvmsg::<()>(fd, &mut parts, Some(&mut descriptors), MsgFlags::MSG_CMSG_CLOEXEC)?;
+        for message in received.cmsgs()? {
+            let ControlMessageOwned::ScmRights(descriptors) = message else {
+                continue;
+            };
+            for descriptor in descriptors {
+                // A description of our own, so that no descriptor is taken over by its number.
+                let file = File::open(format!("/proc/self/fd/{descriptor}"))?;
+                nix::unistd::close(descriptor)?;
+                self.files.lock().expect("nobody panics with it").push(file);
+            }
+        }
+        Ok(received.bytes)
     }
 }
 

@@ -4,18 +4,18 @@
 mod inventory;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ballast_shared::plugin::{Client, News, State};
+use ballast_shared::plugin::{Client, News, Settings, State};
 use ballast_shared::supervise::Supervisor;
 use metrics::{Gauge, gauge};
 use tokio::runtime::{self, Handle};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 pub(crate) use inventory::{Connected, Inventory, LastView, View};
 
@@ -35,10 +35,13 @@ pub(crate) struct Plugins {
 struct Running {
     settings: Plugin,
     known: Arc<Known>,
-    client: Arc<Client>,
+    /// Once it was started: the one before it under this name has to end first.
+    client: Arc<OnceLock<Client>>,
     /// Whether it was heard what there is: from the snapshot, or that there is none.
     settled: watch::Sender<bool>,
     stop: CancellationToken,
+    /// It has written down what it knows, and does nothing any more.
+    ended: CancellationToken,
 }
 
 /// Plugins that a configuration has, of which some may run already.
@@ -57,13 +60,10 @@ pub(crate) enum NotAccepted {
 }
 
 impl Plugins {
-    /// What a configuration's plugins know: of those that run and stay as they are, what they know now.
+    /// What a configuration's plugins know: of those whose names are there already, what is known now.
     pub(crate) fn prepare(&self, plugins: &[Plugin]) -> Prepared {
         let known = |plugin: &Plugin| {
-            let running = self
-                .running
-                .iter()
-                .find(|running| running.settings.settings == plugin.settings);
+            let running = self.named(&plugin.settings.name);
             running.map_or_else(Known::new, |running| running.known.clone())
         };
         let plugins: Vec<_> = plugins.iter().map(|plugin| (plugin.clone(), known(plugin))).collect();
@@ -81,13 +81,18 @@ impl Plugins {
     pub(crate) fn apply(&mut self, prepared: Prepared, runtime: &Handle, supervisor: &Supervisor) {
         let mut before = std::mem::take(&mut self.running);
         for (plugin, known) in prepared.plugins {
-            let running = before.iter().position(|running| Arc::ptr_eq(&running.known, &known));
-            let running = match running {
-                Some(index) => Running {
+            let index = before.iter().position(|running| Arc::ptr_eq(&running.known, &known));
+            let running = match index.map(|index| before.swap_remove(index)) {
+                Some(running) if running.settings.settings == plugin.settings => Running {
                     settings: plugin,
-                    ..before.swap_remove(index)
+                    ..running
                 },
-                None => Running::start(plugin, known, runtime, supervisor),
+                // It is elsewhere now, and what was known stays until it has said more.
+                Some(running) => {
+                    running.stop.cancel();
+                    Running::start(plugin, known, Some(running.ended), runtime, supervisor)
+                }
+                None => Running::start(plugin, known, None, runtime, supervisor),
             };
             self.running.push(running);
         }
@@ -115,11 +120,8 @@ impl Plugins {
     /// # Errors
     /// When there is none.
     pub(crate) fn accept(&self, name: &str) -> Result<(), NotAccepted> {
-        let running = self
-            .running
-            .iter()
-            .find(|running| running.settings.settings.name == name);
-        let client = &running.ok_or(NotAccepted::NoSuchPlugin)?.client;
+        let running = self.named(name).ok_or(NotAccepted::NoSuchPlugin)?;
+        let client = running.client.get().ok_or(NotAccepted::NothingHeld)?;
         if client.status().held.is_none() {
             return Err(NotAccepted::NothingHeld);
         }
@@ -127,24 +129,31 @@ impl Plugins {
         Ok(())
     }
 
+    fn named(&self, name: &str) -> Option<&Running> {
+        let mut running = self.running.iter();
+        running.find(|running| running.settings.settings.name == name)
+    }
+
     /// For `status`.
     pub(crate) fn status(&self) -> Vec<control::Plugin> {
         let of = |running: &Running| {
-            let status = running.client.status();
+            let status = running.client.get().map(Client::status);
+            let last_word = status.as_ref().and_then(|status| status.last_word);
+            let held = status.as_ref().and_then(|status| status.held);
             control::Plugin {
                 name: running.settings.settings.name.clone(),
                 socket: running.settings.settings.socket.display().to_string(),
-                state: inventory::of(status.state).as_str().to_owned(),
-                hosts: status.hosts as u64,
+                state: running.known.state().as_str().to_owned(),
+                hosts: running.known.machines() as u64,
                 remembered: running.known.ended() as u64,
-                last_word_s: status.last_word.map(|age| age.as_secs_f64()),
-                reconnects: status.reconnects,
-                rejected: status.rejected_hosts,
-                trouble: status.trouble,
-                held: status.held.map(|held| control::Held {
+                last_word_s: last_word.map(|age| age.as_secs_f64()),
+                reconnects: status.as_ref().map_or(0, |status| status.reconnects),
+                rejected: status.as_ref().map_or(0, |status| status.rejected_hosts),
+                held: held.map(|held| control::Held {
                     missing: held.missing as u64,
                     of: held.of as u64,
                 }),
+                trouble: status.and_then(|status| status.trouble),
             }
         };
         self.running.iter().map(of).collect()
@@ -152,63 +161,81 @@ impl Plugins {
 }
 
 impl Running {
-    fn start(plugin: Plugin, known: Arc<Known>, runtime: &Handle, supervisor: &Supervisor) -> Self {
-        let stop = supervisor.stopping().child_token();
-        let (client, news) = Client::start(plugin.settings.clone(), runtime, stop.clone());
-        let client = Arc::new(client);
-        let (settled, _) = watch::channel(false);
-        let follower = Follower {
-            name: plugin.settings.name.clone(),
-            known: known.clone(),
-            client: client.clone(),
-            settled: settled.clone(),
-            metrics: PluginMetrics::new(&plugin.settings.name),
-        };
-        let (ended, stopping) = (stop.clone(), supervisor.stopping());
-        supervisor.start_on(runtime, "plugin", async move {
-            follower.run(news, ended).await;
-            // One that a reload took away has ended as it should.
-            stopping.cancelled().await;
-        });
-        Self {
-            settings: plugin,
+    /// Follows a plugin, once the one `before` has ended.
+    fn start(
+        plugin: Plugin,
+        known: Arc<Known>,
+        before: Option<CancellationToken>,
+        runtime: &Handle,
+        supervisor: &Supervisor,
+    ) -> Self {
+        let running = Self {
             known,
-            client,
-            settled,
-            stop,
-        }
+            client: Arc::default(),
+            settled: watch::channel(false).0,
+            stop: supervisor.stopping().child_token(),
+            ended: CancellationToken::new(),
+            settings: plugin,
+        };
+        let follower = Follower {
+            settings: running.settings.settings.clone(),
+            known: running.known.clone(),
+            client: running.client.clone(),
+            settled: running.settled.clone(),
+            metrics: PluginMetrics::new(&running.settings.settings.name),
+        };
+        let (stop, ended) = (running.stop.clone(), running.ended.clone().drop_guard());
+        let (stopping, handle) = (supervisor.stopping(), runtime.clone());
+        supervisor.start_on(runtime, "plugin", async move {
+            if let Some(before) = before {
+                before.cancelled().await;
+            }
+            follower.run(&handle, stop.clone()).await;
+            drop(ended);
+            if stop.is_cancelled() {
+                // One that a reload took away has ended as it should.
+                stopping.cancelled().await;
+            }
+        });
+        running
     }
 }
 
 /// Hears a plugin's news.
 struct Follower {
-    name: String,
+    settings: Settings,
     known: Arc<Known>,
-    client: Arc<Client>,
+    client: Arc<OnceLock<Client>>,
     settled: watch::Sender<bool>,
     metrics: PluginMetrics,
 }
 
 impl Follower {
-    async fn run(self, mut news: mpsc::Receiver<News>, stop: CancellationToken) {
+    async fn run(self, runtime: &Handle, stop: CancellationToken) {
+        let (client, mut news) = Client::start(self.settings.clone(), runtime, stop);
+        // It was not set before.
+        let _ = self.client.set(client);
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
+                // They end when the client does: if it is told to, once it has written down what it knows.
                 next = news.recv() => match next {
                     Some(next) => self.hear(next).await,
-                    // The client has ended before it was told to: so does this, and the daemon is told.
                     None => break,
                 },
                 _ = look.tick() => {
                     self.known.forget(now_s());
-                    self.metrics.set(&self.client, &self.known);
+                    self.show();
                 }
             }
         }
         self.metrics.clear();
+    }
+
+    fn show(&self) {
+        let is_held = self.client.get().is_some_and(|client| client.status().held.is_some());
+        self.metrics.set(&self.known, is_held);
     }
 
     async fn hear(&self, news: News) {
@@ -220,12 +247,12 @@ impl Follower {
         // An inventory of a hundred thousand machines takes a moment, which others of this runtime shall have.
         let applied = spawn_blocking(move || known.apply(&news, now_s()));
         applied.await.expect("taking up news does not panic");
-        self.metrics.set(&self.client, &self.known);
+        self.show();
         let Some(state) = state else { return };
-        let (plugin, hosts) = (&self.name, self.known.machines());
+        // Of the connection the client tells.
+        let (plugin, hosts) = (&self.settings.name, self.known.machines());
         match state {
-            State::Fresh => info!(%plugin, hosts, "the plugin's inventory is up to date"),
-            State::Cold => info!(%plugin, hosts, "nothing was heard of the plugin yet: its last inventory counts"),
+            State::Fresh | State::Cold => debug!(%plugin, %state, hosts, "the plugin's inventory"),
             State::Stale => warn!(%plugin, hosts, "nothing is heard of the plugin: its last inventory counts"),
             State::Expired => warn!(%plugin, "nothing was heard of the plugin for `max-stale`: no machine is known"),
         }
@@ -254,13 +281,13 @@ impl PluginMetrics {
         }
     }
 
-    fn set(&self, client: &Client, known: &Known) {
+    fn set(&self, known: &Known, is_held: bool) {
         let now = known.state();
         for (state, gauge) in &self.states {
             gauge.set(if *state == now { 1.0 } else { 0.0 });
         }
         self.hosts.set(known.machines() as f64);
-        self.held.set(if client.status().held.is_some() { 1.0 } else { 0.0 });
+        self.held.set(if is_held { 1.0 } else { 0.0 });
     }
 
     /// The plugin is not followed any more.
@@ -278,8 +305,9 @@ pub(crate) fn last_known(plugins: &[Plugin]) -> io::Result<View> {
         .worker_threads(1)
         .build()?;
     let prepared = Plugins::default().prepare(plugins);
+    let mut followed = Vec::new();
     for (plugin, known) in &prepared.plugins {
-        let (_client, mut news) = Client::start(plugin.settings.clone(), runtime.handle(), CancellationToken::new());
+        let (client, mut news) = Client::start(plugin.settings.clone(), runtime.handle(), CancellationToken::new());
         // The first state comes after what the snapshot has.
         while let Some(next) = news.blocking_recv() {
             known.apply(&next, now_s());
@@ -287,9 +315,11 @@ pub(crate) fn last_known(plugins: &[Plugin]) -> io::Result<View> {
                 break;
             }
         }
+        followed.push((client, news));
     }
-    // Nothing is to be written by who looks on.
+    // Before they are let go of: nothing is to be written by who looks on.
     runtime.shutdown_background();
+    drop(followed);
     Ok(prepared.inventory.view())
 }
 

@@ -27,12 +27,15 @@ pub struct Map {
 pub struct Found<'m> {
     /// The machine that had the address at that time; `None`: nobody knows.
     pub host: Option<&'m Host>,
+    /// Since when it had it, as far as that is known: `i64::MIN` for ever, and where nobody knows.
+    pub from: i64,
     /// The first second at which something else may be found in the same map.
     pub until: i64,
 }
 
 const NOBODY: Found<'_> = Found {
     host: None,
+    from: i64::MIN,
     until: i64::MAX,
 };
 
@@ -125,10 +128,12 @@ impl<'m> Found<'m> {
         match tenancies.get(next) {
             Some(tenancy) if tenancy.from <= time => Self {
                 host: Some(&tenancy.host),
+                from: tenancy.from,
                 until: tenancy.until,
             },
             Some(tenancy) => Self {
                 host: None,
+                from: i64::MIN,
                 until: tenancy.from,
             },
             None => NOBODY,

@@ -39,6 +39,8 @@ pub(crate) struct View {
 #[derive(Debug, Clone, Copy)]
 struct Found<'v> {
     host: Option<&'v Host>,
+    /// Since when it had the address.
+    from: i64,
     state: State,
     /// The first second at which something else may be found in the same maps.
     until: i64,
@@ -145,6 +147,7 @@ impl View {
             if found.host.is_some() {
                 return Found {
                     host: found.host,
+                    from: found.from,
                     state: map.state(),
                     until,
                 };
@@ -153,6 +156,7 @@ impl View {
         }
         Found {
             host: None,
+            from: i64::MIN,
             state,
             until,
         }
@@ -164,6 +168,7 @@ impl View {
             Some(address) => self.find(address.ip(), time),
             None => Found {
                 host: None,
+                from: i64::MIN,
                 state: self.maps.iter().map(|map| map.state()).max().unwrap_or_default(),
                 until: i64::MAX,
             },
@@ -229,12 +234,14 @@ impl Connected {
         let mut found = view.find(address, self.began);
         if found.host.is_none() {
             found = view.find(address, received);
-            // Another machine's address now: but not at the other end of this connection.
-            if let (Some(known), Some(host)) = (&self.host, found.host)
-                && known.id() != host.id()
-            {
-                found.host = None;
-            }
+        }
+        // Who has had the address since the connection began, or since the same second, is not at the other end of it; who had it
+        // before is: what was known then was not true any more.
+        if let (Some(known), Some(host)) = (&self.host, found.host)
+            && known.id() != host.id()
+            && found.from >= self.began
+        {
+            found.host = None;
         }
         self.generation = Some(view.generation);
         self.state = found.state;

@@ -144,6 +144,17 @@ fn a_connection_that_was_taken_for_the_machine_before_is_put_right() {
 }
 
 #[test]
+fn a_machine_that_comes_in_the_second_in_which_a_connection_began_is_not_at_its_end() {
+    let (known, inventory) = one();
+    known.apply(&changed(wire("a", "web", IP, Some(10))), 20);
+    let mut connected = Connected::new(100);
+    assert_eq!(looked(&mut connected, &inventory, 100), Some("a".into()));
+    known.apply(&gone("a"), 100);
+    known.apply(&changed(wire("b", "web", IP, Some(100))), 100);
+    assert_eq!(looked(&mut connected, &inventory, 101), Some("a".into()));
+}
+
+#[test]
 fn without_news_a_connection_is_not_looked_up() {
     let (known, inventory) = one();
     known.apply(&changed(wire("a", "web", IP, Some(10))), 20);

@@ -174,6 +174,7 @@ pub(super) fn run(store: &Store) {
                         hands.tree(tree);
                     }
                 }
+                hands.forget_untried();
                 round_at = Instant::now() + ROUND;
             }
             Job::Stop => return,
@@ -288,6 +289,12 @@ impl<'h> Hands<'h> {
             }
             Err(PutError::Stopped) => false,
         }
+    }
+
+    /// After a round: a plugin that was due and was not asked has nothing to be asked for.
+    fn forget_untried(&mut self) {
+        let now = Instant::now();
+        self.away.retain(|_, away| away.until > now);
     }
 
     fn may_try(&self, plugin: &Settings) -> bool {

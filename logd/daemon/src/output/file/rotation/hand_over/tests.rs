@@ -203,6 +203,12 @@ fn a_plugin_that_is_away_is_not_asked_for_each_file() {
     let away = &hands.away[&archived.directory.path().join("plugin.sock")];
     assert_eq!(away.failures, 1);
     assert!(hands.again_at() <= Instant::now() + RETRY_FIRST);
+    hands.forget_untried();
+    assert_eq!(hands.away.len(), 1, "it is to be asked again");
+    // Then there is nothing left to ask it for.
+    hands.away.values_mut().for_each(|away| away.until = Instant::now());
+    hands.forget_untried();
+    assert!(hands.again_at() > Instant::now() + RETRY_MAX);
 }
 
 #[test]
