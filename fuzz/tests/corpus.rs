@@ -90,3 +90,8 @@ fn journal() {
 fn spool() {
     run("spool", ballast_fuzz::spool);
 }
+
+#[test]
+fn plugin_replies() {
+    run("plugin_replies", ballast_fuzz::plugin_replies);
+}

@@ -19,4 +19,5 @@ pub mod systemd;
 pub mod tls;
 pub mod toml_file;
 pub mod varlink;
+pub mod watch;
 pub mod work_dir;

@@ -82,9 +82,14 @@ impl AnswerCounts {
     /// The part of the answers that have this response code.
     #[must_use]
     pub fn share(&self, rcode: u8) -> f64 {
-        let total: u32 = self.0.values().sum();
         let with: u32 = self.0.iter().filter(|((r, _), _)| *r == rcode).map(|(_, n)| n).sum();
-        f64::from(with) / f64::from(total.max(1))
+        f64::from(with) / self.total().max(1) as f64
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().copied().map(u64::from).sum()
     }
 }
 

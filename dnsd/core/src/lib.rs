@@ -4,6 +4,7 @@
 pub mod acl;
 pub mod answer;
 pub mod catalog;
+pub mod inventory;
 mod lexer;
 pub mod master;
 pub mod message;

@@ -4,7 +4,6 @@
 //! zones are.
 
 pub(crate) mod board;
-mod debounce;
 pub(crate) mod files;
 mod guard;
 mod journal;
@@ -15,12 +14,10 @@ pub(crate) mod load;
 mod members_file;
 mod outcome;
 mod plan;
-mod points;
 pub(crate) mod priority;
 mod problem;
 mod source;
 mod stamp;
-mod watcher;
 
 use std::io;
 use std::path::Path;

@@ -2,5 +2,15 @@
 //! that they need none.
 
 pub mod aws;
+pub mod commands;
+pub mod config;
+pub mod control;
+pub mod daemon;
+pub mod hub;
+pub mod inventory;
+mod pages;
+pub mod plugin_check;
+pub mod providers;
 pub mod scaling;
 pub mod secrets;
+pub mod server;

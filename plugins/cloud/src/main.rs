@@ -1,3 +1,71 @@
-//! The binary `cloudd`.
+//! `cloudd`, the cloud's control plane: the command line.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ballast_shared::cli::{self, LogFormat};
+use ballast_shared::logging;
+use clap::{Parser, Subcommand};
+use cloudd::{commands, config, daemon, plugin_check};
+
+/// The cloud's control plane, as a plugin to logd and dnsd. Without a command it runs in the foreground; SIGTERM ends it,
+/// SIGHUP reloads.
+#[derive(Debug, Parser)]
+#[command(name = "cloudd", version)]
+struct Arguments {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+    /// How the daemon's own log is written, on stderr
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run in the foreground
+    Run,
+    /// Check the configuration and the inventory files: exits 0, or prints every error with its line and exits 78
+    Check,
+    /// Show the machines that the running daemon knows of
+    Inventory {
+        /// A JSON object a line: what the plugin's socket says, see io.ballast.Inventory1
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show how the running daemon and its providers are
+    Status {
+        /// As one JSON object: what the control socket says, see io.ballast.cloudd
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the configuration again, all of it or nothing
+    Reload,
+    /// Try whether a plugin, ours or another, keeps to the interface: exits 0, or 1 and prints what does not hold
+    PluginCheck {
+        /// Its socket
+        socket: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments: Arguments = match cli::parse() {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit.into(),
+    };
+    let config = arguments.config;
+    let exit = match arguments.command.unwrap_or(Command::Run) {
+        Command::Run => {
+            logging::init(arguments.log_format);
+            daemon::run(&config)
+        }
+        Command::Check => commands::check(&config),
+        Command::Inventory { json } => commands::inventory(&config, json),
+        Command::Status { json } => commands::status(&config, json),
+        Command::Reload => commands::reload(&config),
+        Command::PluginCheck { socket } => plugin_check::run(&socket),
+    };
+    exit.into()
+}

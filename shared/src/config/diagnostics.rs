@@ -115,6 +115,18 @@ impl Diagnostics {
         self.top_level_keys.borrow().contains(&key)
     }
 
+    /// The files that were read, and those that could not be.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let sources = self.sources.borrow();
+        let found = self.found.borrow();
+        let unread = found.iter().filter_map(|diagnostic| match &diagnostic.place {
+            Place::File(path) => Some(path.clone()),
+            Place::Span(_) => None,
+        });
+        sources.iter().map(|source| source.path.clone()).chain(unread).collect()
+    }
+
     /// Keeps a stretch that holds a secret from being shown: what is reported of its lines has its place only.
     pub fn withhold(&self, span: Span) {
         self.withheld.borrow_mut().push(span);

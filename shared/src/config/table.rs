@@ -80,6 +80,12 @@ impl<'a> Table<'a> {
         Some(Value::new(self.diagnostics, self.span.source, value))
     }
 
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn has_no_keys(&self) -> bool {
+        self.inner.is_empty()
+    }
+
     /// Whether it has this key and no other: what a table that has nothing but that need not be asked for. Whoever asks so asks
     /// for the key itself, too.
     #[must_use]

@@ -320,8 +320,14 @@ impl Machine {
             Some(at) if *at.epoch != *reply.epoch => return Err(Trouble::OtherEpoch),
             Some(at) => {
                 let is_empty = reply.hosts.is_empty() && reply.gone.is_empty();
-                is_keep_alive = reply.seq == at.seq && is_empty && reply.complete;
-                if !is_keep_alive && at.seq.checked_add(1) != Some(reply.seq) {
+                is_keep_alive = self.pending.is_none() && is_empty && reply.complete;
+                // Of a delta that was lost the next keep-alive tells.
+                let wanted = if is_keep_alive {
+                    Some(at.seq)
+                } else {
+                    at.seq.checked_add(1)
+                };
+                if wanted != Some(reply.seq) {
                     return Err(Trouble::Gap {
                         came: reply.seq,
                         after: at.seq,

@@ -1,11 +1,14 @@
 //! A caller that waits beside other work: a connection to a server, on the runtime.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
 use super::ClientError;
@@ -34,7 +37,7 @@ impl Connection {
         let stream = UnixStream::connect(socket).await.map_err(failed)?;
         Ok(Self {
             server: Peer::of(&stream).map_err(failed)?,
-            incoming: Incoming::new(message_bytes_max),
+            incoming: Incoming::new(message_bytes_max, false),
             stream,
         })
     }
@@ -54,7 +57,20 @@ impl Connection {
         method: &str,
         parameters: &impl Serialize,
     ) -> Result<R, ClientError> {
-        self.send(method, parameters, false).await?;
+        self.call_with(method, parameters, &[]).await
+    }
+
+    /// The same of a call that comes with descriptors; its parameters name them by their index.
+    ///
+    /// # Errors
+    /// As of [`Connection::call`].
+    pub async fn call_with<R: DeserializeOwned + Default>(
+        &mut self,
+        method: &str,
+        parameters: &impl Serialize,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<R, ClientError> {
+        self.send(method, parameters, false, descriptors).await?;
         let message = self.next_message().await?.ok_or_else(ended)?;
         Ok(read_reply(&message)?.0)
     }
@@ -64,7 +80,7 @@ impl Connection {
     /// # Errors
     /// When the connection breaks.
     pub async fn call_more(&mut self, method: &str, parameters: &impl Serialize) -> Result<(), ClientError> {
-        self.send(method, parameters, true).await
+        self.send(method, parameters, true, &[]).await
     }
 
     /// The next reply as it came, for [`read_reply`](super::read_reply); `None` at the end. It may be given up in the middle and
@@ -73,17 +89,43 @@ impl Connection {
     /// # Errors
     /// When the connection breaks, or the message is too long.
     pub async fn next_message(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
-        self.incoming.next(&self.stream).await.map_err(ClientError::Io)
+        let message = self.incoming.next(&self.stream).await.map_err(ClientError::Io)?;
+        Ok(message.map(|message| message.bytes))
     }
 
-    async fn send(&mut self, method: &str, parameters: &impl Serialize, more: bool) -> Result<(), ClientError> {
+    async fn send(
+        &mut self,
+        method: &str,
+        parameters: &impl Serialize,
+        more: bool,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), ClientError> {
         let request = Request {
             method: method.to_owned(),
             parameters: Some(parameters),
             oneway: false,
             more,
         };
-        self.stream.write_all(&encode(&request)).await.map_err(ClientError::Io)
+        let message = encode(&request);
+        let sent = match descriptors {
+            [] => 0,
+            _ => self.send_first(&message, descriptors).await.map_err(ClientError::Io)?,
+        };
+        self.stream.write_all(&message[sent..]).await.map_err(ClientError::Io)
+    }
+
+    /// Sends some of a message's octets, with which the descriptors go.
+    async fn send_first(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        let rights = SendAncillaryMessage::ScmRights(descriptors);
+        let mut space = vec![MaybeUninit::uninit(); rights.size()];
+        let send = || {
+            let mut beside = SendAncillaryBuffer::new(&mut space);
+            // There is room: the space is as large as they need.
+            beside.push(SendAncillaryMessage::ScmRights(descriptors));
+            let sent = sendmsg(&self.stream, &[IoSlice::new(message)], &mut beside, SendFlags::NOSIGNAL);
+            Ok(sent?)
+        };
+        self.stream.async_io(Interest::WRITABLE, send).await
     }
 }
 

@@ -1,12 +1,27 @@
-//! The messages that come in on a connection.
+//! The messages that come in on a connection, and the descriptors that come with them.
 
+use std::collections::VecDeque;
 use std::future;
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 
 /// Octets that a read has room for, at least.
 const READ_BYTES: usize = 64 << 10;
+
+/// Descriptors that wait for their messages' ends to come. Those that a caller sends beyond are closed.
+const DESCRIPTORS_MAX: usize = 8;
+
+/// A message without its end mark.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) bytes: Vec<u8>,
+    pub(super) descriptors: Vec<OwnedFd>,
+}
 
 /// Reads a connection message by message. What has been read stays when a reading is given up in the middle.
 #[derive(Debug)]
@@ -16,24 +31,30 @@ pub(super) struct Incoming {
     /// Octets at its front that hold no end mark.
     searched: usize,
     message_bytes_max: usize,
+    takes_descriptors: bool,
+    /// Descriptors, each with the place in the buffer of an octet of its message.
+    descriptors: VecDeque<(usize, OwnedFd)>,
     has_ended: bool,
 }
 
 impl Incoming {
-    pub(super) fn new(message_bytes_max: usize) -> Self {
+    /// Descriptors that aren't taken are closed by the system.
+    pub(super) fn new(message_bytes_max: usize, takes_descriptors: bool) -> Self {
         Self {
             buffer: Vec::new(),
             searched: 0,
             message_bytes_max,
+            takes_descriptors,
+            descriptors: VecDeque::new(),
             has_ended: false,
         }
     }
 
-    /// The next message, without its end mark; `None` at the end of the connection, a message that it cuts off included.
+    /// The next message; `None` at the end of the connection, a message that it cuts off included.
     ///
     /// # Errors
     /// `InvalidData` for a message that is too long; what the system says.
-    pub(super) async fn next(&mut self, stream: &UnixStream) -> io::Result<Option<Vec<u8>>> {
+    pub(super) async fn next(&mut self, stream: &UnixStream) -> io::Result<Option<Message>> {
         loop {
             let end = self.buffer[self.searched..].iter().position(|byte| *byte == 0);
             let end = end.map(|end| end + self.searched);
@@ -45,9 +66,10 @@ impl Incoming {
             if let Some(end) = end {
                 self.searched = 0;
                 let rest = self.buffer.split_off(end + 1);
-                let mut message = std::mem::replace(&mut self.buffer, rest);
-                message.pop();
-                return Ok(Some(message));
+                let mut bytes = std::mem::replace(&mut self.buffer, rest);
+                bytes.pop();
+                let descriptors = self.descriptors_until(end);
+                return Ok(Some(Message { bytes, descriptors }));
             }
             self.searched = octets;
             if self.has_ended {
@@ -69,11 +91,28 @@ impl Incoming {
         }
     }
 
+    /// Those of the message that ends here; the message has left the buffer.
+    fn descriptors_until(&mut self, end: usize) -> Vec<OwnedFd> {
+        let own = self.descriptors.iter().take_while(|(at, _)| *at <= end).count();
+        let descriptors = self.descriptors.drain(..own).map(|(_, descriptor)| descriptor);
+        let descriptors = descriptors.collect();
+        for (at, _) in &mut self.descriptors {
+            *at -= end + 1;
+        }
+        descriptors
+    }
+
     async fn read(&mut self, stream: &UnixStream) -> io::Result<()> {
-        self.buffer.reserve(READ_BYTES);
         loop {
             stream.readable().await?;
-            match stream.try_read_buf(&mut self.buffer) {
+            let read = match self.takes_descriptors {
+                true => self.receive(stream),
+                false => {
+                    self.buffer.reserve(READ_BYTES);
+                    stream.try_read_buf(&mut self.buffer)
+                }
+            };
+            match read {
                 Ok(read) => {
                     self.has_ended |= read == 0;
                     return Ok(());
@@ -82,5 +121,37 @@ impl Incoming {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// A read ends with the octets that descriptors came with (unix(7)), so that they are of the message that it ends in.
+    fn receive(&mut self, stream: &UnixStream) -> io::Result<usize> {
+        let before = self.buffer.len();
+        self.buffer.resize(before + READ_BYTES, 0);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut beside = RecvAncillaryBuffer::new(&mut space);
+        let room = &mut self.buffer[before..];
+        let received = stream.try_io(Interest::READABLE, || {
+            let received = recvmsg(
+                stream,
+                &mut [IoSliceMut::new(room)],
+                &mut beside,
+                RecvFlags::CMSG_CLOEXEC,
+            );
+            Ok(received?.bytes)
+        });
+        self.buffer
+            .truncate(before + received.as_ref().map_or(0, |octets| *octets));
+        let last = self.buffer.len().saturating_sub(1);
+        for message in beside.drain() {
+            let RecvAncillaryMessage::ScmRights(descriptors) = message else {
+                continue;
+            };
+            for descriptor in descriptors {
+                if self.descriptors.len() < DESCRIPTORS_MAX {
+                    self.descriptors.push_back((last, descriptor));
+                }
+            }
+        }
+        received
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::Path;
@@ -33,6 +34,8 @@ pub struct Limits {
     pub message_bytes_max: usize,
     /// A caller that takes nothing of what is sent to it for so long is dropped; `None`: it is waited for.
     pub stalled_max: Option<Duration>,
+    /// A call may come with open descriptors (SCM_RIGHTS), at most eight; else they are closed.
+    pub takes_descriptors: bool,
 }
 
 impl Default for Limits {
@@ -43,6 +46,7 @@ impl Default for Limits {
             connections_max: 32,
             message_bytes_max: MESSAGE_BYTES_MAX,
             stalled_max: None,
+            takes_descriptors: false,
         }
     }
 }
@@ -125,18 +129,18 @@ async fn answer_callers<S: Service>(listener: StdListener, offer: Offer, service
 
 async fn converse<S: Service>(stream: &UnixStream, offer: &Offer, service: &S) -> io::Result<()> {
     let caller = Peer::of(stream)?;
-    let mut incoming = Incoming::new(offer.limits.message_bytes_max);
+    let mut incoming = Incoming::new(offer.limits.message_bytes_max, offer.limits.takes_descriptors);
     let out = Outgoing {
         stream,
         stalled_max: offer.limits.stalled_max,
     };
     while let Some(message) = incoming.next(stream).await? {
         // What isn't a call has no answer.
-        let Ok(request) = serde_json::from_slice::<Request>(&message) else {
+        let Ok(request) = serde_json::from_slice::<Request>(&message.bytes) else {
             return Ok(());
         };
         let oneway = request.oneway;
-        match answer(request, caller, offer, service).await {
+        match answer(request, message.descriptors, caller, offer, service).await {
             Answer::One(_) if oneway => {}
             Answer::One(reply) => out.send(&encode(&reply)).await?,
             Answer::Several(parts, method, interface) => {
@@ -161,7 +165,13 @@ enum Answer {
     Several(mpsc::Receiver<Part>, String, &'static str),
 }
 
-async fn answer<S: Service>(request: Request, caller: Peer, offer: &Offer, service: &S) -> Answer {
+async fn answer<S: Service>(
+    request: Request,
+    descriptors: Vec<OwnedFd>,
+    caller: Peer,
+    offer: &Offer,
+    service: &S,
+) -> Answer {
     let (name, method) = request.method.rsplit_once('.').unwrap_or(("", &request.method));
     let parameters = request.parameters.unwrap_or_default();
     let reply = |result: Result<Map<String, Value>, CallError>, method: &str, interface: &str| match result {
@@ -182,6 +192,7 @@ async fn answer<S: Service>(request: Request, caller: Peer, offer: &Offer, servi
         interface: interface.name,
         method: method.to_owned(),
         parameters,
+        descriptors,
         caller,
     };
     // Who wants no reply wants not several either.

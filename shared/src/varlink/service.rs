@@ -1,6 +1,7 @@
 //! What a server offers, and who answers.
 
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -51,6 +52,8 @@ pub struct Call {
     pub method: String,
     /// Its parameters.
     pub parameters: Map<String, Value>,
+    /// What came with it, if the offer takes descriptors; parameters name them by their index.
+    pub descriptors: Vec<OwnedFd>,
     /// Who calls.
     pub caller: Peer,
 }

@@ -23,6 +23,16 @@ impl Service for Echo {
                 &json!({ "interface": call.interface, "uid": call.caller.uid }),
             )),
             "Echo" => Ok(call.parameters),
+            // What the files that came with it hold.
+            "Read" => {
+                let texts = call.descriptors.into_iter().map(|descriptor| {
+                    let mut text = String::new();
+                    std::fs::File::from(descriptor).read_to_string(&mut text).unwrap();
+                    text
+                });
+                let texts: Vec<String> = texts.collect();
+                Ok(parameters(&json!({ "texts": texts })))
+            }
             "Fail" => Err(CallError::Failed(
                 "Broken",
                 Map::from_iter([("message".into(), json!("it is broken"))]),
@@ -362,5 +372,72 @@ fn calls_that_come_at_once_are_answered_in_turn() {
             .map(|n| format!("{{\"parameters\":{{\"n\":{n}}}}}\0"))
             .collect();
         assert_eq!(replies, expected);
+    });
+}
+
+#[test]
+fn descriptors_come_with_their_calls() {
+    on_runtime(async |socket| {
+        let directory = socket.parent().unwrap().to_owned();
+        let file = |text: &str| {
+            let path = directory.join(text);
+            std::fs::write(&path, text).unwrap();
+            std::fs::File::open(path).unwrap()
+        };
+        let files = ["a", "b", "c"].map(file);
+        let borrowed: Vec<_> = files.iter().map(std::os::fd::AsFd::as_fd).collect();
+        let stop = CancellationToken::new();
+        let mut offer = offer();
+        offer.limits.takes_descriptors = true;
+        let service = Arc::new(Echo::default());
+        let server = tokio::spawn(serve(bind(&socket).unwrap(), offer, service, stop.clone()));
+        let mut caller = Connection::open(&socket, MESSAGE_BYTES_MAX).await.unwrap();
+        // A call that is longer than a read, so that its end comes long after its descriptors.
+        let long = json!({ "text": "x".repeat(300_000) });
+        for (sent, expected) in [(&borrowed[..2], json!(["a", "b"])), (&[], json!([]))] {
+            let read: Value = caller.call_with("io.ballast.echo.Read", &long, sent).await.unwrap();
+            assert_eq!(read["texts"], expected);
+        }
+        let read: Value = caller
+            .call_with("io.ballast.echo.Read", &json!({}), &borrowed[2..])
+            .await
+            .unwrap();
+        assert_eq!(read["texts"], json!(["c"]));
+        // More than are taken are closed, and the call comes all the same.
+        let many = vec![borrowed[0]; 20];
+        let read: Value = caller
+            .call_with("io.ballast.echo.Read", &json!({}), &many)
+            .await
+            .unwrap();
+        assert!(read["texts"].as_array().unwrap().len() <= 8, "{read}");
+        stop.cancel();
+        server.await.unwrap();
+    });
+}
+
+#[test]
+fn descriptors_that_nobody_takes_are_closed() {
+    on_runtime(async |socket| {
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(serve(
+            bind(&socket).unwrap(),
+            offer(),
+            Arc::new(Echo::default()),
+            stop.clone(),
+        ));
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut caller = Connection::open(&socket, MESSAGE_BYTES_MAX).await.unwrap();
+        let theirs_borrowed = [std::os::fd::AsFd::as_fd(&theirs)];
+        let read: Value = caller
+            .call_with("io.ballast.echo.Read", &json!({}), &theirs_borrowed)
+            .await
+            .unwrap();
+        assert_eq!(read["texts"], json!([]));
+        drop(theirs);
+        // The other end is closed once nobody has it.
+        ours.set_nonblocking(true).unwrap();
+        assert_eq!((&ours).read(&mut [0]).unwrap(), 0);
+        stop.cancel();
+        server.await.unwrap();
     });
 }

@@ -90,7 +90,7 @@ mod tests {
             all
         });
         let (last, before) = pieces.split_last().unwrap();
-        assert!(before.len() > 1 && before.iter().all(|piece| piece.continues()) && !last.continues());
+        assert!(before.len() > 1 && before.iter().all(Part::continues) && !last.continues());
         let texts = pieces
             .iter()
             .map(|piece| piece.parameters().unwrap()["text"].as_str().unwrap());

@@ -30,7 +30,6 @@ use dnsd_core::zone::difference::is_same;
 use tracing::warn;
 
 use super::board::{Board, ServedFrom};
-use super::debounce::{Change, Debounce};
 use super::guard::{self, Verdict};
 use super::key::ZoneKey;
 use super::last_good::LastGood;
@@ -39,10 +38,10 @@ use super::outcome::{LoadOutcome, Report};
 use super::plan::{GroupKey, Plan, PlannedView};
 use super::priority::{self, Beside};
 use super::problem::Problem;
-use super::watcher::Watcher;
 use crate::config::SerialPolicy;
 use crate::server::views::ZoneInfo;
 use crate::server::{Serving, Shared};
+use ballast_shared::watch::{Change, Debounce, Watcher};
 use entry::Entry;
 use generated::Generated;
 use groups::Groups;
@@ -334,12 +333,12 @@ impl Keeper {
             if due.is_still_written {
                 warn!(
                     "zone {}: its file has been written to without a pause for long; it is read as it is",
-                    due.zone
+                    due.key
                 );
             }
-            self.enter_new(&due.zone, now);
+            self.enter_new(&due.key, now);
         }
-        let zones = due.into_iter().map(|due| due.zone);
+        let zones = due.into_iter().map(|due| due.key);
         let (fleeting, known): (Vec<ZoneKey>, Vec<ZoneKey>) = zones
             .filter(|zone| self.entries.contains_key(zone))
             .partition(|zone| self.entries[zone].was_fleeting(now));

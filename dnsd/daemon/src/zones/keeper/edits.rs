@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use super::super::debounce::Change;
 use super::super::key::ZoneKey;
 use super::super::load::ReadFile;
 use super::super::plan::{Group, GroupKey};
-use super::super::points::{DecidingEntries, deciding_entries};
 use super::super::stamp::Stamp;
 use super::{Keeper, Key};
+use ballast_shared::watch::{Change, DecidingEntries, deciding_entries};
 
 /// Where events come from everywhere, all files are looked at all the same, now and then: remounts and renamed folders give
 /// no event that is worth more than a look.

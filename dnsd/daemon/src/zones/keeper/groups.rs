@@ -11,12 +11,12 @@ use std::time::Instant;
 use dnsd_core::name::NameError;
 use tracing::{error, info, warn};
 
-use super::super::debounce::Change;
 use super::super::key::ZoneKey;
 use super::super::plan::{Group, GroupKey};
 use super::Keeper;
 use super::entry::{Entry, add_rival, set_rivals};
 use crate::config::Listing;
+use ballast_shared::watch::Change;
 
 /// Files that would be zones, but whose names other tables have.
 pub(super) type Unread = BTreeMap<ZoneKey, Vec<PathBuf>>;

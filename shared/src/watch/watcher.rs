@@ -28,7 +28,7 @@ const WITHOUT_EVENTS: [i64; 7] = [
 ];
 
 /// Watches files and folders for whoever owns the keys `K`.
-pub(crate) struct Watcher<K> {
+pub struct Watcher<K> {
     /// `None` where the system gives no events at all.
     events: Option<RecommendedWatcher>,
     folders: HashMap<PathBuf, Folder>,
@@ -56,7 +56,7 @@ struct Watched {
     folders: Box<[PathBuf]>,
 }
 
-/// Some keys, at least one. A file mostly has one, its zone; the folder that ten thousand zones are in has all of theirs.
+/// Some keys, at least one. A file mostly has one; the folder that ten thousand zone files are in has all of theirs.
 enum Keys<K> {
     One(K),
     Many(HashSet<K>),
@@ -93,9 +93,9 @@ impl<K: Clone + Eq + Hash> Keys<K> {
 
 impl<K: Clone + Eq + Hash> Watcher<K> {
     /// Hands events to `handler`.
-    pub(crate) fn new(handler: impl EventHandler) -> Self {
+    pub fn new(handler: impl EventHandler) -> Self {
         let events = notify::recommended_watcher(handler)
-            .inspect_err(|error| warn!(%error, "no file events: zone files are polled"))
+            .inspect_err(|error| warn!(%error, "no file events: files are polled"))
             .ok();
         Self {
             events,
@@ -108,18 +108,12 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
     }
 
     /// Watches these files, and every entry of these folders, for a key, instead of what it had before.
-    pub(crate) fn watch(&mut self, key: &K, files: &[&Path], folders: &[&Path]) {
+    pub fn watch(&mut self, key: &K, files: &[&Path], folders: &[&Path]) {
         self.watch_one_of_many(key, files, folders, &mut DecidingEntries::default());
     }
 
     /// The same for one of many keys, whose files are mostly in the same folders.
-    pub(crate) fn watch_one_of_many(
-        &mut self,
-        key: &K,
-        files: &[&Path],
-        folders: &[&Path],
-        deciding: &mut DecidingEntries,
-    ) {
+    pub fn watch_one_of_many(&mut self, key: &K, files: &[&Path], folders: &[&Path], deciding: &mut DecidingEntries) {
         let mut entries = Vec::new();
         for file in files {
             let decide = deciding.of(file);
@@ -168,14 +162,14 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
     }
 
     /// Stops watching for a key.
-    pub(crate) fn forget(&mut self, key: &K) {
+    pub fn forget(&mut self, key: &K) {
         if let Some(before) = self.of_key.remove(key) {
             self.release(key, &before, &Watched::default());
         }
     }
 
     /// The keys that an event is about, and what happened; nothing for events that change no content.
-    pub(crate) fn concerned(&mut self, event: &Event) -> Vec<(K, PathBuf, Change)> {
+    pub fn concerned(&mut self, event: &Event) -> Vec<(K, PathBuf, Change)> {
         let Some(change) = change_of(event) else {
             return Vec::new();
         };
@@ -205,12 +199,12 @@ impl<K: Clone + Eq + Hash> Watcher<K> {
 
     /// Whether a folder was renamed or removed since this was last asked: it may have been replaced, without an event for
     /// what the new one holds.
-    pub(crate) fn take_lost(&mut self) -> bool {
+    pub fn take_lost(&mut self) -> bool {
         std::mem::take(&mut self.has_lost)
     }
 
     /// Whether changes everywhere come as events. Folders that had none so far are tried again.
-    pub(crate) fn has_all_events(&mut self) -> bool {
+    pub fn has_all_events(&mut self) -> bool {
         let without: Vec<PathBuf> = self
             .folders
             .iter()

@@ -1,6 +1,6 @@
 //! Which directory entries decide what a path means: its own, and that of every symbolic link on the way.
 //!
-//! A deployment that switches a link to another folder changes a zone file without an event at the file.
+//! A deployment that switches a link to another folder changes a file without an event at the file.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ const LINKS_MAX: usize = 40;
 
 /// Finds the entries of many files at one time: what leads to a folder is looked at once for all the files in it.
 #[derive(Default)]
-pub(crate) struct DecidingEntries {
+pub struct DecidingEntries {
     /// For a folder the links on the way to it, and the folder without links.
     folders: HashMap<PathBuf, (Vec<PathBuf>, PathBuf)>,
     /// The folder of the last file asked for, and whether the one above can be watched.
@@ -23,7 +23,7 @@ pub(crate) struct DecidingEntries {
 
 impl DecidingEntries {
     /// [`deciding_entries`] of a file.
-    pub(crate) fn of(&mut self, path: &Path) -> Vec<PathBuf> {
+    pub fn of(&mut self, path: &Path) -> Vec<PathBuf> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return deciding_entries(path);
         };
@@ -44,7 +44,7 @@ impl DecidingEntries {
 
     /// Whether the folder above this one says when it is renamed. One that we may not read can't be watched, and needn't be:
     /// that a folder is renamed away is noticed at the folder itself.
-    pub(crate) fn is_noticed_above(&mut self, folder: &Path) -> bool {
+    pub fn is_noticed_above(&mut self, folder: &Path) -> bool {
         if let Some((known, is_noticed)) = &self.above
             && known == folder
         {
@@ -59,7 +59,7 @@ impl DecidingEntries {
 }
 
 /// The entries, each as a folder without links in it and a name. The last is the file's own; the file need not exist.
-pub(crate) fn deciding_entries(path: &Path) -> Vec<PathBuf> {
+pub fn deciding_entries(path: &Path) -> Vec<PathBuf> {
     let way = walk(path);
     let mut entries = way.links;
     entries.extend(way.ends_in_entry.then_some(way.end));

@@ -1,6 +1,6 @@
-//! When an edited zone is to be loaded: once its files are quiet.
+//! When an edited thing is to be loaded: once its files are quiet.
 //!
-//! Says nothing of how a change is noticed, and has no clock: changes come in with the time, zones that are due go out.
+//! Says nothing of how a change is noticed, and has no clock: changes come in with the time, keys that are due go out.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -17,7 +17,7 @@ const BURST_MAX: Duration = Duration::from_secs(60);
 
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
+pub enum Change {
     /// Its content, or something about it, is another; more may follow.
     Modified,
     /// It was closed after writing. Who appends line by line closes it after each.
@@ -26,19 +26,19 @@ pub(crate) enum Change {
     Renamed,
 }
 
-/// A zone whose files are to be read.
+/// A key whose files are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Due<Z> {
+pub struct Due<K> {
     /// It.
-    pub(crate) zone: Z,
+    pub key: K,
     /// Its files were never quiet for as long as a burst is waited for: what is read may be half of something.
-    pub(crate) is_still_written: bool,
+    pub is_still_written: bool,
 }
 
-/// The changed files, by zone.
+/// The changed files, by key.
 #[derive(Debug)]
-pub(crate) struct Debounce<Z, F> {
-    edits: HashMap<Z, HashMap<F, Edit>>,
+pub struct Debounce<K, F> {
+    edits: HashMap<K, HashMap<F, Edit>>,
 }
 
 /// The changes of one file with less than [`QUIET`] between them.
@@ -91,15 +91,22 @@ impl Edit {
     }
 }
 
-impl<Z: Eq + Hash + Clone, F: Eq + Hash> Debounce<Z, F> {
-    /// Nothing has changed yet.
-    pub(crate) fn new() -> Self {
+impl<K, F> Default for Debounce<K, F> {
+    fn default() -> Self {
         Self { edits: HashMap::new() }
     }
+}
 
-    /// A file of a zone changed.
-    pub(crate) fn changed(&mut self, zone: Z, file: F, change: Change, now: Instant) {
-        let files = self.edits.entry(zone).or_default();
+impl<K: Eq + Hash + Clone, F: Eq + Hash> Debounce<K, F> {
+    /// Nothing has changed yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A file of a key changed.
+    pub fn changed(&mut self, key: K, file: F, change: Change, now: Instant) {
+        let files = self.edits.entry(key).or_default();
         let edit = files.entry(file).or_insert_with(|| Edit::new(now));
         if edit.is_read && edit.is_over(now) {
             *edit = Edit::new(now);
@@ -117,19 +124,19 @@ impl<Z: Eq + Hash + Clone, F: Eq + Hash> Debounce<Z, F> {
         }
     }
 
-    /// The zones all of whose changed files are quiet; they count as read from here on.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Due<Z>> {
-        let due: Vec<Due<Z>> = self
+    /// The keys all of whose changed files are quiet; they count as read from here on.
+    pub fn take_due(&mut self, now: Instant) -> Vec<Due<K>> {
+        let due: Vec<Due<K>> = self
             .edits
             .iter()
-            .filter(|(_, files)| zone_due_at(files).is_some_and(|at| at <= now))
-            .map(|(zone, files)| Due {
-                zone: zone.clone(),
+            .filter(|(_, files)| key_due_at(files).is_some_and(|at| at <= now))
+            .map(|(key, files)| Due {
+                key: key.clone(),
                 is_still_written: unread(files).any(|edit| edit.quiet_at() > now),
             })
             .collect();
         for due in &due {
-            self.read(&due.zone);
+            self.read(&due.key);
         }
         self.edits.retain(|_, files| {
             files.retain(|_, edit| !(edit.is_read && edit.is_over(now)));
@@ -139,33 +146,33 @@ impl<Z: Eq + Hash + Clone, F: Eq + Hash> Debounce<Z, F> {
     }
 
     /// When [`Debounce::take_due`] will next have something, if nothing more happens.
-    pub(crate) fn next_due_at(&self) -> Option<Instant> {
-        self.edits.values().filter_map(zone_due_at).min()
+    pub fn next_due_at(&self) -> Option<Instant> {
+        self.edits.values().filter_map(key_due_at).min()
     }
 
-    /// Whether a zone has changed and wasn't read since.
-    pub(crate) fn is_waiting(&self, zone: &Z) -> bool {
-        self.edits.get(zone).is_some_and(|files| unread(files).next().is_some())
+    /// Whether a key's file has changed and wasn't read since.
+    pub fn is_waiting(&self, key: &K) -> bool {
+        self.edits.get(key).is_some_and(|files| unread(files).next().is_some())
     }
 
-    /// Whether a zone has changed and what its files hold now may be half of something.
-    pub(crate) fn is_being_written(&self, zone: &Z) -> bool {
+    /// Whether a key's file has changed and what its files hold now may be half of something.
+    pub fn is_being_written(&self, key: &K) -> bool {
         self.edits
-            .get(zone)
+            .get(key)
             .is_some_and(|files| unread(files).any(|edit| !edit.is_whole()))
     }
 
-    /// What changed so far in a zone has been read.
-    pub(crate) fn read(&mut self, zone: &Z) {
-        for edit in self.edits.get_mut(zone).into_iter().flat_map(HashMap::values_mut) {
+    /// What changed so far of a key has been read.
+    pub fn read(&mut self, key: &K) {
+        for edit in self.edits.get_mut(key).into_iter().flat_map(HashMap::values_mut) {
             edit.is_read = true;
             edit.first_whole_at = None;
         }
     }
 
-    /// Forgets a zone that is gone.
-    pub(crate) fn forget(&mut self, zone: &Z) {
-        self.edits.remove(zone);
+    /// Forgets a key that is gone.
+    pub fn forget(&mut self, key: &K) {
+        self.edits.remove(key);
     }
 }
 
@@ -173,8 +180,8 @@ fn unread<F>(files: &HashMap<F, Edit>) -> impl Iterator<Item = &Edit> {
     files.values().filter(|edit| !edit.is_read)
 }
 
-/// A zone waits for the last of its files.
-fn zone_due_at<F>(files: &HashMap<F, Edit>) -> Option<Instant> {
+/// A key waits for the last of its files.
+fn key_due_at<F>(files: &HashMap<F, Edit>) -> Option<Instant> {
     unread(files).map(Edit::due_at).max()
 }
 
@@ -201,14 +208,14 @@ mod tests {
             self.start + Duration::from_millis(ms)
         }
 
-        fn changed(&mut self, zone: &'static str, file: &'static str, change: Change, ms: u64) {
+        fn changed(&mut self, key: &'static str, file: &'static str, change: Change, ms: u64) {
             let now = self.at(ms);
-            self.debounce.changed(zone, file, change, now);
+            self.debounce.changed(key, file, change, now);
         }
 
         fn due(&mut self, ms: u64) -> Vec<&'static str> {
             let now = self.at(ms);
-            self.debounce.take_due(now).into_iter().map(|due| due.zone).collect()
+            self.debounce.take_due(now).into_iter().map(|due| due.key).collect()
         }
     }
 
@@ -263,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn an_include_that_is_being_written_holds_the_zone_back() {
+    fn an_include_that_is_being_written_holds_the_key_back() {
         let mut bench = Bench::new();
         bench.changed("net", "hosts.inc", Modified, 0);
         bench.changed("net", "db.net", Closed, 10);
@@ -321,7 +328,7 @@ mod tests {
             loads.extend(bench.debounce.take_due(now).into_iter().map(|due| (ms, due)));
         }
         let still_written = Due {
-            zone: "net",
+            key: "net",
             is_still_written: true,
         };
         assert_eq!(loads, [60_000, 120_030, 180_060].map(|ms| (ms, still_written)));
@@ -342,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn zones_do_not_wait_for_each_other() {
+    fn keys_do_not_wait_for_each_other() {
         let mut bench = Bench::new();
         bench.changed("a", "f", Modified, 0);
         bench.changed("b", "f", Closed, 0);

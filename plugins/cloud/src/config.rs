@@ -1,0 +1,70 @@
+//! `cloudd.toml`: read with positions, then made into what the daemon runs on ([`Config`]).
+
+mod resolve;
+mod spec;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ballast_shared::config::Diagnostics;
+use ballast_shared::privileges::Process;
+
+/// Where the configuration is when the command line doesn't say.
+pub const DEFAULT_PATH: &str = "/etc/cloudd/cloudd.toml";
+
+/// What the daemon runs on.
+#[derive(Debug)]
+pub struct Config {
+    /// Locked by the one instance that uses it.
+    pub work_dir: PathBuf,
+    /// The control socket.
+    pub control_socket: PathBuf,
+    /// Where metrics and health are shown, if anywhere.
+    pub control_http: Option<SocketAddr>,
+    /// The socket that logd and dnsd follow.
+    pub plugin_socket: PathBuf,
+    /// Whom the daemon runs as.
+    pub process: Process,
+    /// Who knows what machines there are, in the order of the files. Of two that know one machine the first says what it is.
+    pub providers: Vec<Provider>,
+}
+
+/// Somebody who knows what machines there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What it is.
+    pub kind: ProviderKind,
+}
+
+/// What a provider is, and what it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// A file that somebody writes.
+    Static {
+        /// It.
+        file: PathBuf,
+    },
+}
+
+/// Reads a configuration. What is wrong with it is in `diagnostics` afterwards; `None` when it can't be run.
+#[must_use]
+pub fn load(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
+    let mut spec = spec::Spec::default();
+    ballast_shared::config::load(path, diagnostics, &mut |root| spec.read(root));
+    let config = resolve::resolve(&spec, diagnostics);
+    (!diagnostics.has_errors()).then_some(config)
+}
+
+/// Where a daemon with this configuration is asked, whatever else the file says: one that was broken since the daemon started is
+/// just what `reload` is to report.
+#[must_use]
+pub fn control_socket(path: &Path) -> PathBuf {
+    let mut spec = spec::Spec::default();
+    ballast_shared::config::load(path, &Diagnostics::new(), &mut |root| spec.read(root));
+    resolve::control_socket(&spec)
+}
+
+#[cfg(test)]
+mod tests;

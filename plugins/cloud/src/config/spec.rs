@@ -1,0 +1,69 @@
+//! What the configuration files say, key by key. Reading a table here is the list of the keys it can have.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ballast_shared::config::{Key, Spanned, Table};
+use ballast_shared::privileges::ProcessSpec;
+
+/// All files together.
+#[derive(Debug, Default)]
+pub(super) struct Spec {
+    pub(super) work_dir: Option<Spanned<PathBuf>>,
+    pub(super) control_socket: Option<Spanned<PathBuf>>,
+    pub(super) control_http: Option<Spanned<SocketAddr>>,
+    pub(super) plugin_socket: Option<Spanned<PathBuf>>,
+    pub(super) process: ProcessSpec,
+    pub(super) providers: Vec<(Key, ProviderSpec)>,
+}
+
+/// `[provider.NAME.KIND]`
+#[derive(Debug)]
+pub(super) enum ProviderSpec {
+    Static {
+        file: Option<PathBuf>,
+    },
+    /// What was wrong has been said.
+    None,
+}
+
+impl Spec {
+    /// Reads the top-level table of one file.
+    pub(super) fn read(&mut self, root: &Table<'_>) {
+        root.once("work-dir", &mut self.work_dir);
+        if let Some(table) = root.table("control") {
+            table.once("socket", &mut self.control_socket);
+            table.once("http", &mut self.control_http);
+        }
+        if let Some(table) = root.table("plugin") {
+            table.once("socket", &mut self.plugin_socket);
+        }
+        if let Some(table) = root.table("process") {
+            self.process.read(&table);
+        }
+        for (name, value) in root.table("provider").iter().flat_map(Table::entries) {
+            if let Some(table) = value.table() {
+                self.providers.push((name, ProviderSpec::read(&table)));
+            }
+        }
+    }
+}
+
+impl ProviderSpec {
+    /// The table of its kind is the only one it has.
+    fn read(table: &Table<'_>) -> Self {
+        match table.table("static") {
+            Some(kind) => Self::Static {
+                file: kind.required("file"),
+            },
+            None => {
+                if table.has_no_keys() {
+                    table
+                        .diagnostics()
+                        .error(table.span(), "a provider of no kind: write [provider.NAME.static]");
+                }
+                Self::None
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What the command line asks of the running daemon.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ballast_shared::varlink::{Call, CallError, Interface, Service};
+use serde_json::{Map, Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::hub::Hub;
+
+/// What it speaks.
+pub const INTERFACE: Interface = Interface {
+    name: "io.ballast.cloudd",
+    description: include_str!("io.ballast.cloudd.varlink"),
+};
+
+/// A reload that somebody asks for, and where its outcome goes: the text to show when the configuration has errors.
+pub type AskedReload = oneshot::Sender<Result<(), String>>;
+
+/// Answers it.
+#[derive(Debug)]
+pub struct Control {
+    /// What there is.
+    pub hub: Arc<Hub>,
+    /// How many follow it.
+    pub watchers: Arc<AtomicUsize>,
+    /// Who reloads.
+    pub reloads: mpsc::Sender<AskedReload>,
+}
+
+impl Service for Control {
+    async fn call(&self, call: Call) -> Result<Map<String, Value>, CallError> {
+        match call.method.as_str() {
+            "Status" => Ok(self.status()),
+            "Reload" => self.reload().await,
+            _ => Err(CallError::MethodNotFound),
+        }
+    }
+}
+
+impl Control {
+    fn status(&self) -> Map<String, Value> {
+        let (epoch, seq, hosts, complete) = self.hub.version();
+        let providers = self.hub.providers().into_iter().map(|provider| {
+            json!({
+                "name": provider.name,
+                "hosts": provider.hosts,
+                "listedAt": provider.listed_at,
+                "problem": provider.problem,
+                "failures": provider.failures,
+            })
+        });
+        Map::from_iter([
+            ("version".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
+            ("epoch".to_owned(), json!(epoch)),
+            ("seq".to_owned(), json!(seq)),
+            ("hosts".to_owned(), json!(hosts)),
+            ("complete".to_owned(), json!(complete)),
+            ("watchers".to_owned(), json!(self.watchers.load(Ordering::Relaxed))),
+            ("providers".to_owned(), providers.collect()),
+        ])
+    }
+
+    async fn reload(&self) -> Result<Map<String, Value>, CallError> {
+        let ending = || CallError::Failed("Ending", Map::new());
+        let (outcome, told) = oneshot::channel();
+        self.reloads.send(outcome).await.map_err(|_| ending())?;
+        match told.await {
+            Ok(Ok(())) => Ok(Map::new()),
+            Ok(Err(message)) => {
+                let parameters = Map::from_iter([("message".to_owned(), json!(message))]);
+                Err(CallError::Failed("ConfigInvalid", parameters))
+            }
+            Err(_) => Err(ending()),
+        }
+    }
+}

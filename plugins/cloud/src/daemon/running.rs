@@ -1,0 +1,122 @@
+//! The configuration that is in effect and the providers that it has; a reload makes them those of the file, or changes nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ballast_shared::config::Diagnostics;
+use ballast_shared::supervise::Supervisor;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::config::{self, Config, Provider, ProviderKind};
+use crate::hub::Hub;
+use crate::providers::static_file;
+
+/// What a reload changes.
+pub(super) struct Running {
+    config_path: PathBuf,
+    config: Config,
+    hub: Arc<Hub>,
+    /// The task of each provider, and what ends it.
+    providers: Vec<(Provider, CancellationToken)>,
+}
+
+impl Running {
+    pub(super) fn start(config_path: PathBuf, config: Config, hub: Arc<Hub>, supervisor: &Supervisor) -> Self {
+        let mut running = Self {
+            config_path,
+            config,
+            hub,
+            providers: Vec::new(),
+        };
+        running.apply(supervisor);
+        running
+    }
+
+    /// Takes over the configuration as it is now; an error is the text to show, and changes nothing.
+    pub(super) async fn reload(&mut self, supervisor: &Supervisor) -> Result<(), String> {
+        let path = self.config_path.clone();
+        let loaded = spawn_blocking(move || {
+            let diagnostics = Diagnostics::new();
+            let config = config::load(&path, &diagnostics);
+            (config, diagnostics.to_string())
+        });
+        let (config, said) = loaded.await.map_err(|panic| panic.to_string())?;
+        let Some(config) = config else {
+            error!("the configuration has errors, nothing changed:\n{said}");
+            return Err(said);
+        };
+        if !said.is_empty() {
+            warn!("{said}");
+        }
+        warn_of_restart(&self.config, &config);
+        self.config = config;
+        let names: Vec<String> = self.config.providers.iter().map(|one| one.name.clone()).collect();
+        self.hub.rearrange(&names);
+        self.apply(supervisor);
+        info!("reloaded; {} providers", names.len());
+        Ok(())
+    }
+
+    /// Starts the providers that are new or other than before, and ends those that are no more.
+    fn apply(&mut self, supervisor: &Supervisor) {
+        self.providers.retain(|(provider, stop)| {
+            let stays = self.config.providers.contains(provider);
+            if !stays {
+                stop.cancel();
+            }
+            stays
+        });
+        for provider in &self.config.providers {
+            if self.providers.iter().any(|(running, _)| running == provider) {
+                continue;
+            }
+            let stop = supervisor.stopping().child_token();
+            let task = follow(provider.clone(), self.hub.clone(), stop.clone());
+            let ended = stop.clone();
+            // One that a reload has ended is missed by nobody.
+            let watched = supervisor.stopping();
+            supervisor.start("provider", async move {
+                task.await;
+                if ended.is_cancelled() {
+                    watched.cancelled().await;
+                }
+            });
+            self.providers.push((provider.clone(), stop));
+        }
+    }
+}
+
+async fn follow(provider: Provider, hub: Arc<Hub>, stop: CancellationToken) {
+    let name = provider.name;
+    match provider.kind {
+        ProviderKind::Static { file } => {
+            let told = stop.clone();
+            // What a provider finds out that a reload has ended must not be taken for its successor's.
+            let tell = move |outcome| {
+                if !told.is_cancelled() {
+                    hub.told(&name, outcome);
+                }
+            };
+            static_file::follow(file, tell, stop).await;
+        }
+    }
+}
+
+/// What was settled before privileges were dropped stays until the next start.
+fn warn_of_restart(old: &Config, new: &Config) {
+    let changed = [
+        ("work-dir", old.work_dir != new.work_dir),
+        ("[control] socket", old.control_socket != new.control_socket),
+        ("[control] http", old.control_http != new.control_http),
+        ("[plugin] socket", old.plugin_socket != new.plugin_socket),
+        (
+            "[process]",
+            (old.process.uid(), old.process.gid()) != (new.process.uid(), new.process.gid()),
+        ),
+    ];
+    for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
+        warn!("a change of {key} takes a restart");
+    }
+}

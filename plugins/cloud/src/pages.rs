@@ -1,0 +1,81 @@
+//! What `[control] http` shows: `/metrics` and `/healthz`.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use ballast_shared::http;
+use ballast_shared::metrics::Metrics;
+
+use crate::hub::{Hub, ProviderStatus};
+
+/// What the series mean.
+const HELP: [(&str, &str); 6] = [
+    ("cloudd_hosts", "hosts in the inventory"),
+    (
+        "cloudd_inventory_version",
+        "the number of the inventory's newest version; it begins anew with each start",
+    ),
+    ("cloudd_watchers", "daemons that follow the inventory"),
+    ("cloudd_provider_hosts", "hosts in a provider's last whole listing"),
+    (
+        "cloudd_provider_listed_timestamp_seconds",
+        "when a provider last had a whole listing that differed from the one before, or was its first",
+    ),
+    (
+        "cloudd_provider_up",
+        "whether what a provider says is what it knows now: 0 while it can't be listed",
+    ),
+];
+
+/// The pages.
+pub(crate) fn pages(metrics: Metrics, hub: Arc<Hub>, watchers: Arc<AtomicUsize>) -> Router {
+    let closed = [(
+        "cloudd_control_http_closed_total",
+        "connections to the pages that were closed on their client, by reason",
+    )];
+    let metrics = metrics
+        .explained(&closed)
+        .with(move |text| write(&hub, watchers.load(Ordering::Relaxed), text));
+    // A provider that can't be listed is no reason to take the daemon away from those who follow it.
+    http::pages(metrics, || Ok(()))
+}
+
+fn write(hub: &Hub, watchers: usize, text: &mut String) {
+    let (_, seq, hosts, _) = hub.version();
+    let providers = hub.providers();
+    let of_providers = |value: fn(&ProviderStatus) -> Option<u64>| -> Vec<(String, u64)> {
+        let label = |name: &str| name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let series = providers
+            .iter()
+            .filter_map(|provider| Some((label(&provider.name), value(provider)?)));
+        series.collect()
+    };
+    for (name, help) in HELP {
+        let series: Vec<(String, u64)> = match name {
+            "cloudd_hosts" => vec![(String::new(), hosts as u64)],
+            "cloudd_inventory_version" => vec![(String::new(), seq)],
+            "cloudd_watchers" => vec![(String::new(), watchers as u64)],
+            "cloudd_provider_hosts" => of_providers(|provider| provider.hosts.map(|hosts| hosts as u64)),
+            "cloudd_provider_listed_timestamp_seconds" => of_providers(|provider| provider.listed_at),
+            _ => of_providers(|provider| Some(u64::from(provider.hosts.is_some() && provider.problem.is_none()))),
+        };
+        // Writing into a string does not fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for (provider, value) in series {
+            let _ = match provider.is_empty() {
+                true => writeln!(text, "{name} {value}"),
+                false => writeln!(text, "{name}{{provider=\"{provider}\"}} {value}"),
+            };
+        }
+    }
+    let failures = "cloudd_provider_failures_total";
+    let _ = writeln!(
+        text,
+        "# HELP {failures} how often a provider could not be listed\n# TYPE {failures} counter"
+    );
+    for (provider, count) in of_providers(|provider| Some(provider.failures)) {
+        let _ = writeln!(text, "{failures}{{provider=\"{provider}\"}} {count}");
+    }
+}
