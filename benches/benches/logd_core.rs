@@ -67,6 +67,7 @@ fn with_context(check: impl FnOnce(&Message<'_>, &Context<'_>)) {
         message: &message,
         origin: &origin,
         sender_name: None,
+        cloud: logd_core::cloud::Sender::default(),
         my_hostname: "here",
         now: now(),
         uuid: &|| [7; 16],

@@ -131,6 +131,7 @@ fn with_context(frame: &[u8], check: impl FnOnce(&Context<'_>)) {
         message: &message,
         origin: &origin,
         sender_name: None,
+        cloud: logd_core::cloud::Sender::default(),
         my_hostname: "here",
         now,
         uuid: &|| [7; 16],

@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod databases;
 pub mod dns;
 pub mod peers;
+pub mod plugin;
 pub mod syslog;
 pub mod wait;
 

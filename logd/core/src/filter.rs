@@ -80,6 +80,18 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Whether a plugin's inventory is asked for it.
+    #[must_use]
+    pub fn asks_cloud(&self) -> bool {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(Self::asks_cloud),
+            Self::Not(condition) => condition.asks_cloud(),
+            Self::Test { property, .. } => property.property().is_of_cloud(),
+        }
+    }
+}
+
 impl Test {
     /// `contains`, its search prepared.
     #[must_use]

@@ -1,5 +1,6 @@
 //! The syslog collector's sans-IO core: bytes and `now` come in as arguments; messages, rendered lines and actions go out.
 
+pub mod cloud;
 pub mod control_chars;
 pub mod failover;
 pub mod filter;

@@ -39,10 +39,12 @@ pub struct PathTemplate {
 }
 
 /// One of the things that a path depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum KeyPart {
     /// A property of few bytes.
     Value(Property),
+    /// A label of the sender's, by its name.
+    Label(Box<str>),
     /// The time of writing, in steps of so many seconds of our own zone's clocks.
     Now { step_s: i64 },
 }
@@ -126,6 +128,13 @@ impl PathTemplate {
         &self.root
     }
 
+    /// Whether a plugin's inventory is asked for it.
+    #[must_use]
+    pub fn asks_cloud(&self) -> bool {
+        let mut parts = self.parts.iter();
+        parts.any(|part| matches!(part, Part::Property(expr) if expr.property().is_of_cloud()))
+    }
+
     /// Whether it is the same path for every message.
     #[must_use]
     pub fn is_fixed(&self) -> bool {
@@ -140,11 +149,12 @@ impl PathTemplate {
         let begin = out.len();
         for part in parts {
             let start = out.len();
-            match *part {
-                KeyPart::Value(property) => context.append_plain(property, out),
+            match part {
+                KeyPart::Value(property) => context.append_plain(*property, out),
+                KeyPart::Label(name) => out.extend_from_slice(context.cloud.label(name)),
                 KeyPart::Now { step_s } => {
                     let local_s = context.now.unix_s.saturating_add(i64::from(context.now.offset_s));
-                    out.extend_from_slice(&local_s.div_euclid(step_s).to_ne_bytes());
+                    out.extend_from_slice(&local_s.div_euclid(*step_s).to_ne_bytes());
                 }
             }
             // So that it is seen where one value ends and the next begins.
@@ -201,7 +211,10 @@ fn key(parts: &[Part]) -> Option<Box<[KeyPart]>> {
             | Property::AppName
             | Property::FacilityText
             | Property::SeverityText
-            | Property::InputName) => KeyPart::Value(property),
+            | Property::InputName
+            | Property::Cloud(_)
+            | Property::CloudState) => KeyPart::Value(property),
+            Property::CloudLabel => KeyPart::Label(expr.label().unwrap_or_default().into()),
             // A zone's clocks change by quarters of an hour at the least, so the seconds that they show go on in whole minutes.
             Property::Now(NowPart::Date | NowPart::Year | NowPart::Month | NowPart::Day, NowZone::Local) => {
                 KeyPart::Now { step_s: DAY_S }

@@ -137,6 +137,13 @@ impl Router {
         routed
     }
 
+    /// Whether a plugin's inventory is asked to decide it.
+    #[must_use]
+    pub fn asks_cloud(&self) -> bool {
+        let mut conditions = self.rules.iter().filter_map(|rule| rule.condition.as_ref());
+        conditions.any(Condition::asks_cloud)
+    }
+
     /// Where messages go by PRI alone: for each PRI, in the order of [`Pri::index`], its routes. A rule that stops or drops
     /// all messages of a PRI is the last of its list.
     #[must_use]

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod plugin;
 mod reload;
 mod rotate;
 mod status;
@@ -49,6 +50,9 @@ enum Command {
     Reload,
     /// Make the running daemon rotate its files now.
     Rotate(rotate::Options),
+    /// Decide about what a plugin has said.
+    #[command(subcommand)]
+    Plugin(plugin::Command),
     /// Show what the running daemon is at.
     Status(status::Options),
     /// Show the last messages that the running daemon has received, and those that come.
@@ -64,6 +68,7 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
         Command::Import { rsyslog_conf } => import::run(rsyslog_conf),
         Command::Reload => reload::run(&line.config),
         Command::Rotate(options) => rotate::run(&line.config, options),
+        Command::Plugin(command) => plugin::run(&line.config, command),
         Command::Status(options) => status::run(&line.config, options),
         Command::Tail(options) => tail::run(&line.config, options),
     }

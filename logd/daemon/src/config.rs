@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, load};
+use ballast_shared::plugin;
 use ballast_shared::privileges::Process;
 use ballast_shared::tls::{self, ClientCheck, Identity, TlsFiles};
 use ipnet::IpNet;
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) process: Process,
     /// In the order written: an input's place is its [`logd_core::route::InputId`].
     pub(crate) inputs: Vec<Input>,
+    /// In the order written: the first that knows a machine counts.
+    pub(crate) plugins: Vec<Plugin>,
     /// Named ones first, then the direct paths of rules: an output's place is its [`logd_core::route::OutputId`].
     pub(crate) outputs: Vec<Output>,
     pub(crate) router: Router,
@@ -65,6 +68,14 @@ pub(crate) enum HttpAddress {
     Tcp(SocketAddr),
     /// `unix:PATH`
     Unix(PathBuf),
+}
+
+/// `[plugin.NAME]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plugin {
+    pub(crate) settings: plugin::Settings,
+    /// What stands for every property of a machine that no plugin knows.
+    pub(crate) fallback: Option<Box<str>>,
 }
 
 /// `[input.NAME.…]`

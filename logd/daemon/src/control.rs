@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) use tail::{Tail, Tailed};
 
 use crate::live::Tap;
+use crate::plugins::NotAccepted;
 use crate::reload::ReloadError;
 
 /// The interface's name.
@@ -23,6 +24,9 @@ pub(crate) const INVALID_CONFIGURATION: &str = "InvalidConfiguration";
 
 /// The error of an output that is not there or does not rotate.
 pub(crate) const NO_SUCH_OUTPUT: &str = "NoSuchOutput";
+
+/// The error of a plugin that is not there.
+pub(crate) const NO_SUCH_PLUGIN: &str = "NoSuchPlugin";
 
 /// The interface.
 pub(crate) const INTERFACE: Interface = Interface {
@@ -39,6 +43,8 @@ pub(crate) enum Request {
     Reload(oneshot::Sender<Result<(), ReloadError>>),
     /// The files of the output of this name, or of all that rotate. How many there were; `None`: there is no such output.
     Rotate(Option<String>, oneshot::Sender<Option<u64>>),
+    /// The inventory that is held back of the plugin of this name.
+    AcceptInventory(String, oneshot::Sender<Result<(), NotAccepted>>),
 }
 
 /// `Status`
@@ -49,6 +55,7 @@ pub(crate) struct Status {
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) draining: Vec<Draining>,
+    pub(crate) plugins: Vec<Plugin>,
     pub(crate) certificates: Vec<Certificate>,
     /// Messages that no output got, by reason.
     pub(crate) dropped: Vec<Count>,
@@ -100,6 +107,33 @@ pub(crate) struct Draining {
     pub(crate) records: u64,
     pub(crate) queued_bytes: usize,
     pub(crate) given_up_in_s: f64,
+}
+
+/// `Plugin`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Plugin {
+    pub(crate) name: String,
+    pub(crate) socket: String,
+    pub(crate) state: String,
+    pub(crate) hosts: u64,
+    /// Addresses that were a host's and are not any more.
+    pub(crate) remembered: u64,
+    /// How long ago something was heard of it; `None`: never.
+    pub(crate) last_word_s: Option<f64>,
+    pub(crate) reconnects: u64,
+    /// Hosts whose description was not right.
+    pub(crate) rejected: u64,
+    /// Why there is no connection.
+    pub(crate) trouble: Option<String>,
+    /// An inventory that is not taken before somebody has looked.
+    pub(crate) held: Option<Held>,
+}
+
+/// `Held`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Held {
+    pub(crate) missing: u64,
+    pub(crate) of: u64,
 }
 
 /// `Flow`
@@ -167,6 +201,23 @@ impl Service for Control {
                     None => {
                         let text = format!("no output \"{name}\" has `rotate`");
                         Err(CallError::Failed(NO_SUCH_OUTPUT, message(&text)))
+                    }
+                }
+            }
+            "AcceptInventory" => {
+                let Some(plugin) = parameters.get("plugin").and_then(Value::as_str).map(str::to_owned) else {
+                    return Err(CallError::InvalidParameter("plugin"));
+                };
+                let name = plugin.clone();
+                match self.ask(|answer| Request::AcceptInventory(plugin, answer)).await? {
+                    Ok(()) => Ok(Map::new()),
+                    Err(NotAccepted::NoSuchPlugin) => {
+                        let text = format!("no plugin \"{name}\" is configured");
+                        Err(CallError::Failed(NO_SUCH_PLUGIN, message(&text)))
+                    }
+                    Err(NotAccepted::NothingHeld) => {
+                        let text = format!("no inventory of plugin \"{name}\" is held back");
+                        Err(CallError::Failed("NothingHeld", message(&text)))
                     }
                 }
             }

@@ -38,8 +38,9 @@ use crate::metrics_help;
 use crate::output::file::{Archivist, Flusher, Store, StoreLimits};
 use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
+use crate::plugins::{self, Plugins};
 use crate::rates::Rates;
-use crate::reload::{Asker, Fixed, Handles, ReloadError, Turns, take};
+use crate::reload::{Asker, Fixed, Handles, ReloadError, Running, Turns, take};
 use crate::status::{oldest_unwritten, status};
 use crate::viewer::{self, Access};
 
@@ -49,6 +50,10 @@ const READING_SHARE: u32 = 2;
 /// Of `drain-timeout`, how much those who read may take to end when that time is over. They do at once, unless a write of theirs
 /// does not return.
 const ENDING_SHARE: u32 = 8;
+
+/// How long the inputs wait for what plugins knew when logd ended: the snapshot of a hundred thousand machines takes less than a
+/// second, and a disk that hangs is not waited for.
+const SNAPSHOTS_MAX: Duration = Duration::from_secs(5);
 
 /// How long the tasks that only answer questions may take to end.
 const STEERING_STOP: Duration = Duration::from_secs(2);
@@ -93,6 +98,7 @@ struct Daemon {
     service: Arc<Service>,
     inputs: Inputs,
     prepared: Prepared,
+    plugins: plugins::Prepared,
     fixed: Fixed,
     drain_timeout: Duration,
     metrics: Metrics,
@@ -124,7 +130,8 @@ impl Daemon {
             buffer_bytes_max: config.buffer_bytes_max,
             open_files_max,
         });
-        let service = Arc::new(Service::new(&mut config, store));
+        let plugins = Plugins::default().prepare(&config.plugins);
+        let service = Arc::new(Service::new(&mut config, store, plugins.inventory.clone()));
         let metrics = metrics.with(oldest_unwritten(service.clone()));
         let inputs = Inputs::new(service.clone());
         let prepared = inputs.prepare(&config.inputs, &mut inherited).map_err(|errors| {
@@ -148,6 +155,7 @@ impl Daemon {
             service,
             inputs,
             prepared,
+            plugins,
             fixed,
             drain_timeout: config.drain_timeout,
             metrics,
@@ -237,6 +245,12 @@ impl Daemon {
             // By each of them: as long as one serves, the daemon lives.
             supervisor.start_on(seat.runtime(), "watchdog", systemd::feed_watchdog(stop.clone()));
         }
+        let mut plugins = Plugins::default();
+        plugins.apply(self.plugins, handles.delivering, &supervisor);
+        if self.service.pipeline.load().inventory().is_some() {
+            // Before the first message.
+            plugins.settled(SNAPSHOTS_MAX).await;
+        }
         self.inputs.apply(self.prepared, &supervisor, handles.cores);
         for input in self.inputs.status() {
             info!(input = %input.name, "listening on {}/{}", input.place, input.transport);
@@ -254,7 +268,18 @@ impl Daemon {
                 },
                 config = turns.next() => {
                     let done = config.and_then(|config| {
-                        take(*config, &self.fixed, &mut self.inputs, &mut workers, &self.service, &supervisor, handles)
+                        take(
+                            *config,
+                            &self.fixed,
+                            Running {
+                                inputs: &mut self.inputs,
+                                workers: &mut workers,
+                                plugins: &mut plugins,
+                            },
+                            &self.service,
+                            &supervisor,
+                            handles,
+                        )
                     });
                     self.drain_timeout = report(&done).unwrap_or(self.drain_timeout);
                     turns.settle(done.map(drop), &self.service);
@@ -262,10 +287,13 @@ impl Daemon {
                 Some(request) = requests.recv() => match request {
                     Request::Status(answer) => {
                         // Who asked may have gone.
-                        let _ = answer.send(status(&self.inputs, &self.service, &workers, &self.tls_files, &rates, started));
+                        let _ = answer.send(status(&self.inputs, &self.service, &workers, &plugins, &self.tls_files, &rates, started));
                     }
                     Request::Reload(answer) => turns.ask(Asker::Call(answer)),
                     Request::Rotate(output, answer) => rotate(&self.service, output, answer),
+                    Request::AcceptInventory(name, answer) => {
+                        let _ = answer.send(plugins.accept(&name));
+                    }
                 },
                 _ = supervisor.failed() => {
                     failed = true;

@@ -55,6 +55,7 @@ use crate::cores::Cores;
 use crate::names::Names;
 use crate::output::file::Store;
 use crate::pipeline::Pipeline;
+use crate::plugins::Inventory;
 
 /// What every input works with.
 pub(crate) struct Service {
@@ -120,10 +121,10 @@ pub(crate) struct Inputs {
 
 impl Service {
     /// What a configuration is made into, without inputs yet.
-    pub(crate) fn new(config: &mut Config, store: Store) -> Self {
+    pub(crate) fn new(config: &mut Config, store: Store, inventory: Arc<Inventory>) -> Self {
         let store = Arc::new(store);
         Self {
-            pipeline: ArcSwap::from_pointee(Pipeline::new(config, store.clone(), None)),
+            pipeline: ArcSwap::from_pointee(Pipeline::new(config, store.clone(), inventory, None)),
             store,
             incomplete: Incomplete::new(config.buffer_bytes_max),
             handshakes: Handshakes::new(),

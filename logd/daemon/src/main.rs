@@ -14,6 +14,7 @@ mod names;
 mod network;
 mod output;
 mod pipeline;
+mod plugins;
 mod rates;
 mod reload;
 mod status;

@@ -116,6 +116,15 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Attempts to connect, and connections, that failed.",
     ),
     ("logd_output_truncated_total", "Records cut to fit a datagram."),
+    ("logd_plugin_hosts", "Hosts of a plugin's inventory."),
+    (
+        "logd_plugin_inventory_held",
+        "1 while an inventory waits for an administrator, because much is missing in it.",
+    ),
+    (
+        "logd_plugin_state",
+        "1 for the state that a plugin is in: fresh, stale, cold or expired.",
+    ),
     (
         "logd_tls_certificate_expires_timestamp_seconds",
         "When a certificate of ours ends.",

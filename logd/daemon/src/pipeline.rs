@@ -4,6 +4,7 @@
 //! A [`Pipeline`] is what one configuration makes of messages. A reload puts another in its place, and each input takes up
 //! the new one, together with its own new settings, with the next bytes it reads.
 
+pub(crate) mod event;
 mod files;
 mod scratch;
 
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use logd_core::cloud;
 use logd_core::control_chars::clean;
 use logd_core::message::{Message, Origin, Shape};
 use logd_core::parse::parse;
@@ -22,6 +24,7 @@ use logd_core::template::{Context, Template};
 use logd_core::time::{Timestamp, ZoneCache};
 use metrics::{Counter, counter};
 
+pub(crate) use event::EventTemplates;
 pub(crate) use scratch::Scratch;
 
 use crate::config::{Config, Output, OutputKind};
@@ -31,6 +34,7 @@ use crate::output::file::{Appended, FileOutput, Layout, LogFile, Owner, Store, T
 use crate::output::queue::Queued;
 use crate::output::queued::QueuedOutput;
 use crate::output::{HeldBack, Patience, Receipt, fields};
+use crate::plugins::{Inventory, LastView};
 use crate::viewer;
 
 /// What one configuration makes of messages.
@@ -40,6 +44,8 @@ pub(crate) struct Pipeline {
     /// By [`logd_core::route::OutputId`].
     destinations: Box<[Destination]>,
     store: Arc<Store>,
+    /// What plugins know of senders, if it is asked for that.
+    inventory: Option<Arc<Inventory>>,
     /// Where messages can be looked at as they pass.
     tap: Arc<Tap>,
     /// Where the files are, for the viewer.
@@ -68,6 +74,8 @@ pub(crate) enum Rendering {
     Message(Template),
     /// Several values ([`fields`]).
     Fields(Box<[Template]>),
+    /// What an event is made of ([`event`]).
+    Event(Box<EventTemplates>),
 }
 
 struct PipelineMetrics {
@@ -79,7 +87,12 @@ struct PipelineMetrics {
 
 impl Pipeline {
     /// The pipeline of a configuration; outputs that the `running` one has with the same settings go on as they are.
-    pub(crate) fn new(config: &mut Config, store: Arc<Store>, running: Option<&Self>) -> Self {
+    pub(crate) fn new(
+        config: &mut Config,
+        store: Arc<Store>,
+        inventory: Arc<Inventory>,
+        running: Option<&Self>,
+    ) -> Self {
         let generation = store.next_generation();
         let viewed = config.outputs.iter().filter_map(Output::tree).map(Arc::new).collect();
         let destinations: Box<[Destination]> = config
@@ -111,10 +124,12 @@ impl Pipeline {
             Destination::Queued { .. } => None,
         });
         store.archive().set_trees(trees.collect());
+        let asks_cloud = config.router.asks_cloud() || destinations.iter().any(Destination::asks_cloud);
         store.set_layout(layout(&destinations));
         Self {
             hostname: config.hostname.clone(),
             router: std::mem::replace(&mut config.router, Router::new(Vec::new())),
+            inventory: asks_cloud.then_some(inventory),
             destinations,
             store,
             tap: running.map_or_else(Tap::new, |running| running.tap.clone()),
@@ -126,6 +141,11 @@ impl Pipeline {
                 file_misses: counter!("logd_file_lookups_total", "result" => "miss"),
             },
         }
+    }
+
+    /// What plugins know of senders, if it is asked for that.
+    pub(crate) fn inventory(&self) -> Option<&Arc<Inventory>> {
+        self.inventory.as_ref()
     }
 
     /// Where messages can be looked at as they pass; the same over reloads.
@@ -173,6 +193,9 @@ impl Pipeline {
         held_back: &'b mut HeldBack,
     ) -> Batch<'b> {
         let received = scratch.own_zone.now();
+        if let Some(inventory) = &self.inventory {
+            scratch.view.look(inventory);
+        }
         Batch {
             pipeline: self,
             input,
@@ -184,6 +207,7 @@ impl Pipeline {
             held_back,
             peer_name: None,
             sender_name: None,
+            cloud: None,
             receipt: None,
             limiter: None,
             tally: Tally::default(),
@@ -224,6 +248,8 @@ pub(crate) struct Batch<'b> {
     held_back: &'b mut HeldBack,
     peer_name: Option<&'b str>,
     sender_name: Option<&'b str>,
+    /// What is known of the one sender of all of it.
+    cloud: Option<cloud::Sender<'b>>,
     receipt: Option<&'b mut Receipt>,
     limiter: Option<&'b Limiter>,
     tally: Tally,
@@ -238,6 +264,11 @@ impl<'b> Batch<'b> {
     /// Its sender's address has this name.
     pub(crate) fn with_sender_name(self, sender_name: Option<&'b str>) -> Self {
         Self { sender_name, ..self }
+    }
+
+    /// This is known of its sender.
+    pub(crate) fn with_cloud(self, cloud: Option<cloud::Sender<'b>>) -> Self {
+        Self { cloud, ..self }
     }
 
     /// Notes where its messages go.
@@ -317,6 +348,7 @@ impl<'b> Batch<'b> {
             tally,
             looking,
             patience,
+            cloud,
             ..
         } = self;
         let patience = *patience;
@@ -326,6 +358,7 @@ impl<'b> Batch<'b> {
             value,
             uuids,
             files,
+            view,
             ..
         } = &mut **scratch;
         let uuid = Cell::new(None);
@@ -341,6 +374,7 @@ impl<'b> Batch<'b> {
             message,
             origin: &origin,
             sender_name: sender.and_then(|sender| sender.name),
+            cloud: sender_in(&pipeline.inventory, *cloud, view, peer, received),
             my_hostname: &pipeline.hostname,
             now: self.received,
             uuid: &uuid,
@@ -427,6 +461,37 @@ impl<'b> Batch<'b> {
     }
 }
 
+/// What is known of a message's sender, where that is asked for: what is known of it already, or what the maps say.
+fn sender_in<'b>(
+    inventory: &Option<Arc<Inventory>>,
+    known: Option<cloud::Sender<'b>>,
+    view: &'b LastView,
+    peer: Option<SocketAddr>,
+    received: Timestamp,
+) -> cloud::Sender<'b> {
+    match (inventory, known, view.get()) {
+        (None, ..) | (_, None, None) => cloud::Sender::default(),
+        (_, Some(known), _) => known,
+        (_, None, Some(view)) => view.sender(peer, received.unix_s),
+    }
+}
+
+impl Destination {
+    /// Whether a plugin's inventory is asked for what goes there.
+    fn asks_cloud(&self) -> bool {
+        let asks = |template: &Template| template.asks_cloud_at().is_some();
+        match self {
+            Self::File { path, format, .. } => path.asks_cloud() || asks(format),
+            Self::Queued { rendering, .. } => match rendering {
+                Rendering::Line(format) | Rendering::Message(format) => asks(format),
+                Rendering::Fields(templates) => templates.iter().any(asks),
+                // Of which host it is.
+                Rendering::Event(_) => true,
+            },
+        }
+    }
+}
+
 impl Rendering {
     /// Appends the record of a message.
     pub(crate) fn render(&self, context: &Context<'_>, record: &mut Vec<u8>) {
@@ -434,6 +499,7 @@ impl Rendering {
             Self::Line(format) => render_line(format, context, record),
             Self::Message(format) => format.render(context, record),
             Self::Fields(templates) => fields::render(templates, context, record),
+            Self::Event(templates) => templates.render(context, record),
         }
     }
 }

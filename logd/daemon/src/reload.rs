@@ -24,6 +24,7 @@ use crate::cores::Cores;
 use crate::input::{Inputs, PlaceError, Service};
 use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
+use crate::plugins::Plugins;
 
 pub(crate) use turn::{Asker, Turns};
 
@@ -123,6 +124,13 @@ pub(crate) struct Handles<'h> {
     pub(crate) delivering: &'h Handle,
 }
 
+/// What a reload changes.
+pub(crate) struct Running<'r> {
+    pub(crate) inputs: &'r mut Inputs,
+    pub(crate) workers: &'r mut Workers,
+    pub(crate) plugins: &'r mut Plugins,
+}
+
 /// Reads the configuration. To be called where waiting for file systems and user databases is allowed.
 ///
 /// # Errors
@@ -145,8 +153,7 @@ fn read(path: &Path, tls_files: &TlsFiles) -> Result<Config, ReloadError> {
 pub(crate) fn take(
     mut config: Config,
     fixed: &Fixed,
-    inputs: &mut Inputs,
-    workers: &mut Workers,
+    running: Running<'_>,
     service: &Service,
     supervisor: &Supervisor,
     handles: Handles<'_>,
@@ -154,17 +161,29 @@ pub(crate) fn take(
     if let Some(setting) = fixed.changed(&Fixed::of(&config)) {
         return Err(ReloadError::NeedsRestart(setting));
     }
+    let Running {
+        inputs,
+        workers,
+        plugins,
+    } = running;
     let prepared = inputs
         .prepare(&config.inputs, &mut Inherited::default())
         .map_err(ReloadError::Bind)?;
 
-    let running = service.pipeline.load_full();
-    let pipeline = Pipeline::new(&mut config, service.store.clone(), Some(&running));
+    let before = service.pipeline.load_full();
+    let known = plugins.prepare(&config.plugins);
+    let pipeline = Pipeline::new(
+        &mut config,
+        service.store.clone(),
+        known.inventory.clone(),
+        Some(&before),
+    );
+    plugins.apply(known, handles.delivering, supervisor);
     {
         let _delivering = handles.delivering.enter();
         workers.apply(pipeline.queued_outputs(), config.drain_timeout);
     }
-    for gone in running.queued_outputs() {
+    for gone in before.queued_outputs() {
         if pipeline.queued_outputs().all(|output| output.name() != gone.name()) {
             gone.queue().abandon();
         }

@@ -11,6 +11,7 @@ use crate::control::{Count, Draining, Flow, Input, Output, Status};
 use crate::input::{InputStatus, Inputs, Service};
 use crate::metrics_help;
 use crate::output::queued::Workers;
+use crate::plugins::Plugins;
 use crate::rates::{Rates, Reading};
 
 /// All of it, for the control socket.
@@ -18,6 +19,7 @@ pub(crate) fn status(
     inputs: &Inputs,
     service: &Service,
     workers: &Workers,
+    plugins: &Plugins,
     tls_files: &TlsFiles,
     rates: &Rates,
     started: Instant,
@@ -53,6 +55,7 @@ pub(crate) fn status(
             .collect(),
         outputs,
         draining: draining.collect(),
+        plugins: plugins.status(),
         certificates: certificates::all(tls_files),
         dropped: ["rule", "no-rule"]
             .map(|reason| Count {

@@ -39,12 +39,7 @@ pub fn read_spec(root: &Table<'_>, specs: &mut Vec<PluginSpec>) {
     let Some(table) = root.table("plugin") else { return };
     for (name, value) in table.entries() {
         let Some(plugin) = value.table() else { continue };
-        let spec = PluginSpec {
-            socket: plugin.required("socket"),
-            max_stale: plugin.optional("max-stale"),
-            user: plugin.optional("user"),
-            name,
-        };
+        let spec = PluginSpec::read(name, &plugin);
         if let Some(first) = specs.iter().find(|first| first.name.name == spec.name.name) {
             let first = root.diagnostics().place(first.name.span);
             let message = format!("plugin \"{}\" is there already, at {first}", spec.name.name);
@@ -63,7 +58,20 @@ pub fn resolve(specs: &[PluginSpec], work_dir: &Path, diagnostics: &Diagnostics)
 }
 
 impl PluginSpec {
-    fn resolve(&self, work_dir: &Path, diagnostics: &Diagnostics) -> Option<Settings> {
+    /// Reads one of the tables: for a daemon that has keys of its own in it.
+    #[must_use]
+    pub fn read(name: Key, table: &Table<'_>) -> Self {
+        Self {
+            socket: table.required("socket"),
+            max_stale: table.optional("max-stale"),
+            user: table.optional("user"),
+            name,
+        }
+    }
+
+    /// What it comes to; reports what can't be.
+    #[must_use]
+    pub fn resolve(&self, work_dir: &Path, diagnostics: &Diagnostics) -> Option<Settings> {
         let name = &self.name.name;
         let is_name = name.len() <= NAME_BYTES_MAX
             && name.starts_with(|first: char| first.is_ascii_alphanumeric())

@@ -64,7 +64,7 @@ impl Condition {
 
 impl fmt::Display for Unmet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.property.property().name();
+        let name = self.property.name();
         let shown = &self.value[..self.value.len().min(SHOWN_BYTES_MAX)];
         let rest = if shown.len() < self.value.len() { "…" } else { "" };
         let not = if self.passes { "" } else { "not " };

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::digits::{push_padded, push_signed};
 use super::property::{NowPart, NowZone, Property};
 use super::stamp::{StampForm, push_date, push_stamp, push_year};
+use crate::cloud;
 use crate::message::{Message, Origin, Shape};
 use crate::selector::{FACILITY_TEXT, SEVERITY_TEXT};
 use crate::time::Timestamp;
@@ -19,6 +20,8 @@ pub struct Context<'a> {
     pub origin: &'a Origin<'a>,
     /// The sender's name, where the input resolves names and there is one.
     pub sender_name: Option<&'a str>,
+    /// What a plugin's inventory says of the sender.
+    pub cloud: cloud::Sender<'a>,
     /// Our own name.
     pub my_hostname: &'a str,
     /// The time of writing, in our own zone.
@@ -67,6 +70,10 @@ impl<'a> Context<'a> {
             Property::Iut => b"1",
             Property::Bom => b"\xef\xbb\xbf",
             Property::MyHostname => self.my_hostname.as_bytes(),
+            Property::Cloud(fact) => self.cloud.fact(fact),
+            Property::CloudState => self.cloud.state.as_str().as_bytes(),
+            // Which one the expression knows.
+            Property::CloudLabel => b"",
             Property::SyslogTag
             | Property::FromHostIp
             | Property::FromHostPort
@@ -90,10 +97,14 @@ impl<'a> Context<'a> {
 
     /// Appends the property's bytes. A stamp is written in this form, in UTC if so asked.
     pub(super) fn append(&self, property: Property, form: StampForm, utc: bool, out: &mut Vec<u8>) {
-        if let Some(bytes) = self.borrowed(property) {
-            out.extend_from_slice(bytes);
-            return;
+        match self.borrowed(property) {
+            Some(bytes) => out.extend_from_slice(bytes),
+            None => self.write(property, form, utc, out),
         }
+    }
+
+    /// The same for one that stands nowhere.
+    pub(super) fn write(&self, property: Property, form: StampForm, utc: bool, out: &mut Vec<u8>) {
         let message = self.message;
         let pri = message.pri;
         match property {

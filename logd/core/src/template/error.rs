@@ -25,6 +25,10 @@ pub enum TemplateErrorKind {
     UnknownProperty,
     /// rsyslog has this property and logd hasn't: JSON variables, and what speaks of rsyslog itself.
     PropertyNotCarried,
+    /// `cloud-label` without a label's name behind it.
+    MissingLabel,
+    /// A label's name in quotes that are not closed.
+    UnclosedLabel,
     /// No option of this name; [`super::option_names`] lists them.
     UnknownOption,
     /// More than one of csv, json, jsonf, jsonr and jsonfr.
@@ -60,6 +64,8 @@ impl fmt::Display for TemplateErrorKind {
             }
             Self::UnknownProperty => "no such property",
             Self::PropertyNotCarried => "logd has no script variables and nothing of this property of rsyslog's",
+            Self::MissingLabel => "`cloud-label` is followed by a label's name, as in `%cloud-label:Role%`",
+            Self::UnclosedLabel => "the label's name has a quote in front and none behind",
             Self::UnknownOption => "no such option",
             Self::SecondQuoting => "only one of csv, json, jsonf, jsonr and jsonfr can be chosen",
             Self::BadPosition => "a position is a number, or `$` for the end",

@@ -1,5 +1,7 @@
 //! What a template's text depends on, so that the daemon renders a path anew only when it can have changed.
 
+use std::ops::Range;
+
 use super::property::{NowPart, NowZone, Property};
 use super::stamp::StampForm;
 use super::{Op, PropertyExpr, Template};
@@ -30,6 +32,8 @@ pub struct Dependencies {
     pub pri: bool,
     /// The input.
     pub input: bool,
+    /// What a plugin's inventory says of the sender.
+    pub cloud: bool,
     /// The time of writing, in our own zone or UTC.
     pub now: Option<Granularity>,
     /// The sender's stamp.
@@ -65,6 +69,15 @@ impl Template {
         })
     }
 
+    /// Where the first property stands that a plugin's inventory is asked for, if there is one.
+    #[must_use]
+    pub fn asks_cloud_at(&self) -> Option<Range<usize>> {
+        self.ops.iter().find_map(|op| match op {
+            Op::Property(expr) if expr.property.is_of_cloud() => Some(expr.at()),
+            _ => None,
+        })
+    }
+
     /// What stands before its first property.
     #[must_use]
     pub fn literal_prefix(&self) -> &[u8] {
@@ -91,6 +104,7 @@ impl Dependencies {
             | Property::Severity
             | Property::SeverityText => self.pri = true,
             Property::InputName => self.input = true,
+            Property::Cloud(_) | Property::CloudLabel | Property::CloudState => self.cloud = true,
             Property::Iut | Property::Bom | Property::MyHostname => {}
             Property::Uuid => self.uuid = true,
             Property::Now(part, zone) => self.now = self.now.max(Some(now_granularity(part, zone))),

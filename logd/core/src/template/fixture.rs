@@ -1,6 +1,7 @@
 //! Messages for tests, by hand rather than through the parser, so that what is tested here does not depend on it.
 
 use super::Context;
+use crate::cloud;
 use crate::message::{Message, Origin, Shape};
 use crate::pri::Pri;
 use crate::time::Timestamp;
@@ -10,6 +11,7 @@ pub(crate) struct Fixture<'a> {
     pub(crate) message: Message<'a>,
     pub(crate) origin: Origin<'a>,
     pub(crate) sender_name: Option<&'a str>,
+    pub(crate) cloud: cloud::Sender<'a>,
     pub(crate) now: Timestamp,
 }
 
@@ -26,6 +28,7 @@ impl Default for Fixture<'_> {
                 truncated: false,
             },
             sender_name: None,
+            cloud: cloud::Sender::default(),
             // 2026-03-05T23:46:07+01:00, a Thursday.
             now: Timestamp::from_unix(1_772_750_767, 0).with_offset(3_600),
         }
@@ -38,6 +41,7 @@ impl Fixture<'_> {
             message: &self.message,
             origin: &self.origin,
             sender_name: self.sender_name,
+            cloud: self.cloud,
             my_hostname: "collector",
             now: self.now,
             uuid: &|| {

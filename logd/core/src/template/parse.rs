@@ -161,6 +161,11 @@ impl<'a> Reader<'a> {
                 });
             }
         };
+        let label = match property {
+            Property::CloudLabel => Some(self.label(&at)?),
+            _ => None,
+        };
+        let named = at.start..self.at;
         let from = if self.eat(":") {
             self.from()?
         } else {
@@ -176,7 +181,13 @@ impl<'a> Reader<'a> {
         } else {
             Options::default()
         };
-        let field_name = if self.eat(":") { self.part().0 } else { name };
+        let field_name = if self.eat(":") {
+            self.part().0
+        } else if label.is_some() {
+            &self.text[named.clone()]
+        } else {
+            name
+        };
         let end = self.at;
         match (opened_at, self.peek()) {
             (Some(_), Some(b'%')) => self.at += 1,
@@ -201,11 +212,42 @@ impl<'a> Reader<'a> {
         let is_plain = extract.is_whole() && options.change_nothing();
         Ok(PropertyExpr {
             property,
+            label,
+            at: named,
             extract,
             options,
             name: field_name.into(),
             is_plain,
         })
+    }
+
+    /// The label's name behind `cloud-label`, in quotes if it has a colon or a percent sign itself.
+    fn label(&mut self, property_at: &Range<usize>) -> Result<Box<str>, TemplateError> {
+        let missing = |at: usize| TemplateError {
+            kind: TemplateErrorKind::MissingLabel,
+            at: property_at.start..at,
+        };
+        if !self.eat(":") {
+            return Err(missing(self.at));
+        }
+        let start = self.at;
+        let label = if self.eat("\"") {
+            let rest = self.rest();
+            let Some(length) = rest.find('"') else {
+                return Err(TemplateError {
+                    kind: TemplateErrorKind::UnclosedLabel,
+                    at: start..self.text.len(),
+                });
+            };
+            self.at += length + 1;
+            &rest[..length]
+        } else {
+            self.part().0
+        };
+        if label.is_empty() {
+            return Err(missing(self.at));
+        }
+        Ok(label.into())
     }
 
     fn options(&mut self) -> Result<Options, TemplateError> {

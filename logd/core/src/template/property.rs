@@ -1,5 +1,7 @@
 //! The properties of a message, by rsyslog's names: one table for templates and for `where`.
 
+use crate::cloud::Fact;
+
 /// Something of a message, of its way here or of ourselves that a template can write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Property {
@@ -61,6 +63,12 @@ pub enum Property {
     MyHostname,
     /// `$now`, `$year`, … : the time of writing.
     Now(NowPart, NowZone),
+    /// `cloud-id`, `cloud-name`, … : what a plugin's inventory says of the machine that has sent it. rsyslog has none of these.
+    Cloud(Fact),
+    /// `cloud-label`: of the machine's labels the one whose name stands behind it, see [`super::PropertyExpr`].
+    CloudLabel,
+    /// `cloud-state`: how far the inventory can be relied on.
+    CloudState,
 }
 
 /// A part of the time of writing.
@@ -163,6 +171,16 @@ const NAMES: &[(&str, Property)] = &[
         "$now-unixtimestamp",
         Property::Now(NowPart::UnixTimestamp, NowZone::Utc),
     ),
+    ("cloud-id", Property::Cloud(Fact::Id)),
+    ("cloud-name", Property::Cloud(Fact::Name)),
+    ("cloud-group", Property::Cloud(Fact::Group)),
+    ("cloud-zone", Property::Cloud(Fact::Zone)),
+    ("cloud-type", Property::Cloud(Fact::Type)),
+    ("cloud-vpc", Property::Cloud(Fact::Vpc)),
+    ("cloud-subnet", Property::Cloud(Fact::Subnet)),
+    ("cloud-lifecycle", Property::Cloud(Fact::Lifecycle)),
+    ("cloud-label", Property::CloudLabel),
+    ("cloud-state", Property::CloudState),
 ];
 
 /// Names that rsyslog gives a meaning that isn't carried over.
@@ -182,6 +200,12 @@ impl Property {
         } else {
             Lookup::Unknown
         }
+    }
+
+    /// Whether a plugin's inventory has to be asked for it.
+    #[must_use]
+    pub fn is_of_cloud(self) -> bool {
+        matches!(self, Self::Cloud(_) | Self::CloudLabel | Self::CloudState)
     }
 
     /// The name that rsyslog's manual uses for it.

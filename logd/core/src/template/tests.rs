@@ -1,5 +1,7 @@
 //! Whole templates. What rsyslogd 8.2302 wrote for the same message is the expectation, unless a test says otherwise.
 
+mod cloud;
+
 use proptest::prelude::*;
 
 use super::fixture::{Fixture, rfc3164, rfc5424};

@@ -145,6 +145,7 @@ mod tests {
             message: &message,
             origin: &origin,
             sender_name: None,
+            cloud: crate::cloud::Sender::default(),
             my_hostname: "here",
             now: received,
             uuid: &|| [7; 16],

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use ballast_shared::exit::Exit;
 use jiff::tz::TimeZone;
+use logd_core::cloud::Host;
 use logd_core::control_chars::clean;
 use logd_core::message::Origin;
 use logd_core::parse::{parse, parse_local};
@@ -17,6 +18,7 @@ use logd_core::time::{Timestamp, ZoneCache};
 
 use crate::config::{Config, Input, OutputKind};
 use crate::pipeline::{Now, Rendering, SHAPES, render_line, shape_index};
+use crate::plugins::{self, View};
 
 /// What is shown of every message, as templates have it.
 const PROPERTIES: [&str; 11] = [
@@ -31,6 +33,19 @@ const PROPERTIES: [&str; 11] = [
     "structured-data",
     "msg",
     "rawmsg",
+];
+
+/// What is shown beside, where there are plugins.
+const CLOUD_PROPERTIES: [&str; 9] = [
+    "cloud-id",
+    "cloud-name",
+    "cloud-group",
+    "cloud-zone",
+    "cloud-type",
+    "cloud-vpc",
+    "cloud-subnet",
+    "cloud-lifecycle",
+    "cloud-state",
 ];
 
 /// How messages are to be taken to have come.
@@ -70,7 +85,16 @@ pub(super) fn run(config: &Path, options: &Options) -> Exit {
         eprintln!("no such input in the configuration");
         return Exit::Usage;
     };
+    let inventory = (!config.plugins.is_empty()).then(|| plugins::last_known(&config.plugins));
+    let inventory = match inventory.transpose() {
+        Ok(inventory) => inventory,
+        Err(error) => {
+            eprintln!("cannot start threads: {error}");
+            return Exit::Os;
+        }
+    };
     let mut explainer = Explainer {
+        inventory: inventory.as_ref(),
         zone: ZoneCache::new(config.inputs[input].time_zone.clone()),
         own_zone: ZoneCache::new(TimeZone::system()),
         input: &config.inputs[input],
@@ -95,6 +119,8 @@ pub(super) fn run(config: &Path, options: &Options) -> Exit {
 
 struct Explainer<'c> {
     config: &'c Config,
+    /// What plugins said last, where there are any.
+    inventory: Option<&'c View>,
     input: &'c Input,
     id: InputId,
     from: SocketAddr,
@@ -122,18 +148,26 @@ impl Explainer<'_> {
             message: &message,
             origin: &origin,
             sender_name: None,
+            cloud: self
+                .inventory
+                .map(|view| view.sender(origin.peer, received.unix_s))
+                .unwrap_or_default(),
             my_hostname: &self.config.hostname,
             now: received,
             uuid: &|| [0; 16],
         };
         writeln!(to, "{}", String::from_utf8_lossy(&clean))?;
         writeln!(to, "  {:16} {}", "shape", SHAPES[shape_index(message.shape)])?;
-        for property in PROPERTIES {
+        let of_cloud = self.inventory.map(|_| CLOUD_PROPERTIES);
+        for property in PROPERTIES.into_iter().chain(of_cloud.into_iter().flatten()) {
             let expression = PropertyExpr::parse(property).expect("the names of properties above are right");
             let mut value = Vec::new();
             expression.render(&context, &mut value);
             let name = property.split(':').next().unwrap_or(property);
             writeln!(to, "  {name:16} {}", String::from_utf8_lossy(&value))?;
+        }
+        for (name, value) in context.cloud.host.into_iter().flat_map(Host::labels) {
+            writeln!(to, "  cloud-label:{name} {value}")?;
         }
         if origin.truncated {
             writeln!(to, "  cut to message-max")?;
@@ -179,6 +213,19 @@ impl Explainer<'_> {
                     let mut value = Vec::new();
                     template.render(context, &mut value);
                     writeln!(to, "    value {}", String::from_utf8_lossy(&value))?;
+                }
+                return Ok(());
+            }
+            OutputKind::Queued {
+                rendering: Rendering::Event(templates),
+                ..
+            } => {
+                for (what, template) in std::iter::once(("message", &templates.message))
+                    .chain(templates.fields.iter().map(|template| ("field", template)))
+                {
+                    let mut value = Vec::new();
+                    template.render(context, &mut value);
+                    writeln!(to, "    {what} {}", String::from_utf8_lossy(&value))?;
                 }
                 return Ok(());
             }

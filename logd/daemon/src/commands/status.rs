@@ -8,7 +8,7 @@ use ballast_shared::varlink;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::control::{Count, Flow, INTERFACE_NAME, Input, Output, Status};
+use crate::control::{Count, Flow, INTERFACE_NAME, Input, Output, Plugin, Status};
 
 /// How it is shown.
 #[derive(Debug, clap::Args)]
@@ -59,6 +59,9 @@ fn print(status: &Status, to: &mut impl Write) -> io::Result<()> {
             "draining {:15} as it was before a reload: {} records, {} bytes queued, given up in {:.1} s",
             draining.output, draining.records, draining.queued_bytes, draining.given_up_in_s
         )?;
+    }
+    for plugin in &status.plugins {
+        print_plugin(plugin, to)?;
     }
     for certificate in &status.certificates {
         let expires = i64::try_from(certificate.expires_s)
@@ -112,6 +115,35 @@ fn print_output(output: &Output, to: &mut impl Write) -> io::Result<()> {
     }
     writeln!(to)?;
     print_counts("        dropped:", &output.dropped, to)
+}
+
+fn print_plugin(plugin: &Plugin, to: &mut impl Write) -> io::Result<()> {
+    write!(
+        to,
+        "plugin  {:16} {}  {} hosts, {} past addresses",
+        plugin.name, plugin.state, plugin.hosts, plugin.remembered
+    )?;
+    match plugin.last_word_s {
+        Some(age_s) => write!(to, ", heard of {age_s:.0} s ago")?,
+        None => write!(to, ", never heard of")?,
+    }
+    for (name, count) in [("reconnects", plugin.reconnects), ("hosts rejected", plugin.rejected)] {
+        if count > 0 {
+            write!(to, ", {count} {name}")?;
+        }
+    }
+    writeln!(to)?;
+    if let Some(trouble) = &plugin.trouble {
+        writeln!(to, "        {}: {trouble}", plugin.socket)?;
+    }
+    match &plugin.held {
+        Some(held) => writeln!(
+            to,
+            "        held back: an inventory without {} of {} hosts; logd plugin accept {}",
+            held.missing, held.of, plugin.name
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Nothing where there is nothing to tell.

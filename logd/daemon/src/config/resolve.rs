@@ -7,10 +7,12 @@ mod forward;
 mod http;
 mod inputs;
 mod outputs;
+mod plugins;
 mod queued;
 mod resolver;
 mod rules;
 mod sinks;
+mod templates;
 mod tls;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use ballast_shared::privileges::Process;
 use ballast_shared::tls::TlsFiles;
 
 use self::forward::Surroundings;
+use self::templates::Templates;
 use self::tls::TlsReader;
 use super::spec::Spec;
 use super::{Config, Control};
@@ -42,8 +45,18 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
     let inputs = inputs::resolve(&spec.inputs, &tls, &servers, &process, diagnostics);
     let work_dir_at = spec.work_dir.as_ref().map_or(Span::new(0, 0, 0), |path| path.span);
     let work_dir = spec.work_dir.as_ref().map_or(Path::new(WORK_DIR), |path| &path.value);
+    let plugins = plugins::resolve(&spec.plugins, work_dir, diagnostics);
+    let hostname = spec
+        .hostname
+        .as_ref()
+        .map_or_else(own_hostname, |name| name.value.as_str().into());
     let around = Surroundings {
-        templates: &spec.templates,
+        templates: Templates {
+            named: &spec.templates,
+            has_plugin: !spec.plugins.is_empty(),
+        },
+        plugins: &plugins,
+        hostname: &hostname,
         inputs: &inputs,
         work_dir,
         tls: &tls,
@@ -64,7 +77,7 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
     queued::warn_of_much(&outputs, buffer_max, buffer_max_at, diagnostics);
     Config {
         work_dir: work_dir.to_owned(),
-        hostname: spec.hostname.map_or_else(own_hostname, |name| name.value.into()),
+        hostname,
         drain_timeout: spec.drain_timeout.map_or(DRAIN_TIMEOUT, |timeout| timeout.value),
         buffer_bytes_max: buffer_max.as_usize(),
         open_files_max: outputs::at_least_one(spec.open_files_max.as_ref(), diagnostics),
@@ -77,6 +90,7 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
         },
         process,
         inputs,
+        plugins,
         outputs,
         router,
         rule_names,

@@ -7,6 +7,7 @@ mod forward;
 mod http;
 mod input;
 mod output;
+mod plugin;
 mod resolver;
 mod rule;
 mod sinks;
@@ -18,7 +19,7 @@ use ballast_shared::config::{Diagnostics, FromValue, Key, Size, Span, Spanned, T
 use ballast_shared::privileges::ProcessSpec;
 
 pub(super) use database::{Secret, ServerSpec, ServerTlsSpec, SqliteSpec};
-pub(super) use file::{FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
+pub(super) use file::{ArchiveSpec, FileKeys, FileSpec, FormatSpec, PathSpec, TemplateText};
 pub(super) use forward::{ForwardSpec, ForwardTlsSpec, SpoolFull, SpoolSpec};
 pub(super) use http::HttpKeys;
 pub(super) use input::{
@@ -26,6 +27,7 @@ pub(super) use input::{
     TlsSpec, UdpSpec, UnixSpec,
 };
 pub(super) use output::{OutputSpec, PipeSpec, QueueKeys};
+pub(super) use plugin::{EventsSpec, PluginSpec};
 pub(super) use resolver::ResolverKeys;
 pub(super) use rule::{Comparison, RuleSpec, WhereSpec, is_path};
 pub(super) use sinks::{ProgramSpec, TtySpec, UsersSpec};
@@ -47,6 +49,7 @@ pub(super) struct Spec {
     pub(super) inputs: Vec<Named<InputSpec>>,
     pub(super) templates: Vec<Named<TemplateText>>,
     pub(super) default_file: FileKeys,
+    pub(super) plugins: Vec<Named<PluginSpec>>,
     pub(super) outputs: Vec<Named<OutputSpec>>,
     pub(super) rules: Vec<RuleSpec>,
 }
@@ -98,6 +101,12 @@ impl Spec {
             && let Some(file) = default.table("file")
         {
             self.default_file.read(&file);
+        }
+        for (key, value) in entries(root, "plugin") {
+            let name = key.clone();
+            read_named(&mut self.plugins, key, value, "plugin", |table| {
+                Some(PluginSpec::read(name, table))
+            });
         }
         for (key, value) in entries(root, "output") {
             read_named(&mut self.outputs, key, value, "output", |table| {

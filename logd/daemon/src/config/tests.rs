@@ -521,3 +521,50 @@ fn queues_that_may_hold_nearly_all_of_the_buffer_are_warned_of() {
         "{said}"
     );
 }
+
+const PLUGIN: &str = "work-dir = \"/w\"\n[plugin.cloud]\nsocket = \"/run/cloudd/plugin.sock\"\n";
+
+#[test]
+fn a_plugin_has_its_snapshot_in_the_work_directory_and_a_day_to_come_back() {
+    let config = right(&format!(
+        "{PLUGIN}fallback = \"none\"\n[plugin.other]\nsocket = \"s\"\nmax-stale = \"1h\"\n"
+    ));
+    let [cloud, other] = &config.plugins[..] else {
+        panic!("two plugins")
+    };
+    assert_eq!(cloud.settings.socket, PathBuf::from("/run/cloudd/plugin.sock"));
+    assert_eq!(cloud.settings.snapshot, PathBuf::from("/w/plugins/cloud.inventory"));
+    assert_eq!(cloud.settings.max_stale, Duration::from_secs(86_400));
+    assert_eq!(other.settings.max_stale, Duration::from_secs(3600));
+    assert_eq!((cloud.fallback.as_deref(), &other.fallback), (Some("none"), &None));
+}
+
+#[test]
+fn what_only_a_plugin_knows_is_refused_where_there_is_none() {
+    let uses = "[template]\nline = \"%msg% %cloud-id:1:3%\"\n\
+                [[rule]]\nwhere = { property = \"cloud-label:Role\", is = \"gpu\" }\n\
+                to = [\"/l/%cloud-group%/log\"]\n";
+    let complaint = "this is known by a plugin, and none is configured";
+    let help = "write [plugin.cloud] with socket = \"/run/cloudd/plugin.sock\"";
+    let said = said(uses);
+    for place in ["logd.toml:2:16: ", "logd.toml:4:23: ", "logd.toml:5:12: "] {
+        assert!(said.contains(&format!("{place}{complaint}")), "{place}\n{said}");
+    }
+    assert!(said.contains("^^^^^^^^\n") && said.contains(help), "{said}");
+    let (config, said, _) = read_text(&format!("{PLUGIN}{uses}"));
+    assert_eq!(said, "");
+    let config = config.unwrap();
+    assert!(config.router.asks_cloud());
+}
+
+#[test]
+fn what_is_wrong_with_a_plugin_is_said_where_it_stands() {
+    let bare = said("[plugin.cloud]\n");
+    assert!(bare.contains("logd.toml:1:1: `socket` is missing here"), "{bare}");
+    let wrong = said(&format!("{PLUGIN}fallback = \"a\\nb\"\nsokcet = \"x\"\n"));
+    assert!(
+        wrong.contains("logd.toml:4:13: a text without control characters"),
+        "{wrong}"
+    );
+    assert!(wrong.contains("unknown key `sokcet`"), "{wrong}");
+}

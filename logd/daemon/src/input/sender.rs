@@ -13,9 +13,10 @@ use super::Service;
 use super::connections::Place;
 use super::source::{Refusal, Source};
 use super::transport::Transport;
-use crate::names::Connected;
+use crate::names;
 use crate::output::HeldBack;
 use crate::pipeline::{Batch, Scratch};
+use crate::plugins::{self, now_s};
 
 /// A sender with a connection.
 pub(super) struct Sender {
@@ -23,7 +24,9 @@ pub(super) struct Sender {
     /// What its certificate calls it.
     pub(super) peer_name: Option<Box<str>>,
     /// What its address is called.
-    name: Connected,
+    name: names::Connected,
+    /// Which machine it is, where that is asked for.
+    machine: plugins::Connected,
     zone: ZoneCache,
     held_back: HeldBack,
     idle_timeout: Option<Duration>,
@@ -48,7 +51,8 @@ impl Sender {
         Self {
             peer,
             peer_name: None,
-            name: Connected::new(peer.ip(), source.names()),
+            name: names::Connected::new(peer.ip(), source.names()),
+            machine: plugins::Connected::new(now_s()),
             zone: ZoneCache::new(source.input.time_zone.clone()),
             held_back: HeldBack::default(),
             idle_timeout: source.input.kind.stream().and_then(|stream| stream.idle_timeout),
@@ -123,15 +127,22 @@ impl Sender {
         self.source = self.sources.borrow_and_update().clone();
         self.place.move_to(&self.source.connections);
         self.name.follow(self.source.names());
+        self.machine.follow();
         self.zone = ZoneCache::new(self.source.input.time_zone.clone());
     }
 
     /// Begins a batch of what was read at one time, and lends the zone of stamps that don't name theirs.
     pub(super) fn batch<'b>(&'b mut self, scratch: &'b mut Scratch) -> (Batch<'b>, &'b mut ZoneCache) {
         let batch = self.source.batch(scratch, &mut self.held_back);
+        let machine = &mut self.machine;
+        let cloud = self.source.inventory().map(|inventory| {
+            machine.look(inventory, self.peer.ip(), batch.received().unix_s);
+            machine.sender(inventory)
+        });
         let batch = batch
             .with_peer_name(self.peer_name.as_deref())
-            .with_sender_name(self.name.name());
+            .with_sender_name(self.name.name())
+            .with_cloud(cloud);
         (batch, &mut self.zone)
     }
 

@@ -20,6 +20,7 @@ use crate::config::{self, InputKind, TlsSettings};
 use crate::names::{Lookup, Names};
 use crate::output::{HeldBack, Patience};
 use crate::pipeline::{Batch, Pipeline, SHAPES, Scratch, Tally};
+use crate::plugins::Inventory;
 use crate::throttle::Throttle;
 
 /// How many senders' misbehaviour is logged in how long; every instance is counted.
@@ -185,6 +186,11 @@ impl Source {
     /// Where senders' names are looked up, if they are.
     pub(super) fn names(&self) -> Option<&Arc<Names>> {
         self.names.as_ref()
+    }
+
+    /// What plugins know of senders, if it is asked for that.
+    pub(super) fn inventory(&self) -> Option<&Arc<Inventory>> {
+        self.pipeline.inventory()
     }
 
     /// What is known of a datagram's sender's name, or becomes known, if names are looked up.

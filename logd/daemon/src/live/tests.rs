@@ -34,6 +34,7 @@ fn batch(tap: &Tap, second: i64, messages: &[String]) {
             message: &message,
             origin: &origin,
             sender_name: None,
+            cloud: logd_core::cloud::Sender::default(),
             my_hostname: "collector",
             now: received,
             uuid: &|| [0; 16],

@@ -8,12 +8,17 @@ const LENGTH_BYTES: usize = size_of::<u32>();
 /// Appends what each of the templates makes of a message.
 pub(crate) fn render(templates: &[Template], context: &Context<'_>, record: &mut Vec<u8>) {
     for template in templates {
-        let start = record.len() + LENGTH_BYTES;
-        record.resize(start, 0);
-        template.render(context, record);
-        let length = u32::try_from(record.len() - start).expect("no message is so long");
-        record[start - LENGTH_BYTES..start].copy_from_slice(&length.to_ne_bytes());
+        push(record, |record| template.render(context, record));
     }
+}
+
+/// Appends one value, which `write` appends.
+pub(crate) fn push(record: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = record.len() + LENGTH_BYTES;
+    record.resize(start, 0);
+    write(record);
+    let length = u32::try_from(record.len() - start).expect("no message is so long");
+    record[start - LENGTH_BYTES..start].copy_from_slice(&length.to_ne_bytes());
 }
 
 /// The values of a record that [`render`] made.
@@ -35,8 +40,7 @@ mod tests {
     fn values_of_any_length_are_told_apart() {
         let mut record = Vec::new();
         for value in [&b"one"[..], b"", b"three"] {
-            record.extend_from_slice(&u32::try_from(value.len()).unwrap().to_ne_bytes());
-            record.extend_from_slice(value);
+            push(&mut record, |record| record.extend_from_slice(value));
         }
         assert_eq!(of(&record).collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
     }

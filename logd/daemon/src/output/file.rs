@@ -34,7 +34,7 @@ mod volume;
 pub(crate) use flusher::Flusher;
 pub(crate) use log_file::{Appended, LogFile};
 pub(crate) use output::{FileOutput, Owner};
-pub(crate) use rotation::{Archivist, Keep, Rotate, Tree};
+pub(crate) use rotation::{ArchiveTo, Archivist, Keep, Rotate, Tree};
 pub(crate) use settings::{FileSettings, Sync};
 pub(crate) use store::{Store, StoreLimits};
 pub(crate) use volume::Layout;

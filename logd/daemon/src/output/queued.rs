@@ -6,6 +6,7 @@
 //! spool it has put all of it there, and the next worker of that spool begins when it has.
 
 mod database;
+mod events;
 pub(crate) mod forward;
 mod line_writer;
 mod pipe;
@@ -30,6 +31,7 @@ use super::file::Store;
 use super::queue::{Queue, QueueLimits};
 
 pub(crate) use database::{Database, DatabaseKind, MySql, Password, Postgres, Schema, ServerTls, Sqlite};
+pub(crate) use events::Events;
 pub(crate) use users::{Users, Who};
 
 /// What a queued output is: two that are equal are one, over a reload.
@@ -54,6 +56,8 @@ pub(crate) enum QueuedKind {
     Program(Box<[String]>),
     /// Writes rows.
     Database(Box<Database>),
+    /// Tells a plugin.
+    Events(Box<Events>),
 }
 
 /// An output with a queue, as pipelines have it; when the last of them has let go of it, its queue is closed.
@@ -281,7 +285,9 @@ impl QueuedKind {
     fn spool(&self) -> Option<&Path> {
         match self {
             Self::Forward(settings) => settings.spool.as_ref().map(|spool| spool.directory.as_path()),
-            Self::Pipe(_) | Self::Tty(_) | Self::Users(_) | Self::Program(_) | Self::Database(_) => None,
+            Self::Pipe(_) | Self::Tty(_) | Self::Users(_) | Self::Program(_) | Self::Database(_) | Self::Events(_) => {
+                None
+            }
         }
     }
 }
@@ -295,6 +301,7 @@ async fn run(kind: QueuedKind, queue: Arc<Queue>) {
         QueuedKind::Users(users) => users::run(&users, &queue).await,
         QueuedKind::Program(command) => program::run(&command, &queue).await,
         QueuedKind::Database(database) => database::run(&database, &queue).await,
+        QueuedKind::Events(events) => events::run(&events, &queue).await,
     }
 }
 

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use logd_core::time::ZoneCache;
 
 use super::files::Files;
+use crate::plugins::LastView;
 
 /// Room for reading, rendering paths and looking things up.
 pub(crate) struct Scratch {
@@ -22,6 +23,8 @@ pub(crate) struct Scratch {
     pub(super) own_zone: ZoneCache,
     pub(super) uuids: Uuids,
     pub(super) files: Files,
+    /// What plugins know of senders, as of the last look.
+    pub(super) view: LastView,
 }
 
 thread_local! {
@@ -33,6 +36,7 @@ thread_local! {
         own_zone: ZoneCache::new(TimeZone::system()),
         uuids: Uuids::default(),
         files: Files::default(),
+        view: LastView::default(),
     });
 }
 

@@ -13,18 +13,19 @@ use super::*;
 use crate::output::file::{Store, StoreLimits};
 
 /// A daemon without its lifecycle.
-struct Running {
+struct Daemon {
     directory: TempDir,
     address: SocketAddr,
     input: &'static str,
     service: Arc<Service>,
     inputs: Inputs,
     workers: Workers,
+    plugins: Plugins,
     fixed: Fixed,
     supervisor: Supervisor,
 }
 
-impl Running {
+impl Daemon {
     fn start(rest: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // A port that was free a moment ago.
@@ -37,7 +38,11 @@ impl Running {
             open_files_max: 10,
         });
         let fixed = Fixed::of(&config);
-        let service = Arc::new(Service::new(&mut config, store));
+        let service = Arc::new(Service::new(
+            &mut config,
+            store,
+            Plugins::default().prepare(&[]).inventory,
+        ));
         let mut inputs = Inputs::new(service.clone());
         let supervisor = Supervisor::new();
         let prepared = inputs.prepare(&config.inputs, &mut Inherited::default()).unwrap();
@@ -50,6 +55,7 @@ impl Running {
             service,
             inputs,
             workers: Workers::new(&supervisor),
+            plugins: Plugins::default(),
             supervisor,
         }
     }
@@ -60,13 +66,17 @@ impl Running {
         let (answer, answered) = oneshot::channel();
         turns.ask(Asker::Call(answer));
         let config = turns.next().await;
-        let (inputs, service) = (&mut self.inputs, &self.service);
+        let service = &self.service;
+        let running = Running {
+            inputs: &mut self.inputs,
+            workers: &mut self.workers,
+            plugins: &mut self.plugins,
+        };
         let done = config.and_then(|config| {
             take(
                 *config,
                 &self.fixed,
-                inputs,
-                &mut self.workers,
+                running,
                 service,
                 &self.supervisor,
                 Handles {
@@ -112,7 +122,7 @@ async fn who_serves_writes_only_where_the_configuration_has_one_directory_and_no
     let rules = |to: &str| format!("[output.pipe.pipe]\npath = \"pipe\"\n[[rule]]\nto = [{to}]\n");
     let without_pipe = "[[rule]]\nto = [\"log/a\", \"srv/b\"]\n";
     // Before a message has gone to any of them.
-    let mut running = Running::start(without_pipe);
+    let mut running = Daemon::start(without_pipe);
     assert!(!running.service.store.servers_write(), "two directories");
     running.reload(TO_A).await.unwrap();
     assert!(running.service.store.servers_write());
@@ -122,7 +132,7 @@ async fn who_serves_writes_only_where_the_configuration_has_one_directory_and_no
 
 #[tokio::test]
 async fn connections_stay_and_their_next_messages_go_the_new_way() {
-    let mut running = Running::start(TO_A);
+    let mut running = Daemon::start(TO_A);
     let mut connection = TcpStream::connect(running.address).await.unwrap();
     running.send(&mut connection, "one").await;
     running.reload(TO_B).await.unwrap();
@@ -136,7 +146,7 @@ async fn connections_stay_and_their_next_messages_go_the_new_way() {
 #[tokio::test]
 async fn open_connections_belong_to_the_input_that_has_their_address_now() {
     let rule = |input: &str| format!("{TO_A}\n[[rule]]\nfrom = [\"{input}\"]\nto = [\"log/{input}\"]\n");
-    let mut running = Running::start(&rule("net"));
+    let mut running = Daemon::start(&rule("net"));
     let mut connection = TcpStream::connect(running.address).await.unwrap();
     running.send(&mut connection, "one").await;
     running.input = "renamed";
@@ -160,7 +170,7 @@ async fn open_connections_belong_to_the_input_that_has_their_address_now() {
 
 #[tokio::test]
 async fn a_bad_configuration_changes_nothing_and_is_told_with_its_lines() {
-    let mut running = Running::start(TO_A);
+    let mut running = Daemon::start(TO_A);
     let mut connection = TcpStream::connect(running.address).await.unwrap();
     let error = running.reload("[[rule]]\nto = [\"nowhere\"]").await.unwrap_err();
     assert!(
@@ -173,7 +183,7 @@ async fn a_bad_configuration_changes_nothing_and_is_told_with_its_lines() {
 
 #[tokio::test]
 async fn an_address_that_is_held_changes_nothing() {
-    let mut running = Running::start(TO_A);
+    let mut running = Daemon::start(TO_A);
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let another = format!(
         "{TO_B}\n[input.held.tcp]\nlisten = [\"{}\"]",
@@ -194,7 +204,7 @@ async fn an_address_that_is_held_changes_nothing() {
 
 #[tokio::test]
 async fn what_takes_a_restart_is_refused_by_name() {
-    let mut running = Running::start(TO_A);
+    let mut running = Daemon::start(TO_A);
     let error = running
         .reload(&format!("work-dir = \"elsewhere\"\n{TO_B}"))
         .await
@@ -205,7 +215,7 @@ async fn what_takes_a_restart_is_refused_by_name() {
 #[tokio::test]
 async fn what_the_dropped_privileges_cannot_do_any_more_takes_a_restart() {
     let process = "[process]\nuser = \"nobody\"\n";
-    let mut running = Running::start(&format!("{process}{TO_A}"));
+    let mut running = Daemon::start(&format!("{process}{TO_A}"));
     let error = running
         .reload(&format!("{process}{TO_A}\ngroup = \"nogroup\""))
         .await
@@ -221,7 +231,7 @@ async fn what_the_dropped_privileges_cannot_do_any_more_takes_a_restart() {
 
 #[tokio::test]
 async fn an_input_that_is_gone_reads_its_connections_empty_and_closes_them() {
-    let mut running = Running::start(TO_A);
+    let mut running = Daemon::start(TO_A);
     let mut connection = TcpStream::connect(running.address).await.unwrap();
     running.send(&mut connection, "one").await;
     let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -9,9 +9,10 @@ use ballast_shared::tls::PeerName;
 use logd_core::spool::{SPOOL_BYTES_MIN, WhenFull as SpoolWhenFull};
 
 use super::queued::{format_or, limits};
+use super::templates::Templates;
 use super::tls::TlsReader;
-use crate::config::spec::{ForwardSpec, ForwardTlsSpec, Named, SpoolFull, SpoolSpec, TemplateText};
-use crate::config::{Input, InputKind, OutputKind};
+use crate::config::spec::{ForwardSpec, ForwardTlsSpec, SpoolFull, SpoolSpec};
+use crate::config::{Input, InputKind, OutputKind, Plugin};
 use crate::output::file::Sync;
 use crate::output::queued::forward::{
     ForwardSettings, Host, NotATarget, SpoolSettings, Target, TlsSettings, Transport,
@@ -40,7 +41,10 @@ const NAME_BYTES_MAX: usize = 200;
 
 /// What is needed beside the keys.
 pub(super) struct Surroundings<'r> {
-    pub(super) templates: &'r [Named<TemplateText>],
+    pub(super) templates: Templates<'r>,
+    pub(super) plugins: &'r [Plugin],
+    /// Our own name.
+    pub(super) hostname: &'r str,
     pub(super) inputs: &'r [Input],
     pub(super) work_dir: &'r Path,
     pub(super) tls: &'r TlsReader<'r>,

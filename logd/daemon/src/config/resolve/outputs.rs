@@ -2,7 +2,6 @@
 //! [`queued`].
 
 use std::ffi::OsStr;
-use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, absolute};
 
@@ -10,12 +9,13 @@ use ballast_shared::config::{Diagnostics, Span, Spanned, nearest};
 use ballast_shared::privileges::{Process, find_group, find_user};
 use logd_core::path::PathTemplate;
 use logd_core::route::OutputId;
-use logd_core::template::{Property, Template, TemplateError, TemplateErrorKind, builtin_names, option_names};
+use logd_core::template::Template;
 use nix::unistd::{Gid, Uid};
 
 use super::access::Access;
-use super::{database, forward, queued, sinks};
-use crate::config::spec::{FileKeys, FileSpec, FormatSpec, Named, OutputSpec, PathSpec, Spec, TemplateText};
+use super::templates::Templates;
+use super::{database, forward, plugins, queued, sinks};
+use crate::config::spec::{FileKeys, FileSpec, OutputSpec, PathSpec, Spec, TemplateText};
 use crate::config::{Output, OutputKind};
 use crate::output::file::FileSettings;
 
@@ -25,7 +25,7 @@ const FORMAT: &str = "RSYSLOG_TraditionalFileFormat";
 /// The outputs, found by name or by path.
 pub(super) struct Outputs<'s> {
     list: Vec<Entry>,
-    templates: &'s [Named<TemplateText>],
+    templates: Templates<'s>,
     default: FileSettings,
     default_format: Template,
     access: Option<Access>,
@@ -42,12 +42,12 @@ struct Entry {
 pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::Surroundings<'s>) -> Outputs<'s> {
     let (templates, diagnostics) = (around.templates, around.diagnostics);
     // Also those that nothing uses yet.
-    for template in templates {
-        compile(&template.spec.text, template.spec.span, diagnostics);
+    for template in templates.named {
+        templates.compile(&template.spec.text, template.spec.span, diagnostics);
     }
     let built_in = Template::builtin(FORMAT).expect("rsyslog's format of this name is built in");
-    let default = settings(&FileSettings::default(), &spec.default_file, diagnostics);
-    let default_format = format(spec.default_file.format.as_ref(), templates, &built_in, diagnostics);
+    let default = settings(&FileSettings::default(), &spec.default_file, around);
+    let default_format = templates.format(spec.default_file.format.as_ref(), &built_in, diagnostics);
     let mut outputs = Outputs {
         list: Vec::new(),
         templates,
@@ -57,7 +57,7 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::S
     };
     for named in &spec.outputs {
         let kind = match &named.spec {
-            OutputSpec::File(file) => outputs.file(file, named.span, diagnostics),
+            OutputSpec::File(file) => outputs.file(file, named.span, around),
             OutputSpec::Forward(spec) => forward::forward(&named.name, named.span, spec, around),
             OutputSpec::Users(users) => sinks::users(users, templates, outputs.access.as_ref(), diagnostics),
             OutputSpec::Tty(tty) => sinks::tty(tty, templates, outputs.access.as_ref(), diagnostics),
@@ -65,6 +65,7 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::S
             OutputSpec::Program(program) => sinks::program(program, templates, diagnostics),
             OutputSpec::Postgres(server) => database::postgres(server, diagnostics),
             OutputSpec::MySql(server) => database::mysql(server, diagnostics),
+            OutputSpec::Plugin(events) => plugins::events(&named.name, events, around.plugins, templates, diagnostics),
             OutputSpec::Sqlite(sqlite) => database::sqlite(sqlite, outputs.access.as_ref(), diagnostics),
         };
         outputs.list.push(Entry {
@@ -81,15 +82,19 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::S
 }
 
 impl Outputs<'_> {
-    fn file(&self, spec: &FileSpec, span: Span, diagnostics: &Diagnostics) -> Option<OutputKind> {
+    fn file(&self, spec: &FileSpec, span: Span, around: &forward::Surroundings<'_>) -> Option<OutputKind> {
+        let diagnostics = around.diagnostics;
         let path = spec.path.as_ref().and_then(|path| self.path_of(path, diagnostics));
-        let settings = settings(&self.default, &spec.keys, diagnostics);
-        let format = format(
-            spec.keys.format.as_ref(),
-            self.templates,
-            &self.default_format,
-            diagnostics,
-        );
+        let settings = settings(&self.default, &spec.keys, around);
+        if let (Some(archive), None) = (&spec.keys.archive, &settings.rotate) {
+            diagnostics.error(
+                archive.span,
+                "files are archived when they are rotated: `rotate` is missing",
+            );
+        }
+        let format = self
+            .templates
+            .format(spec.keys.format.as_ref(), &self.default_format, diagnostics);
         let keys = &spec.keys;
         let at = keys
             .owner
@@ -98,6 +103,11 @@ impl Outputs<'_> {
             .map_or(span, |key| key.span);
         self.check_access(&settings, path.as_ref(), at, diagnostics);
         path.map(|path| OutputKind::File { path, format, settings })
+    }
+
+    /// The templates that there are.
+    pub(super) fn templates(&self) -> Templates<'_> {
+        self.templates
     }
 
     /// The output of this name.
@@ -130,7 +140,7 @@ impl Outputs<'_> {
         if let Some(index) = self.list.iter().position(|e| e.defined_at.is_none() && e.name == name) {
             return Some(id(index));
         }
-        let template = path_template(path, diagnostics)?;
+        let template = self.path_in_place(path, diagnostics)?;
         self.check_access(&self.default, Some(&template), path.span, diagnostics);
         self.list.push(Entry {
             name: name.clone(),
@@ -173,15 +183,18 @@ impl Outputs<'_> {
 
     fn path_of(&self, path: &PathSpec, diagnostics: &Diagnostics) -> Option<PathTemplate> {
         match path {
-            PathSpec::Inline(text) => {
-                compile(&text.text, text.span, diagnostics)?;
-                path_template(text, diagnostics)
-            }
+            PathSpec::Inline(text) => self.path_in_place(text, diagnostics),
             PathSpec::Template(name) => {
-                let template = find(self.templates, name, diagnostics)?;
+                let template = self.templates.find(name, diagnostics)?;
                 path_template_at(&template.spec, name.span, diagnostics)
             }
         }
+    }
+
+    /// The path that a template in place stands for.
+    fn path_in_place(&self, text: &TemplateText, diagnostics: &Diagnostics) -> Option<PathTemplate> {
+        self.templates.compile(&text.text, text.span, diagnostics)?;
+        path_template_at(text, text.span, diagnostics)
     }
 }
 
@@ -214,12 +227,6 @@ fn id(index: usize) -> OutputId {
     OutputId(u32::try_from(index).expect("a configuration file is too small for so many outputs"))
 }
 
-/// The path that a template in place stands for.
-fn path_template(text: &TemplateText, diagnostics: &Diagnostics) -> Option<PathTemplate> {
-    compile(&text.text, text.span, diagnostics)?;
-    path_template_at(text, text.span, diagnostics)
-}
-
 /// The path that a template stands for, relative ones below the directory of their file; what is wrong with it as a path is
 /// reported where it is used as one.
 fn path_template_at(text: &TemplateText, used_at: Span, diagnostics: &Diagnostics) -> Option<PathTemplate> {
@@ -250,82 +257,13 @@ fn directory_of(text: &TemplateText) -> String {
     format!("{}/", directory.to_string_lossy().trim_end_matches('/'))
 }
 
-fn find<'t>(
-    templates: &'t [Named<TemplateText>],
-    name: &Spanned<String>,
-    diagnostics: &Diagnostics,
-) -> Option<&'t Named<TemplateText>> {
-    let found = templates.iter().find(|template| template.name == name.value);
-    if found.is_none() {
-        let message = format!("no template \"{}\"", name.value);
-        match nearest(&name.value, templates.iter().map(|template| template.name.as_str())) {
-            Some(help) => diagnostics.error_with_help(name.span, message, help),
-            None => diagnostics.error(name.span, message),
-        }
-    }
-    found
-}
-
-/// The format of what is written: that of the key, or the one given.
-pub(super) fn format(
-    key: Option<&Spanned<FormatSpec>>,
-    templates: &[Named<TemplateText>],
-    otherwise: &Template,
-    diagnostics: &Diagnostics,
-) -> Template {
-    let Some(format) = key else {
-        return otherwise.clone();
-    };
-    let compiled = match &format.value {
-        FormatSpec::Template(name) => {
-            find(templates, name, diagnostics).and_then(|template| Template::parse(&template.spec.text).ok())
-        }
-        FormatSpec::Inline(name) if is_name(name) => {
-            let built_in = Template::builtin(name);
-            if built_in.is_none() {
-                let message = format!("no format \"{name}\"");
-                match nearest(name, builtin_names()) {
-                    Some(help) => diagnostics.error_with_help(format.span, message, help),
-                    None => diagnostics.error(format.span, message),
-                }
-            }
-            built_in
-        }
-        FormatSpec::Inline(text) => compile(text, format.span, diagnostics),
-    };
-    compiled.unwrap_or_else(|| otherwise.clone())
-}
-
-/// Whether a format is a name, right or wrong, and not a template in place: those have blanks, properties or escapes.
-fn is_name(format: &str) -> bool {
-    format
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-}
-
-fn compile(text: &str, span: Span, diagnostics: &Diagnostics) -> Option<Template> {
-    Template::parse(text)
-        .map_err(|error| report(text, &error, span, diagnostics))
-        .ok()
-}
-
-/// Reports an error in a template, with the property or option that was probably meant.
-pub(super) fn report(text: &str, error: &TemplateError, span: Span, diagnostics: &Diagnostics) {
-    let word = text.get(Range::clone(&error.at)).unwrap_or_default();
-    let help = match error.kind {
-        TemplateErrorKind::UnknownProperty => nearest(word, Property::names()),
-        TemplateErrorKind::UnknownOption => nearest(word, option_names()),
-        _ => None,
-    };
-    let span = span.part(error.at.clone());
-    match help {
-        Some(help) => diagnostics.error_with_help(span, error.to_string(), help),
-        None => diagnostics.error(span, error.to_string()),
-    }
-}
-
 /// The settings of the keys, and of `default` where a key is not there.
-fn settings(default: &FileSettings, keys: &FileKeys, diagnostics: &Diagnostics) -> FileSettings {
+fn settings(default: &FileSettings, keys: &FileKeys, around: &forward::Surroundings<'_>) -> FileSettings {
+    let diagnostics = around.diagnostics;
+    let archive = keys
+        .archive
+        .as_ref()
+        .and_then(|archive| plugins::archive(&archive.value, around.hostname, around.plugins, diagnostics));
     FileSettings {
         owner: uid(keys.owner.as_ref(), diagnostics).or(default.owner),
         group: gid(keys.group.as_ref(), diagnostics).or(default.group),
@@ -342,6 +280,7 @@ fn settings(default: &FileSettings, keys: &FileKeys, diagnostics: &Diagnostics) 
         open_files_max: at_least_one(keys.open_files_max.as_ref(), diagnostics).or(default.open_files_max),
         rotate: keys.rotate.map_or(default.rotate, |rotate| Some(rotate.value)),
         keep: keys.keep.map_or(default.keep, |keep| keep.value),
+        archive: archive.map(Box::new).or_else(|| default.archive.clone()),
         new_files_max: keys.new_files_max.map_or(default.new_files_max, |files| files.value),
     }
 }

@@ -3,8 +3,8 @@
 use ballast_shared::config::{Diagnostics, Size, Span, Spanned};
 use logd_core::template::Template;
 
-use super::outputs::format;
-use crate::config::spec::{FormatSpec, Named, PipeSpec, QueueKeys, TemplateText};
+use super::templates::Templates;
+use crate::config::spec::{FormatSpec, PipeSpec, QueueKeys};
 use crate::config::{Output, OutputKind};
 use crate::output::WhenFull;
 use crate::output::queue::QueueLimits;
@@ -20,11 +20,7 @@ const QUEUE_MIN: Size = Size::kib(64);
 /// What ompipe writes unless it is told otherwise.
 const PIPE_FORMAT: &str = "RSYSLOG_TraditionalFileFormat";
 
-pub(super) fn pipe(
-    spec: &PipeSpec,
-    templates: &[Named<TemplateText>],
-    diagnostics: &Diagnostics,
-) -> Option<OutputKind> {
+pub(super) fn pipe(spec: &PipeSpec, templates: Templates<'_>, diagnostics: &Diagnostics) -> Option<OutputKind> {
     let rendering = Rendering::Line(format_or(PIPE_FORMAT, spec.format.as_ref(), templates, diagnostics));
     let limits = limits(&spec.queue, QUEUE_MAX, WhenFull::Drop, diagnostics);
     let kind = QueuedKind::Pipe(spec.path.clone()?);
@@ -38,11 +34,11 @@ pub(super) fn pipe(
 pub(super) fn format_or(
     built_in: &str,
     key: Option<&Spanned<FormatSpec>>,
-    templates: &[Named<TemplateText>],
+    templates: Templates<'_>,
     diagnostics: &Diagnostics,
 ) -> Template {
     let built_in = Template::builtin(built_in).expect("rsyslog's format of this name is built in");
-    format(key, templates, &built_in, diagnostics)
+    templates.format(key, &built_in, diagnostics)
 }
 
 /// The limits of the keys, or these.

@@ -4,10 +4,10 @@ use ballast_shared::config::{Diagnostics, Span, Spanned, nearest};
 use logd_core::filter::{Condition, Test};
 use logd_core::route::{InputId, OutputId, Router, Rule, Then};
 use logd_core::selector::{Selector, SelectorErrorKind, facility_names, severity_names};
-use logd_core::template::PropertyExpr;
 use regex::bytes::Regex;
 
-use super::outputs::{self, Outputs};
+use super::outputs::Outputs;
+use super::templates::Templates;
 use crate::config::Input;
 use crate::config::spec::{Comparison, RuleSpec, WhereSpec, is_path};
 
@@ -23,7 +23,10 @@ pub(super) fn resolve(
         .map(|spec| Rule {
             selector: selector(spec.select.as_ref(), diagnostics),
             from: spec.from.as_ref().map(|names| from(names, inputs, diagnostics)),
-            condition: spec.condition.as_ref().and_then(|spec| condition(spec, diagnostics)),
+            condition: spec
+                .condition
+                .as_ref()
+                .and_then(|spec| condition(spec, outputs.templates(), diagnostics)),
             to: to(spec, outputs, diagnostics),
             then: then(spec, diagnostics),
         })
@@ -109,21 +112,22 @@ fn then(spec: &RuleSpec, diagnostics: &Diagnostics) -> Then {
     }
 }
 
-fn condition(spec: &WhereSpec, diagnostics: &Diagnostics) -> Option<Condition> {
+fn condition(spec: &WhereSpec, templates: Templates<'_>, diagnostics: &Diagnostics) -> Option<Condition> {
     // Every part is looked at, so that every wrong one is reported.
     let all = |specs: &[WhereSpec]| {
-        let read: Vec<_> = specs.iter().map(|spec| condition(spec, diagnostics)).collect();
+        let read: Vec<_> = specs
+            .iter()
+            .map(|spec| condition(spec, templates, diagnostics))
+            .collect();
         read.into_iter().collect::<Option<Vec<_>>>()
     };
     match spec {
         WhereSpec::All(specs) => all(specs).map(Condition::All),
         WhereSpec::Any(specs) => all(specs).map(Condition::Any),
-        WhereSpec::Not(spec) => condition(spec, diagnostics).map(|spec| Condition::Not(Box::new(spec))),
+        WhereSpec::Not(spec) => condition(spec, templates, diagnostics).map(|spec| Condition::Not(Box::new(spec))),
         WhereSpec::Property { property, comparison } => {
             let test = test(comparison, diagnostics);
-            let property = PropertyExpr::parse(&property.value)
-                .map_err(|error| outputs::report(&property.value, &error, property.span, diagnostics))
-                .ok()?;
+            let property = templates.property(property, diagnostics)?;
             Some(Condition::Test { property, test: test? })
         }
     }

@@ -8,8 +8,9 @@ use logd_core::template::Template;
 
 use super::access::Access;
 use super::queued::{QUEUE_MAX, format_or, limits};
+use super::templates::Templates;
 use crate::config::OutputKind;
-use crate::config::spec::{Named, ProgramSpec, QueueKeys, TemplateText, TtySpec, UsersSpec};
+use crate::config::spec::{ProgramSpec, QueueKeys, TtySpec, UsersSpec};
 use crate::output::WhenFull;
 use crate::output::queued::{QueuedKind, QueuedSettings, Users, Who};
 use crate::pipeline::Rendering;
@@ -29,7 +30,7 @@ const EVERYONE: &str = "*";
 
 pub(super) fn users(
     spec: &UsersSpec,
-    templates: &[Named<TemplateText>],
+    templates: Templates<'_>,
     access: Option<&Access>,
     diagnostics: &Diagnostics,
 ) -> Option<OutputKind> {
@@ -66,7 +67,7 @@ pub(super) fn users(
 
 pub(super) fn tty(
     spec: &TtySpec,
-    templates: &[Named<TemplateText>],
+    templates: Templates<'_>,
     access: Option<&Access>,
     diagnostics: &Diagnostics,
 ) -> Option<OutputKind> {
@@ -83,11 +84,7 @@ pub(super) fn tty(
     ))
 }
 
-pub(super) fn program(
-    spec: &ProgramSpec,
-    templates: &[Named<TemplateText>],
-    diagnostics: &Diagnostics,
-) -> Option<OutputKind> {
+pub(super) fn program(spec: &ProgramSpec, templates: Templates<'_>, diagnostics: &Diagnostics) -> Option<OutputKind> {
     let command = spec.command.as_ref()?;
     match command.value.first() {
         None => diagnostics.error(command.span, "no program is named"),
@@ -111,7 +108,7 @@ pub(super) fn program(
 
 fn lines(
     format: Option<&ballast_shared::config::Spanned<crate::config::spec::FormatSpec>>,
-    templates: &[Named<TemplateText>],
+    templates: Templates<'_>,
     diagnostics: &Diagnostics,
 ) -> Template {
     format_or(LINE_FORMAT, format, templates, diagnostics)

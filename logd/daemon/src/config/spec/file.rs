@@ -35,7 +35,14 @@ pub(in crate::config) struct FileKeys {
     pub(in crate::config) open_files_max: Option<Spanned<usize>>,
     pub(in crate::config) rotate: Option<Spanned<Rotate>>,
     pub(in crate::config) keep: Option<Spanned<Keep>>,
+    pub(in crate::config) archive: Option<Spanned<ArchiveSpec>>,
     pub(in crate::config) new_files_max: Option<Spanned<u32>>,
+}
+
+/// `archive = { plugin = "cloud", key = "logs/" }`
+pub(in crate::config) struct ArchiveSpec {
+    pub(in crate::config) plugin: Option<Spanned<String>>,
+    pub(in crate::config) key: Option<Spanned<String>>,
 }
 
 /// `[output.NAME.file]`
@@ -86,6 +93,7 @@ impl FileKeys {
         table.once("open-files-max", &mut self.open_files_max);
         table.once("rotate", &mut self.rotate);
         table.once("keep", &mut self.keep);
+        table.once("archive", &mut self.archive);
         table.once("new-files-max", &mut self.new_files_max);
     }
 }
@@ -180,6 +188,16 @@ fn at_least(table: &Table<'_>, key: &'static str, least: Size) -> Option<u64> {
         table.diagnostics().error(size.span, message);
     }
     Some(size.value.bytes)
+}
+
+impl FromValue for ArchiveSpec {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        let table = value.table()?;
+        Some(Self {
+            plugin: table.required("plugin"),
+            key: table.optional("key"),
+        })
+    }
 }
 
 impl FromValue for Sync {

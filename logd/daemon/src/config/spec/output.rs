@@ -7,12 +7,13 @@ use ballast_shared::config::{Size, Spanned, Table};
 use super::database::{ServerSpec, SqliteSpec};
 use super::file::{FileSpec, FormatSpec};
 use super::forward::ForwardSpec;
+use super::plugin::EventsSpec;
 use super::sinks::{ProgramSpec, TtySpec, UsersSpec};
 use crate::output::WhenFull;
 
 /// The kinds, as they are written.
 pub(super) const KINDS: &[&str] = &[
-    "file", "forward", "users", "tty", "pipe", "program", "postgres", "mysql", "sqlite",
+    "file", "forward", "users", "tty", "pipe", "program", "postgres", "mysql", "sqlite", "plugin",
 ];
 
 /// An output of one of the kinds.
@@ -26,6 +27,7 @@ pub(in crate::config) enum OutputSpec {
     Postgres(Box<ServerSpec>),
     MySql(Box<ServerSpec>),
     Sqlite(SqliteSpec),
+    Plugin(EventsSpec),
 }
 
 /// What every output behind a queue has.
@@ -53,6 +55,7 @@ impl OutputSpec {
             "postgres" => Self::Postgres(Box::new(ServerSpec::read(table))),
             "mysql" => Self::MySql(Box::new(ServerSpec::read(table))),
             "sqlite" => Self::Sqlite(SqliteSpec::read(table)),
+            "plugin" => Self::Plugin(EventsSpec::read(table)),
             _ => Self::Pipe(PipeSpec::read(table)),
         }
     }

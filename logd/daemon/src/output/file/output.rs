@@ -57,6 +57,8 @@ pub(super) enum Removed {
     Age,
     /// It was the oldest, and all files together took more than `total`.
     Total,
+    /// The same, although it was not archived yet.
+    Unarchived,
 }
 
 impl Removed {
@@ -64,6 +66,7 @@ impl Removed {
         match self {
             Self::Age => "age",
             Self::Total => "total",
+            Self::Unarchived => "unarchived",
         }
     }
 }
@@ -80,6 +83,10 @@ struct Counters {
     compressed: Counter,
     removed_age: Counter,
     removed_total: Counter,
+    removed_unarchived: Counter,
+    archived: Counter,
+    archived_bytes: Counter,
+    unarchived: Gauge,
     diverted: Counter,
 }
 
@@ -89,6 +96,10 @@ impl FileOutput {
         let dropped = |reason: &'static str| counter!("logd_output_dropped_total", "output" => name.to_owned(), "reason" => reason);
         // What an output never does is not shown for it.
         let rotates = |metric: &'static str| match settings.rotate {
+            Some(_) => counter!(metric, "output" => name.to_owned()),
+            None => Counter::noop(),
+        };
+        let archives = |metric: &'static str| match settings.archive {
             Some(_) => counter!(metric, "output" => name.to_owned()),
             None => Counter::noop(),
         };
@@ -109,6 +120,16 @@ impl FileOutput {
                 compressed: rotates("logd_output_files_compressed_total"),
                 removed_age: removed(Removed::Age),
                 removed_total: removed(Removed::Total),
+                removed_unarchived: match settings.archive {
+                    Some(_) => removed(Removed::Unarchived),
+                    None => Counter::noop(),
+                },
+                archived: archives("logd_output_files_archived_total"),
+                archived_bytes: archives("logd_output_archived_bytes_total"),
+                unarchived: match settings.archive {
+                    Some(_) => gauge!("logd_output_files_unarchived", "output" => name.to_owned()),
+                    None => Gauge::noop(),
+                },
                 diverted: counter!("logd_output_diverted_total", "output" => name.to_owned()),
             },
             name: name.into(),
@@ -276,7 +297,24 @@ impl FileOutput {
         match why {
             Removed::Age => self.counters.removed_age.increment(1),
             Removed::Total => self.counters.removed_total.increment(1),
+            Removed::Unarchived => self.counters.removed_unarchived.increment(1),
         }
+    }
+
+    /// A plugin keeps a file of so many octets.
+    pub(super) fn count_archived(&self, bytes: u64) {
+        self.counters.archived.increment(1);
+        self.counters.archived_bytes.increment(bytes);
+    }
+
+    /// So many rotated files are still to be archived.
+    pub(super) fn set_unarchived(&self, files: u64) {
+        self.counters.unarchived.set(files as f64);
+    }
+
+    /// A rotated file is not archived; this is tried again, unless the plugin does not take it.
+    pub(super) fn warn_not_archived(&self, path: &FilePath, cause: &dyn std::fmt::Display) {
+        self.warn_of_rotation(path, cause, "a rotated file could not be archived");
     }
 
     /// A file keeps its name, and is written to all the same.

@@ -52,6 +52,11 @@ impl FilePath {
         (directories, Path::new(OsStr::from_bytes(&rest[name_at..])))
     }
 
+    /// What messages, or rotation, have named: all of it below [`FilePath::trusted_directory`].
+    pub(super) fn below_root(&self) -> &[u8] {
+        &self.bytes[self.trusted_length()..]
+    }
+
     /// The file's name.
     pub(super) fn file_name(&self) -> &[u8] {
         let slash = self.bytes.iter().rposition(|b| *b == b'/');

@@ -12,6 +12,7 @@
 //! state beside the files that could be lost or go out of step.
 
 mod compress;
+mod hand_over;
 mod mark;
 mod rename;
 mod retain;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use logd_core::rotation::{Compression, Every};
 
+pub(crate) use hand_over::ArchiveTo;
 pub(super) use mark::Mark;
 pub(super) use rename::set_aside;
 pub(crate) use threads::Archive;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::unistd::{Gid, Uid};
 
 use super::new_files::NEW_FILES_MAX;
-use super::rotation::{Keep, Rotate};
+use super::rotation::{ArchiveTo, Keep, Rotate};
 use crate::output::WhenFull;
 
 /// How an output makes and writes its files.
@@ -37,6 +37,8 @@ pub(crate) struct FileSettings {
     pub(crate) rotate: Option<Rotate>,
     /// How long its files are kept.
     pub(crate) keep: Keep,
+    /// Where rotated files are kept beside.
+    pub(crate) archive: Option<Box<ArchiveTo>>,
     /// Files that each sender may make in a minute. Zero: as many as it likes.
     pub(crate) new_files_max: u32,
 }
@@ -81,6 +83,7 @@ impl Default for FileSettings {
             open_files_max: None,
             rotate: None,
             keep: Keep::default(),
+            archive: None,
             new_files_max: NEW_FILES_MAX,
         }
     }

@@ -168,7 +168,8 @@ fn put_in_place(directory: &OwnedFd, temporary: &[u8], name: &[u8]) -> Result<()
         Err(Errno::EXIST) => {}
         done => return Ok(done?),
     }
-    let is_ours = open_file(directory.as_fd(), name).is_ok_and(|(file, _)| Mark::of(&file) == Some(Mark::Rotated));
+    let is_ours = open_file(directory.as_fd(), name)
+        .is_ok_and(|(file, _)| matches!(Mark::of(&file), Some(Mark::Rotated | Mark::Archived)));
     if !is_ours {
         return Err(CompressError::Taken);
     }
@@ -188,7 +189,7 @@ fn remove_partial(directory: &OwnedFd, name: &[u8]) -> Result<(), CompressError>
 fn is_left_behind(file: &File, stat: &Stat) -> bool {
     match Mark::of(file) {
         Some(Mark::Partial | Mark::Rotated) => true,
-        Some(Mark::Live { .. }) => false,
+        Some(Mark::Live { .. } | Mark::Archived) => false,
         // Killed before it could be marked.
         None => stat.st_size == 0 && stat.st_uid == geteuid().as_raw(),
     }

@@ -17,6 +17,8 @@ pub(in super::super) enum Mark {
     Live { since_s: i64 },
     /// It was rotated.
     Rotated,
+    /// It was rotated, and a plugin keeps it elsewhere.
+    Archived,
     /// It is being made of a rotated one. After a crash nothing is lost with it.
     Partial,
 }
@@ -40,6 +42,7 @@ impl Mark {
         let value = match self {
             Self::Live { since_s } => format!("live {since_s} {inode}"),
             Self::Rotated => format!("rotated {inode}"),
+            Self::Archived => format!("archived {inode}"),
             Self::Partial => format!("partial {inode}"),
         };
         fsetxattr(&file, ATTRIBUTE, value.as_bytes(), XattrFlags::empty())
@@ -53,6 +56,7 @@ impl Mark {
     fn parse(mark: &str) -> Option<Self> {
         match mark {
             "rotated" => Some(Self::Rotated),
+            "archived" => Some(Self::Archived),
             "partial" => Some(Self::Partial),
             _ => Some(Self::Live {
                 since_s: mark.strip_prefix("live ")?.parse().ok()?,
@@ -69,7 +73,12 @@ mod tests {
     fn a_mark_stays_with_its_file_and_others_and_copies_have_none() {
         let file = tempfile::tempfile().unwrap();
         assert_eq!(Mark::of(&file), None);
-        for mark in [Mark::Live { since_s: 1_796_132_700 }, Mark::Partial, Mark::Rotated] {
+        for mark in [
+            Mark::Live { since_s: 1_796_132_700 },
+            Mark::Partial,
+            Mark::Rotated,
+            Mark::Archived,
+        ] {
             mark.leave_on(&file).unwrap();
             assert_eq!(Mark::of(&file), Some(mark));
             let copy = tempfile::tempfile().unwrap();

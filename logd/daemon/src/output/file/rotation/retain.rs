@@ -1,5 +1,5 @@
 //! A round through a tree: what interrupted compressions have left goes, what was rotated is compressed, and what `keep` is over
-//! for is removed, the oldest first.
+//! for is removed, the oldest first. What a plugin is to keep elsewhere, and does not yet, goes only when `total` forces it, and last.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, statat, unlinkat};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::super::open::{open_directory, open_trusted};
 use super::super::path::FilePath;
@@ -38,6 +38,8 @@ pub(super) struct Round<'r> {
 /// A file that can be removed.
 #[derive(PartialEq, Eq)]
 struct Candidate {
+    /// A plugin is to keep it elsewhere, and does not yet.
+    is_awaited: bool,
     /// When its last line was written.
     last_s: i64,
     path: Vec<u8>,
@@ -65,7 +67,8 @@ impl Seen {
 
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.last_s, &self.path).cmp(&(other.last_s, &other.path))
+        let key = |candidate: &Self| (candidate.is_awaited, candidate.last_s);
+        (key(self), &self.path).cmp(&(key(other), &other.path))
     }
 }
 
@@ -107,7 +110,7 @@ impl Visitor for Round<'_> {
                 return;
             }
             Kind::Rotated(rotated) if rotated.compression.is_none() => {
-                if !self.is_over_age(found)
+                if (self.is_awaited(found) || !self.is_over_age(found))
                     && self
                         .work
                         .compress(&self.tree.owner.output, &self.tree.found(found.path))
@@ -123,13 +126,14 @@ impl Visitor for Round<'_> {
             }
             Kind::Rotated(_) | Kind::Live { .. } => {}
         }
-        if self.is_over_age(found) {
+        if self.is_over_age(found) && !self.is_awaited(found) {
             self.remove_file(found.path, Seen::of(&found.stat), Some(Removed::Age));
             return;
         }
         self.total_bytes += bytes;
         if keep.total_bytes.is_some() {
             self.oldest.push(Candidate {
+                is_awaited: self.is_awaited(found),
                 last_s: found.stat.st_mtime,
                 path: found.path.to_vec(),
                 bytes,
@@ -154,6 +158,11 @@ impl Round<'_> {
         age_s.is_some_and(|age_s| found.stat.st_mtime < self.now_s.saturating_sub(age_s))
     }
 
+    /// Whether a plugin is to keep it elsewhere before it goes.
+    fn is_awaited(&self, found: &Found<'_>) -> bool {
+        self.tree.owner.output.settings().archive.is_some() && !found.is_archived
+    }
+
     /// Removes the oldest files until the others are within `total`. Whether more must go than were remembered.
     fn remove_beyond_total(&mut self) -> bool {
         let Some(total) = self.tree.owner.output.settings().keep.total_bytes else {
@@ -166,7 +175,11 @@ impl Round<'_> {
             if self.total_bytes <= total || self.work.is_stopped() {
                 return false;
             }
-            if self.remove_file(&candidate.path, candidate.seen, Some(Removed::Total)) {
+            let why = match candidate.is_awaited {
+                true => Removed::Unarchived,
+                false => Removed::Total,
+            };
+            if self.remove_file(&candidate.path, candidate.seen, Some(why)) {
                 removed_any = true;
                 self.total_bytes = self.total_bytes.saturating_sub(candidate.bytes);
             }
@@ -192,7 +205,12 @@ impl Round<'_> {
         }
         if let Some(why) = why {
             output.count_removed(why);
-            info!(output = output.name(), path = %path.as_path().display(), because = why.key(), "file removed");
+            let (output, path) = (output.name(), path.as_path().display());
+            if why == Removed::Unarchived {
+                warn!(output, %path, "a file that was not archived is removed: `total` forces it");
+            } else {
+                info!(output, %path, because = why.key(), "file removed");
+            }
         }
         true
     }

@@ -20,11 +20,11 @@ use crate::output::file::{Appended, FileOutput, FileSettings, Layout, Owner, Sto
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A tree of one output, in which the test does what the threads do.
-struct Logs {
+pub(super) struct Logs {
     directory: TempDir,
     store: Arc<Store>,
     owner: Owner,
-    tree: Arc<Tree>,
+    pub(super) tree: Arc<Tree>,
 }
 
 impl Logs {
@@ -39,7 +39,7 @@ impl Logs {
         )
     }
 
-    fn of(path: &str, settings: FileSettings) -> Self {
+    pub(super) fn of(path: &str, settings: FileSettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::new(StoreLimits {
             buffer_bytes_max: 64 << 20,
@@ -70,7 +70,7 @@ impl Logs {
     }
 
     /// Writes lines to a file, as messages of a host and program would.
-    fn write(&self, name: &str, lines: &str) {
+    pub(super) fn write(&self, name: &str, lines: &str) {
         let path = self.bytes(name);
         let (file, _) = self.store.file(&path, self.tree.trusted(), &self.owner);
         for line in lines.split_inclusive('\n') {
@@ -97,13 +97,18 @@ impl Logs {
         Mark::Live { since_s }.leave_on(&file).unwrap();
     }
 
-    fn aged(&self, name: &str, age: Duration) {
+    pub(super) fn aged(&self, name: &str, age: Duration) {
         let file = File::options().write(true).open(self.path(name)).unwrap();
         file.set_modified(SystemTime::now() - age).unwrap();
     }
 
+    /// `logd rotate`
+    pub(super) fn rotate_now(&self) {
+        self.store.archive().rotate_now(&self.store, None);
+    }
+
     /// What the thread that compresses and removes does.
-    fn round(&self) {
+    pub(super) fn round(&self) {
         self.store.archive().round(&self.store);
     }
 
@@ -115,7 +120,7 @@ impl Logs {
         names
     }
 
-    fn rotated(&self) -> Vec<String> {
+    pub(super) fn rotated(&self) -> Vec<String> {
         let mut names = self.names();
         names.retain(|name| !name.ends_with(".log"));
         names

@@ -1,7 +1,7 @@
-//! The two threads beside the writers: one rotates the files that nobody writes to when a period of `every` has ended; the other
-//! compresses and removes, with the lowest priority, one file at a time.
+//! The threads beside the writers: one rotates the files that nobody writes to when a period of `every` has ended; another
+//! compresses and removes, with the lowest priority, one file at a time; a third hands over to plugins ([`hand_over`]).
 //!
-//! They are two because a compression may take minutes, and midnight does not wait.
+//! They are several because a compression may take minutes, and midnight does not wait, nor does a disk that fills for a network.
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,6 +22,7 @@ use super::super::output::FileOutput;
 use super::super::path::FilePath;
 use super::super::store::Store;
 use super::compress::{CompressError, compress};
+use super::hand_over::{self, HandOver};
 use super::retain::go_round;
 use super::tree::Tree;
 use super::walk::{Found, Kind, Visitor};
@@ -37,7 +38,7 @@ const LOOK: Duration = Duration::from_secs(60);
 const LINE_MAX: usize = 4_096;
 
 /// The nicest value there is (setpriority(2)).
-const NICEST: i32 = 19;
+pub(super) const NICEST: i32 = 19;
 
 /// How often, and how far apart, a file is tried that somebody writes to at the moment.
 const TRIES_MAX: u32 = 100;
@@ -56,6 +57,7 @@ pub(super) struct Work {
     line: Mutex<Line>,
     changed: Condvar,
     stopped: AtomicBool,
+    hand_over: HandOver,
 }
 
 #[derive(Default)]
@@ -74,8 +76,8 @@ struct Wakeup {
 /// The threads.
 pub(crate) struct Archivist {
     store: Arc<Store>,
-    /// Nothing is ever sent: it is closed when both have ended.
-    both_ended: mpsc::Receiver<()>,
+    /// Nothing is ever sent: it is closed when all have ended.
+    all_ended: mpsc::Receiver<()>,
 }
 
 enum Job {
@@ -90,7 +92,7 @@ impl Archivist {
         let (ended, end) = oneshot::channel::<()>();
         // Dropped with the stack of the first thread that ends.
         let ended = Arc::new(Mutex::new(Some(ended)));
-        let (running, both_ended) = mpsc::channel::<()>(1);
+        let (running, all_ended) = mpsc::channel::<()>(1);
         let start = |name: &str, run: fn(&Store)| {
             let (store, ended) = (store.clone(), ended.clone());
             let ends = EndsWith(ended);
@@ -103,7 +105,8 @@ impl Archivist {
         };
         start("rotate", rotate)?;
         start("archive", archive)?;
-        Ok((Self { store, both_ended }, end))
+        start("hand over", hand_over::run)?;
+        Ok((Self { store, all_ended }, end))
     }
 
     /// Ends them, once the one has rotated the file at hand and the other has given up the one it compresses. That is waited
@@ -112,9 +115,10 @@ impl Archivist {
         let archive = self.store.archive();
         archive.work.stopped.store(true, Ordering::Relaxed);
         archive.work.changed.notify_all();
+        archive.work.hand_over.stop();
         archive.rotation.wake();
         // What is not done by then is done again after the next start.
-        let _ = timeout(at_most, self.both_ended.recv()).await;
+        let _ = timeout(at_most, self.all_ended.recv()).await;
     }
 }
 
@@ -135,6 +139,7 @@ impl Archive {
                 line: Mutex::default(),
                 changed: Condvar::new(),
                 stopped: AtomicBool::new(false),
+                hand_over: HandOver::default(),
             },
             rotation: Wakeup::default(),
             zone: TimeZone::system(),
@@ -151,11 +156,23 @@ impl Archive {
         self.trees.store(Arc::new(trees));
         self.rotation.wake();
         self.work.ask_for_round();
+        self.work.hand_over.ask_for_round();
+    }
+
+    /// Those of the running configuration.
+    pub(super) fn trees(&self) -> arc_swap::Guard<Arc<Vec<Arc<Tree>>>> {
+        self.trees.load()
+    }
+
+    /// What is to be handed over to plugins.
+    pub(super) fn hand_over(&self) -> &HandOver {
+        &self.work.hand_over
     }
 
     /// A file has the name of a rotated one from now on.
     pub(in super::super) fn note_rotated(&self, output: &Arc<FileOutput>, path: FilePath) {
         if output.settings().rotate.and_then(|rotate| rotate.compress).is_none() {
+            self.work.hand_over.push(output, path);
             return;
         }
         let mut line = self.work.line();
@@ -230,6 +247,8 @@ impl Work {
         match compress(path, by, settings.min_free_bytes, &|| self.is_stopped()) {
             Ok(()) => {
                 output.count_compressed();
+                let name = [path.file_name(), by.suffix()].concat();
+                self.hand_over.push(output, path.beside(&name));
                 true
             }
             Err(CompressError::Stopped) => false,

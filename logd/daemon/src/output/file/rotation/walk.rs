@@ -25,6 +25,8 @@ pub(super) struct Found<'w> {
     /// All of its path.
     pub(super) path: &'w [u8],
     pub(super) kind: Kind<'w>,
+    /// A plugin keeps it elsewhere.
+    pub(super) is_archived: bool,
     pub(super) stat: Stat,
 }
 
@@ -117,16 +119,24 @@ impl Tree {
         let Ok((opened, stat)) = open_file(directory, name) else {
             return;
         };
-        let kind = match (Mark::of(&opened), rotated) {
+        let mark = Mark::of(&opened);
+        let kind = match (mark, rotated) {
             (Some(Mark::Partial | Mark::Rotated), Some(rotated)) if rotated.is_temporary => Kind::Partial,
             (Some(Mark::Live { since_s }), _) if is_live_name => Kind::Live { since_s },
             // Marked as live it is of an owner on whose files we may not change the mark.
-            (Some(Mark::Rotated | Mark::Live { .. }), Some(rotated)) if !rotated.is_temporary => Kind::Rotated(rotated),
+            (Some(Mark::Rotated | Mark::Archived | Mark::Live { .. }), Some(rotated)) if !rotated.is_temporary => {
+                Kind::Rotated(rotated)
+            }
             // Marked as rotated, then there was a crash before it got its name.
             (Some(Mark::Rotated), None) => Kind::Live { since_s: stat.st_mtime },
             _ => return,
         };
-        visitor.visit(&Found { path, kind, stat });
+        visitor.visit(&Found {
+            path,
+            kind,
+            is_archived: mark == Some(Mark::Archived),
+            stat,
+        });
     }
 }
 
