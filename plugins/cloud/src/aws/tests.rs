@@ -273,7 +273,6 @@ async fn a_refusal_has_its_code_and_is_not_repeated() {
 #[tokio::test]
 async fn credentials_that_the_service_calls_ended_are_looked_for_once_more() {
     let server = TestServer::start(|count, _| match count {
-        0 => error(400, "", "ExpiredToken"),
         1 => ok(EMPTY),
         _ => error(400, "", "ExpiredToken"),
     })
