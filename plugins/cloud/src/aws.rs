@@ -58,6 +58,7 @@ struct Inner {
     credentials: Keeper,
     http: Http,
     timeouts: Timeouts,
+    page_instances: u16,
 }
 
 impl Client {
@@ -71,6 +72,7 @@ impl Client {
                 endpoints: settings.endpoints,
                 http,
                 timeouts: settings.timeouts,
+                page_instances: settings.page_instances,
             }),
             until: None,
         }

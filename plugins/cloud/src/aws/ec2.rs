@@ -54,7 +54,7 @@ impl Client {
     async fn listing<T>(
         &self,
         form: Form,
-        page_max: Option<&'static str>,
+        page_max: Option<u16>,
         root: &'static str,
         read: fn(&Element) -> Result<Vec<T>, Error>,
     ) -> Result<Vec<T>, Error> {
@@ -62,7 +62,7 @@ impl Client {
         loop {
             let form = form
                 .clone()
-                .with_some("MaxResults", page_max)
+                .with_some("MaxResults", page_max.map(|max| max.to_string()).as_deref())
                 .with_some("NextToken", pages.token());
             let page = self.query(Service::Ec2, form, true, root).await?;
             if pages.add(read(&page)?, page.string_of("nextToken"))? {

@@ -12,6 +12,9 @@ use super::credentials::{Environment, Sources};
 use super::endpoint::{Endpoint, Endpoints, Service};
 use super::http::Timeouts;
 
+/// Instances of a page: the most there may be, as each page is a call, and calls are counted.
+pub(super) const PAGE_INSTANCES: u16 = 1000;
+
 /// What a client needs to know.
 #[derive(Clone)]
 pub struct Settings {
@@ -23,6 +26,8 @@ pub struct Settings {
     pub authorities: Option<Arc<Authorities>>,
     /// How long things may take.
     pub timeouts: Timeouts,
+    /// Instances of a page of a listing: 5 to 1000.
+    pub page_instances: u16,
 }
 
 impl fmt::Debug for Settings {
@@ -112,6 +117,7 @@ impl SettingsSpec {
             },
             authorities: authorities?,
             timeouts: Timeouts::default(),
+            page_instances: PAGE_INSTANCES,
         })
     }
 }

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::credentials::{Environment, Sources};
 use super::endpoint::{Endpoint, Endpoints, Service};
+use super::settings::PAGE_INSTANCES;
 use super::{Client, Settings, Timeouts};
 
 /// A request as it came.
@@ -89,6 +90,7 @@ impl TestServer {
                 environment,
             },
             authorities: None,
+            page_instances: PAGE_INSTANCES,
             timeouts: Timeouts {
                 connect: Duration::from_secs(1),
                 silence: Duration::from_millis(200),

@@ -8,8 +8,6 @@ use super::super::error::{Error, Malformed};
 use super::super::xml::Element;
 use super::{Filter, form, seconds_of, tags};
 
-/// Instances of a page: the most there may be.
-const PAGE_MAX: &str = "1000";
 /// Ids that one call may name by a filter.
 const IDS_MAX: usize = 200;
 
@@ -59,7 +57,7 @@ impl Client {
     /// When a page of the list can't be had.
     pub async fn instances(&self, filters: &[Filter]) -> Result<Vec<Instance>, Error> {
         let form = form("DescribeInstances", filters);
-        self.listing(form, Some(PAGE_MAX), "DescribeInstancesResponse", read)
+        self.listing(form, Some(self.inner.page_instances), "DescribeInstancesResponse", read)
             .await
     }
 

@@ -8,7 +8,7 @@ use super::super::xml::Element;
 use super::{Filter, form, seconds_of, tags};
 
 /// Volumes or snapshots of a page.
-const PAGE_MAX: &str = "500";
+const PAGE_MAX: u16 = 500;
 
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -122,3 +122,66 @@ impl Spec {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ballast_shared::config::load;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("cloudd.toml");
+        std::fs::write(&path, format!("[aws]\n{text}")).unwrap();
+        let diagnostics = Diagnostics::new();
+        let mut spec = None;
+        load(&path, &diagnostics, &mut |root| {
+            spec = root.table("aws").map(|table| Spec::read(&table));
+        });
+        let config = spec
+            .unwrap()
+            .resolve(&diagnostics, &TlsFiles::default(), &Environment::default());
+        match config {
+            Some(config) if !diagnostics.has_errors() => Ok(config),
+            _ => Err(diagnostics.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_table_comes_to_a_configuration() {
+        let config = read(
+            "region = \"eu-west-1\"\ninterval = \"2m\"\nvpc = [\"vpc-1\"]\nlabels = [\"Name\"]\nqueue = \"https://sqs.eu-west-1.amazonaws.com/1/q\"\n\
+             tags = { Usage = [\"App*\"] }\n[aws.endpoint]\nec2 = \"http://euca:8773/services/compute/\"\n",
+        )
+        .unwrap();
+        let filters = [Filter::new("vpc-id", ["vpc-1"]), Filter::new("tag:Usage", ["App*"])];
+        assert_eq!(config.filters, filters);
+        assert_eq!(
+            (config.interval, config.labels),
+            (Duration::from_secs(120), vec!["Name".to_owned()])
+        );
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_reported_with_its_place() {
+        let error = read(
+            "region = \"eu west\"\ninterval = \"1s\"\nvpc = []\nqueue = \"q\"\nintervall = 1\nca = \"none.pem\"\n\
+             [aws.endpoint]\nec3 = \"http://x\"\nsqs = \"x\"\n",
+        )
+        .unwrap_err();
+        for wanted in [
+            ":2:11: not the name of a region",
+            ":3:13: out of range: it takes \"5s\" to \"1h\"",
+            ":4:7: a list of 1 to 200 values goes here",
+            ":5:10: not the URL of a queue",
+            ":6:1: unknown key `intervall`",
+            ":7:7: ",
+            ":9:1: no service `ec3` is called",
+            ":10:7: not the URL of a service",
+        ] {
+            assert!(error.contains(wanted), "{wanted} is not in\n{error}");
+        }
+        assert!(error.contains("ec2"), "the name that was meant:\n{error}");
+        assert!(read("").unwrap_err().contains("`region` is missing here"));
+    }
+}
