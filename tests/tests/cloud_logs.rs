@@ -44,7 +44,7 @@ fn machine(id: &str, group: &str) -> String {
     )
 }
 
-fn connection() -> TcpStream {
+fn connect() -> TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -85,15 +85,16 @@ fn a_log_stands_under_what_its_sender_is() {
     let cloudd = cloudd(&machine("i-1", "web"));
     let logd = logd(&cloudd.path().join("plugin.sock"));
     wait_for_state("fresh");
-    let mut connection = connection();
+    let mut connection = connect();
     say(&mut connection, "one");
     assert_eq!(lines(&logd, "web/i-1/app", 1), " one\n");
 
-    // Another machine has the address now; the connection is still open.
+    // Another machine has the address now.
     cloudd.replace("inventory.toml", machine("i-2", "db"));
-    wait::until("the next machine's directory", || {
+    let mut connection = wait::until("the next machine's directory", || {
+        let mut connection = connect();
         say(&mut connection, "two");
-        logd.path().join("log/db/i-2/app").exists().then_some(())
+        logd.path().join("log/db/i-2/app").exists().then_some(connection)
     });
 
     // Nothing that cloudd does takes a message away.
