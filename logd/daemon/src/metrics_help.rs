@@ -69,6 +69,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "logd_name_lookups_total",
         "Look-ups of senders' names, by what came of them.",
     ),
+    (
+        "logd_output_archived_bytes_total",
+        "Octets of files that a plugin keeps elsewhere.",
+    ),
     ("logd_output_bytes_total", "Octets written."),
     ("logd_output_connected", "1 for the target that is in use."),
     ("logd_output_connections_total", "Connections made to a target."),
@@ -83,6 +87,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("logd_output_dropped_total", "Lines that were not written, by reason."),
     ("logd_output_errors_total", "Writes that the system refused."),
     (
+        "logd_output_files_archived_total",
+        "Rotated files that a plugin keeps elsewhere.",
+    ),
+    (
         "logd_output_files_compressed_total",
         "Rotated files that were compressed.",
     ),
@@ -91,6 +99,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Rotated files that were removed, by reason.",
     ),
     ("logd_output_files_rotated_total", "Files that were rotated."),
+    (
+        "logd_output_files_unarchived",
+        "Rotated files that are still to be archived, as of the last round.",
+    ),
     ("logd_output_held_up_files", "Files whose file system is full."),
     ("logd_output_lines_total", "Lines written."),
     (
