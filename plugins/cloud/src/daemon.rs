@@ -26,7 +26,7 @@ use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::hub::Hub;
 use crate::pages;
-use crate::server::{self, Watchers};
+use crate::server::{self, Plugin};
 use running::Running;
 
 /// How long what has begun may take when the daemon ends.
@@ -106,14 +106,17 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let names: Vec<String> = prepared.config.providers.iter().map(|one| one.name.clone()).collect();
     let hub = Arc::new(Hub::new(epoch, &names));
     let mut running = Running::start(prepared.config_path, prepared.config, hub.clone(), &supervisor);
-    let watchers = Watchers::new(hub.clone());
-    let count = watchers.count();
+    let plugin = Plugin::new(hub.clone());
+    let watching = pages::Watching {
+        inventory: plugin.watchers(),
+        events: plugin.followers(),
+    };
     let stop = supervisor.stopping();
-    let plugin = varlink::serve(prepared.plugin, server::offer(), Arc::new(watchers), stop.clone());
+    let plugin = varlink::serve(prepared.plugin, server::offer(), Arc::new(plugin), stop.clone());
     supervisor.start("plugin", plugin);
     let service = Control {
         hub: hub.clone(),
-        watchers: count.clone(),
+        watchers: watching.inventory.clone(),
         reloads,
     };
     let control = varlink::serve(
@@ -126,7 +129,7 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     if let Some(listener) = prepared.http
         && let Some(metrics) = Metrics::install()
     {
-        let pages = pages::pages(metrics, hub, count);
+        let pages = pages::pages(metrics, hub, watching);
         supervisor.start(
             "http",
             http::serve(listener, pages, "cloudd_control_http_closed_total", stop.clone()),

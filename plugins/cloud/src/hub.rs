@@ -7,6 +7,7 @@ use ballast_shared::plugin::host::{Host, WireHost};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use crate::events::Events;
 use crate::inventory::{Clash, Delta, Inventory, Listing, Start};
 use crate::providers::Word;
 
@@ -30,6 +31,7 @@ pub struct ProviderStatus {
 pub struct Hub {
     state: Mutex<State>,
     seq: watch::Sender<u64>,
+    events: Arc<Events>,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,14 @@ impl Hub {
                 clashes: Vec::new(),
             }),
             seq,
+            events: Arc::default(),
         }
+    }
+
+    /// What happens, and whom to tell of it.
+    #[must_use]
+    pub fn events(&self) -> &Arc<Events> {
+        &self.events
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -102,12 +111,7 @@ impl Hub {
                 let delta = state.inventory.amend(place, hosts, &gone);
                 self.settle(&mut state, provider, delta.as_deref());
             }
-            Word::Event(event) => info!(
-                kind = event.kind,
-                host = event.host,
-                "provider {provider}: {}",
-                event.message
-            ),
+            Word::Event(event) => drop(self.events.tell(event)),
             Word::Failing { error, .. } => self.told(provider, Err(error)),
         }
     }

@@ -6,6 +6,7 @@ pub mod commands;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod events;
 pub mod hub;
 pub mod inventory;
 mod pages;
