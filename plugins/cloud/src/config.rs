@@ -10,6 +10,7 @@ use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 
 use crate::providers::aws;
+use crate::secrets;
 
 /// Where the configuration is when the command line doesn't say.
 pub const DEFAULT_PATH: &str = "/etc/cloudd/cloudd.toml";
@@ -29,6 +30,8 @@ pub struct Config {
     pub process: Process,
     /// Who knows what machines there are, in the order of the files. Of two that know one machine the first says what it is.
     pub providers: Vec<Provider>,
+    /// What secrets are kept by, and who may have them.
+    pub secrets: secrets::Config,
 }
 
 /// Somebody who knows what machines there are.
@@ -71,7 +74,7 @@ pub fn load(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
     let mut spec = spec::Spec::default();
     ballast_shared::config::load(path, diagnostics, &mut |root| spec.read(root));
     let config = resolve::resolve(spec, diagnostics);
-    (!diagnostics.has_errors()).then_some(config)
+    config.filter(|_| !diagnostics.has_errors())
 }
 
 /// Where a daemon with this configuration is asked, whatever else the file says: one that was broken since the daemon started is

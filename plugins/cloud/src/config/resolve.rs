@@ -10,16 +10,22 @@ use super::spec::{ProviderSpec, Spec};
 use super::{Config, Provider, ProviderKind};
 use crate::aws::credentials::Environment;
 
-/// Makes the configuration. It can be run if no error was reported.
-pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
-    Config {
-        work_dir: or_default(spec.work_dir.as_ref(), "/var/lib/cloudd"),
+/// Makes the configuration. It can be run if no error was reported; where there is none, one was.
+pub(super) fn resolve(mut spec: Spec, diagnostics: &Diagnostics) -> Option<Config> {
+    let work_dir = or_default(spec.work_dir.as_ref(), "/var/lib/cloudd");
+    let process = Process::resolve(&spec.process, diagnostics);
+    let environment = Environment::of_process();
+    let secrets = std::mem::take(&mut spec.secrets).resolve(&work_dir, &process, diagnostics, &environment);
+    let providers = providers(std::mem::take(&mut spec.providers), diagnostics);
+    Some(Config {
+        secrets: secrets?,
+        work_dir,
         control_socket: control_socket(&spec),
         control_http: spec.control_http.map(|http| http.value),
         plugin_socket: or_default(spec.plugin_socket.as_ref(), "/run/cloudd/plugin.sock"),
-        process: Process::resolve(&spec.process, diagnostics),
-        providers: providers(spec.providers, diagnostics),
-    }
+        process,
+        providers,
+    })
 }
 
 /// The control socket.
