@@ -26,7 +26,8 @@ use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::hub::Hub;
 use crate::pages;
-use crate::server::{self, Plugin};
+use crate::secrets::Store;
+use crate::server::{self, Keeper, Plugin};
 use running::Running;
 
 /// How long what has begun may take when the daemon ends.
@@ -77,6 +78,10 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
     let control = bind(&config.control_socket)?;
     let plugin = bind(&config.plugin_socket)?;
     inherited.report_unclaimed();
+    // What secrets are kept by is no reason to take the inventory away from those who follow it.
+    if let Err(error) = Store::new(&config.secrets).prepare() {
+        error!("secrets can't be had: {error}");
+    }
     config.process.assume(&[]).map_err(|cause| fail(Exit::Os, &cause))?;
     Ok(Prepared {
         config_path: config_path.to_owned(),
@@ -105,8 +110,15 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let (reloads, mut asked_reloads) = mpsc::channel(RELOADS_WAITING_MAX);
     let names: Vec<String> = prepared.config.providers.iter().map(|one| one.name.clone()).collect();
     let hub = Arc::new(Hub::new(epoch, &names));
-    let mut running = Running::start(prepared.config_path, prepared.config, hub.clone(), &supervisor);
-    let plugin = Plugin::new(hub.clone());
+    let secrets = Keeper::new(&prepared.config.secrets);
+    let mut running = Running::start(
+        prepared.config_path,
+        prepared.config,
+        hub.clone(),
+        secrets.clone(),
+        &supervisor,
+    );
+    let plugin = Plugin::new(hub.clone(), secrets);
     let watching = pages::Watching {
         inventory: plugin.watchers(),
         events: plugin.followers(),

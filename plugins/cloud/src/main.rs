@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ballast_shared::cli::{self, LogFormat};
 use ballast_shared::logging;
 use clap::{Parser, Subcommand};
-use cloudd::{commands, config, daemon, plugin_check};
+use cloudd::{commands, config, daemon, plugin_check, secrets};
 
 /// The cloud's control plane, as a plugin to logd and dnsd. Without a command it runs in the foreground; SIGTERM ends it,
 /// SIGHUP reloads.
@@ -43,6 +43,11 @@ enum Command {
     },
     /// Read the configuration again, all of it or nothing
     Reload,
+    /// Make, show, change and delete secrets; needs no running daemon
+    Secret {
+        #[command(subcommand)]
+        command: secrets::command::Command,
+    },
     /// Try whether a plugin, ours or another, keeps to the interface: exits 0, or 1 and prints what does not hold
     PluginCheck {
         /// Its socket
@@ -65,6 +70,7 @@ fn main() -> ExitCode {
         Command::Inventory { json } => commands::inventory(&config, json),
         Command::Status { json } => commands::status(&config, json),
         Command::Reload => commands::reload(&config),
+        Command::Secret { command } => secrets::command::run(&config, command),
         Command::PluginCheck { socket } => plugin_check::run(&socket),
     };
     exit.into()

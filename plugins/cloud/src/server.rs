@@ -2,6 +2,7 @@
 
 mod events;
 mod inventory;
+mod secrets;
 mod watching;
 
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use ballast_shared::plugin::event::EVENTS;
+use ballast_shared::plugin::secret::SECRETS;
 use ballast_shared::plugin::wire::INVENTORY;
 use ballast_shared::varlink::{Call, CallError, Limits, MESSAGE_BYTES_MAX, Offer, Part, Service};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
+pub use self::secrets::Keeper;
 use crate::hub::Hub;
 
 /// logd and dnsd, twice each when one is started while another ends, each for several things, and administrators who look.
@@ -27,7 +30,7 @@ const STALL_MAX: Duration = Duration::from_secs(30);
 pub fn offer() -> Offer {
     Offer {
         product: "cloudd",
-        interfaces: vec![INVENTORY, EVENTS],
+        interfaces: vec![INVENTORY, EVENTS, SECRETS],
         limits: Limits {
             connections_max: CONNECTIONS_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
@@ -42,13 +45,15 @@ pub fn offer() -> Offer {
 pub struct Plugin {
     inventory: inventory::Watchers,
     events: events::Followers,
+    secrets: Keeper,
 }
 
 impl Plugin {
-    /// For those who follow this inventory and its events.
+    /// For those who follow this inventory and its events, and who may have secrets.
     #[must_use]
-    pub fn new(hub: Arc<Hub>) -> Self {
+    pub fn new(hub: Arc<Hub>, secrets: Keeper) -> Self {
         Self {
+            secrets,
             events: events::Followers::new(hub.events().clone()),
             inventory: inventory::Watchers::new(hub),
         }
@@ -71,6 +76,9 @@ impl Service for Plugin {
     async fn call(&self, call: Call) -> Result<Map<String, Value>, CallError> {
         if call.interface == EVENTS.name {
             return self.events.call(call);
+        }
+        if call.interface == SECRETS.name {
+            return self.secrets.call(&call).await;
         }
         match call.method.as_str() {
             "Watch" => Err(CallError::ExpectedMore),

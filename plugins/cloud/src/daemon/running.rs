@@ -15,6 +15,7 @@ use crate::hub::Hub;
 use crate::providers::Report;
 use crate::providers::aws::Aws;
 use crate::providers::static_file;
+use crate::server::Keeper;
 
 /// What a provider may have found out before it is taken in.
 const REPORTS_AHEAD: usize = 64;
@@ -24,16 +25,24 @@ pub(super) struct Running {
     config_path: PathBuf,
     config: Config,
     hub: Arc<Hub>,
+    secrets: Keeper,
     /// The task of each provider, and what ends it.
     providers: Vec<(Provider, CancellationToken)>,
 }
 
 impl Running {
-    pub(super) fn start(config_path: PathBuf, config: Config, hub: Arc<Hub>, supervisor: &Supervisor) -> Self {
+    pub(super) fn start(
+        config_path: PathBuf,
+        config: Config,
+        hub: Arc<Hub>,
+        secrets: Keeper,
+        supervisor: &Supervisor,
+    ) -> Self {
         let mut running = Self {
             config_path,
             config,
             hub,
+            secrets,
             providers: Vec::new(),
         };
         running.apply(supervisor);
@@ -58,6 +67,7 @@ impl Running {
         }
         warn_of_restart(&self.config, &config);
         self.config = config;
+        self.secrets.change(&self.config.secrets);
         let names: Vec<String> = self.config.providers.iter().map(|one| one.name.clone()).collect();
         self.hub.rearrange(&names);
         self.apply(supervisor);

@@ -51,6 +51,14 @@ impl Folder {
         self.0.prepare()
     }
 
+    /// Whether there is a key that can be used, or none is needed yet.
+    pub(in crate::secrets) fn check(&self) -> Result<(), StoreError> {
+        match Key::read(&self.0.key)? {
+            Some(_) => Ok(()),
+            None => self.0.needs_no_key(),
+        }
+    }
+
     pub(super) async fn load(&self, id: &SecretId) -> Result<Found, StoreError> {
         let id = id.clone();
         self.with(move |paths| paths.load(&id)).await
@@ -94,13 +102,7 @@ impl Paths {
         if Key::read(&self.key)?.is_some() {
             return Ok(());
         }
-        if let Some(first) = self.files()?.first() {
-            return Err(StoreError::Unavailable(format!(
-                "{}: the key that secrets are encrypted under is gone, and {} is there: put the key back, or the secrets away",
-                self.key.display(),
-                first.display()
-            )));
-        }
+        self.needs_no_key()?;
         Key::make(&self.key, self.owner)?;
         info!(
             "{} is made, the key that secrets in {} are encrypted under: keep a copy of it elsewhere",
@@ -108,6 +110,16 @@ impl Paths {
             self.folder.display()
         );
         Ok(())
+    }
+
+    fn needs_no_key(&self) -> Result<(), StoreError> {
+        let files = self.files()?;
+        let Some(first) = files.first() else { return Ok(()) };
+        Err(StoreError::Unavailable(format!(
+            "{}: the key that secrets are encrypted under is gone, and {} is there: put the key back, or the secrets away",
+            self.key.display(),
+            first.display()
+        )))
     }
 
     fn hand_over(&self, path: &Path) -> Result<(), StoreError> {
