@@ -17,6 +17,7 @@ mod http;
 mod json;
 pub mod kms;
 mod pages;
+pub mod presigned;
 mod query;
 mod rest;
 mod retry;

@@ -12,6 +12,7 @@ pub mod inventory;
 mod pages;
 pub mod plugin_check;
 pub mod providers;
+pub mod queue;
 pub mod scaling;
 pub mod secrets;
 pub mod server;

@@ -163,10 +163,10 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
     loop {
         let mut header = String::new();
         stream.read_line(&mut header).await.ok()?;
-        let Some((name, value)) = header.trim().split_once(": ") else {
+        let Some((name, value)) = header.trim().split_once(':') else {
             break;
         };
-        headers.insert(name.to_ascii_lowercase(), value.to_owned());
+        headers.insert(name.to_ascii_lowercase(), value.trim_start().to_owned());
     }
     let length = headers
         .get("content-length")

@@ -1,6 +1,6 @@
 //! Events of machines from a queue: each says where to look, and is deleted when what was found has been told.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -11,6 +11,7 @@ use super::told::{NobodyListens, Told};
 use super::{Config, now};
 use crate::aws::sqs::{Message, WAIT_MAX};
 use crate::aws::{Client, Error};
+use crate::queue::Remembered;
 
 /// A message that was received comes again after this long if it has not been deleted.
 const HIDDEN: Duration = Duration::from_secs(30);
@@ -64,38 +65,19 @@ impl From<NobodyListens> for Failed {
     }
 }
 
-/// The ids of events, as many as are worth remembering.
-#[derive(Default)]
-struct Remembered {
-    ids: HashSet<String>,
-    order: VecDeque<String>,
-}
-
-impl Remembered {
-    fn has(&self, id: &str) -> bool {
-        self.ids.contains(id)
-    }
-
-    /// Whether it is new.
-    fn add(&mut self, id: &str) -> bool {
-        if !self.ids.insert(id.to_owned()) {
-            return false;
-        }
-        self.order.push_back(id.to_owned());
-        if self.order.len() > REMEMBERED_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-        true
-    }
-}
-
 /// The events that were told of, and those whose work is done: one of these that comes again is deleted and nothing else.
-#[derive(Default)]
 struct Events {
     told: Remembered,
     done: Remembered,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            told: Remembered::new(REMEMBERED_MAX),
+            done: Remembered::new(REMEMBERED_MAX),
+        }
+    }
 }
 
 /// Does the work of a batch of messages and deletes those whose work is done.
