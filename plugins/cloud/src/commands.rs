@@ -149,6 +149,18 @@ pub fn status(path: &Path, json: bool) -> Exit {
             println!("    {}", problem.trim_end().replace('\n', "\n    "));
         }
     }
+    if let Some(resource) = status.get("resource").and_then(Value::as_object) {
+        let number = |key: &str| resource.get(key).and_then(Value::as_u64).unwrap_or_default();
+        println!(
+            "secrets for CloudFormation: {} requests done, {} failed, {} without an answer",
+            number("succeeded"),
+            number("failed"),
+            number("unanswered")
+        );
+        if let Some(problem) = resource.get("problem").and_then(Value::as_str) {
+            println!("    {problem}");
+        }
+    }
     Exit::Ok
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::hub::Hub;
+use crate::secrets::resource;
 
 /// What it speaks.
 pub const INTERFACE: Interface = Interface {
@@ -25,6 +26,8 @@ pub struct Control {
     pub hub: Arc<Hub>,
     /// How many follow it.
     pub watchers: Arc<AtomicUsize>,
+    /// How CloudFormation is answered.
+    pub resource: Arc<resource::Status>,
     /// Who reloads.
     pub reloads: mpsc::Sender<AskedReload>,
 }
@@ -59,6 +62,7 @@ impl Control {
             ("complete".to_owned(), json!(complete)),
             ("watchers".to_owned(), json!(self.watchers.load(Ordering::Relaxed))),
             ("providers".to_owned(), providers.collect()),
+            ("resource".to_owned(), self.resource.shown()),
         ])
     }
 

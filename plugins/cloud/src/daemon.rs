@@ -26,7 +26,7 @@ use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::hub::Hub;
 use crate::pages;
-use crate::secrets::Store;
+use crate::secrets::{Store, resource};
 use crate::server::{self, Keeper, Plugin};
 use running::Running;
 
@@ -111,11 +111,13 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let names: Vec<String> = prepared.config.providers.iter().map(|one| one.name.clone()).collect();
     let hub = Arc::new(Hub::new(epoch, &names));
     let secrets = Keeper::new(&prepared.config.secrets);
+    let resource = Arc::new(resource::Status::default());
     let mut running = Running::start(
         prepared.config_path,
         prepared.config,
         hub.clone(),
         secrets.clone(),
+        resource.clone(),
         &supervisor,
     );
     let plugin = Plugin::new(hub.clone(), secrets);
@@ -129,6 +131,7 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let service = Control {
         hub: hub.clone(),
         watchers: watching.inventory.clone(),
+        resource,
         reloads,
     };
     let control = varlink::serve(

@@ -18,7 +18,7 @@ pub(crate) struct Watching {
 }
 
 /// What series mean that others count.
-const COUNTED: [(&str, &str); 4] = [
+const COUNTED: [(&str, &str); 6] = [
     (
         "cloudd_control_http_closed_total",
         "connections to the pages that were closed on their client, by reason",
@@ -31,6 +31,14 @@ const COUNTED: [(&str, &str); 4] = [
     (
         "cloudd_events_missed_total",
         "events that were forgotten before somebody who follows them had come to them",
+    ),
+    (
+        "cloudd_secrets_resource_answers_total",
+        "requests of CloudFormation that were answered, by kind and outcome",
+    ),
+    (
+        "cloudd_secrets_resource_unanswered_total",
+        "requests that could not be answered, each time that they came, by reason",
     ),
 ];
 

@@ -14,6 +14,7 @@ mod id;
 mod key_file;
 mod place;
 mod record;
+pub mod resource;
 mod seal;
 mod store;
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::hub::Hub;
 use crate::providers::Report;
 use crate::providers::aws::Aws;
 use crate::providers::static_file;
+use crate::secrets::{Store, resource};
 use crate::server::Keeper;
 
 /// What a provider may have found out before it is taken in.
@@ -28,6 +29,8 @@ pub(super) struct Running {
     secrets: Keeper,
     /// The task of each provider, and what ends it.
     providers: Vec<(Provider, CancellationToken)>,
+    /// What ends the answers to CloudFormation, and how these are.
+    resource: (CancellationToken, Arc<resource::Status>),
 }
 
 impl Running {
@@ -36,6 +39,7 @@ impl Running {
         config: Config,
         hub: Arc<Hub>,
         secrets: Keeper,
+        resource: Arc<resource::Status>,
         supervisor: &Supervisor,
     ) -> Self {
         let mut running = Self {
@@ -44,6 +48,7 @@ impl Running {
             hub,
             secrets,
             providers: Vec::new(),
+            resource: (CancellationToken::new(), resource),
         };
         running.apply(supervisor);
         running
@@ -101,6 +106,30 @@ impl Running {
             });
             self.providers.push((provider.clone(), stop));
         }
+        self.answer_stacks(supervisor);
+    }
+
+    /// Begins anew in any case, as what speaks to a cloud does. What was being done comes again, and is the same thing then.
+    fn answer_stacks(&mut self, supervisor: &Supervisor) {
+        let (running, status) = &mut self.resource;
+        running.cancel();
+        let secrets = &self.config.secrets;
+        status.turn(secrets.resource.is_some());
+        let Some(config) = secrets.resource.clone() else {
+            return;
+        };
+        *running = supervisor.stopping().child_token();
+        let (store, environment) = (Store::new(secrets), secrets.environment.clone());
+        let task = resource::run(config, store, environment, status.clone(), running.clone());
+        // One that a reload has ended is missed by nobody.
+        let watched = supervisor.stopping();
+        let ended = running.clone();
+        supervisor.start("secrets resource", async move {
+            task.await;
+            if ended.is_cancelled() {
+                watched.cancelled().await;
+            }
+        });
     }
 }
 

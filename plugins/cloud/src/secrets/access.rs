@@ -1,5 +1,6 @@
 //! Who may have which secrets over the plugin's socket.
 
+use ballast_shared::config::{Diagnostics, Spanned};
 use glob::{MatchOptions, Pattern};
 
 use super::id::SecretId;
@@ -23,14 +24,32 @@ impl Access {
     #[must_use]
     pub fn is_allowed(&self, user: u32, id: &SecretId) -> bool {
         let is_one_of_us = user == 0 || user == nix::unistd::geteuid().as_raw();
-        let name = id.to_string();
         let mut patterns = self.allowed.iter().filter(|(allowed, _)| *allowed == user);
-        is_one_of_us || patterns.any(|(_, all)| all.iter().any(|one| one.matches_with(&name, MATCHING)))
+        is_one_of_us || patterns.any(|(_, all)| is_among(all, id))
     }
 }
 
+/// Whether one of the patterns is of this secret.
+pub(super) fn is_among(patterns: &[Pattern], id: &SecretId) -> bool {
+    let name = id.to_string();
+    patterns.iter().any(|one| one.matches_with(&name, MATCHING))
+}
+
+/// Patterns of the configuration; what is none is reported.
+pub(super) fn read_patterns(names: &[Spanned<String>], environment: &str, diagnostics: &Diagnostics) -> Vec<Pattern> {
+    let patterns = names.iter().filter_map(|name| {
+        let pattern = read_pattern(&name.value, environment);
+        if pattern.is_none() {
+            let message = "not a pattern of names: \"tsig-*\", or \"ENVIRONMENT/NAME\"";
+            diagnostics.error(name.span, message);
+        }
+        pattern
+    });
+    patterns.collect()
+}
+
 /// "NAME", of this environment, or "ENVIRONMENT/NAME", either with `*`, `?` and `[…]`.
-pub(super) fn read_pattern(text: &str, environment: &str) -> Option<Pattern> {
+fn read_pattern(text: &str, environment: &str) -> Option<Pattern> {
     let whole = match text.matches('/').count() {
         0 => format!("{environment}/{text}"),
         1 => text.to_owned(),

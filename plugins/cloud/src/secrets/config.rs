@@ -6,8 +6,9 @@ use ballast_shared::config::{Diagnostics, FromValue, Key, Spanned, Table};
 use ballast_shared::privileges::{Process, find_user};
 use ballast_shared::tls::TlsFiles;
 
-use super::access::{Access, read_pattern};
+use super::access::{Access, read_patterns};
 use super::id::{DEFAULT_ENVIRONMENT, SecretId};
+use super::resource;
 use crate::aws::Settings;
 use crate::aws::credentials::Environment;
 use crate::aws::settings::SettingsSpec;
@@ -23,6 +24,7 @@ pub struct Spec {
     versions: Option<Spanned<u64>>,
     allow: Vec<(Key, Vec<Spanned<String>>)>,
     kept_in: Option<(KeptInSpec, Spanned<()>)>,
+    resource: Option<resource::config::Spec>,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub struct Config {
     pub environment: String,
     /// Who may have them over the plugin's socket.
     pub access: Access,
+    /// Whether and how stacks of CloudFormation may ask for them.
+    pub resource: Option<resource::Config>,
 }
 
 /// Where secrets are kept, and under which key.
@@ -99,6 +103,14 @@ impl Spec {
         for (user, value) in table.table("allow").iter().flat_map(Table::entries) {
             if let Some(names) = Vec::<Spanned<String>>::from_value(value) {
                 self.allow.push((user, names));
+            }
+        }
+        if let Some(table) = table.table("resource") {
+            match &self.resource {
+                Some(_) => table
+                    .diagnostics()
+                    .error(table.span(), "there is a [secrets.resource] already"),
+                None => self.resource = Some(resource::config::Spec::read(&table)),
             }
         }
         // All are asked for, so that each is known where one is misspelt.
@@ -149,6 +161,9 @@ impl Spec {
             diagnostics.error(written.span, format!("out of range: it takes 1 to {VERSIONS_MAX}"));
         }
         let access = access(&self.allow, default_environment, diagnostics);
+        let resource = self
+            .resource
+            .map(|spec| spec.resolve(default_environment, diagnostics, environment));
         let kept_in = match self.kept_in {
             None => Some(KeptIn::file(None, None, work_dir, process)),
             Some((spec, _)) => spec.resolve(work_dir, process, diagnostics, environment),
@@ -158,6 +173,7 @@ impl Spec {
             versions_kept: usize::try_from(versions).ok()?,
             environment: default_environment.to_owned(),
             access,
+            resource: resource.flatten(),
         })
     }
 }
@@ -241,15 +257,7 @@ impl KeptIn {
 fn access(specs: &[(Key, Vec<Spanned<String>>)], environment: &str, diagnostics: &Diagnostics) -> Access {
     let mut access = Access::default();
     for (user, names) in specs {
-        let patterns = names.iter().filter_map(|name| {
-            let pattern = read_pattern(&name.value, environment);
-            if pattern.is_none() {
-                let message = "not a pattern of names: \"tsig-*\", or \"ENVIRONMENT/NAME\"";
-                diagnostics.error(name.span, message);
-            }
-            pattern
-        });
-        let patterns = patterns.collect();
+        let patterns = read_patterns(names, environment, diagnostics);
         match find_user(&user.name) {
             Some(found) => access.allowed.push((found.uid.as_raw(), patterns)),
             None => diagnostics.error(user.span, format!("no user \"{}\" on this machine", user.name)),

@@ -30,6 +30,7 @@ fn store_in(dir: &TempDir, versions_kept: usize) -> Store {
         versions_kept,
         environment: DEFAULT_ENVIRONMENT.to_owned(),
         access: Access::default(),
+        resource: None,
     })
 }
 
