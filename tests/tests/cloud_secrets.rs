@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Output, Stdio};
 
 use ballast_shared::config::{Diagnostics, load};
@@ -180,6 +180,57 @@ fn the_socket_gives_what_the_commands_have_made_and_the_log_has_no_value() {
     let log = daemon.log();
     let value = String::from_utf8(value).expect("text");
     assert!(!log.contains(&value) && !log.contains(&encoded), "{log}");
+}
+
+#[test]
+fn what_root_makes_is_the_daemons_and_only_who_is_allowed_a_secret_is_given_it() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("not run: it takes root to become others");
+        return;
+    }
+    let nobody = ballast_shared::privileges::find_user("nobody").expect("every machine has it");
+    let config = format!("{CONFIG}[process]\nuser = \"nobody\"\n[secrets.allow]\ndaemon = [\"tsig-*\"]\n");
+    let setup = Setup::new("cloudd").file("cloudd.toml", config);
+    fs::set_permissions(setup.path(), fs::Permissions::from_mode(0o755)).expect("a directory of ours");
+    // Before there was a daemon, and while there is one.
+    for name in ["tsig-a", "other"] {
+        said(&setup, &["secret", "create", name]);
+    }
+    let daemon = setup.start();
+    assert!(daemon.run(&["secret", "rotate", "other"]).status.success());
+    for name in ["", "/default", ".key"] {
+        let path = match name {
+            "/default" => daemon.path().join("state/secrets/other@default.secret"),
+            other => daemon.path().join(format!("state/secrets{other}")),
+        };
+        let owner = fs::metadata(&path).expect("it is there").uid();
+        assert_eq!(owner, nobody.uid.as_raw(), "{}", path.display());
+    }
+    let socket = daemon.path().join("plugin.sock");
+    assert_eq!(get(&socket, "other").expect("root has all")["version"], json!("2"));
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).expect("a socket of ours");
+    let ask_as = |user: &str, name: &str| {
+        let program = "import socket, sys\n\
+             s = socket.socket(socket.AF_UNIX)\n\
+             s.connect(sys.argv[1])\n\
+             s.sendall(b'{\"method\":\"io.ballast.Secrets1.Get\",\"parameters\":{\"name\":\"%s\"}}\\0' % sys.argv[2].encode())\n\
+             print(s.recv(65536).decode())\n";
+        let output = Command::new("setpriv")
+            .args(["--reuid", user, "--clear-groups", "--", "python3", "-c", program])
+            .args([socket.to_str().expect("a path"), name])
+            .output()
+            .expect("setpriv runs");
+        text(&output)
+    };
+    let given = ask_as("daemon", "tsig-a");
+    assert!(given.contains("\"value\":"), "{given}");
+    for (user, name) in [("daemon", "other"), ("daemon", "none"), ("bin", "tsig-a")] {
+        let denied = ask_as(user, name);
+        assert!(
+            denied.contains("io.ballast.Secrets1.Denied") && !denied.contains("value"),
+            "{user}, {name}: {denied}"
+        );
+    }
 }
 
 /// A store as an administrator configures it, with all services at moto.

@@ -77,7 +77,7 @@ fn what_is_wrong_with_secrets_is_said_with_its_place() {
         );
     };
     complaint("[secrets]\nversions = 0\n", "2:12", "it takes 1 to 50");
-    complaint("[secrets]\nenvironment = \"a/b\"\n", "2:15", "an environment is");
+    complaint("[secrets]\nenvironment = \"a/b\"\n", "2:16", "an environment is");
     complaint("[secrets.flie]\n", "1:1", "did you mean \"file\"?");
     complaint(
         "[secrets.allow]\nno-such-user = [\"a\"]\n",
@@ -86,7 +86,7 @@ fn what_is_wrong_with_secrets_is_said_with_its_place() {
     );
     complaint(
         "[secrets.allow]\nroot = [\"a\", \"**\"]\n",
-        "2:14",
+        "2:15",
         "not a pattern of names",
     );
     complaint(
@@ -101,7 +101,7 @@ fn what_is_wrong_with_secrets_is_said_with_its_place() {
     );
     complaint(
         "[secrets.s3]\nregion = \"eu-west-1\"\nbucket = \"b\"\nkms-key = \"k\"\nprefix = \"p\"\n",
-        "5:10",
+        "5:11",
         "ends with a \"/\"",
     );
 }

@@ -287,17 +287,17 @@ fn the_secret_of_a_key_may_be_a_plugins() {
         panic!("{:?}", config.pending)
     };
     assert_eq!(pending.reference.to_string(), "cloud:live/tsig");
-    let key = config.keys.iter().next().unwrap().clone();
-    assert!(!key.is_known());
+    let made = config.keys.iter().next().unwrap();
+    assert!(!made.is_known());
     let wrong = (pending.take)(b"not base64!").unwrap_err();
-    assert!(!wrong.contains("not base64!") && !key.is_known(), "{wrong}");
+    assert!(!wrong.contains("not base64!") && !made.is_known(), "{wrong}");
     let other = format!("key k {{ algorithm hmac-sha512; secret \"{SECRET}\"; }};");
     assert_eq!(
         (pending.take)(other.as_bytes()),
         Err("it says hmac-sha512, and the key is of hmac-sha256".to_owned())
     );
     (pending.take)(SECRET.as_bytes()).unwrap();
-    assert!(key.is_known());
+    assert!(made.is_known());
 
     assert!(errors(&reference("clod:k")).contains("did you mean \"cloud\"?"));
     for nothing in ["k", ":k", "cloud:", ""] {
