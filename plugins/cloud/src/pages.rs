@@ -18,10 +18,14 @@ pub(crate) struct Watching {
 }
 
 /// What series mean that others count.
-const COUNTED: [(&str, &str); 6] = [
+const COUNTED: [(&str, &str); 7] = [
     (
         "cloudd_control_http_closed_total",
         "connections to the pages that were closed on their client, by reason",
+    ),
+    (
+        "cloudd_secrets_asked_total",
+        "secrets that were asked for over the plugin's socket, by outcome",
     ),
     ("cloudd_events_total", "events that were told, by kind"),
     (

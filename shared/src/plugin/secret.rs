@@ -4,13 +4,15 @@
 //! nothing from a daemon that has had its secrets: [`Secrets`] keeps them in memory.
 
 mod fetch;
+mod late;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-pub use fetch::{Fetched, GetError, Pending, Secrets};
+pub use fetch::{Fetched, GetError, Pending, Secrets, Take};
+pub use late::Late;
 
 use crate::config::{FromValue, Value};
 use crate::varlink::Interface;

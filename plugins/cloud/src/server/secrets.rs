@@ -100,3 +100,79 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ballast_shared::plugin::secret::SECRETS;
+    use ballast_shared::varlink::Peer;
+    use serde_json::json;
+
+    use super::*;
+    use crate::config;
+    use crate::secrets::{CreationId, Made, Recipe, Secret};
+
+    /// The number of "nobody", whom every machine has.
+    fn nobody() -> u32 {
+        ballast_shared::privileges::find_user("nobody").unwrap().uid.as_raw()
+    }
+
+    fn call(user: u32, parameters: Value) -> Call {
+        let Value::Object(parameters) = parameters else {
+            panic!()
+        };
+        Call {
+            interface: SECRETS.name,
+            method: "Get".to_owned(),
+            parameters,
+            descriptors: Vec::new(),
+            caller: Peer {
+                uid: user,
+                gid: user,
+                pid: None,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_allowed_a_secret_is_given_it_and_nobody_else_learns_whether_it_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cloudd.toml");
+        std::fs::write(&path, "work-dir = \"w\"\n[secrets.allow]\nnobody = [\"tsig-*\"]\n").unwrap();
+        let config = config::load(&path, &ballast_shared::config::Diagnostics::new()).unwrap();
+        let store = Store::new(&config.secrets);
+        for name in ["tsig-a", "other"] {
+            let made = Made {
+                by: "t".to_owned(),
+                recipe: Recipe::Given,
+            };
+            let id = SecretId::new(name, "default").unwrap();
+            let value = Secret::new(b"value".to_vec());
+            store.create(&id, CreationId::new("c"), &value, made).await.unwrap();
+        }
+        let keeper = Keeper::new(&config.secrets);
+        let ask = async |user, parameters| keeper.call(&call(user, parameters)).await;
+        let given = ask(nobody(), json!({"name": "tsig-a"})).await.unwrap();
+        assert_eq!(Value::Object(given), json!({"value": "dmFsdWU=", "version": "1"}));
+        let error = |outcome: Result<Map<String, Value>, CallError>| match outcome {
+            Err(CallError::Failed(name, _)) => name,
+            other => panic!("{other:?}"),
+        };
+        for name in ["other", "none", "live/tsig-a", "../other", ""] {
+            assert_eq!(error(ask(nobody(), json!({"name": name})).await), "Denied", "{name}");
+        }
+        assert_eq!(error(ask(nobody() - 1, json!({"name": "tsig-a"})).await), "Denied");
+        assert_eq!(error(ask(nobody(), json!({"name": "tsig-b"})).await), "NotFound");
+        let version = |version: &str| json!({"name": "tsig-a", "version": version});
+        assert!(ask(nobody(), version("1")).await.is_ok());
+        for missing in ["2", "x"] {
+            assert_eq!(error(ask(nobody(), version(missing)).await), "NotFound");
+        }
+        assert!(ask(0, json!({"name": "other"})).await.is_ok());
+        assert_eq!(ask(0, json!({})).await, Err(CallError::InvalidParameter("name")));
+        // A reload takes it away again.
+        std::fs::write(&path, "work-dir = \"w\"\n").unwrap();
+        let config = config::load(&path, &ballast_shared::config::Diagnostics::new()).unwrap();
+        keeper.change(&config.secrets);
+        assert_eq!(error(ask(nobody(), json!({"name": "tsig-a"})).await), "Denied");
+    }
+}

@@ -1,8 +1,8 @@
 //! Fetching: what a configuration names, all at once and in a bounded time, and what could not be had again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use super::{GetCall, GetReply, SECRETS, SecretRef};
+use super::{GetCall, GetReply, Late, SECRETS, SecretRef};
 use crate::plugin::Settings;
 use crate::varlink::{ClientError, Connection};
 
@@ -67,13 +67,16 @@ impl fmt::Display for GetError {
 
 impl std::error::Error for GetError {}
 
+/// Takes a value; an error says why it is none of what is needed, and nothing of what it is.
+pub type Take = Arc<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>;
+
 /// What waits for a secret.
 #[derive(Clone)]
 pub struct Pending {
     /// Which.
     pub reference: SecretRef,
-    /// Takes it; an error says why it is none of what is needed, and nothing of what it is. It may be called again with another.
-    pub take: Arc<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>,
+    /// Takes it. It may be called again with another.
+    pub take: Take,
 }
 
 impl fmt::Debug for Pending {
@@ -93,6 +96,8 @@ pub struct Secrets {
 #[derive(Default)]
 struct Inner {
     known: BTreeMap<SecretRef, Fetched>,
+    /// Those that something looks into.
+    late: BTreeMap<SecretRef, Weak<Late>>,
     missing: usize,
     /// Ends who asks on.
     asking: CancellationToken,
@@ -111,12 +116,29 @@ impl Secrets {
         self.inner().missing
     }
 
+    /// The place of a secret, for what looks into it when it needs it; the same one for as long as anything has it.
+    #[must_use]
+    pub fn late(&self, reference: &SecretRef) -> Arc<Late> {
+        let mut inner = self.inner();
+        inner.late.retain(|_, late| late.strong_count() > 0);
+        if let Some(late) = inner.late.get(reference).and_then(Weak::upgrade) {
+            return late;
+        }
+        let late = Arc::new(Late::new(reference.clone()));
+        inner.late.insert(reference.clone(), Arc::downgrade(&late));
+        late
+    }
+
     /// Gives each who waits its secret as it is now; if it can't be had in five seconds, as it was last; who waits for one that
     /// never was had gets it when it comes, until the next call of this or `stop`. What nobody waits for is forgotten.
     pub async fn settle(&self, pending: Vec<Pending>, plugins: &[Settings], stop: &CancellationToken) {
         let asking = stop.child_token();
         std::mem::replace(&mut self.inner().asking, asking.clone()).cancel();
         let outcomes = fetch_all(&pending, plugins).await;
+        // Another call has taken its place, or the daemon ends.
+        if asking.is_cancelled() {
+            return;
+        }
         let mut missing = Vec::new();
         let mut wanted = BTreeMap::new();
         for one in pending {
@@ -204,7 +226,7 @@ impl Secrets {
 async fn fetch_all(pending: &[Pending], plugins: &[Settings]) -> BTreeMap<SecretRef, Result<Fetched, GetError>> {
     let deadline = Instant::now() + ALL_MAX;
     let plugins: Arc<[Settings]> = plugins.into();
-    let references: std::collections::BTreeSet<SecretRef> = pending.iter().map(|one| one.reference.clone()).collect();
+    let references: BTreeSet<SecretRef> = pending.iter().map(|one| one.reference.clone()).collect();
     let mut fetches = JoinSet::new();
     for reference in references {
         let plugins = plugins.clone();

@@ -95,9 +95,7 @@ impl Paths {
 
     /// A key that is made where there are secrets already would be one that opens none of them.
     fn prepare(&self) -> Result<(), StoreError> {
-        let parents = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        parents.map_err(|error| failed(&self.folder, &error))?;
-        self.hand_over(&self.folder)?;
+        self.make_folder()?;
         let _lock = self.lock()?;
         if Key::read(&self.key)?.is_some() {
             return Ok(());
@@ -110,6 +108,18 @@ impl Paths {
             self.folder.display()
         );
         Ok(())
+    }
+
+    /// The folders above it are others' too, such as the work directory: only it is closed to all but its owner.
+    fn make_folder(&self) -> Result<(), StoreError> {
+        if let Some(parent) = self.folder.parent() {
+            fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
+        }
+        match fs::DirBuilder::new().mode(0o700).create(&self.folder) {
+            Ok(()) => self.hand_over(&self.folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(failed(&self.folder, &error)),
+        }
     }
 
     fn needs_no_key(&self) -> Result<(), StoreError> {

@@ -185,3 +185,26 @@ async fn another_users_process_is_not_asked() {
     };
     assert!(matches!(get(&unknown, &plugins).await, Err(GetError::NoPlugin(_))));
 }
+
+#[tokio::test]
+async fn what_goes_on_over_a_reload_has_the_new_value() {
+    let (_dir, socket, plugins) = place();
+    let plugin = Arc::new(Plugin::default());
+    plugin.has("a", b"one");
+    plugin.serve(&socket);
+    let stop = CancellationToken::new();
+    let secrets = Secrets::default();
+    let reference = Taker::new().pending("a").reference;
+    let late = secrets.late(&reference);
+    assert!(late.value().is_none());
+    let any = |_: &[u8]| Ok(());
+    secrets.settle(vec![late.pending(any)], &plugins, &stop).await;
+    assert_eq!(***late.value().unwrap(), *b"one");
+    plugin.has("a", b"two");
+    secrets
+        .settle(vec![secrets.late(&reference).pending(any)], &plugins, &stop)
+        .await;
+    assert_eq!(***late.value().unwrap(), *b"two");
+    drop(late);
+    assert!(secrets.late(&reference).value().is_none());
+}
