@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 
+use crate::archive;
 use crate::providers::aws;
 
 /// Where the configuration is when the command line doesn't say.
@@ -29,6 +30,8 @@ pub struct Config {
     pub process: Process,
     /// Who knows what machines there are, in the order of the files. Of two that know one machine the first says what it is.
     pub providers: Vec<Provider>,
+    /// Where rotated files are kept, if anywhere.
+    pub archive: Option<archive::Config>,
 }
 
 /// Somebody who knows what machines there are.

@@ -18,10 +18,20 @@ pub(crate) struct Watching {
 }
 
 /// What series mean that others count.
-const COUNTED: [(&str, &str); 4] = [
+const COUNTED: [(&str, &str); 8] = [
     (
         "cloudd_control_http_closed_total",
         "connections to the pages that were closed on their client, by reason",
+    ),
+    ("cloudd_archive_files_total", "files that were stored"),
+    ("cloudd_archive_bytes_total", "their octets"),
+    (
+        "cloudd_archive_failures_total",
+        "how often a file was not stored, by reason: it is tried again, unless it is a mismatch",
+    ),
+    (
+        "cloudd_archive_parts_resumed_total",
+        "parts of files that were not sent again, because they were there",
     ),
     ("cloudd_events_total", "events that were told, by kind"),
     (

@@ -14,6 +14,7 @@ use ballast_shared::varlink::{Call, CallError, Limits, MESSAGE_BYTES_MAX, Offer,
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
+use crate::archive::{self, Archive};
 use crate::hub::Hub;
 
 /// logd and dnsd, twice each when one is started while another ends, each for several things, and administrators who look.
@@ -27,12 +28,12 @@ const STALL_MAX: Duration = Duration::from_secs(30);
 pub fn offer() -> Offer {
     Offer {
         product: "cloudd",
-        interfaces: vec![INVENTORY, EVENTS],
+        interfaces: vec![INVENTORY, EVENTS, archive::INTERFACE],
         limits: Limits {
             connections_max: CONNECTIONS_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
             stalled_max: Some(STALL_MAX),
-            takes_descriptors: false,
+            takes_descriptors: true,
         },
     }
 }
@@ -42,15 +43,17 @@ pub fn offer() -> Offer {
 pub struct Plugin {
     inventory: inventory::Watchers,
     events: events::Followers,
+    archive: Arc<Archive>,
 }
 
 impl Plugin {
-    /// For those who follow this inventory and its events.
+    /// For those who follow this inventory and its events, and hand over files.
     #[must_use]
-    pub fn new(hub: Arc<Hub>) -> Self {
+    pub fn new(hub: Arc<Hub>, archive: Arc<Archive>) -> Self {
         Self {
             events: events::Followers::new(hub.events().clone()),
             inventory: inventory::Watchers::new(hub),
+            archive,
         }
     }
 
@@ -71,6 +74,9 @@ impl Service for Plugin {
     async fn call(&self, call: Call) -> Result<Map<String, Value>, CallError> {
         if call.interface == EVENTS.name {
             return self.events.call(call);
+        }
+        if call.interface == archive::INTERFACE.name {
+            return self.archive.call(call).await;
         }
         match call.method.as_str() {
             "Watch" => Err(CallError::ExpectedMore),
