@@ -14,3 +14,4 @@ pub mod providers;
 pub mod scaling;
 pub mod secrets;
 pub mod server;
+pub mod userdata;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ballast_shared::cli::{self, LogFormat};
 use ballast_shared::logging;
 use clap::{Parser, Subcommand};
-use cloudd::{commands, config, daemon, plugin_check};
+use cloudd::{commands, config, daemon, plugin_check, userdata};
 
 /// The cloud's control plane, as a plugin to logd and dnsd. Without a command it runs in the foreground; SIGTERM ends it,
 /// SIGHUP reloads.
@@ -43,6 +43,15 @@ enum Command {
     },
     /// Read the configuration again, all of it or nothing
     Reload,
+    /// Print what makes of a new machine one that logs to logd and asks dnsd for names: user data for cloud-init
+    Userdata {
+        /// What the machine is to be: `plain`, `gpu-worker`, or one of the configuration's
+        #[arg(long, value_name = "NAME", default_value = "plain")]
+        role: String,
+        /// Compressed, for what is larger than 16 KiB
+        #[arg(long)]
+        gzip: bool,
+    },
     /// Try whether a plugin, ours or another, keeps to the interface: exits 0, or 1 and prints what does not hold
     PluginCheck {
         /// Its socket
@@ -65,6 +74,7 @@ fn main() -> ExitCode {
         Command::Inventory { json } => commands::inventory(&config, json),
         Command::Status { json } => commands::status(&config, json),
         Command::Reload => commands::reload(&config),
+        Command::Userdata { role, gzip } => userdata::run(&config, &role, gzip),
         Command::PluginCheck { socket } => plugin_check::run(&socket),
     };
     exit.into()

@@ -9,6 +9,7 @@ use ballast_shared::tls::TlsFiles;
 use super::spec::{ProviderSpec, Spec};
 use super::{Config, Provider, ProviderKind};
 use crate::aws::credentials::Environment;
+use crate::userdata;
 
 /// Makes the configuration. It can be run if no error was reported.
 pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
@@ -18,6 +19,7 @@ pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
         control_http: spec.control_http.map(|http| http.value),
         plugin_socket: or_default(spec.plugin_socket.as_ref(), "/run/cloudd/plugin.sock"),
         process: Process::resolve(&spec.process, diagnostics),
+        roles: userdata::resolve(&spec.userdata, diagnostics, &TlsFiles::default()),
         providers: providers(spec.providers, diagnostics),
     }
 }

@@ -7,6 +7,7 @@ use ballast_shared::config::{Key, Spanned, Table};
 use ballast_shared::privileges::ProcessSpec;
 
 use crate::providers::aws;
+use crate::userdata;
 
 /// All files together.
 #[derive(Debug, Default)]
@@ -17,6 +18,7 @@ pub(super) struct Spec {
     pub(super) plugin_socket: Option<Spanned<PathBuf>>,
     pub(super) process: ProcessSpec,
     pub(super) providers: Vec<(Key, ProviderSpec)>,
+    pub(super) userdata: userdata::Spec,
 }
 
 /// `[provider.NAME.KIND]`
@@ -43,6 +45,9 @@ impl Spec {
         }
         if let Some(table) = root.table("process") {
             self.process.read(&table);
+        }
+        if let Some(table) = root.table("userdata") {
+            self.userdata.read(&table);
         }
         for (name, value) in root.table("provider").iter().flat_map(Table::entries) {
             if let Some(table) = value.table() {
