@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 
+use crate::iam::Grant;
 use crate::providers::aws;
 use crate::userdata::Role;
 
@@ -53,6 +54,18 @@ pub enum ProviderKind {
     },
     /// EC2, or what speaks its API.
     Aws(Box<aws::Config>),
+}
+
+impl Config {
+    /// What it does with AWS, and with what there: what has to be permitted.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        let providers = self.providers.iter().flat_map(|provider| match &provider.kind {
+            ProviderKind::Static { .. } => Vec::new(),
+            ProviderKind::Aws(config) => config.grants(),
+        });
+        providers.collect()
+    }
 }
 
 impl Provider {

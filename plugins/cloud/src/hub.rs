@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::inventory::{Clash, Delta, Inventory, Listing, Start};
 use crate::providers::Word;
+use crate::resources::Resources;
 
 /// How a provider is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub struct ProviderStatus {
 pub struct Hub {
     state: Mutex<State>,
     seq: watch::Sender<u64>,
+    resources: Resources,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,14 @@ impl Hub {
                 clashes: Vec::new(),
             }),
             seq,
+            resources: Resources::default(),
         }
+    }
+
+    /// What there is besides machines.
+    #[must_use]
+    pub fn resources(&self) -> &Resources {
+        &self.resources
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -108,12 +117,14 @@ impl Hub {
                 "provider {provider}: {}",
                 event.message
             ),
+            Word::Resources(kind, outcome) => self.resources.told(provider, kind, outcome, now()),
             Word::Failing { error, .. } => self.told(provider, Err(error)),
         }
     }
 
     /// Takes over which providers there are.
     pub fn rearrange(&self, providers: &[String]) {
+        self.resources.retain(providers);
         let mut state = self.state();
         let place = |name: &String| state.providers.iter().position(|status| status.name == *name);
         let places: Vec<Option<usize>> = providers.iter().map(place).collect();

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use ballast_shared::cli::{self, LogFormat};
 use ballast_shared::logging;
 use clap::{Parser, Subcommand};
-use cloudd::{commands, config, daemon, plugin_check, userdata};
+use cloudd::resources::{self, Kind};
+use cloudd::{commands, config, daemon, iam, plugin_check, userdata};
 
 /// The cloud's control plane, as a plugin to logd and dnsd. Without a command it runs in the foreground; SIGTERM ends it,
 /// SIGHUP reloads.
@@ -31,10 +32,18 @@ enum Command {
     Check,
     /// Show the machines that the running daemon knows of
     Inventory {
-        /// A JSON object a line: what the plugin's socket says, see io.ballast.Inventory1
+        /// Networks, their subnets, gateways, routes and addresses instead
+        #[arg(long, conflicts_with = "volumes")]
+        networks: bool,
+        /// Volumes and snapshots instead
+        #[arg(long)]
+        volumes: bool,
+        /// A JSON object a line: what the sockets say, see io.ballast.Inventory1 and io.ballast.cloudd
         #[arg(long)]
         json: bool,
     },
+    /// Print the IAM policy that permits just the calls that this configuration makes
+    IamPolicy,
     /// Show how the running daemon and its providers are
     Status {
         /// As one JSON object: what the control socket says, see io.ballast.cloudd
@@ -71,7 +80,16 @@ fn main() -> ExitCode {
             daemon::run(&config)
         }
         Command::Check => commands::check(&config),
-        Command::Inventory { json } => commands::inventory(&config, json),
+        Command::Inventory {
+            networks,
+            volumes,
+            json,
+        } => match (networks, volumes) {
+            (false, false) => commands::inventory(&config, json),
+            (true, _) => resources::run(&config, Kind::Networks, json),
+            (_, true) => resources::run(&config, Kind::Volumes, json),
+        },
+        Command::IamPolicy => iam::run(&config),
         Command::Status { json } => commands::status(&config, json),
         Command::Reload => commands::reload(&config),
         Command::Userdata { role, gzip } => userdata::run(&config, &role, gzip),

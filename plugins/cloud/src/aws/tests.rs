@@ -61,7 +61,7 @@ async fn all_pages_are_one_list() {
 #[tokio::test]
 async fn an_endpoint_keeps_its_path() {
     let server = TestServer::start(|_, _| ok(EMPTY)).await;
-    let client = Client::new(server.settings("/services/compute/", keys()));
+    let client = Client::for_all(server.settings("/services/compute/", keys()));
     assert_eq!(ids(&client).await, Ok(Vec::new()));
     assert_eq!(server.asked()[0].line, "POST /services/compute/");
 }
@@ -204,7 +204,7 @@ async fn nobody_there_is_told_from_silence() {
         .unwrap();
     let endpoint = format!("http://{free}").parse().unwrap();
     settings.endpoints = super::Endpoints::new("r", [(super::Service::Ec2, endpoint)].into()).unwrap();
-    let error = ids(&Client::new(settings).until(soon())).await.unwrap_err();
+    let error = ids(&Client::for_all(settings).until(soon())).await.unwrap_err();
     let expected = Error::Unreachable {
         endpoint: free.to_string(),
         why: NoAnswer::NoConnection,

@@ -7,6 +7,7 @@ use http::Method;
 
 use super::super::Client;
 use super::super::error::{Error, Malformed};
+use super::super::operation::Operation;
 use super::super::pages::Pages;
 use super::super::rest::Rest;
 use super::super::xml::Element;
@@ -43,7 +44,7 @@ impl Client {
     /// # Errors
     /// When it is not done, or not known to be.
     pub async fn create_upload(&self, bucket: &str, key: &str, with: &Written) -> Result<Upload, Error> {
-        let mut rest = Rest::new(Method::POST, bucket, key);
+        let mut rest = Rest::new(Operation::CreateMultipartUpload, Method::POST, bucket, key);
         rest.query.push(("uploads", String::new()));
         rest.header("x-amz-checksum-algorithm", "SHA256")?;
         add_metadata(&mut rest, with)?;
@@ -61,7 +62,7 @@ impl Client {
     /// # Errors
     /// When it is not done, or not known to be.
     pub async fn upload_part(&self, upload: &Upload, number: u32, body: Bytes) -> Result<Part, Error> {
-        let mut rest = Rest::new(Method::PUT, &upload.bucket, &upload.key);
+        let mut rest = Rest::new(Operation::UploadPart, Method::PUT, &upload.bucket, &upload.key);
         rest.query.push(("partNumber", number.to_string()));
         rest.query.push(("uploadId", upload.id.clone()));
         let sha256 = digest(&body);
@@ -84,7 +85,7 @@ impl Client {
     pub async fn parts(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
         let mut pages = Pages::new();
         loop {
-            let mut rest = Rest::new(Method::GET, &upload.bucket, &upload.key);
+            let mut rest = Rest::new(Operation::ListParts, Method::GET, &upload.bucket, &upload.key);
             rest.query.push(("uploadId", upload.id.clone()));
             if let Some(token) = pages.token() {
                 rest.query.push(("part-number-marker", token.to_owned()));
@@ -121,7 +122,12 @@ impl Client {
             body.push_str("</Part>");
         }
         body.push_str("</CompleteMultipartUpload>");
-        let mut rest = Rest::new(Method::POST, &upload.bucket, &upload.key);
+        let mut rest = Rest::new(
+            Operation::CompleteMultipartUpload,
+            Method::POST,
+            &upload.bucket,
+            &upload.key,
+        );
         rest.query.push(("uploadId", upload.id.clone()));
         rest.body = body.into();
         rest.fails_late = true;
@@ -135,7 +141,12 @@ impl Client {
     /// # Errors
     /// When it is not done, or not known to be.
     pub async fn abort_upload(&self, upload: &Upload) -> Result<(), Error> {
-        let mut rest = Rest::new(Method::DELETE, &upload.bucket, &upload.key);
+        let mut rest = Rest::new(
+            Operation::AbortMultipartUpload,
+            Method::DELETE,
+            &upload.bucket,
+            &upload.key,
+        );
         rest.query.push(("uploadId", upload.id.clone()));
         match self.rest(rest).await {
             Err(error) if !error.is_refused_as("NoSuchUpload") => Err(error),
