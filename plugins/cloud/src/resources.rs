@@ -93,8 +93,10 @@ impl Resources {
     /// A provider has all of a kind, or has failed at it: then what it had before is what there is.
     pub fn told(&self, provider: &str, kind: Kind, outcome: Result<Vec<Resource>, String>, now: u64) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = seen.entry((kind, provider.to_owned())).or_default();
-        provider.clone_into(&mut seen.listing.provider);
+        // One that is not expected has ended.
+        let Some(seen) = seen.get_mut(&(kind, provider.to_owned())) else {
+            return;
+        };
         match outcome {
             Ok(resources) => {
                 seen.resources = resources.into();
@@ -102,6 +104,16 @@ impl Resources {
                 seen.listing.problem = None;
             }
             Err(problem) => seen.listing.problem = Some(problem),
+        }
+    }
+
+    /// A provider that begins looks at these kinds, and at no other. What it had of them before is what there is.
+    pub fn expect(&self, provider: &str, kinds: &[Kind]) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|(kind, name), _| name != provider || kinds.contains(kind));
+        for kind in kinds {
+            let seen = seen.entry((*kind, provider.to_owned())).or_default();
+            provider.clone_into(&mut seen.listing.provider);
         }
     }
 
@@ -133,6 +145,10 @@ mod tests {
             id: "vpc-1".into(),
             ..Resource::default()
         };
+        resources.told("a", Kind::Networks, Ok(vec![vpc.clone()]), 5);
+        assert!(resources.of(Kind::Networks).is_empty(), "nobody has begun to look");
+        resources.expect("a", &[Kind::Networks, Kind::Volumes]);
+        assert_eq!(resources.of(Kind::Volumes)[0].0.listed_at, None);
         resources.told("a", Kind::Networks, Ok(vec![vpc]), 10);
         resources.told("a", Kind::Networks, Err("throttled".into()), 20);
         let seen = resources.of(Kind::Networks);
@@ -142,7 +158,9 @@ mod tests {
             (Some(10), Some("throttled"))
         );
         assert_eq!(networks.len(), 1);
+        resources.expect("a", &[Kind::Networks]);
         assert!(resources.of(Kind::Volumes).is_empty());
+        assert_eq!(resources.of(Kind::Networks)[0].1.len(), 1);
         resources.retain(&["b".into()]);
         assert!(resources.of(Kind::Networks).is_empty());
     }

@@ -10,6 +10,7 @@ use crate::aws::ec2::Filter;
 use crate::aws::settings::SettingsSpec;
 use crate::aws::{Endpoint, Part, Settings};
 use crate::iam::{Grant, Scope};
+use crate::resources::Kind;
 
 /// A listing takes this long where there are many machines, and accounts have so many calls a second for all who ask.
 const INTERVAL_MIN: Duration = Duration::from_secs(5);
@@ -69,6 +70,17 @@ impl Config {
             grants.push(Grant::new(Part::Volumes, Scope::all(region)));
         }
         grants
+    }
+
+    /// What the provider looks at besides machines.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<Kind> {
+        let intervals = [
+            (Kind::Networks, self.networks_interval),
+            (Kind::Volumes, self.volumes_interval),
+        ];
+        let looked_at = intervals.into_iter().filter(|(_, interval)| interval.is_some());
+        looked_at.map(|(kind, _)| kind).collect()
     }
 
     /// What the provider does with the cloud.
