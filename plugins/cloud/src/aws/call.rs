@@ -92,13 +92,17 @@ impl Client {
         let deadline = self.deadline();
         let mut tries = Tries::default();
         let mut has_changed_credentials = false;
+        // What the last try came to says more than that there was no time for another.
+        let mut last = None;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Error::TooLate);
+                return Err(last.unwrap_or(Error::TooLate));
             }
-            let credentials = timeout_at(deadline, self.inner.credentials.credentials()).await;
-            let credentials = credentials.map_err(|_| Error::TooLate)??;
+            let Ok(credentials) = timeout_at(deadline, self.inner.credentials.credentials()).await else {
+                return Err(last.unwrap_or(Error::TooLate));
+            };
+            let credentials = credentials?;
             let (error, asked_for) = match self.try_once(call, &credentials, deadline).await {
                 Outcome::Done(answer) => return Ok(answer),
                 Outcome::Over(error) => return Err(error),
@@ -117,6 +121,7 @@ impl Client {
                 return Err(error);
             };
             debug!(operation = call.operation.name(), %error, ?wait, "a call is made again");
+            last = Some(error);
             sleep(wait).await;
         }
     }
