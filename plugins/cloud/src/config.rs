@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 
+use crate::archive;
 use crate::iam::Grant;
 use crate::providers::aws;
 use crate::userdata::Role;
@@ -33,6 +34,8 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// What new machines can be told to become.
     pub roles: Vec<Role>,
+    /// Where rotated files are kept, if anywhere.
+    pub archive: Option<archive::Config>,
 }
 
 /// Somebody who knows what machines there are.
@@ -64,7 +67,8 @@ impl Config {
             ProviderKind::Static { .. } => Vec::new(),
             ProviderKind::Aws(config) => config.grants(),
         });
-        providers.collect()
+        let archive = self.archive.iter().flat_map(archive::Config::grants);
+        providers.chain(archive).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use ballast_shared::plugin::host::{Host, WireHost};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use crate::events::Events;
 use crate::inventory::{Clash, Delta, Inventory, Listing, Start};
 use crate::providers::Word;
 use crate::resources::Resources;
@@ -32,6 +33,7 @@ pub struct Hub {
     state: Mutex<State>,
     seq: watch::Sender<u64>,
     resources: Resources,
+    events: Arc<Events>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,7 @@ impl Hub {
             }),
             seq,
             resources: Resources::default(),
+            events: Arc::default(),
         }
     }
 
@@ -67,6 +70,12 @@ impl Hub {
     #[must_use]
     pub fn resources(&self) -> &Resources {
         &self.resources
+    }
+
+    /// What happens, and whom to tell of it.
+    #[must_use]
+    pub fn events(&self) -> &Arc<Events> {
+        &self.events
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -111,13 +120,8 @@ impl Hub {
                 let delta = state.inventory.amend(place, hosts, &gone);
                 self.settle(&mut state, provider, delta.as_deref());
             }
-            Word::Event(event) => info!(
-                kind = event.kind,
-                host = event.host,
-                "provider {provider}: {}",
-                event.message
-            ),
             Word::Resources(kind, outcome) => self.resources.told(provider, kind, outcome, now()),
+            Word::Event(event) => drop(self.events.tell(event)),
             Word::Failing { error, .. } => self.told(provider, Err(error)),
         }
     }

@@ -75,6 +75,16 @@ impl Scope {
         Self::Arns(vec![format!("arn:{partition}:{service}:{region}:{account}:{name}")])
     }
 
+    /// A key of KMS by its ARN or its id. By an alias, or by nothing, it may be any: a policy knows keys by no other name.
+    #[must_use]
+    pub fn key(key: Option<&str>, region: &str) -> Self {
+        match key {
+            Some(arn) if arn.starts_with("arn:") && arn.contains(":key/") => Self::Arns(vec![arn.to_owned()]),
+            Some(id) if !id.contains(['/', ':']) => Self::arn("kms", region, None, &format!("key/{id}")),
+            _ => Self::arn("kms", region, None, "key/*"),
+        }
+    }
+
     /// The objects of a bucket whose keys begin so.
     #[must_use]
     pub fn bucket(name: &str, prefix: &str, region: &str) -> Self {
@@ -144,10 +154,12 @@ fn statements_of(grant: &Grant) -> Vec<Statement> {
         }
         Scope::Arns(arns) => vec![statement(actions, arns.clone(), None)],
         Scope::Bucket { arn, prefix } => {
-            let (of_bucket, of_objects) = actions.into_iter().partition(|action| *action == "s3:ListBucket");
-            let begin = (!prefix.is_empty()).then(|| json!({ "StringLike": { "s3:prefix": format!("{prefix}*") } }));
+            // Without a condition on prefixes: that an object is missing is said only to who may list, whatever the prefix.
+            let (of_bucket, of_objects) = actions
+                .into_iter()
+                .partition(|action| action.starts_with("s3:ListBucket"));
             vec![
-                statement(of_bucket, vec![arn.clone()], begin),
+                statement(of_bucket, vec![arn.clone()], None),
                 statement(of_objects, vec![format!("{arn}/{prefix}*")], None),
             ]
         }
@@ -209,9 +221,33 @@ mod tests {
             arns(Scope::arn("dynamodb", "us-gov-west-1", Some("1"), "table/t")),
             "arn:aws-us-gov:dynamodb:us-gov-west-1:1:table/t"
         );
-        let Scope::Bucket { arn, prefix } = Scope::bucket("logs", "cloud/", "eu-west-1") else {
-            panic!()
-        };
-        assert_eq!((arn.as_str(), prefix.as_str()), ("arn:aws:s3:::logs", "cloud/"));
+        let key = |key| arns(Scope::key(key, "eu-west-1"));
+        assert_eq!(
+            key(Some("arn:aws:kms:eu-west-1:1:key/a")),
+            "arn:aws:kms:eu-west-1:1:key/a"
+        );
+        assert_eq!(key(Some("1234abcd-12ab")), "arn:aws:kms:eu-west-1:*:key/1234abcd-12ab");
+        // A policy knows keys and not their other names.
+        assert_eq!(key(Some("alias/logs")), "arn:aws:kms:eu-west-1:*:key/*");
+        assert_eq!(key(None), "arn:aws:kms:eu-west-1:*:key/*");
+    }
+
+    #[test]
+    fn what_is_said_of_a_bucket_is_no_permission_for_its_objects() {
+        let policy = policy(&[Grant::new(Part::Archive, Scope::bucket("logs", "cloud/", "eu-west-1"))]);
+        let statements = policy["Statement"].as_array().unwrap();
+        assert_eq!(
+            statements[0]["Action"],
+            json!(["s3:ListBucket", "s3:ListBucketMultipartUploads"])
+        );
+        assert_eq!(statements[0]["Resource"], json!(["arn:aws:s3:::logs"]));
+        let actions = [
+            "s3:AbortMultipartUpload",
+            "s3:GetObject",
+            "s3:ListMultipartUploadParts",
+            "s3:PutObject",
+        ];
+        assert_eq!(statements[1]["Action"], json!(actions));
+        assert_eq!(statements[1]["Resource"], json!(["arn:aws:s3:::logs/cloud/*"]));
     }
 }

@@ -1,11 +1,13 @@
 //! cloudd, the cloud's control plane as a plugin to logd and dnsd: a process of its own, which holds the cloud's credentials so
 //! that they need none.
 
+pub mod archive;
 pub mod aws;
 pub mod commands;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod events;
 pub mod hub;
 pub mod iam;
 pub mod inventory;

@@ -44,6 +44,15 @@ enum Command {
     },
     /// Print the IAM policy that permits just the calls that this configuration makes
     IamPolicy,
+    /// Show what has happened, as far as the running daemon remembers it
+    Events {
+        /// Then show what happens, until it is interrupted
+        #[arg(long)]
+        follow: bool,
+        /// A JSON object a line: what the plugin's socket says, see io.ballast.Events1
+        #[arg(long)]
+        json: bool,
+    },
     /// Show how the running daemon and its providers are
     Status {
         /// As one JSON object: what the control socket says, see io.ballast.cloudd
@@ -90,6 +99,7 @@ fn main() -> ExitCode {
             (_, true) => resources::run(&config, Kind::Volumes, json),
         },
         Command::IamPolicy => iam::run(&config),
+        Command::Events { follow, json } => commands::events(&config, follow, json),
         Command::Status { json } => commands::status(&config, json),
         Command::Reload => commands::reload(&config),
         Command::Userdata { role, gzip } => userdata::run(&config, &role, gzip),

@@ -4,11 +4,11 @@
 pub mod aws;
 pub mod static_file;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ballast_shared::plugin::host::WireHost;
 
+use crate::events::Event;
 use crate::resources::{Kind, Resource};
 
 /// What a provider tells.
@@ -43,21 +43,4 @@ pub enum Word {
         /// Whether it is one that says "later": too many questions.
         is_throttled: bool,
     },
-}
-
-/// What happened, as `io.ballast.Events1` has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// What no other event has; one that comes twice has the same one.
-    pub id: String,
-    /// Seconds since 1970.
-    pub time: i64,
-    /// "interruption", "rebalance" or "state".
-    pub kind: &'static str,
-    /// The machine.
-    pub host: Option<String>,
-    /// A sentence for people.
-    pub message: String,
-    /// What it says to programs.
-    pub fields: BTreeMap<String, String>,
 }

@@ -73,6 +73,7 @@ operations! {
     GetObject: S3 ["s3:GetObject"];
     // Without the second an object that is not there is one that must not be looked at.
     HeadObject: S3 ["s3:GetObject", "s3:ListBucket"];
+    ListMultipartUploads: S3 ["s3:ListBucketMultipartUploads"];
     ListObjectsV2: S3 ["s3:ListBucket"];
     ListParts: S3 ["s3:ListMultipartUploadParts"];
     PutObject: S3 ["s3:PutObject"];

@@ -39,4 +39,11 @@ parts! {
     Networks "networks": [DescribeVpcs, DescribeSubnets, DescribeInternetGateways, DescribeRouteTables, DescribeAddresses];
     /// Volumes and snapshots, for those who look.
     Volumes "volumes": [DescribeVolumes, DescribeSnapshots];
+    /// Rotated files, into a bucket.
+    Archive "archive": [
+        HeadObject, PutObject, CreateMultipartUpload, UploadPart, ListParts, ListMultipartUploads, CompleteMultipartUpload,
+        AbortMultipartUpload
+    ];
+    /// What S3 asks of the key of KMS that it encrypts these with, in the name of who writes them: the second is for parts.
+    ArchiveKey "archive-key": [GenerateDataKey, Decrypt];
 }

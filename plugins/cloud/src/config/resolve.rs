@@ -13,14 +13,19 @@ use crate::userdata;
 
 /// Makes the configuration. It can be run if no error was reported.
 pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
+    let control_socket = control_socket(&spec);
+    let environment = Environment::of_process();
+    let files = TlsFiles::default();
+    let archive = spec.archive.map(|(_, archive)| archive);
     Config {
+        archive: archive.and_then(|archive| archive.resolve(diagnostics, &files, &environment)),
         work_dir: or_default(spec.work_dir.as_ref(), "/var/lib/cloudd"),
-        control_socket: control_socket(&spec),
+        control_socket,
         control_http: spec.control_http.map(|http| http.value),
         plugin_socket: or_default(spec.plugin_socket.as_ref(), "/run/cloudd/plugin.sock"),
         process: Process::resolve(&spec.process, diagnostics),
-        roles: userdata::resolve(&spec.userdata, diagnostics, &TlsFiles::default()),
-        providers: providers(spec.providers, diagnostics),
+        roles: userdata::resolve(&spec.userdata, diagnostics, &files),
+        providers: providers(spec.providers, diagnostics, &files, &environment),
     }
 }
 
@@ -33,8 +38,12 @@ fn or_default(written: Option<&Spanned<PathBuf>>, default: &str) -> PathBuf {
     written.map_or_else(|| default.into(), |written| written.value.clone())
 }
 
-fn providers(specs: Vec<(Key, ProviderSpec)>, diagnostics: &Diagnostics) -> Vec<Provider> {
-    let environment = Environment::of_process();
+fn providers(
+    specs: Vec<(Key, ProviderSpec)>,
+    diagnostics: &Diagnostics,
+    files: &TlsFiles,
+    environment: &Environment,
+) -> Vec<Provider> {
     let mut providers: Vec<Provider> = Vec::new();
     let mut keys: Vec<Key> = Vec::new();
     for (key, spec) in specs {
@@ -48,7 +57,7 @@ fn providers(specs: Vec<(Key, ProviderSpec)>, diagnostics: &Diagnostics) -> Vec<
         let kind = match spec {
             ProviderSpec::Static { file } => file.map(|file| ProviderKind::Static { file }),
             ProviderSpec::Aws(spec) => {
-                let config = spec.resolve(diagnostics, &TlsFiles::default(), &environment);
+                let config = spec.resolve(diagnostics, files, environment);
                 config.map(|config| ProviderKind::Aws(Box::new(config)))
             }
             ProviderSpec::None => None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::super::Event;
+use crate::events::{self, Event};
 
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,14 +91,17 @@ impl Notice {
         let (kind, message) = match &self.kind {
             Kind::State(state) => {
                 fields.insert("state".to_owned(), state.clone());
-                ("state", format!("{instance} is {state}"))
+                (events::Kind::State, format!("{instance} is {state}"))
             }
             Kind::Interruption(action) => {
                 fields.insert("action".to_owned(), action.clone());
-                ("interruption", format!("the spot capacity of {instance} is taken away"))
+                (
+                    events::Kind::Interruption,
+                    format!("the spot capacity of {instance} is taken away"),
+                )
             }
             Kind::Rebalance => (
-                "rebalance",
+                events::Kind::Rebalance,
                 format!("the spot capacity of {instance} may be taken away"),
             ),
         };
