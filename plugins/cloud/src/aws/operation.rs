@@ -40,6 +40,7 @@ macro_rules! operations {
 operations! {
     DescribeAutoScalingGroups: AutoScaling ["autoscaling:DescribeAutoScalingGroups"];
     DescribePolicies: AutoScaling ["autoscaling:DescribePolicies"];
+    DetachInstances: AutoScaling ["autoscaling:DetachInstances"];
     ExecutePolicy: AutoScaling ["autoscaling:ExecutePolicy"];
     SetDesiredCapacity: AutoScaling ["autoscaling:SetDesiredCapacity"];
 
@@ -50,6 +51,7 @@ operations! {
     GetItem: DynamoDb ["dynamodb:GetItem"];
     PutItem: DynamoDb ["dynamodb:PutItem"];
     Query: DynamoDb ["dynamodb:Query"];
+    Scan: DynamoDb ["dynamodb:Scan"];
     UpdateItem: DynamoDb ["dynamodb:UpdateItem"];
 
     DescribeAddresses: Ec2 ["ec2:DescribeAddresses"];

@@ -39,6 +39,20 @@ parts! {
     Networks "networks": [DescribeVpcs, DescribeSubnets, DescribeInternetGateways, DescribeRouteTables, DescribeAddresses];
     /// Volumes and snapshots, for those who look.
     Volumes "volumes": [DescribeVolumes, DescribeSnapshots];
+    /// What a decision about scaling is made from.
+    ScalingInputs "scaling-inputs": [DescribeAutoScalingGroups, DescribePolicies, DescribeSpotPriceHistory, DescribeSubnets];
+    /// The groups of a stack, by their names in it.
+    ScalingStack "scaling-stack": [ListStackResources];
+    /// What a decision does to a group.
+    ScalingActions "scaling-actions": [ExecutePolicy, DetachInstances];
+    /// Alarms and notices, from a queue.
+    ScalingQueue "scaling-queue": [ReceiveMessage, DeleteMessage, ChangeMessageVisibility];
+    /// Secrets, in a table.
+    SecretsTable "secrets-table": [GetItem, PutItem, DeleteItem, Scan];
+    /// Secrets, in a bucket.
+    SecretsBucket "secrets-bucket": [GetObject, PutObject, DeleteObject, ListObjectsV2];
+    /// The key that secrets are encrypted with.
+    SecretsKey "secrets-key": [Encrypt, Decrypt];
     /// Rotated files, into a bucket.
     Archive "archive": [
         HeadObject, PutObject, CreateMultipartUpload, UploadPart, ListParts, ListMultipartUploads, CompleteMultipartUpload,
