@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod events;
 pub mod hub;
 pub mod inventory;
+pub mod money;
 mod pages;
 pub mod plugin_check;
 pub mod providers;
