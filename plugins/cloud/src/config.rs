@@ -10,6 +10,7 @@ use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 
 use crate::providers::aws;
+use crate::scaling;
 
 /// Where the configuration is when the command line doesn't say.
 pub const DEFAULT_PATH: &str = "/etc/cloudd/cloudd.toml";
@@ -29,6 +30,8 @@ pub struct Config {
     pub process: Process,
     /// Who knows what machines there are, in the order of the files. Of two that know one machine the first says what it is.
     pub providers: Vec<Provider>,
+    /// What is scaled.
+    pub scalings: Vec<scaling::config::Config>,
 }
 
 /// Somebody who knows what machines there are.

@@ -7,6 +7,7 @@ use ballast_shared::config::{Key, Spanned, Table};
 use ballast_shared::privileges::ProcessSpec;
 
 use crate::providers::aws;
+use crate::scaling;
 
 /// All files together.
 #[derive(Debug, Default)]
@@ -17,6 +18,7 @@ pub(super) struct Spec {
     pub(super) plugin_socket: Option<Spanned<PathBuf>>,
     pub(super) process: ProcessSpec,
     pub(super) providers: Vec<(Key, ProviderSpec)>,
+    pub(super) scalings: Vec<(Key, scaling::config::Spec)>,
 }
 
 /// `[provider.NAME.KIND]`
@@ -47,6 +49,11 @@ impl Spec {
         for (name, value) in root.table("provider").iter().flat_map(Table::entries) {
             if let Some(table) = value.table() {
                 self.providers.push((name, ProviderSpec::read(&table)));
+            }
+        }
+        for (name, value) in root.table("scaling").iter().flat_map(Table::entries) {
+            if let Some(table) = value.table() {
+                self.scalings.push((name, scaling::config::Spec::read(&table)));
             }
         }
     }
