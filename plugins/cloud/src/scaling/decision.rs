@@ -111,6 +111,25 @@ pub enum Reason {
     NotAMember,
 }
 
+impl Reason {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SpotHasInstances => "spot-has-instances",
+            Self::SpotUnderWay => "spot-under-way",
+            Self::SpotIsCheap => "spot-is-cheap",
+            Self::NotSpot => "not-spot",
+            Self::OnDemandHasInstances => "on-demand-has-instances",
+            Self::OnDemandCannotGrow => "on-demand-cannot-grow",
+            Self::NoMoreJobs => "no-more-jobs",
+            Self::NothingToScaleDown => "nothing-to-scale-down",
+            Self::CannotShrink => "cannot-shrink",
+            Self::NotAMember => "not-a-member",
+        }
+    }
+}
+
 /// Why spot is out of the question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -135,6 +154,25 @@ pub enum NotSpot {
     Late,
     /// It was taken away.
     Interrupted,
+}
+
+impl NotSpot {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooDear => "too-dear",
+            Self::NoBid => "no-bid",
+            Self::NoType => "no-type",
+            Self::NoZone => "no-zone",
+            Self::NoPrice => "no-price",
+            Self::PriceUnknown => "price-unknown",
+            Self::CannotGrow => "cannot-grow",
+            Self::Refused => "refused",
+            Self::Late => "late",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 /// What a zone that counts has cost.
