@@ -474,6 +474,7 @@ async fn objects_are_written_whole_or_in_parts_and_listed() {
         is_new: true,
         replaces: None,
         metadata: BTreeMap::from([("version".to_owned(), "1".to_owned())]),
+        ..Written::default()
     };
     let key = "2026/01 /ä+b&c.log";
     client.put_object("logs", key, "hello".into(), &with).await.unwrap();

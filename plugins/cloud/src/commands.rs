@@ -1,5 +1,7 @@
 //! The commands that don't run the daemon.
 
+mod events;
+
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -8,6 +10,8 @@ use ballast_shared::exit::Exit;
 use ballast_shared::plugin::host::WireHost;
 use ballast_shared::varlink::{self, ClientError};
 use serde_json::{Map, Value};
+
+pub use events::events;
 
 use crate::config::{self, ProviderKind};
 use crate::control::INTERFACE;
@@ -142,6 +146,18 @@ pub fn status(path: &Path, json: bool) -> Exit {
         }
         if let Some(problem) = provider.get("problem").and_then(Value::as_str) {
             println!("    {}", problem.trim_end().replace('\n', "\n    "));
+        }
+    }
+    if let Some(archive) = status.get("archive").and_then(Value::as_object) {
+        let number = |key: &str| archive.get(key).and_then(Value::as_u64).unwrap_or_default();
+        println!(
+            "archive {}: {} files, {} bytes since the start",
+            text(archive.get("store")),
+            number("files"),
+            number("bytes")
+        );
+        if let Some(problem) = archive.get("problem").and_then(Value::as_str) {
+            println!("    {problem}");
         }
     }
     Exit::Ok

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 
+use crate::archive;
 use crate::providers::aws;
 use crate::scaling;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// What is scaled.
     pub scalings: Vec<scaling::config::Config>,
+    /// Where rotated files are kept, if anywhere.
+    pub archive: Option<archive::Config>,
 }
 
 /// Somebody who knows what machines there are.

@@ -7,6 +7,7 @@ use ballast_shared::varlink::{Call, CallError, Interface, Service};
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::archive::Archive;
 use crate::hub::Hub;
 
 /// What it speaks.
@@ -23,6 +24,8 @@ pub type AskedReload = oneshot::Sender<Result<(), String>>;
 pub struct Control {
     /// What there is.
     pub hub: Arc<Hub>,
+    /// Where files are kept.
+    pub archive: Arc<Archive>,
     /// How many follow it.
     pub watchers: Arc<AtomicUsize>,
     /// Who reloads.
@@ -51,6 +54,15 @@ impl Control {
                 "failures": provider.failures,
             })
         });
+        let archive = self.archive.status().map(|archive| {
+            json!({
+                "store": archive.store,
+                "files": archive.files,
+                "bytes": archive.bytes,
+                "failures": archive.failures,
+                "problem": archive.problem,
+            })
+        });
         Map::from_iter([
             ("version".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
             ("epoch".to_owned(), json!(epoch)),
@@ -59,6 +71,7 @@ impl Control {
             ("complete".to_owned(), json!(complete)),
             ("watchers".to_owned(), json!(self.watchers.load(Ordering::Relaxed))),
             ("providers".to_owned(), providers.collect()),
+            ("archive".to_owned(), archive.into()),
         ])
     }
 

@@ -179,10 +179,15 @@ impl Events {
         Position(self.log().position(after))
     }
 
-    /// The next events, as JSON, as many as go into a reply, and where a reader is who has had them. Nothing: there are none.
+    /// The next events, as JSON, as many as go into a reply, and where a reader is who has had them. Nothing: there are none. What
+    /// was forgotten before a reader came to it is counted.
     #[must_use]
     pub fn next(&self, position: Position) -> (Vec<Arc<str>>, Position) {
         let (events, next) = self.log().next(position.0);
+        let missed = next - events.len() as u64 - position.0;
+        if missed > 0 {
+            counter!("cloudd_events_missed_total").increment(missed);
+        }
         (events, Position(next))
     }
 

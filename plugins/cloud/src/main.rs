@@ -35,6 +35,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show what has happened, as far as the running daemon remembers it
+    Events {
+        /// Then show what happens, until it is interrupted
+        #[arg(long)]
+        follow: bool,
+        /// A JSON object a line: what the plugin's socket says, see io.ballast.Events1
+        #[arg(long)]
+        json: bool,
+    },
     /// Show how the running daemon and its providers are
     Status {
         /// As one JSON object: what the control socket says, see io.ballast.cloudd
@@ -63,6 +72,7 @@ fn main() -> ExitCode {
         }
         Command::Check => commands::check(&config),
         Command::Inventory { json } => commands::inventory(&config, json),
+        Command::Events { follow, json } => commands::events(&config, follow, json),
         Command::Status { json } => commands::status(&config, json),
         Command::Reload => commands::reload(&config),
         Command::PluginCheck { socket } => plugin_check::run(&socket),

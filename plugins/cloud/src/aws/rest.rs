@@ -17,6 +17,9 @@ use super::query::{self, ESCAPED};
 /// The slashes of a key are those of the URL.
 const ESCAPED_IN_PATH: &AsciiSet = &ESCAPED.remove(b'/');
 
+/// A body has the time that it takes at half a megabit a second.
+const BYTES_PER_S_MIN: u64 = 64 << 10;
+
 /// A request about a bucket, or about an object in it.
 pub(super) struct Rest<'a> {
     pub(super) method: Method,
@@ -84,9 +87,9 @@ impl Client {
             query: &query.join("&"),
             host: has_host.then_some(rest.bucket),
             headers: rest.headers,
-            body: rest.body,
+            body: rest.body.clone(),
             is_repeatable: rest.is_repeatable,
-            service_waits: Duration::ZERO,
+            service_waits: Duration::from_secs(rest.body.len() as u64 / BYTES_PER_S_MIN),
             answer_bytes_max: rest.answer_bytes_max,
             fails_late: rest.fails_late,
             read_error: query::read_error,

@@ -14,19 +14,18 @@ use crate::scaling;
 
 /// Makes the configuration. It can be run if no error was reported.
 pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
+    let control_socket = control_socket(&spec);
     let environment = Environment::of_process();
-    let work_dir = or_default(spec.work_dir.as_ref(), "/var/lib/cloudd");
-    let (control_socket, plugin_socket) = (
-        control_socket(&spec),
-        or_default(spec.plugin_socket.as_ref(), "/run/cloudd/plugin.sock"),
-    );
-    let providers = providers(spec.providers, diagnostics, &environment);
-    let scalings = scalings(spec.scalings, &providers, diagnostics, &environment);
+    let files = TlsFiles::default();
+    let archive = spec.archive.map(|(_, archive)| archive);
+    let providers = providers(spec.providers, diagnostics, &files, &environment);
+    let scalings = scalings(spec.scalings, &providers, diagnostics, &files, &environment);
     Config {
-        work_dir,
+        archive: archive.and_then(|archive| archive.resolve(diagnostics, &files, &environment)),
+        work_dir: or_default(spec.work_dir.as_ref(), "/var/lib/cloudd"),
         control_socket,
         control_http: spec.control_http.map(|http| http.value),
-        plugin_socket,
+        plugin_socket: or_default(spec.plugin_socket.as_ref(), "/run/cloudd/plugin.sock"),
         process: Process::resolve(&spec.process, diagnostics),
         providers,
         scalings,
@@ -42,7 +41,12 @@ fn or_default(written: Option<&Spanned<PathBuf>>, default: &str) -> PathBuf {
     written.map_or_else(|| default.into(), |written| written.value.clone())
 }
 
-fn providers(specs: Vec<(Key, ProviderSpec)>, diagnostics: &Diagnostics, environment: &Environment) -> Vec<Provider> {
+fn providers(
+    specs: Vec<(Key, ProviderSpec)>,
+    diagnostics: &Diagnostics,
+    files: &TlsFiles,
+    environment: &Environment,
+) -> Vec<Provider> {
     let mut providers: Vec<Provider> = Vec::new();
     let mut keys: Vec<Key> = Vec::new();
     for (key, spec) in specs {
@@ -56,7 +60,7 @@ fn providers(specs: Vec<(Key, ProviderSpec)>, diagnostics: &Diagnostics, environ
         let kind = match spec {
             ProviderSpec::Static { file } => file.map(|file| ProviderKind::Static { file }),
             ProviderSpec::Aws(spec) => {
-                let config = spec.resolve(diagnostics, &TlsFiles::default(), environment);
+                let config = spec.resolve(diagnostics, files, environment);
                 config.map(|config| ProviderKind::Aws(Box::new(config)))
             }
             ProviderSpec::None => None,
@@ -72,6 +76,7 @@ fn scalings(
     specs: Vec<(Key, scaling::config::Spec)>,
     providers: &[Provider],
     diagnostics: &Diagnostics,
+    files: &TlsFiles,
     environment: &Environment,
 ) -> Vec<scaling::config::Config> {
     let aws = |provider: &Provider| match &provider.kind {
@@ -99,7 +104,7 @@ fn scalings(
             }
             queues.push(queue.value.clone());
         }
-        scalings.extend(spec.resolve(&key, diagnostics, &TlsFiles::default(), environment, settings_of));
+        scalings.extend(spec.resolve(&key, diagnostics, files, environment, settings_of));
         keys.push(key);
     }
     scalings

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use ballast_shared::config::{Key, Spanned, Table};
+use ballast_shared::config::{Key, Span, Spanned, Table};
 use ballast_shared::privileges::ProcessSpec;
 
+use crate::archive;
 use crate::providers::aws;
 use crate::scaling;
 
@@ -19,6 +20,7 @@ pub(super) struct Spec {
     pub(super) process: ProcessSpec,
     pub(super) providers: Vec<(Key, ProviderSpec)>,
     pub(super) scalings: Vec<(Key, scaling::config::Spec)>,
+    pub(super) archive: Option<(Span, archive::Spec)>,
 }
 
 /// `[provider.NAME.KIND]`
@@ -45,6 +47,16 @@ impl Spec {
         }
         if let Some(table) = root.table("process") {
             self.process.read(&table);
+        }
+        if let Some((span, archive)) = root.table("archive").and_then(|table| archive::Spec::read(&table)) {
+            match &self.archive {
+                Some((first, _)) => {
+                    let first = root.diagnostics().place(*first);
+                    let message = format!("where files are archived is set already, at {first}");
+                    root.diagnostics().error(span, message);
+                }
+                None => self.archive = Some((span, archive)),
+            }
         }
         for (name, value) in root.table("provider").iter().flat_map(Table::entries) {
             if let Some(table) = value.table() {

@@ -10,7 +10,7 @@ use super::super::error::{Error, Malformed};
 use super::super::pages::Pages;
 use super::super::rest::Rest;
 use super::super::xml::Element;
-use super::{CHECKSUM, Written, add_conditions, add_metadata, digest, etag};
+use super::{CHECKSUM, Written, add_conditions, add_properties, digest, etag};
 
 /// An object that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,9 @@ impl Client {
         let mut rest = Rest::new(Method::POST, bucket, key);
         rest.query.push(("uploads", String::new()));
         rest.header("x-amz-checksum-algorithm", "SHA256")?;
-        add_metadata(&mut rest, with)?;
+        add_properties(&mut rest, with)?;
+        // One whose answer is lost is not made twice: see `uploads`.
+        rest.is_repeatable = false;
         let answer = self.rest(rest).await?;
         let root = Element::read(&answer.body, "InitiateMultipartUploadResult")?;
         Ok(Upload {
@@ -102,6 +104,36 @@ impl Client {
         }
     }
 
+    /// The uploads to a key that are neither completed nor aborted.
+    ///
+    /// # Errors
+    /// When a page of the list can't be had.
+    pub async fn uploads(&self, bucket: &str, key: &str) -> Result<Vec<Upload>, Error> {
+        let mut pages = Pages::new();
+        loop {
+            let mut rest = Rest::new(Method::GET, bucket, "");
+            rest.query.push(("uploads", String::new()));
+            rest.query.push(("prefix", key.to_owned()));
+            // The order is that of keys and times, so that those of this key come first.
+            if let Some(id) = pages.token() {
+                rest.query.push(("key-marker", key.to_owned()));
+                rest.query.push(("upload-id-marker", id.to_owned()));
+            }
+            let answer = self.rest(rest).await?;
+            let root = Element::read(&answer.body, "ListMultipartUploadsResult")?;
+            let (ids, next) = read_uploads(&root, key)?;
+            if pages.add(ids, next)? {
+                let ids: Vec<String> = pages.into_list();
+                let upload = |id| Upload {
+                    bucket: bucket.to_owned(),
+                    key: key.to_owned(),
+                    id,
+                };
+                return Ok(ids.into_iter().map(upload).collect());
+            }
+        }
+    }
+
     /// Makes the object of its parts, in the order of their numbers; gives its tag.
     ///
     /// # Errors
@@ -144,6 +176,25 @@ impl Client {
     }
 }
 
+/// The ids of those to this key, and where the next begins, if there is one.
+fn read_uploads(root: &Element, key: &str) -> Result<(Vec<String>, Option<String>), Malformed> {
+    let mut ids = Vec::new();
+    for upload in root.children.iter().filter(|child| child.name == "Upload") {
+        if upload.need("Key")?.text == key {
+            ids.push(upload.need_text("UploadId")?);
+        }
+    }
+    let is_truncated = match root.need_text("IsTruncated")?.as_str() {
+        "true" => true,
+        "false" => false,
+        _ => return Err(Malformed::Wrong("IsTruncated")),
+    };
+    // Behind those of this key come those of longer ones.
+    let has_more = is_truncated && root.text_of("NextKeyMarker") == Some(key);
+    let next = has_more.then(|| root.need_text("NextUploadIdMarker")).transpose()?;
+    Ok((ids, next))
+}
+
 fn read_parts(root: &Element) -> Result<(Vec<Part>, Option<String>), Malformed> {
     let parts = root.children.iter().filter(|child| child.name == "Part").map(|part| {
         Ok(Part {
@@ -163,4 +214,29 @@ fn read_parts(root: &Element) -> Result<(Vec<Part>, Option<String>), Malformed> 
         _ => return Err(Malformed::Wrong("IsTruncated")),
     };
     Ok((parts, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_uploads_of_a_key_are_not_those_of_longer_ones() {
+        let read = |text: &str| read_uploads(&Element::read(text.as_bytes(), "R").unwrap(), "a");
+        let of = |key: &str, id: &str| format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>");
+        let all = format!(
+            "<R><IsTruncated>false</IsTruncated>{}{}</R>",
+            of("a", "1"),
+            of("a.gz", "2")
+        );
+        assert_eq!(read(&all), Ok((vec!["1".to_owned()], None)));
+        let more = |key: &str| {
+            let next = format!("<NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>9</NextUploadIdMarker>");
+            read(&format!("<R><IsTruncated>true</IsTruncated>{next}</R>"))
+                .unwrap()
+                .1
+        };
+        assert_eq!((more("a"), more("a.gz")), (Some("9".to_owned()), None));
+        assert_eq!(read("<R/>"), Err(Malformed::Missing("IsTruncated")));
+    }
 }
