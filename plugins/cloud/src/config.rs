@@ -12,6 +12,7 @@ use ballast_shared::privileges::Process;
 use crate::archive;
 use crate::iam::Grant;
 use crate::providers::aws;
+use crate::scaling;
 use crate::userdata::Role;
 
 /// Where the configuration is when the command line doesn't say.
@@ -34,6 +35,8 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// What new machines can be told to become.
     pub roles: Vec<Role>,
+    /// What is scaled.
+    pub scalings: Vec<scaling::config::Config>,
     /// Where rotated files are kept, if anywhere.
     pub archive: Option<archive::Config>,
 }
@@ -68,7 +71,8 @@ impl Config {
             ProviderKind::Aws(config) => config.grants(),
         });
         let archive = self.archive.iter().flat_map(archive::Config::grants);
-        providers.chain(archive).collect()
+        let scalings = self.scalings.iter().flat_map(scaling::config::Config::grants);
+        providers.chain(scalings).chain(archive).collect()
     }
 }
 

@@ -71,8 +71,14 @@ impl Scope {
     /// Something by its service, and its name as ARNs have it: "table/NAME".
     #[must_use]
     pub fn arn(service: &str, region: &str, account: Option<&str>, name: &str) -> Self {
+        Self::Arns(vec![Self::arn_of(service, region, account, name)])
+    }
+
+    /// The same as a text.
+    #[must_use]
+    pub fn arn_of(service: &str, region: &str, account: Option<&str>, name: &str) -> String {
         let (partition, account) = (partition(region), account.unwrap_or("*"));
-        Self::Arns(vec![format!("arn:{partition}:{service}:{region}:{account}:{name}")])
+        format!("arn:{partition}:{service}:{region}:{account}:{name}")
     }
 
     /// A key of KMS by its ARN or its id. By an alias, or by nothing, it may be any: a policy knows keys by no other name.

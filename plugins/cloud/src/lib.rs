@@ -11,6 +11,7 @@ pub mod events;
 pub mod hub;
 pub mod iam;
 pub mod inventory;
+pub mod money;
 mod pages;
 pub mod plugin_check;
 pub mod providers;

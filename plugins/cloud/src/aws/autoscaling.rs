@@ -120,6 +120,20 @@ impl Client {
         done.map(drop)
     }
 
+    /// Takes a machine out of a group, and of the load balancers that the group keeps; it goes on running. With `shrink` the group
+    /// is to have one less, else it starts another. One that is no more in the group is refused, so twice is the same.
+    ///
+    /// # Errors
+    /// When it was refused, or it is not known.
+    pub async fn detach_instance(&self, group: &str, instance: &str, shrink: bool) -> Result<(), Error> {
+        let form = Form::new(Operation::DetachInstances, VERSION)
+            .with("AutoScalingGroupName", group)
+            .with_each("InstanceIds.member", [instance])
+            .with("ShouldDecrementDesiredCapacity", if shrink { "true" } else { "false" });
+        let done = self.query(form, true, "DetachInstancesResponse").await;
+        done.map(drop)
+    }
+
     /// All pages of a list in `ACTIONResponse/ACTIONResult/LIST`.
     async fn members<T>(
         &self,

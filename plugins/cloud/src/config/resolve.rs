@@ -8,7 +8,9 @@ use ballast_shared::tls::TlsFiles;
 
 use super::spec::{ProviderSpec, Spec};
 use super::{Config, Provider, ProviderKind};
+use crate::aws::Settings;
 use crate::aws::credentials::Environment;
+use crate::scaling;
 use crate::userdata;
 
 /// Makes the configuration. It can be run if no error was reported.
@@ -17,6 +19,8 @@ pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
     let environment = Environment::of_process();
     let files = TlsFiles::default();
     let archive = spec.archive.map(|(_, archive)| archive);
+    let providers = providers(spec.providers, diagnostics, &files, &environment);
+    let scalings = scalings(spec.scalings, &providers, diagnostics, &files, &environment);
     Config {
         archive: archive.and_then(|archive| archive.resolve(diagnostics, &files, &environment)),
         work_dir: or_default(spec.work_dir.as_ref(), "/var/lib/cloudd"),
@@ -25,7 +29,8 @@ pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
         plugin_socket: or_default(spec.plugin_socket.as_ref(), "/run/cloudd/plugin.sock"),
         process: Process::resolve(&spec.process, diagnostics),
         roles: userdata::resolve(&spec.userdata, diagnostics, &files),
-        providers: providers(spec.providers, diagnostics, &files, &environment),
+        providers,
+        scalings,
     }
 }
 
@@ -67,4 +72,42 @@ fn providers(
         keys.push(key);
     }
     providers
+}
+
+fn scalings(
+    specs: Vec<(Key, scaling::config::Spec)>,
+    providers: &[Provider],
+    diagnostics: &Diagnostics,
+    files: &TlsFiles,
+    environment: &Environment,
+) -> Vec<scaling::config::Config> {
+    let aws = |provider: &Provider| match &provider.kind {
+        ProviderKind::Aws(config) => Some(config.clone()),
+        ProviderKind::Static { .. } => None,
+    };
+    let settings_of = |name: &str| -> Option<Settings> {
+        let provider = providers.iter().find(|provider| provider.name == name)?;
+        aws(provider).map(|config| config.settings)
+    };
+    let mut queues: Vec<String> = providers.iter().filter_map(|provider| aws(provider)?.queue).collect();
+    let mut keys: Vec<Key> = Vec::new();
+    let mut scalings = Vec::new();
+    for (key, spec) in specs {
+        if let Some(first) = keys.iter().find(|first| first.name == key.name) {
+            let first = diagnostics.place(first.span);
+            diagnostics.error(key.span, format!("there is a scaling of this name already, at {first}"));
+        }
+        if let Some(queue) = spec.queue() {
+            if queues.contains(&queue.value) {
+                diagnostics.error(
+                    queue.span,
+                    "another scaling or a provider takes from this queue, too: each would get messages that are the other's",
+                );
+            }
+            queues.push(queue.value.clone());
+        }
+        scalings.extend(spec.resolve(&key, diagnostics, files, environment, settings_of));
+        keys.push(key);
+    }
+    scalings
 }

@@ -8,6 +8,7 @@ use ballast_shared::privileges::ProcessSpec;
 
 use crate::archive;
 use crate::providers::aws;
+use crate::scaling;
 use crate::userdata;
 
 /// All files together.
@@ -20,6 +21,7 @@ pub(super) struct Spec {
     pub(super) process: ProcessSpec,
     pub(super) providers: Vec<(Key, ProviderSpec)>,
     pub(super) userdata: userdata::Spec,
+    pub(super) scalings: Vec<(Key, scaling::config::Spec)>,
     pub(super) archive: Option<(Span, archive::Spec)>,
 }
 
@@ -64,6 +66,11 @@ impl Spec {
         for (name, value) in root.table("provider").iter().flat_map(Table::entries) {
             if let Some(table) = value.table() {
                 self.providers.push((name, ProviderSpec::read(&table)));
+            }
+        }
+        for (name, value) in root.table("scaling").iter().flat_map(Table::entries) {
+            if let Some(table) = value.table() {
+                self.scalings.push((name, scaling::config::Spec::read(&table)));
             }
         }
     }

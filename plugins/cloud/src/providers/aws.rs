@@ -6,7 +6,7 @@
 //! event has shown meanwhile.
 
 mod config;
-mod event;
+pub(crate) mod event;
 mod host;
 mod listing;
 mod queue;
