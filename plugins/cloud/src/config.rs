@@ -13,6 +13,7 @@ use crate::archive;
 use crate::iam::Grant;
 use crate::providers::aws;
 use crate::scaling;
+use crate::secrets;
 use crate::userdata::Role;
 
 /// Where the configuration is when the command line doesn't say.
@@ -39,6 +40,8 @@ pub struct Config {
     pub scalings: Vec<scaling::config::Config>,
     /// Where rotated files are kept, if anywhere.
     pub archive: Option<archive::Config>,
+    /// What secrets are kept by, and who may have them.
+    pub secrets: secrets::Config,
 }
 
 /// Somebody who knows what machines there are.
@@ -72,7 +75,8 @@ impl Config {
         });
         let archive = self.archive.iter().flat_map(archive::Config::grants);
         let scalings = self.scalings.iter().flat_map(scaling::config::Config::grants);
-        providers.chain(scalings).chain(archive).collect()
+        let others = scalings.chain(self.secrets.grants()).chain(archive);
+        providers.chain(others).collect()
     }
 }
 
@@ -95,7 +99,7 @@ pub fn load(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
     let mut spec = spec::Spec::default();
     ballast_shared::config::load(path, diagnostics, &mut |root| spec.read(root));
     let config = resolve::resolve(spec, diagnostics);
-    (!diagnostics.has_errors()).then_some(config)
+    config.filter(|_| !diagnostics.has_errors())
 }
 
 /// Where a daemon with this configuration is asked, whatever else the file says: one that was broken since the daemon started is

@@ -213,6 +213,27 @@ impl Client {
     /// # Errors
     /// When a page of them can't be had.
     pub async fn query_items(&self, table: &str, keys: &Expression, is_ascending: bool) -> Result<Vec<Item>, Error> {
+        self.all_items(Operation::Query, || {
+            let mut request = Request {
+                key_condition_expression: Some(&keys.text),
+                scan_index_forward: Some(is_ascending),
+                ..Request::new(table)
+            };
+            request.with_names_of(keys);
+            request
+        })
+        .await
+    }
+
+    /// All items of a table, as of now, in no order.
+    ///
+    /// # Errors
+    /// When a page of them can't be had.
+    pub async fn scan_items(&self, table: &str) -> Result<Vec<Item>, Error> {
+        self.all_items(Operation::Scan, || Request::new(table)).await
+    }
+
+    async fn all_items<'a>(&self, operation: Operation, request: impl Fn() -> Request<'a>) -> Result<Vec<Item>, Error> {
         let mut pages = Pages::new();
         loop {
             let start = pages
@@ -220,15 +241,12 @@ impl Client {
                 .map(serde_json::from_str)
                 .transpose()
                 .map_err(|_| Malformed::Json)?;
-            let mut request = Request {
+            let request = Request {
                 consistent_read: Some(true),
-                key_condition_expression: Some(&keys.text),
-                scan_index_forward: Some(is_ascending),
                 exclusive_start_key: start,
-                ..Request::new(table)
+                ..request()
             };
-            request.with_names_of(keys);
-            let found: Found = self.json(action(Operation::Query, true), &request).await?;
+            let found: Found = self.json(action(operation, true), &request).await?;
             let next = found.last_evaluated_key.filter(|key| !key.is_empty());
             let next = next
                 .map(|key| serde_json::to_string(&key))

@@ -9,6 +9,7 @@ use ballast_shared::privileges::ProcessSpec;
 use crate::archive;
 use crate::providers::aws;
 use crate::scaling;
+use crate::secrets;
 use crate::userdata;
 
 /// All files together.
@@ -23,6 +24,7 @@ pub(super) struct Spec {
     pub(super) userdata: userdata::Spec,
     pub(super) scalings: Vec<(Key, scaling::config::Spec)>,
     pub(super) archive: Option<(Span, archive::Spec)>,
+    pub(super) secrets: secrets::config::Spec,
 }
 
 /// `[provider.NAME.KIND]`
@@ -62,6 +64,9 @@ impl Spec {
                 }
                 None => self.archive = Some((span, archive)),
             }
+        }
+        if let Some(table) = root.table("secrets") {
+            self.secrets.read(&table);
         }
         for (name, value) in root.table("provider").iter().flat_map(Table::entries) {
             if let Some(table) = value.table() {
