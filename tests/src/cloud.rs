@@ -63,6 +63,12 @@ impl Moto {
         moto
     }
 
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.serves
+    }
+
     /// Where it is.
     #[must_use]
     pub fn url(&self) -> String {
