@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod config;
+pub mod event;
 pub mod host;
 pub mod machine;
 pub mod news;

@@ -22,12 +22,13 @@ use ballast_shared::work_dir::WorkDir;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
+use crate::archive::Archive;
 use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::hub::Hub;
 use crate::pages;
-use crate::server::{self, Watchers};
-use running::Running;
+use crate::server::{self, Plugin};
+use running::{Running, Shared};
 
 /// How long what has begun may take when the daemon ends.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -105,15 +106,24 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let (reloads, mut asked_reloads) = mpsc::channel(RELOADS_WAITING_MAX);
     let names: Vec<String> = prepared.config.providers.iter().map(|one| one.name.clone()).collect();
     let hub = Arc::new(Hub::new(epoch, &names));
-    let mut running = Running::start(prepared.config_path, prepared.config, hub.clone(), &supervisor);
-    let watchers = Watchers::new(hub.clone());
-    let count = watchers.count();
+    let archive = Arc::new(Archive::new());
+    let shared = Shared {
+        hub: hub.clone(),
+        archive: archive.clone(),
+    };
+    let mut running = Running::start(prepared.config_path, prepared.config, shared, &supervisor);
+    let plugin = Plugin::new(hub.clone(), archive.clone());
+    let watching = pages::Watching {
+        inventory: plugin.watchers(),
+        events: plugin.followers(),
+    };
     let stop = supervisor.stopping();
-    let plugin = varlink::serve(prepared.plugin, server::offer(), Arc::new(watchers), stop.clone());
+    let plugin = varlink::serve(prepared.plugin, server::offer(), Arc::new(plugin), stop.clone());
     supervisor.start("plugin", plugin);
     let service = Control {
         hub: hub.clone(),
-        watchers: count.clone(),
+        archive: archive.clone(),
+        watchers: watching.inventory.clone(),
         reloads,
     };
     let control = varlink::serve(
@@ -126,12 +136,13 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     if let Some(listener) = prepared.http
         && let Some(metrics) = Metrics::install()
     {
-        let pages = pages::pages(metrics, hub, count);
+        let pages = pages::pages(metrics, hub, watching);
         supervisor.start(
             "http",
             http::serve(listener, pages, "cloudd_control_http_closed_total", stop.clone()),
         );
     }
+    supervisor.start("archive", archive.tend(stop.clone()));
     supervisor.start("watchdog", systemd::feed_watchdog(stop));
     info!("serving {} providers", names.len());
     systemd::ready();

@@ -10,14 +10,50 @@ use ballast_shared::metrics::Metrics;
 
 use crate::hub::{Hub, ProviderStatus};
 
+/// How many follow what there is.
+#[derive(Debug)]
+pub(crate) struct Watching {
+    pub(crate) inventory: Arc<AtomicUsize>,
+    pub(crate) events: Arc<AtomicUsize>,
+}
+
+/// What series mean that others count.
+const COUNTED: [(&str, &str); 8] = [
+    (
+        "cloudd_control_http_closed_total",
+        "connections to the pages that were closed on their client, by reason",
+    ),
+    ("cloudd_archive_files_total", "files that were stored"),
+    ("cloudd_archive_bytes_total", "their octets"),
+    (
+        "cloudd_archive_failures_total",
+        "how often a file was not stored, by reason: it is tried again, unless it is a mismatch",
+    ),
+    (
+        "cloudd_archive_parts_resumed_total",
+        "parts of files that were not sent again, because they were there",
+    ),
+    ("cloudd_events_total", "events that were told, by kind"),
+    (
+        "cloudd_events_repeated_total",
+        "events that were told again, and taken once",
+    ),
+    (
+        "cloudd_events_missed_total",
+        "events that were forgotten before somebody who follows them had come to them",
+    ),
+];
+
 /// What the series mean.
-const HELP: [(&str, &str); 6] = [
+const HELP: [(&str, &str); 8] = [
     ("cloudd_hosts", "hosts in the inventory"),
     (
         "cloudd_inventory_version",
         "the number of the inventory's newest version; it begins anew with each start",
     ),
     ("cloudd_watchers", "daemons that follow the inventory"),
+    ("cloudd_events_followers", "daemons and people that follow the events"),
+    ("cloudd_events_remembered", "events that can still be asked for"),
     ("cloudd_provider_hosts", "hosts in a provider's last whole listing"),
     (
         "cloudd_provider_listed_timestamp_seconds",
@@ -30,20 +66,17 @@ const HELP: [(&str, &str); 6] = [
 ];
 
 /// The pages.
-pub(crate) fn pages(metrics: Metrics, hub: Arc<Hub>, watchers: Arc<AtomicUsize>) -> Router {
-    let closed = [(
-        "cloudd_control_http_closed_total",
-        "connections to the pages that were closed on their client, by reason",
-    )];
+pub(crate) fn pages(metrics: Metrics, hub: Arc<Hub>, watching: Watching) -> Router {
     let metrics = metrics
-        .explained(&closed)
-        .with(move |text| write(&hub, watchers.load(Ordering::Relaxed), text));
+        .explained(&COUNTED)
+        .with(move |text| write(&hub, &watching, text));
     // A provider that can't be listed is no reason to take the daemon away from those who follow it.
     http::pages(metrics, || Ok(()))
 }
 
-fn write(hub: &Hub, watchers: usize, text: &mut String) {
+fn write(hub: &Hub, watching: &Watching, text: &mut String) {
     let (_, seq, hosts, _) = hub.version();
+    let count = |of: &AtomicUsize| of.load(Ordering::Relaxed) as u64;
     let providers = hub.providers();
     let of_providers = |value: fn(&ProviderStatus) -> Option<u64>| -> Vec<(String, u64)> {
         let label = |name: &str| name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
@@ -56,7 +89,9 @@ fn write(hub: &Hub, watchers: usize, text: &mut String) {
         let series: Vec<(String, u64)> = match name {
             "cloudd_hosts" => vec![(String::new(), hosts as u64)],
             "cloudd_inventory_version" => vec![(String::new(), seq)],
-            "cloudd_watchers" => vec![(String::new(), watchers as u64)],
+            "cloudd_watchers" => vec![(String::new(), count(&watching.inventory))],
+            "cloudd_events_followers" => vec![(String::new(), count(&watching.events))],
+            "cloudd_events_remembered" => vec![(String::new(), hub.events().remembered() as u64)],
             "cloudd_provider_hosts" => of_providers(|provider| provider.hosts.map(|hosts| hosts as u64)),
             "cloudd_provider_listed_timestamp_seconds" => of_providers(|provider| provider.listed_at),
             _ => of_providers(|provider| Some(u64::from(provider.hosts.is_some() && provider.problem.is_none()))),

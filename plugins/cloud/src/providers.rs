@@ -4,10 +4,12 @@
 pub mod aws;
 pub mod static_file;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ballast_shared::plugin::host::WireHost;
+
+use crate::events::Event;
+use crate::resources::{Kind, Resource};
 
 /// What a provider tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,8 @@ pub enum Word {
     },
     /// Something happened to one of them.
     Event(Event),
+    /// All that it has of a kind besides machines, or why that is not known.
+    Resources(Kind, Result<Vec<Resource>, String>),
     /// It can't be asked: what was told before is what is known.
     Failing {
         /// For people.
@@ -39,21 +43,4 @@ pub enum Word {
         /// Whether it is one that says "later": too many questions.
         is_throttled: bool,
     },
-}
-
-/// What happened, as `io.ballast.Events1` has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// What no other event has; one that comes twice has the same one.
-    pub id: String,
-    /// Seconds since 1970.
-    pub time: i64,
-    /// "interruption", "rebalance" or "state".
-    pub kind: &'static str,
-    /// The machine.
-    pub host: Option<String>,
-    /// A sentence for people.
-    pub message: String,
-    /// What it says to programs.
-    pub fields: BTreeMap<String, String>,
 }

@@ -132,6 +132,15 @@ impl Part {
         }
     }
 
+    /// The same if it was written already.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.body {
+            Body::Text(text) => Some(text),
+            Body::Parameters(_) | Body::Error(_) => None,
+        }
+    }
+
     /// As it goes out, its end mark included.
     pub(super) fn encode(self, method: &str, interface: &str) -> Vec<u8> {
         match self.body {

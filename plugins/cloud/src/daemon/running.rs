@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::archive::Archive;
 use crate::config::{self, Config, Provider, ProviderKind};
 use crate::hub::Hub;
 use crate::providers::Report;
@@ -19,21 +20,27 @@ use crate::providers::static_file;
 /// What a provider may have found out before it is taken in.
 const REPORTS_AHEAD: usize = 64;
 
+/// What the configuration's parts work on.
+pub(super) struct Shared {
+    pub(super) hub: Arc<Hub>,
+    pub(super) archive: Arc<Archive>,
+}
+
 /// What a reload changes.
 pub(super) struct Running {
     config_path: PathBuf,
     config: Config,
-    hub: Arc<Hub>,
+    shared: Shared,
     /// The task of each provider, and what ends it.
     providers: Vec<(Provider, CancellationToken)>,
 }
 
 impl Running {
-    pub(super) fn start(config_path: PathBuf, config: Config, hub: Arc<Hub>, supervisor: &Supervisor) -> Self {
+    pub(super) fn start(config_path: PathBuf, config: Config, shared: Shared, supervisor: &Supervisor) -> Self {
         let mut running = Self {
             config_path,
             config,
-            hub,
+            shared,
             providers: Vec::new(),
         };
         running.apply(supervisor);
@@ -59,14 +66,16 @@ impl Running {
         warn_of_restart(&self.config, &config);
         self.config = config;
         let names: Vec<String> = self.config.providers.iter().map(|one| one.name.clone()).collect();
-        self.hub.rearrange(&names);
+        self.shared.hub.rearrange(&names);
         self.apply(supervisor);
         info!("reloaded; {} providers", names.len());
         Ok(())
     }
 
-    /// Starts the providers that are new or other than before, and ends those that are no more.
+    /// Keeps files where they are to be, starts the providers that are new or other than before, and ends those that are no more.
     fn apply(&mut self, supervisor: &Supervisor) {
+        let Config { archive, work_dir, .. } = &self.config;
+        self.shared.archive.configure(archive.as_ref(), work_dir);
         self.providers.retain(|(provider, stop)| {
             let stays = self.config.providers.iter().any(|wanted| wanted.is_same(provider));
             if !stays {
@@ -79,7 +88,7 @@ impl Running {
                 continue;
             }
             let stop = supervisor.stopping().child_token();
-            let task = follow(provider.clone(), self.hub.clone(), stop.clone());
+            let task = follow(provider.clone(), self.shared.hub.clone(), stop.clone());
             let ended = stop.clone();
             // One that a reload has ended is missed by nobody.
             let watched = supervisor.stopping();
@@ -108,6 +117,7 @@ async fn follow(provider: Provider, hub: Arc<Hub>, stop: CancellationToken) {
             static_file::follow(file, tell, stop).await;
         }
         ProviderKind::Aws(config) => {
+            hub.resources().expect(&name, &config.kinds());
             let (reports, mut told) = mpsc::channel::<Report>(REPORTS_AHEAD);
             let take = async {
                 while let Some(report) = told.recv().await {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::event::tests::body;
 use super::*;
 use crate::aws::test_server::{Asked, Reply, TestServer, keys, ok};
+use crate::events::Kind;
 use crate::providers::Word;
 
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -60,6 +61,8 @@ impl Running {
         let config = Config {
             settings: server.settings("", keys()),
             interval: INTERVAL,
+            networks_interval: None,
+            volumes_interval: None,
             queue: queue.then(|| "http://127.0.0.1/1/q".to_owned()),
             filters: Vec::new(),
             labels: Vec::new(),
@@ -144,7 +147,7 @@ async fn a_message_is_deleted_when_what_it_asks_for_is_done_and_not_before() {
     })
     .await;
     let mut provider = Running::start(&server, true);
-    assert!(matches!(provider.change().await, Word::Event(event) if event.id == "e1" && event.kind == "state"));
+    assert!(matches!(provider.change().await, Word::Event(event) if event.id == "e1" && event.kind == Kind::State));
     let Word::Change { hosts, gone } = provider.change().await else {
         panic!()
     };
