@@ -117,7 +117,7 @@ impl EventsAround<'_> {
     /// `[input.NAME.plugin]`
     pub(super) fn input(&self, spec: &PluginInputSpec, diagnostics: &Diagnostics) -> Option<PluginInput> {
         let name = spec.plugin.as_ref()?;
-        let plugin = find(name, self.plugins, diagnostics)?;
+        let plugin = find(name, self.plugins, |plugin| &plugin.settings, diagnostics)?;
         let mut own_kinds: Vec<Box<str>> = Vec::new();
         for output in self.outputs {
             let OutputSpec::Plugin(events) = &output.spec else {
