@@ -1,5 +1,7 @@
 //! Servers that stand for a cloud: moto, which answers as EC2 and others of AWS's services do.
 
+pub mod machine;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
