@@ -50,6 +50,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What is scaled, why it was, and what would be done now
+    #[command(subcommand)]
+    Scale(commands::Scale),
     /// Read the configuration again, all of it or nothing
     Reload,
     /// Try whether a plugin, ours or another, keeps to the interface: exits 0, or 1 and prints what does not hold
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Inventory { json } => commands::inventory(&config, json),
         Command::Events { follow, json } => commands::events(&config, follow, json),
         Command::Status { json } => commands::status(&config, json),
+        Command::Scale(scale) => commands::scale(&config, scale),
         Command::Reload => commands::reload(&config),
         Command::PluginCheck { socket } => plugin_check::run(&socket),
     };
