@@ -9,6 +9,8 @@ pub mod actions;
 pub mod config;
 mod control;
 pub mod decision;
+#[cfg(test)]
+mod fake_cloud;
 mod feed;
 #[cfg(test)]
 mod fixtures;
