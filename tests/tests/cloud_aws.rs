@@ -355,7 +355,12 @@ async fn networks_volumes_and_prices_are_listed() {
         .spot_prices("m5.large", None, 1_700_000_000, 1_700_003_600)
         .await
         .unwrap();
-    assert!(!prices.is_empty() && prices.iter().all(|price| price.kind == "m5.large" && price.price.billionths() > 0));
+    assert!(
+        !prices.is_empty()
+            && prices
+                .iter()
+                .all(|price| price.kind == "m5.large" && price.price.billionths() > 0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
