@@ -1,5 +1,7 @@
 //! Servers that stand for a cloud: moto, which answers as EC2 and others of AWS's services do.
 
+pub mod machine;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -59,6 +61,12 @@ impl Moto {
             moto.request("GET", "ec2", "/moto-api/", &[], "").ok()
         });
         moto
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.serves
     }
 
     /// Where it is.

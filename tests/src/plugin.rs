@@ -24,6 +24,9 @@ use crate::wait;
 /// Often enough for who expects a word each ten seconds.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
 
+/// Some hundred KiB.
+const HOSTS_A_REPLY: usize = 1_000;
+
 /// A plugin that runs until this is dropped: then its connections break off and its socket is gone.
 pub struct Plugin {
     socket: PathBuf,
@@ -209,8 +212,8 @@ impl Shared {
             let reply = match call["method"].as_str() {
                 Some("io.ballast.Inventory1.Watch") => {
                     let hosts: Vec<_> = state.hosts.values().cloned().collect();
-                    let snapshot = state.reply(true, &hosts, &[]);
-                    if send(&mut to, &snapshot) {
+                    let snapshot = state.snapshot(&hosts);
+                    if snapshot.iter().all(|part| send(&mut to, part)) {
                         state.watchers.push(to.try_clone().expect("a descriptor"));
                     }
                     continue;
@@ -245,6 +248,21 @@ impl State {
             },
             "continues": true,
         })
+    }
+
+    /// As many replies as it takes, for each is bounded.
+    fn snapshot(&self, hosts: &[Value]) -> Vec<Value> {
+        let mut parts: Vec<&[Value]> = hosts.chunks(HOSTS_A_REPLY).collect();
+        if parts.is_empty() {
+            parts.push(&[]);
+        }
+        let last = parts.len() - 1;
+        let replies = parts.iter().enumerate().map(|(n, part)| {
+            let mut reply = self.reply(true, part, &[]);
+            reply["parameters"]["complete"] = (n == last).into();
+            reply
+        });
+        replies.collect()
     }
 
     /// Keeps a file, if it is what is said of it and its key has no other.

@@ -10,13 +10,21 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 ///
 /// # Panics
 /// When it has not happened at the deadline.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    until_at_most(DEADLINE, what, look)
+}
+
+/// The same for what is to happen after a time that is longer than the deadline by itself.
+///
+/// # Panics
+/// When it has not happened at the deadline.
+pub fn until_at_most<T>(deadline: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < DEADLINE, "waited {DEADLINE:?} for {what}");
+        assert!(start.elapsed() < deadline, "waited {deadline:?} for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -53,7 +53,7 @@ fn config(moto: &Moto, more: &str) -> Config {
 }
 
 fn client(moto: &Moto) -> Client {
-    Client::new(config(moto, "").settings)
+    Client::for_all(config(moto, "").settings)
 }
 
 fn run_instances(moto: &Moto, count: usize, more: &[(&str, &str)]) -> Vec<String> {
@@ -152,7 +152,7 @@ async fn more_machines_than_a_page_has_are_all_listed() {
     }
     let mut settings = config(&moto, "").settings;
     settings.page_instances = 5;
-    let listed = Client::new(settings).instances(&[]).await.unwrap();
+    let listed = Client::for_all(settings).instances(&[]).await.unwrap();
     assert_eq!(listed.len(), 12, "each once");
     let listed: BTreeSet<String> = listed.into_iter().map(|instance| instance.id).collect();
     assert_eq!(listed, started);

@@ -103,6 +103,12 @@ impl Producer {
         &self.naming
     }
 
+    /// Records may be cached for so long from the next version on, in seconds; whether that is another time than before. All records
+    /// of the zones have it, so that the next version is to [follow](Self::follow) the one that is there.
+    pub fn set_ttl(&mut self, ttl: u32) -> bool {
+        std::mem::replace(&mut self.naming.ttl, ttl) != ttl
+    }
+
     /// How many machines are known.
     #[must_use]
     pub fn machine_count(&self) -> usize {

@@ -27,6 +27,7 @@ mod view;
 mod written_files;
 mod zone_forward;
 mod zone_name;
+mod zone_plugin;
 mod zone_primary;
 mod zone_secondary;
 mod zone_tables;
@@ -36,6 +37,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ballast_shared::config::Diagnostics;
+use ballast_shared::plugin::Settings;
 use ballast_shared::privileges::Process;
 use ballast_shared::tls::TlsFiles;
 use dnsd_core::answer::MinimalResponses;
@@ -54,6 +56,7 @@ pub(crate) use rules::{NotifyMode, NotifyRules, Rules, TransferTimes, TransferTr
 pub(crate) use transfers::TransfersConfig;
 pub(crate) use view::ViewConfig;
 pub(crate) use zone_forward::{CacheLimits, ForwardConfig, ForwardPolicy, ForwardZone};
+pub(crate) use zone_plugin::{PluginZone, WhenExpired};
 pub(crate) use zone_primary::{PrimarySettings, SerialPolicy, ZoneConfig};
 pub(crate) use zone_secondary::SecondaryConfig;
 pub(crate) use zone_tables::ZonesConfig;
@@ -105,6 +108,8 @@ pub(crate) struct Config {
     pub(crate) transfers: TransfersConfig,
     /// What requests are verified with.
     pub(crate) keys: Keys,
+    /// Who knows what machines exist.
+    pub(crate) plugins: Vec<Settings>,
     /// Where questions about names of no zone of ours go; `None`: they are refused.
     pub(crate) forward: Option<ForwardConfig>,
     /// The views, in the order in which they are tried. Empty once they are [taken over](Self::drop_zones).

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::explain::{self, Inquiry};
 use crate::forward::Flushed;
 use crate::notify::Notify;
+use crate::plugins::{Plugins, Shown};
 use crate::reload::{AskedReload, ReloadError};
 use crate::secondaries::{Secondaries, SecondaryStatus};
 use crate::server::Shared;
@@ -37,6 +38,7 @@ pub(crate) struct Control {
     zones: Zones,
     secondaries: Secondaries,
     notify: Notify,
+    plugins: Plugins,
     signatures: Arc<SignatureBoard>,
     reloads: mpsc::Sender<AskedReload>,
 }
@@ -48,6 +50,7 @@ impl Control {
         zones: Zones,
         secondaries: Secondaries,
         notify: Notify,
+        plugins: Plugins,
         signatures: Arc<SignatureBoard>,
         reloads: mpsc::Sender<AskedReload>,
     ) -> Self {
@@ -56,6 +59,7 @@ impl Control {
             zones,
             secondaries,
             notify,
+            plugins,
             signatures,
             reloads,
         }
@@ -84,6 +88,7 @@ impl Control {
             "zones": zones,
             "unlisted": board.unlisted(),
             "server": status::server(&self.shared, &self.secondaries),
+            "plugins": self.plugins.shown().iter().map(Shown::to_json).collect::<Vec<_>>(),
         })))
     }
 
@@ -180,6 +185,14 @@ impl Control {
     }
 
     async fn reload_zone(&self, zone: ZoneKey, accept: bool) -> Result<Map<String, Value>, CallError> {
+        if let Some(missing) = accept.then(|| self.plugins.accept(&zone)).flatten() {
+            let message = format!("the inventory without {missing} of its machines is accepted");
+            return Ok(object(json!({ "message": message })));
+        }
+        if let Some(held) = self.plugins.held(&zone) {
+            let parameters = json!({ "zone": zone.name.to_string(), "message": held });
+            return Err(CallError::Failed("ZoneIsHeld", object(parameters)));
+        }
         let outcome = self.zones.reload(zone.clone(), accept).await;
         let outcome = outcome.ok_or_else(|| no_such_zone(&zone.name, zone.view.as_deref()))?;
         let message = json!({ "zone": zone.name.to_string(), "message": outcome.to_string() });
@@ -388,6 +401,7 @@ mod tests {
         assert_described("TransfersIn", &server["transfersIn"]);
         assert_described("Forwarded", &server["forwarded"]);
         assert_described("Key", &status::key_json("lan", "hmac-sha256", None));
+        assert_described("Plugin", &crate::plugins::test_shown().to_json());
     }
 
     fn assert_described(name: &str, value: &Value) {

@@ -26,6 +26,7 @@ use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::notify::Notify;
 use crate::pages;
+use crate::plugins::Plugins;
 use crate::query_log::Target;
 use crate::reload::{AskedReload, Running};
 use crate::secondaries::{Inputs, Secondaries};
@@ -287,12 +288,14 @@ impl Daemon {
         };
         let secondaries = Secondaries::start(zones.clone(), inputs, prepared.config.transfers, supervisor);
         let notify = Notify::start(shared.clone(), zones.changes(), &prepared.config, supervisor);
+        let plugins = Plugins::default();
         let signatures = Arc::new(SignatureBoard::default());
         let service = Arc::new(Control::new(
             shared.clone(),
             zones.clone(),
             secondaries.clone(),
             notify.clone(),
+            plugins.clone(),
             signatures.clone(),
             reloads,
         ));
@@ -305,7 +308,7 @@ impl Daemon {
         );
         supervisor.start("control", control);
         if let Some(listener) = prepared.http {
-            let pages = pages::pages(&shared, zones.board(), secondaries.board(), &signatures);
+            let pages = pages::pages(&shared, zones.board(), secondaries.board(), &plugins, &signatures);
             let serve = ballast_shared::http::serve(listener, pages, "dnsd_control_http_closed_total", stop.clone());
             supervisor.start("http", serve);
         }
@@ -323,6 +326,7 @@ impl Daemon {
                 shared,
                 zones,
                 secondaries,
+                plugins,
                 notify,
             },
             sockets: Some(prepared.sockets),
@@ -339,6 +343,7 @@ impl Daemon {
             listeners,
             encrypted,
             secondaries,
+            plugins,
             ..
         } = &mut self.running;
         let report = zones.apply(Plan::new(config, false)).await.ok_or(Exit::Os)?;
@@ -354,6 +359,7 @@ impl Daemon {
             encrypted.settle(wanted);
         }
         secondaries.apply(config).await;
+        plugins.apply(config, zones, supervisor);
         config.drop_zones();
         info!(
             "serving; zones as their files say: {}, not so: {}",

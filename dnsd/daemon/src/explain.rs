@@ -57,7 +57,8 @@ pub(crate) fn served_from(status: &ZoneStatus) -> String {
         ServedFrom::LastGoodCopy => format!("the last good copy, as {file} has errors"),
         ServedFrom::Transfer => format!("transferred, copy in {file}"),
         ServedFrom::Generated => format!("made of the zones that name it, copy in {file}"),
-        ServedFrom::Expired => "expired, as no primary has confirmed it for too long".to_owned(),
+        ServedFrom::Plugin => format!("made of the machines that a plugin knows, copy in {file}"),
+        ServedFrom::Expired => "expired, as nobody has confirmed it for too long".to_owned(),
         ServedFrom::Nothing => match status.errors.first() {
             Some(error) => format!("nothing is served: {error}"),
             None => "nothing is served".to_owned(),

@@ -12,6 +12,7 @@ mod keygen;
 mod messages;
 mod notify;
 mod pages;
+mod plugins;
 mod query_log;
 mod reload;
 mod remotes;

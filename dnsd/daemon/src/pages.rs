@@ -13,6 +13,7 @@ use ballast_shared::metrics::Metrics;
 use serde_json::Value;
 
 use crate::control::zone_json;
+use crate::plugins::Plugins;
 use crate::secondaries::SecondaryBoard;
 use crate::server::Shared;
 use crate::signatures::SignatureBoard;
@@ -24,11 +25,13 @@ pub(crate) fn pages(
     shared: &Shared,
     board: &Arc<Board>,
     secondaries: &Arc<SecondaryBoard>,
+    plugins: &Plugins,
     signatures: &Arc<SignatureBoard>,
 ) -> Router {
     let boards = Boards {
         zones: board.clone(),
         secondaries: secondaries.clone(),
+        plugins: plugins.clone(),
         signatures: signatures.clone(),
     };
     let shown = boards.clone();

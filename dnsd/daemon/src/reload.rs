@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{self, Config, QueryLogTarget};
 use crate::notify::Notify;
+use crate::plugins::Plugins;
 use crate::query_log::Target;
 use crate::secondaries::Secondaries;
 use crate::server::bind::{self, Bound, ListenError, Wanted};
@@ -59,6 +60,8 @@ pub(crate) struct Running {
     pub(crate) zones: Zones,
     /// Who follows the zones that come from elsewhere.
     pub(crate) secondaries: Secondaries,
+    /// Who makes zones of what plugins know.
+    pub(crate) plugins: Plugins,
     /// Who tells others of changes.
     pub(crate) notify: Notify,
     /// What is listened on.
@@ -136,6 +139,7 @@ impl Running {
         self.listeners.keep_only(&sockets.wanted);
         self.encrypted.settle(encrypted);
         self.secondaries.apply(&config).await;
+        self.plugins.apply(&config, &self.zones, supervisor);
         self.notify.apply(&config).await;
         warn_of_restart(&self.config, &config);
         config.drop_zones();

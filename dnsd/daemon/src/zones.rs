@@ -40,7 +40,7 @@ use last_good::LastGood;
 
 use crate::server::{Serving, Shared};
 
-pub(crate) use keeper::{Changed, MembersChanged, NotTaken, Steer, Stored, SyncError, UpdateReply};
+pub(crate) use keeper::{Changed, MembersChanged, NotTaken, Steer, Stored, SyncError, UpdateReply, serial_after};
 pub(crate) use outcome::{LoadOutcome, Report};
 pub(crate) use plan::Plan;
 
@@ -130,6 +130,22 @@ impl Zones {
             zone: zone.clone(),
             received: Box::new(received),
             accept,
+            reply,
+        };
+        // Without a keeper the daemon is ending.
+        self.inbox.send(input).map_err(|_| NotTaken::NoSuchZone)?;
+        taken.await.unwrap_or(Err(NotTaken::NoSuchZone))
+    }
+
+    /// Stores and serves a version of a zone that is made of what a plugin knows.
+    ///
+    /// # Errors
+    /// When it isn't served; what was served before is served on.
+    pub(crate) async fn made(&self, zone: &ZoneKey, version: Received) -> Result<Arc<Zone>, NotTaken> {
+        let (reply, taken) = oneshot::channel();
+        let input = Input::Made {
+            zone: zone.clone(),
+            version: Box::new(version),
             reply,
         };
         // Without a keeper the daemon is ending.

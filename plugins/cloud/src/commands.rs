@@ -100,8 +100,17 @@ fn print_hosts(out: &mut impl Write, hosts: &[WireHost], json: bool) -> io::Resu
         };
         [host.id.clone(), name, addresses, group, zone, kind, lifecycle, state]
     });
-    let rows: Vec<[String; 8]> = std::iter::once(columns.map(str::to_owned)).chain(rows).collect();
-    let widths: Vec<usize> = (0..columns.len())
+    print_table(out, columns, rows)
+}
+
+/// Rows below the names of their columns, each column as wide as it has to be.
+pub(crate) fn print_table<const N: usize>(
+    out: &mut impl Write,
+    columns: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> io::Result<()> {
+    let rows: Vec<[String; N]> = std::iter::once(columns.map(str::to_owned)).chain(rows).collect();
+    let widths: Vec<usize> = (0..N)
         .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .collect();
     for row in rows {
@@ -186,7 +195,7 @@ fn call(path: &Path, method: &str) -> Result<Map<String, Value>, Exit> {
 }
 
 /// Says why, and how to end.
-fn exit_of(error: &ClientError) -> Exit {
+pub(crate) fn exit_of(error: &ClientError) -> Exit {
     eprintln!("{error}");
     match error {
         ClientError::Connect { .. } | ClientError::Refused(..) => Exit::Unavailable,

@@ -10,8 +10,11 @@ use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 
 use crate::archive;
+use crate::iam::Grant;
 use crate::providers::aws;
 use crate::scaling;
+use crate::secrets;
+use crate::userdata::Role;
 
 /// Where the configuration is when the command line doesn't say.
 pub const DEFAULT_PATH: &str = "/etc/cloudd/cloudd.toml";
@@ -31,10 +34,14 @@ pub struct Config {
     pub process: Process,
     /// Who knows what machines there are, in the order of the files. Of two that know one machine the first says what it is.
     pub providers: Vec<Provider>,
+    /// What new machines can be told to become.
+    pub roles: Vec<Role>,
     /// What is scaled.
     pub scalings: Vec<scaling::config::Config>,
     /// Where rotated files are kept, if anywhere.
     pub archive: Option<archive::Config>,
+    /// What secrets are kept by, and who may have them.
+    pub secrets: secrets::Config,
 }
 
 /// Somebody who knows what machines there are.
@@ -58,6 +65,21 @@ pub enum ProviderKind {
     Aws(Box<aws::Config>),
 }
 
+impl Config {
+    /// What it does with AWS, and with what there: what has to be permitted.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        let providers = self.providers.iter().flat_map(|provider| match &provider.kind {
+            ProviderKind::Static { .. } => Vec::new(),
+            ProviderKind::Aws(config) => config.grants(),
+        });
+        let archive = self.archive.iter().flat_map(archive::Config::grants);
+        let scalings = self.scalings.iter().flat_map(scaling::config::Config::grants);
+        let others = scalings.chain(self.secrets.grants()).chain(archive);
+        providers.chain(others).collect()
+    }
+}
+
 impl Provider {
     /// Whether a reload leaves it running. One that asks a cloud is begun anew in any case: what it asks with may be in files
     /// that the configuration only names.
@@ -77,7 +99,7 @@ pub fn load(path: &Path, diagnostics: &Diagnostics) -> Option<Config> {
     let mut spec = spec::Spec::default();
     ballast_shared::config::load(path, diagnostics, &mut |root| spec.read(root));
     let config = resolve::resolve(spec, diagnostics);
-    (!diagnostics.has_errors()).then_some(config)
+    config.filter(|_| !diagnostics.has_errors())
 }
 
 /// Where a daemon with this configuration is asked, whatever else the file says: one that was broken since the daemon started is

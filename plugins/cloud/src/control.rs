@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::archive::Archive;
 use crate::hub::Hub;
+use crate::resources::Kind;
 use crate::scaling::Scalings;
 use crate::scaling::actions::{self, Actions};
 
@@ -59,19 +60,62 @@ impl Service for Control {
         match call.method.as_str() {
             "Status" => Ok(self.status()),
             "Reload" => self.reload().await,
+            "Resources" => Err(CallError::ExpectedMore),
             _ => Err(CallError::MethodNotFound),
         }
     }
 
     fn call_more(&self, call: &Call) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
         match (call.interface == INTERFACE.name, call.method.as_str()) {
+            (true, "Resources") => self.resources(call).map(Some),
             (true, "ScaleHistory") => self.scalings.history(&call.parameters).map(Some),
             _ => Ok(None),
         }
     }
 }
 
+/// Resources of one reply: some hundred octets each.
+const CHUNK_RESOURCES_MAX: usize = 1_000;
+/// Replies that wait for a caller who is slow to take them.
+const REPLIES_AHEAD: usize = 4;
+
 impl Control {
+    /// All that there is of a kind, as it is now, in as many replies as it takes; each has the listing that its resources are of.
+    fn resources(&self, call: &Call) -> Result<mpsc::Receiver<Part>, CallError> {
+        let kind = call
+            .parameters
+            .get("kind")
+            .and_then(Value::as_str)
+            .and_then(Kind::named);
+        let seen = self
+            .hub
+            .resources()
+            .of(kind.ok_or(CallError::InvalidParameter("kind"))?);
+        let (replies, receiver) = mpsc::channel(REPLIES_AHEAD);
+        tokio::spawn(async move {
+            for (listing, resources) in seen {
+                // One without any has a reply, too.
+                let chunks = resources.len().div_ceil(CHUNK_RESOURCES_MAX).max(1);
+                for chunk in 0..chunks {
+                    let from = chunk * CHUNK_RESOURCES_MAX;
+                    let until = resources.len().min(from + CHUNK_RESOURCES_MAX);
+                    let reply = Map::from_iter([
+                        ("listing".to_owned(), json!(listing)),
+                        ("resources".to_owned(), json!(resources[from..until])),
+                    ]);
+                    if replies.send(Part::new(reply, true)).await.is_err() {
+                        // Who asked has gone.
+                        return;
+                    }
+                }
+            }
+            let end = Map::from_iter([("listing".to_owned(), Value::Null), ("resources".to_owned(), json!([]))]);
+            // Who has gone by now has had all.
+            let _ = replies.send(Part::new(end, false)).await;
+        });
+        Ok(receiver)
+    }
+
     fn status(&self) -> Map<String, Value> {
         let (epoch, seq, hosts, complete) = self.hub.version();
         let providers = self.hub.providers().into_iter().map(|provider| {

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use ballast_shared::cli::{self, LogFormat};
 use ballast_shared::logging;
 use clap::{Parser, Subcommand};
-use cloudd::{commands, config, daemon, plugin_check};
+use cloudd::resources::{self, Kind};
+use cloudd::{commands, config, daemon, iam, plugin_check, userdata};
 
 /// The cloud's control plane, as a plugin to logd and dnsd. Without a command it runs in the foreground; SIGTERM ends it,
 /// SIGHUP reloads.
@@ -31,10 +32,18 @@ enum Command {
     Check,
     /// Show the machines that the running daemon knows of
     Inventory {
-        /// A JSON object a line: what the plugin's socket says, see io.ballast.Inventory1
+        /// Networks, their subnets, gateways, routes and addresses instead
+        #[arg(long, conflicts_with = "volumes")]
+        networks: bool,
+        /// Volumes and snapshots instead
+        #[arg(long)]
+        volumes: bool,
+        /// A JSON object a line: what the sockets say, see io.ballast.Inventory1 and io.ballast.cloudd
         #[arg(long)]
         json: bool,
     },
+    /// Print the IAM policy that permits just the calls that this configuration makes
+    IamPolicy,
     /// Show what has happened, as far as the running daemon remembers it
     Events {
         /// Then show what happens, until it is interrupted
@@ -55,6 +64,15 @@ enum Command {
     Scale(commands::Scale),
     /// Read the configuration again, all of it or nothing
     Reload,
+    /// Print what makes of a new machine one that logs to logd and asks dnsd for names: user data for cloud-init
+    Userdata {
+        /// What the machine is to be: `plain`, `gpu-worker`, or one of the configuration's
+        #[arg(long, value_name = "NAME", default_value = "plain")]
+        role: String,
+        /// Compressed, for what is larger than 16 KiB
+        #[arg(long)]
+        gzip: bool,
+    },
     /// Try whether a plugin, ours or another, keeps to the interface: exits 0, or 1 and prints what does not hold
     PluginCheck {
         /// Its socket
@@ -74,11 +92,21 @@ fn main() -> ExitCode {
             daemon::run(&config)
         }
         Command::Check => commands::check(&config),
-        Command::Inventory { json } => commands::inventory(&config, json),
+        Command::Inventory {
+            networks,
+            volumes,
+            json,
+        } => match (networks, volumes) {
+            (false, false) => commands::inventory(&config, json),
+            (true, _) => resources::run(&config, Kind::Networks, json),
+            (_, true) => resources::run(&config, Kind::Volumes, json),
+        },
+        Command::IamPolicy => iam::run(&config),
         Command::Events { follow, json } => commands::events(&config, follow, json),
         Command::Status { json } => commands::status(&config, json),
         Command::Scale(scale) => commands::scale(&config, scale),
         Command::Reload => commands::reload(&config),
+        Command::Userdata { role, gzip } => userdata::run(&config, &role, gzip),
         Command::PluginCheck { socket } => plugin_check::run(&socket),
     };
     exit.into()

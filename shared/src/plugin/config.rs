@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::unistd::User;
 
 use super::Settings;
-use crate::config::{Diagnostics, Key, Spanned, Table};
+use crate::config::{Diagnostics, Key, Spanned, Table, nearest};
 
 /// As PLUGIN.md's table has it.
 const MAX_STALE: Duration = Duration::from_secs(24 * 3_600);
@@ -55,6 +55,22 @@ pub fn read_spec(root: &Table<'_>, specs: &mut Vec<PluginSpec>) {
 pub fn resolve(specs: &[PluginSpec], work_dir: &Path, diagnostics: &Diagnostics) -> Vec<Settings> {
     let resolved = specs.iter().filter_map(|spec| spec.resolve(work_dir, diagnostics));
     resolved.collect()
+}
+
+/// The plugin that another table names; reports that there is none. `settings` says which of a plugin's keys are these.
+pub fn find<'p, T>(
+    name: &Spanned<String>,
+    plugins: &'p [T],
+    settings: impl Fn(&T) -> &Settings,
+    diagnostics: &Diagnostics,
+) -> Option<&'p T> {
+    let found = plugins.iter().find(|plugin| settings(plugin).name == name.value);
+    if found.is_none() {
+        let names = plugins.iter().map(|plugin| settings(plugin).name.as_str());
+        let help = nearest(&name.value, names).unwrap_or_else(|| "write [plugin.NAME] with its socket".to_owned());
+        diagnostics.error_with_help(name.span, format!("no plugin \"{}\"", name.value), help);
+    }
+    found
 }
 
 impl PluginSpec {

@@ -31,6 +31,9 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Fresh, Self::Stale, Self::Expired, Self::Cold];
+
     /// As it is shown: `fresh`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

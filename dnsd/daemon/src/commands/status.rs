@@ -32,6 +32,11 @@ pub(crate) fn status(config: &Path, zone: Option<&Name>, view: Option<&str>, as_
     for group in unlisted.into_iter().flatten() {
         println!("{}", group.as_str().unwrap_or_default());
     }
+    let plugins = answer
+        .get("plugins")
+        .filter(|_| zone.is_none())
+        .and_then(Value::as_array);
+    plugins.into_iter().flatten().for_each(print_plugin);
     if let Some(server) = answer.get("server").filter(|_| zone.is_none()) {
         print_server(server);
     }
@@ -91,6 +96,30 @@ fn print_server(server: &Value) {
             }
         };
         println!("key {}\t{}\t{used}", text("name"), text("algorithm"));
+    }
+}
+
+fn print_plugin(plugin: &Value) {
+    let text = |of: &str| plugin[of].as_str().unwrap_or_default().to_owned();
+    let heard = match plugin["lastWordSeconds"].as_u64() {
+        None => "never heard of".to_owned(),
+        Some(age) => format!("last heard of {age} s ago"),
+    };
+    println!(
+        "plugin {}\t{}\t{} machines\t{heard}",
+        text("name"),
+        text("state"),
+        plugin["hosts"]
+    );
+    if let Some(held) = plugin["held"].as_object() {
+        let zone = plugin["zones"][0].as_str().unwrap_or("ZONE");
+        println!(
+            "\theld: an inventory that lacks {} of {} machines; `dnsd reload {zone} --accept` if that is meant",
+            held["missing"], held["of"]
+        );
+    }
+    if let Some(trouble) = plugin["trouble"].as_str() {
+        println!("\t{}: {trouble}", text("socket"));
     }
 }
 

@@ -69,7 +69,7 @@ fn check_rights(user: &User, spec: &ZonesSpec, config: &ZonesConfig, diagnostics
                 let why = "written by [process] user, who needs its folder: a start without the primary has no zone";
                 warn_unless(user.may_replace(&file.value), file, why, diagnostics);
             }
-            ZoneSpec::Forward(_) => {}
+            ZoneSpec::Forward(_) | ZoneSpec::Plugin(_) => {}
         }
     }
     for group in &config.groups {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, Key, Span, Spanned, Table, nearest};
+use ballast_shared::plugin::Settings;
 use dnsd_core::acl::{Acl, Entry, Subject, Unreachable};
 use dnsd_core::name::Name;
 
@@ -38,6 +39,7 @@ impl AclSpec {
 pub(super) struct Lists<'a> {
     pub(super) keys: &'a KeyRing,
     pub(super) remotes: &'a Remotes<'a>,
+    pub(super) plugins: &'a [Settings],
     pub(super) diagnostics: &'a Diagnostics,
     specs: BTreeMap<&'a str, &'a AclSpec>,
     made: RefCell<HashMap<&'a str, Arc<Acl>>>,
@@ -52,11 +54,13 @@ impl<'a> Lists<'a> {
         specs: &'a [AclSpec],
         keys: &'a KeyRing,
         remotes: &'a Remotes<'a>,
+        plugins: &'a [Settings],
         diagnostics: &'a Diagnostics,
     ) -> Self {
         let mut lists = Self {
             keys,
             remotes,
+            plugins,
             diagnostics,
             specs: BTreeMap::new(),
             made: RefCell::default(),

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, Spanned};
+use ballast_shared::plugin;
 use ballast_shared::privileges::Process;
 use ballast_shared::tls::TlsFiles;
 use dnsd_core::answer::{MinimalResponses, UDP_PAYLOAD_BYTES};
@@ -41,7 +42,9 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, tls_files: &TlsFiles, diagno
     let encrypted = spec.listen.encrypted.resolve(&plain, files, diagnostics);
     let keys = KeyRing::new(&spec.keys, diagnostics);
     let remotes = Remotes::new(&spec.remotes, &keys, files, diagnostics);
-    let lists = Lists::new(&spec.acls, &keys, &remotes, diagnostics);
+    let work_dir = or_default(spec.work_dir.as_ref(), || "/var/lib/dnsd".into());
+    let plugins = plugin::config::resolve(&spec.plugins, &work_dir, diagnostics);
+    let lists = Lists::new(&spec.acls, &keys, &remotes, &plugins, diagnostics);
     let rules = spec.rules.resolve(&Arc::new(Rules::default()), &lists);
     let zones = spec.zones.resolve(&rules, &lists);
     let views = view::resolve(&spec.views, spec.view_order.as_ref(), &rules, &lists);
@@ -54,7 +57,7 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, tls_files: &TlsFiles, diagno
         lists.warn_of_unused();
     }
     Config {
-        work_dir: or_default(spec.work_dir.as_ref(), || "/var/lib/dnsd".into()),
+        work_dir,
         base_dir: base_dir.to_owned(),
         listen,
         threads: resolve_threads(spec.listen.threads, diagnostics),
@@ -83,6 +86,7 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, tls_files: &TlsFiles, diagno
         query_log: spec.query_log.resolve(diagnostics),
         transfers: spec.transfers.resolve(diagnostics),
         keys: keys.keys(),
+        plugins,
         forward,
         views,
         zones,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ballast_shared::config::{Key, Spanned, Table};
+use ballast_shared::plugin::{self, config::PluginSpec};
 use ballast_shared::privileges::ProcessSpec;
 
 use super::ListenAddress;
@@ -43,6 +44,7 @@ pub(super) struct Spec {
     pub(super) keys: Vec<KeySpec>,
     pub(super) acls: Vec<AclSpec>,
     pub(super) remotes: Vec<(Key, RemoteSpec)>,
+    pub(super) plugins: Vec<PluginSpec>,
     pub(super) transfers: TransfersSpec,
     /// What zones and views have that don't say otherwise.
     pub(super) rules: RulesSpec,
@@ -126,5 +128,6 @@ impl Spec {
         if let Some(table) = root.table("remote") {
             self.remotes.extend(RemoteSpec::read_all(&table));
         }
+        plugin::config::read_spec(root, &mut self.plugins);
     }
 }

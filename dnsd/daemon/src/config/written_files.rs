@@ -23,7 +23,7 @@ pub(super) fn check(spec: &Spec, diagnostics: &Diagnostics) {
         let (file, is_written) = match zone {
             ZoneSpec::Primary(zone) => (zone.file.as_ref(), false),
             ZoneSpec::Secondary(zone) => (zone.file.as_ref(), true),
-            ZoneSpec::Forward(_) => (None, false),
+            ZoneSpec::Forward(_) | ZoneSpec::Plugin(_) => (None, false),
         };
         let Some(file) = file else { continue };
         let Some((first, first_is_written)) = seen.insert(&file.value, (file.span, is_written)) else {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ballast_shared::config::{Diagnostics, Key, Span, Table};
+use ballast_shared::config::{Diagnostics, Key, Span, Spanned, Table};
 use dnsd_core::name::Name;
 
 use super::group::GroupConfig;
@@ -11,6 +11,7 @@ use super::lists::Lists;
 use super::rules::Rules;
 use super::zone_forward::{ForwardZone, ForwardZoneSpec};
 use super::zone_name::zone_name;
+use super::zone_plugin::{PluginZone, PluginZoneSpec};
 use super::zone_primary::{
     GeneratedCatalog, Made, PrimaryConfig, PrimaryGroup, PrimaryGroupSpec, PrimarySpec, ZoneConfig,
 };
@@ -29,6 +30,8 @@ pub(crate) struct ZonesConfig {
     pub(crate) secondaries: Vec<SecondaryConfig>,
     /// How the zones of catalogs are had.
     pub(crate) secondary_groups: Vec<Arc<SecondaryGroup>>,
+    /// Zones that are made of what plugins know, with their reverse zones.
+    pub(crate) plugin_zones: Vec<Arc<PluginZone>>,
     /// Names below which questions are forwarded.
     pub(crate) forwards: Vec<Arc<ForwardZone>>,
 }
@@ -59,6 +62,7 @@ pub(super) enum ZoneSpec {
     /// Larger by far than a primary that says nothing but where its file is.
     Secondary(Box<SecondarySpec>),
     Forward(ForwardZoneSpec),
+    Plugin(Box<PluginZoneSpec>),
 }
 
 /// `[zones.NAME]`, by its kind.
@@ -83,6 +87,9 @@ impl ZonesSpec {
                 kinds
                     .table("forward")
                     .map(|table| ZoneSpec::Forward(ForwardZoneSpec::read(&table))),
+                kinds
+                    .table("plugin")
+                    .map(|table| ZoneSpec::Plugin(Box::new(PluginZoneSpec::read(&table)))),
             ]
             .into_iter()
             .flatten()
@@ -116,6 +123,7 @@ impl ZonesSpec {
         let mut names = Names::default();
         // Groups first, as catalogs name them; but a zone's own table has its name before a group.
         let mut listed = Vec::new();
+        let mut of_plugins = Vec::new();
         for (name, group) in &self.groups {
             names.claim_group(name, lists.diagnostics);
             match group {
@@ -146,12 +154,20 @@ impl ZonesSpec {
                         .extend(zone.resolve(name, above, &made.secondary_groups, lists));
                 }
                 ZoneSpec::Forward(zone) => made.forwards.extend(zone.resolve(name, lists).map(Arc::new)),
+                ZoneSpec::Plugin(zone) => of_plugins.push((name, zone)),
             }
         }
         for (zone, span) in listed {
             if names.claim(&zone.name, span, lists.diagnostics) {
                 made.secondaries.push(zone);
             }
+        }
+        // Last: a reverse zone that has a table of its own is that one, and is none to be made.
+        for (name, zone) in of_plugins {
+            let claim =
+                |reverse: &Name, written: &Spanned<String>| names.claim(reverse, written.span, lists.diagnostics);
+            made.plugin_zones
+                .extend(zone.resolve(name, above, lists, claim).map(Arc::new));
         }
         self.check_catalogs(&made, lists.diagnostics);
         made

@@ -4,9 +4,11 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
+use ballast_shared::plugin::State;
 use dnsd_core::answer::Transport;
 use dnsd_core::message::Rcode;
 
+use crate::plugins::{Plugins, Shown};
 use crate::secondaries::{SecondaryBoard, SecondaryStatus, unix_seconds};
 use crate::server::Shared;
 use crate::server::counters::{COUNTED_TYPES, HTTP_CODES, TSIG_FAILURES, Totals};
@@ -38,6 +40,7 @@ pub(super) fn write(shared: &Shared, boards: &Boards, to: &mut String) {
     let Boards {
         zones: board,
         secondaries,
+        plugins,
         signatures,
     } = boards;
     // Writing to a String can't fail.
@@ -50,6 +53,7 @@ pub(super) fn write(shared: &Shared, boards: &Boards, to: &mut String) {
     let _ = write_catalogs(board, to);
     let _ = write_secondaries(secondaries, to);
     let _ = write_transfers_in(secondaries, to);
+    let _ = write_plugins(&plugins.shown(), to);
     let _ = write_signatures(signatures, to);
     let _ = write_seldom(shared, to);
     let _ = write_forwarded(shared, to);
@@ -61,6 +65,7 @@ pub(super) fn write(shared: &Shared, boards: &Boards, to: &mut String) {
 pub(super) struct Boards {
     pub(super) zones: Arc<Board>,
     pub(super) secondaries: Arc<SecondaryBoard>,
+    pub(super) plugins: Plugins,
     pub(super) signatures: Arc<SignatureBoard>,
 }
 
@@ -359,6 +364,37 @@ fn write_catalogs(board: &Board, to: &mut String) -> fmt::Result {
     Ok(())
 }
 
+/// The names are logd's, but for the daemon's.
+fn write_plugins(plugins: &[Shown], to: &mut String) -> fmt::Result {
+    let name = "dnsd_plugin_state";
+    head(
+        to,
+        name,
+        "gauge",
+        "1 for how much can be given for what is known of the plugin's inventory.",
+    )?;
+    for plugin in plugins {
+        for state in State::ALL {
+            let value = u8::from(plugin.state() == state);
+            writeln!(to, "{name}{{plugin=\"{}\",state=\"{state}\"}} {value}", plugin.name)?;
+        }
+    }
+    let name = "dnsd_plugin_hosts";
+    head(to, name, "gauge", "Machines that are known of the plugin.")?;
+    for plugin in plugins {
+        let hosts = plugin.status.as_ref().map_or(0, |status| status.hosts);
+        writeln!(to, "{name}{{plugin=\"{}\"}} {hosts}", plugin.name)?;
+    }
+    let name = "dnsd_plugin_inventory_held";
+    let help = "1 while an inventory that lacks much of what is known waits for `dnsd reload ZONE --accept`.";
+    head(to, name, "gauge", help)?;
+    for plugin in plugins {
+        let is_held = plugin.status.as_ref().is_some_and(|status| status.held.is_some());
+        writeln!(to, "{name}{{plugin=\"{}\"}} {}", plugin.name, u8::from(is_held))?;
+    }
+    Ok(())
+}
+
 fn write_tls(shared: &Shared, to: &mut String) -> fmt::Result {
     let name = "dnsd_tls_handshakes_total";
     head(
@@ -554,6 +590,7 @@ mod tests {
         let boards = Boards {
             zones: Arc::default(),
             secondaries: Arc::default(),
+            plugins: Plugins::default(),
             signatures: Arc::default(),
         };
         let board = &boards.zones;
@@ -625,6 +662,7 @@ mod tests {
         let boards = Boards {
             zones: Arc::default(),
             secondaries: Arc::default(),
+            plugins: Plugins::default(),
             signatures: Arc::default(),
         };
         let mut text = String::new();

@@ -23,19 +23,23 @@ pub(crate) enum ServedFrom {
     Transfer,
     /// A catalog of our own zones.
     Generated,
+    /// A version made of the machines that a plugin knows.
+    Plugin,
     /// Nothing: questions get SERVFAIL.
     Nothing,
-    /// Nothing, as no primary has confirmed the version that is there for too long: questions get SERVFAIL.
+    /// Nothing, as no primary has confirmed the version that is there for too long, or the plugin has not been heard of: questions
+    /// get SERVFAIL.
     Expired,
 }
 
 impl ServedFrom {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::File,
         Self::LastGoodCopy,
         Self::Transfer,
         Self::Generated,
+        Self::Plugin,
         Self::Nothing,
         Self::Expired,
     ];
@@ -47,6 +51,7 @@ impl ServedFrom {
             Self::LastGoodCopy => "last-good",
             Self::Transfer => "transferred",
             Self::Generated => "generated",
+            Self::Plugin => "plugin",
             Self::Nothing => "failed",
             Self::Expired => "expired",
         }
@@ -212,7 +217,7 @@ impl Board {
     }
 
     /// How many zones there are, by what is served of them, in the order of [`ServedFrom::ALL`].
-    pub(crate) fn counts(&self) -> [usize; 6] {
+    pub(crate) fn counts(&self) -> [usize; ServedFrom::ALL.len()] {
         let zones = self.lock();
         ServedFrom::ALL.map(|from| zones.values().filter(|status| status.served_from == from).count())
     }

@@ -117,7 +117,13 @@ impl Files {
             let file = planned
                 .file
                 .unwrap_or_else(|| last_good::copy(&config.work_dir, &planned.key));
-            zone(planned.key, file, planned.kind, planned.rules, Standard::AsServed)
+            zone(
+                planned.key,
+                file,
+                planned.source.kind(),
+                planned.rules,
+                Standard::AsServed,
+            )
         }));
         files.forwards.extend(forwards.into_iter().map(|(key, forward)| {
             let info = ZoneInfo::new(key.clone(), Arc::default(), Kind::Forward(forward));

@@ -52,6 +52,7 @@ use updates::Uncommitted;
 pub(crate) use members::MembersChanged;
 pub(in crate::zones) use publish::numbered;
 pub(crate) use secondaries::{NotTaken, Stored};
+pub(crate) use serials::serial_after;
 pub(crate) use updates::{SyncError, UpdateReply};
 
 /// Loads of one zone in a row while its file changes under the reader, before the writer is given time.
@@ -87,6 +88,12 @@ pub(crate) enum Input {
         zone: ZoneKey,
         received: Box<Received>,
         accept: bool,
+        reply: tokio::sync::oneshot::Sender<Result<Arc<Zone>, NotTaken>>,
+    },
+    /// Store and serve a version of a zone that is made of what a plugin knows.
+    Made {
+        zone: ZoneKey,
+        version: Box<Received>,
         reply: tokio::sync::oneshot::Sender<Result<Arc<Zone>, NotTaken>>,
     },
     /// A primary said that what is there is the zone.
@@ -283,6 +290,7 @@ impl Keeper {
                 accept,
                 reply,
             } => drop(reply.send(self.take_transferred(&zone, *received, accept))),
+            Input::Made { zone, version, reply } => drop(reply.send(self.take_made(&zone, *version))),
             Input::Confirmed(zone) => self.take_confirmed(&zone, SystemTime::now()),
             Input::KeptBack(zone) => self.keep_alive(&zone, SystemTime::now()),
             Input::Expire(zone) => self.expire(&zone),

@@ -22,7 +22,7 @@ pub(crate) struct Plan {
     pub(crate) zones: Vec<PlannedZone>,
     /// Folders with a primary zone in each file.
     pub(crate) groups: Vec<Group>,
-    /// Zones that are transferred from elsewhere, and catalogs that are made of our own zones.
+    /// Zones that are transferred from elsewhere, catalogs that are made of our own zones, and zones that are made of what plugins know.
     pub(crate) secondaries: Vec<PlannedSecondary>,
     /// Those of our zones that are catalogs of others', with how their members are had.
     pub(crate) interpreted: Vec<(ZoneKey, Templates)>,
@@ -58,8 +58,8 @@ pub(crate) struct PlannedZone {
     pub(crate) settings: Arc<PrimarySettings>,
 }
 
-/// A zone that is read from no file of somebody's: it is transferred from elsewhere, or a catalog that is made here. What is there
-/// of it is a copy and a journal.
+/// A zone that is read from no file of somebody's: it is transferred from elsewhere, or made here. What is there of it is a copy and
+/// a journal.
 #[derive(Debug)]
 pub(crate) struct PlannedSecondary {
     /// The zone.
@@ -68,10 +68,31 @@ pub(crate) struct PlannedSecondary {
     pub(crate) file: Option<PathBuf>,
     /// Who may do what.
     pub(crate) rules: Arc<Rules>,
-    /// From elsewhere, or made here.
-    pub(crate) kind: Kind,
+    /// Where its versions come from.
+    pub(crate) source: Source,
     /// The catalog that has brought it.
     pub(crate) catalog: Option<Name>,
+}
+
+/// Where the versions of a zone come from that is read from no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Its primaries.
+    Transfer,
+    /// It is a catalog, made of those of our own zones that name it.
+    Catalog,
+    /// It is made of the machines that a plugin knows.
+    Plugin,
+}
+
+impl Source {
+    /// What the zone is to who asks for it.
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::Transfer => Kind::Secondary,
+            Self::Catalog | Self::Plugin => Kind::Primary,
+        }
+    }
 }
 
 /// A folder with a zone in each file.
@@ -147,9 +168,20 @@ impl Plan {
                 key: key(&catalog.name),
                 file: None,
                 rules: catalog.rules.clone(),
-                kind: Kind::Primary,
+                source: Source::Catalog,
                 catalog: None,
             }));
+        let of_plugins = zones.plugin_zones.iter();
+        self.secondaries.extend(of_plugins.flat_map(|zone| {
+            let made = |name: &Name| PlannedSecondary {
+                key: key(name),
+                file: None,
+                rules: zone.rules.clone(),
+                source: Source::Plugin,
+                catalog: None,
+            };
+            zone.names().map(made).collect::<Vec<_>>()
+        }));
         let primaries = zones
             .primaries
             .iter()
@@ -171,7 +203,7 @@ impl PlannedSecondary {
             key,
             file: zone.file.clone(),
             rules: zone.rules.clone(),
-            kind: Kind::Secondary,
+            source: Source::Transfer,
             catalog: None,
         }
     }

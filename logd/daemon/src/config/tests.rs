@@ -334,7 +334,12 @@ fn files_that_the_dropped_privileges_shut_out_are_refused_also_by_way_of_the_def
 
 #[test]
 fn the_shipped_configurations_are_right() {
-    for name in ["../../conf/logd.toml", "../../conf/dev/logd.toml"] {
+    let names = [
+        "../../conf/logd.toml",
+        "../../conf/dev/logd.toml",
+        "../../conf/scenario/logd.toml",
+    ];
+    for name in names {
         let diagnostics = Diagnostics::new();
         let config = read(
             &PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name),

@@ -6,10 +6,11 @@ use ballast_shared::config::{Diagnostics, Span, Spanned, Table, nearest};
 use ballast_shared::tls::TlsFiles;
 
 use super::put::KEY_BYTES_MAX;
-use crate::aws::Settings;
 use crate::aws::credentials::Environment;
 use crate::aws::s3::Encryption;
 use crate::aws::settings::SettingsSpec;
+use crate::aws::{Part, Settings};
+use crate::iam::{Grant, Scope};
 
 /// What S3 has.
 const STORAGE_CLASSES: [&str; 7] = [
@@ -50,6 +51,21 @@ pub struct S3Config {
     pub storage_class: Option<String>,
     /// Likewise.
     pub encryption: Option<Encryption>,
+}
+
+impl Config {
+    /// What is done with AWS, and with what there: what has to be permitted.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        let Self::S3(config) = self else { return Vec::new() };
+        let region = config.settings.endpoints.region();
+        let bucket = Scope::bucket(&config.bucket, &config.prefix, region);
+        let mut grants = vec![Grant::new(Part::Archive, bucket)];
+        if let Some(Encryption::Kms { key }) = &config.encryption {
+            grants.push(Grant::new(Part::ArchiveKey, Scope::key(key.as_deref(), region)));
+        }
+        grants
+    }
 }
 
 /// The table as it stands in a file.

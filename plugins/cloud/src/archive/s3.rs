@@ -21,7 +21,7 @@ use super::put::{KEY_BYTES_MAX, Put};
 use super::source::{Piece, Reader};
 use super::{Failure, Stored};
 use crate::aws::s3::{Part, Upload, Written};
-use crate::aws::{Client, Error};
+use crate::aws::{self, Client, Error};
 use journal::{Entry, Journal, Journals};
 
 /// A file of so many octets goes in parts.
@@ -80,7 +80,7 @@ impl S3 {
     /// What is begun is remembered in the files of a directory.
     pub(super) fn new(config: S3Config, journals: PathBuf) -> Self {
         Self {
-            client: Client::new(config.settings.clone()),
+            client: Client::new(config.settings.clone(), &[aws::Part::Archive]),
             config,
             journals: Journals::new(journals),
             memory: Arc::new(Semaphore::new(UNITS as usize)),

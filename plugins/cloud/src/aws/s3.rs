@@ -20,6 +20,7 @@ pub use self::multipart::{Part, Upload};
 use super::Client;
 use super::error::{Error, Malformed};
 use super::http::Answer;
+use super::operation::Operation;
 use super::pages::Pages;
 use super::rest::{Rest, text_of};
 use super::xml::Element;
@@ -90,7 +91,7 @@ impl Client {
         key: &str,
         bytes_max: usize,
     ) -> Result<(About, Zeroizing<Vec<u8>>), Error> {
-        let mut rest = Rest::new(Method::GET, bucket, key);
+        let mut rest = Rest::new(Operation::GetObject, Method::GET, bucket, key);
         rest.header("x-amz-checksum-mode", "ENABLED")?;
         rest.answer_bytes_max = bytes_max;
         let answer = self.rest(rest).await?;
@@ -109,7 +110,7 @@ impl Client {
     /// # Errors
     /// When that is not known.
     pub async fn head_object(&self, bucket: &str, key: &str) -> Result<Option<About>, Error> {
-        let mut rest = Rest::new(Method::HEAD, bucket, key);
+        let mut rest = Rest::new(Operation::HeadObject, Method::HEAD, bucket, key);
         rest.header("x-amz-checksum-mode", "ENABLED")?;
         match self.rest(rest).await {
             Ok(answer) => Ok(Some(read_about(&answer)?)),
@@ -123,7 +124,7 @@ impl Client {
     /// # Errors
     /// When it is not done, or not known to be.
     pub async fn put_object(&self, bucket: &str, key: &str, body: Bytes, with: &Written) -> Result<String, Error> {
-        let mut rest = Rest::new(Method::PUT, bucket, key);
+        let mut rest = Rest::new(Operation::PutObject, Method::PUT, bucket, key);
         rest.header(CHECKSUM, &digest(&body))?;
         rest.body = body;
         add_conditions(&mut rest, with)?;
@@ -137,7 +138,9 @@ impl Client {
     /// # Errors
     /// When it is not done, or not known to be.
     pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), Error> {
-        self.rest(Rest::new(Method::DELETE, bucket, key)).await.map(drop)
+        self.rest(Rest::new(Operation::DeleteObject, Method::DELETE, bucket, key))
+            .await
+            .map(drop)
     }
 
     /// All objects whose keys begin so, in the order of their keys.
@@ -147,7 +150,7 @@ impl Client {
     pub async fn list_objects(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, Error> {
         let mut pages = Pages::new();
         loop {
-            let mut rest = Rest::new(Method::GET, bucket, "");
+            let mut rest = Rest::new(Operation::ListObjectsV2, Method::GET, bucket, "");
             rest.query.push(("list-type", "2".to_owned()));
             rest.query.push(("prefix", prefix.to_owned()));
             if let Some(token) = pages.token() {

@@ -11,25 +11,33 @@ use super::{Config, Provider, ProviderKind};
 use crate::aws::Settings;
 use crate::aws::credentials::Environment;
 use crate::scaling;
+use crate::userdata;
 
-/// Makes the configuration. It can be run if no error was reported.
-pub(super) fn resolve(spec: Spec, diagnostics: &Diagnostics) -> Config {
+/// Makes the configuration. It can be run if no error was reported; where there is none, one was.
+pub(super) fn resolve(mut spec: Spec, diagnostics: &Diagnostics) -> Option<Config> {
     let control_socket = control_socket(&spec);
+    let work_dir = or_default(spec.work_dir.as_ref(), "/var/lib/cloudd");
+    let process = Process::resolve(&spec.process, diagnostics);
     let environment = Environment::of_process();
     let files = TlsFiles::default();
+    let secrets = std::mem::take(&mut spec.secrets).resolve(&work_dir, &process, diagnostics, &environment);
     let archive = spec.archive.map(|(_, archive)| archive);
     let providers = providers(spec.providers, diagnostics, &files, &environment);
     let scalings = scalings(spec.scalings, &providers, diagnostics, &files, &environment);
-    Config {
-        archive: archive.and_then(|archive| archive.resolve(diagnostics, &files, &environment)),
-        work_dir: or_default(spec.work_dir.as_ref(), "/var/lib/cloudd"),
+    let archive = archive.and_then(|archive| archive.resolve(diagnostics, &files, &environment));
+    let roles = userdata::resolve(&spec.userdata, diagnostics, &files);
+    Some(Config {
+        archive,
+        secrets: secrets?,
+        work_dir,
         control_socket,
         control_http: spec.control_http.map(|http| http.value),
         plugin_socket: or_default(spec.plugin_socket.as_ref(), "/run/cloudd/plugin.sock"),
-        process: Process::resolve(&spec.process, diagnostics),
+        process,
+        roles,
         providers,
         scalings,
-    }
+    })
 }
 
 /// The control socket.

@@ -9,6 +9,8 @@ use ballast_shared::privileges::ProcessSpec;
 use crate::archive;
 use crate::providers::aws;
 use crate::scaling;
+use crate::secrets;
+use crate::userdata;
 
 /// All files together.
 #[derive(Debug, Default)]
@@ -19,8 +21,10 @@ pub(super) struct Spec {
     pub(super) plugin_socket: Option<Spanned<PathBuf>>,
     pub(super) process: ProcessSpec,
     pub(super) providers: Vec<(Key, ProviderSpec)>,
+    pub(super) userdata: userdata::Spec,
     pub(super) scalings: Vec<(Key, scaling::config::Spec)>,
     pub(super) archive: Option<(Span, archive::Spec)>,
+    pub(super) secrets: secrets::config::Spec,
 }
 
 /// `[provider.NAME.KIND]`
@@ -48,6 +52,9 @@ impl Spec {
         if let Some(table) = root.table("process") {
             self.process.read(&table);
         }
+        if let Some(table) = root.table("userdata") {
+            self.userdata.read(&table);
+        }
         if let Some((span, archive)) = root.table("archive").and_then(|table| archive::Spec::read(&table)) {
             match &self.archive {
                 Some((first, _)) => {
@@ -57,6 +64,9 @@ impl Spec {
                 }
                 None => self.archive = Some((span, archive)),
             }
+        }
+        if let Some(table) = root.table("secrets") {
+            self.secrets.read(&table);
         }
         for (name, value) in root.table("provider").iter().flat_map(Table::entries) {
             if let Some(table) = value.table() {

@@ -141,6 +141,7 @@ async fn follow(provider: Provider, hub: Arc<Hub>, stop: CancellationToken) {
             static_file::follow(file, tell, stop).await;
         }
         ProviderKind::Aws(config) => {
+            hub.resources().expect(&name, &config.kinds());
             let (reports, mut told) = mpsc::channel::<Report>(REPORTS_AHEAD);
             let take = async {
                 while let Some(report) = told.recv().await {

@@ -10,7 +10,8 @@ use super::price::Share;
 use crate::aws::credentials::Environment;
 use crate::aws::ec2::Filter;
 use crate::aws::settings::SettingsSpec;
-use crate::aws::{Endpoint, Settings};
+use crate::aws::{Endpoint, Part, Settings};
+use crate::iam::{Grant, Scope};
 
 /// The articles' values.
 const JOBS: &str = "There are jobs to process!";
@@ -66,6 +67,40 @@ pub struct Config {
     pub price_window: Duration,
     /// How long the spot group has to have a machine in service.
     pub come_up: Duration,
+}
+
+impl Config {
+    /// What is done with AWS, and with what there: what has to be permitted.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        let region = self.settings.endpoints.region();
+        let Groups { stack, spot, on_demand } = &self.groups;
+        let arn = |service: &str, name: String| Scope::arn_of(service, region, None, &name);
+        let group = |name: &str| arn("autoscaling", format!("autoScalingGroup:*:autoScalingGroupName/{name}"));
+        let mut grants = vec![
+            Grant::new(Part::ScalingInputs, Scope::all(region)),
+            Grant::new(Part::ScalingQueue, Scope::queue(&self.queue, region)),
+        ];
+        let groups = match stack {
+            None => vec![group(spot), group(on_demand)],
+            Some(stack) => {
+                // Stacks in it have names that begin with its own, and so have the groups of both.
+                let name = stack.split_once(":stack/").map_or(stack.as_str(), |(_, name)| name);
+                let name = name.split('/').next().unwrap_or(name);
+                let stacks = ["", "-*"].map(|more| arn("cloudformation", format!("stack/{name}{more}/*")));
+                grants.push(Grant::new(Part::ScalingStack, Scope::Arns(stacks.to_vec())));
+                vec![group(&format!("{name}-*"))]
+            }
+        };
+        grants.push(Grant::new(Part::ScalingActions, Scope::Arns(groups)));
+        grants
+    }
+
+    /// What is done with AWS.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        self.grants().iter().map(|grant| grant.part).collect()
+    }
 }
 
 /// How the groups are found.

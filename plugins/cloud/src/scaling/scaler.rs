@@ -109,7 +109,7 @@ impl Scaler {
     #[must_use]
     pub fn new(config: Config, state: Arc<State>, events: Arc<Events>, clock: Clock) -> Self {
         Self {
-            client: Client::new(config.settings.clone()),
+            client: Client::new(config.settings.clone(), &config.parts()),
             patience: Patience::default(),
             health: Mutex::default(),
             config,

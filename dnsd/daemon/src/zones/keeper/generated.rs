@@ -4,7 +4,6 @@
 //! the labels of the members are there after a restart.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use dnsd_core::catalog::{Producer, ProducerError, Wanted};
 use dnsd_core::name::Name;
@@ -15,9 +14,9 @@ use tracing::{error, info, warn};
 
 use super::super::board::CatalogStatus;
 use super::super::key::ZoneKey;
-use super::super::plan::{Group, PlannedSecondary};
+use super::super::plan::{Group, PlannedSecondary, Source};
 use super::Keeper;
-use crate::server::views::Kind;
+use super::serials::serial_after;
 
 /// All of them.
 #[derive(Default)]
@@ -35,7 +34,7 @@ impl Generated {
     /// Takes over which catalogs there are to be.
     pub(super) fn take_over(&mut self, planned: &[PlannedSecondary]) {
         let mut known = std::mem::take(&mut self.catalogs);
-        let keys = planned.iter().filter(|zone| matches!(zone.kind, Kind::Primary));
+        let keys = planned.iter().filter(|zone| zone.source == Source::Catalog);
         let catalogs = keys.map(|zone| (zone.key.clone(), known.remove(&zone.key).flatten()));
         self.catalogs = catalogs.collect();
     }
@@ -147,7 +146,7 @@ impl Keeper {
     /// Makes, stores and serves the next version of a catalog, if there is something to change.
     fn make(&mut self, catalog: &ZoneKey, changes: impl FnOnce(&Self, &Producer) -> Vec<Wanted>) {
         let version = self.stored(catalog).map(|stored| stored.zone);
-        let serial = next_serial(version.as_deref());
+        let serial = serial_after(version.as_deref());
         let known = self.generated.catalogs.get_mut(catalog).and_then(Option::take);
         let taken_up = match known {
             Some(producer) => Ok((producer, version.as_deref())),
@@ -227,14 +226,4 @@ fn next(
     };
     let advanced = producer.advance(version, serial, changes)?;
     Ok(advanced.map(|(_, delta)| Received::Steps(vec![delta])))
-}
-
-/// The time, as Knot has it: a catalog whose versions were lost goes on behind the serials that it had.
-fn next_serial(version: Option<&Zone>) -> Serial {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Serial(now.as_secs() as u32);
-    match version.map(Zone::serial) {
-        Some(serial) if !now.is_after(serial) => serial.next(),
-        _ => now,
-    }
 }

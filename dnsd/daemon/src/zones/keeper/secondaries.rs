@@ -27,16 +27,18 @@ use super::super::key::ZoneKey;
 use super::super::last_good::{self, Transferred, When};
 use super::super::load;
 use super::super::outcome::LoadOutcome;
-use super::super::plan::PlannedSecondary;
+use super::super::plan::{PlannedSecondary, Source};
 use super::Keeper;
 use super::past::newer;
 use super::updates::SyncError;
-use crate::server::views::{Kind, ZoneInfo};
+use crate::server::views::ZoneInfo;
 
 /// What is known of one secondary zone.
 pub(super) struct Secondary {
     /// What is told of it to who answers.
     pub(super) info: Arc<ZoneInfo>,
+    /// Where its versions come from.
+    source: Source,
     pub(super) status: ZoneStatus,
     /// Where its copy is, if not in the work directory.
     file: Option<PathBuf>,
@@ -93,7 +95,8 @@ pub(crate) enum NotTaken {
 impl Secondary {
     pub(super) fn new(planned: PlannedSecondary, past: Box<Past>, copy: PathBuf) -> Self {
         Self {
-            info: Arc::new(ZoneInfo::new(planned.key, planned.rules, planned.kind)),
+            info: Arc::new(ZoneInfo::new(planned.key, planned.rules, planned.source.kind())),
+            source: planned.source,
             catalog: planned.catalog,
             status: ZoneStatus::new(planned.file.clone().unwrap_or(copy), None),
             file: planned.file,
@@ -137,15 +140,13 @@ impl Secondary {
         self.status.held = None;
         self.status.served_from = match &self.version {
             Some(_) if self.is_expired => ServedFrom::Expired,
-            Some(_) if self.is_made_here() => ServedFrom::Generated,
-            Some(_) => ServedFrom::Transfer,
+            Some(_) => match self.source {
+                Source::Transfer => ServedFrom::Transfer,
+                Source::Catalog => ServedFrom::Generated,
+                Source::Plugin => ServedFrom::Plugin,
+            },
             None => ServedFrom::Nothing,
         };
-    }
-
-    /// Whether it is a catalog of our own zones.
-    fn is_made_here(&self) -> bool {
-        matches!(self.info.kind, Kind::Primary)
     }
 
     /// Whether it has a table of its own, and is there by no catalog.
@@ -219,7 +220,8 @@ impl Keeper {
                     known.status.file = zone.file.clone().unwrap_or(copy);
                     known.file = zone.file;
                     known.catalog = zone.catalog;
-                    let info = ZoneInfo::new(zone.key.clone(), zone.rules, zone.kind);
+                    let info = ZoneInfo::new(zone.key.clone(), zone.rules, zone.source.kind());
+                    known.source = zone.source;
                     known.info = Arc::new(info.following(&known.info));
                     if is_elsewhere && let Some(version) = known.version.clone() {
                         let copy = known.copy();
@@ -282,7 +284,8 @@ impl Keeper {
             let zone = replayed(copy, &mut secondary.past, key);
             let expires_at = confirmed_at + expires_after(zone.soa(), secondary.info.rules.timer_bounds());
             secondary.take(zone.clone(), confirmed_at);
-            secondary.is_expired = SystemTime::now() >= expires_at;
+            // What is made here nobody has to confirm.
+            secondary.is_expired = secondary.source == Source::Transfer && SystemTime::now() >= expires_at;
             secondary.note(None);
             if is_of_files {
                 // It was a primary zone so far: its copy, which is about to go, becomes this one's.
@@ -353,6 +356,19 @@ impl Keeper {
         self.publish(std::slice::from_ref(key));
         self.tell_changed(key, Some(&zone));
         Ok(zone)
+    }
+
+    /// Stores and serves a version that was made of what a plugin knows. What is lost in it is gone: what a plugin may only seem to
+    /// have lost is held back before it gets here.
+    pub(super) fn take_made(&mut self, key: &ZoneKey, version: Received) -> Result<Arc<Zone>, NotTaken> {
+        let is_made = self
+            .secondaries
+            .get(key)
+            .is_some_and(|zone| zone.source == Source::Plugin);
+        match is_made {
+            true => self.take_transferred(key, version, true),
+            false => Err(NotTaken::NoSuchZone),
+        }
     }
 
     fn take_zone(

@@ -1,6 +1,9 @@
+//! Serials that are chosen here.
+//!
 //! `serial = "auto"`: an edit that didn't raise the serial is served with one that is raised, so that secondaries notice.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use dnsd_core::rrtype::Type;
 use dnsd_core::serial::Serial;
@@ -15,6 +18,17 @@ use crate::config::SerialPolicy;
 
 /// Octets of the five numbers at the end of SOA data, of which the serial is the first (RFC 1035 §3.3.13).
 const SOA_NUMBERS_BYTES: usize = 20;
+
+/// The serial of the next version of a zone that is made here: the time, as Knot has it for its catalogs, so that one whose versions
+/// were lost goes on behind the serials that it had.
+pub(crate) fn serial_after(version: Option<&Zone>) -> Serial {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Serial(now.as_secs() as u32);
+    match version.map(Zone::serial) {
+        Some(serial) if !now.is_after(serial) => serial.next(),
+        _ => now,
+    }
+}
 
 impl Entry {
     /// A zone as it was loaded, with the serial that it is to be served with.

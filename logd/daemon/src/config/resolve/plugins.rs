@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use ballast_shared::config::{Diagnostics, Key, Spanned, nearest};
+use ballast_shared::config::{Diagnostics, Key, Spanned};
+use ballast_shared::plugin::config::find;
 use logd_core::template::{Property, Template};
 
 use super::queued::{QUEUE_MAX, limits};
@@ -87,7 +88,7 @@ pub(super) fn events(
     {
         diagnostics.error(kind.span, "a kind is 1 to 128 octets without control characters");
     }
-    let plugin = find(spec.plugin.as_ref()?, plugins, diagnostics)?;
+    let plugin = find(spec.plugin.as_ref()?, plugins, |plugin| &plugin.settings, diagnostics)?;
     let (names, templates): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
     Some(OutputKind::Queued {
         rendering: Rendering::Event(Box::new(EventTemplates {
@@ -159,7 +160,7 @@ pub(super) fn archive(
         None => String::new(),
         Some(key) => prefix(key, hostname, diagnostics),
     };
-    let plugin = find(spec.plugin.as_ref()?, plugins, diagnostics)?;
+    let plugin = find(spec.plugin.as_ref()?, plugins, |plugin| &plugin.settings, diagnostics)?;
     Some(ArchiveTo {
         plugin: plugin.settings.clone(),
         prefix: prefix.into(),
@@ -199,19 +200,6 @@ fn prefix(key: &Spanned<String>, hostname: &str, diagnostics: &Diagnostics) -> S
         );
     }
     prefix
-}
-
-/// The plugin of this name.
-fn find<'p>(name: &Spanned<String>, plugins: &'p [Plugin], diagnostics: &Diagnostics) -> Option<&'p Plugin> {
-    let found = plugins.iter().find(|plugin| plugin.settings.name == name.value);
-    if found.is_none() {
-        let message = format!("no plugin \"{}\"", name.value);
-        match nearest(&name.value, plugins.iter().map(|plugin| plugin.settings.name.as_str())) {
-            Some(help) => diagnostics.error_with_help(name.span, message, help),
-            None => diagnostics.error_with_help(name.span, message, "write [plugin.NAME] with its socket"),
-        }
-    }
-    found
 }
 
 fn is_name(text: &str) -> bool {

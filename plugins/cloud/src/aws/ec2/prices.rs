@@ -2,6 +2,7 @@
 
 use super::super::Client;
 use super::super::error::{Error, Malformed};
+use super::super::operation::Operation;
 use super::super::xml::Element;
 use super::{form, seconds_of};
 use crate::money::Money;
@@ -33,7 +34,7 @@ impl Client {
     ) -> Result<Vec<SpotPrice>, Error> {
         const WRONG: Malformed = Malformed::Wrong("a time");
         let time = |seconds| jiff::Timestamp::from_second(seconds).map_err(|_| WRONG);
-        let form = form("DescribeSpotPriceHistory", &[])
+        let form = form(Operation::DescribeSpotPriceHistory, &[])
             .with_each("InstanceType", [kind])
             .with_each("ProductDescription", ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"])
             .with_some("AvailabilityZone", zone)

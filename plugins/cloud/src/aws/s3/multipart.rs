@@ -7,6 +7,7 @@ use http::Method;
 
 use super::super::Client;
 use super::super::error::{Error, Malformed};
+use super::super::operation::Operation;
 use super::super::pages::Pages;
 use super::super::rest::Rest;
 use super::super::xml::Element;
@@ -43,7 +44,7 @@ impl Client {
     /// # Errors
     /// When it is not done, or not known to be.
     pub async fn create_upload(&self, bucket: &str, key: &str, with: &Written) -> Result<Upload, Error> {
-        let mut rest = Rest::new(Method::POST, bucket, key);
+        let mut rest = Rest::new(Operation::CreateMultipartUpload, Method::POST, bucket, key);
         rest.query.push(("uploads", String::new()));
         rest.header("x-amz-checksum-algorithm", "SHA256")?;
         add_properties(&mut rest, with)?;
@@ -63,7 +64,7 @@ impl Client {
     /// # Errors
     /// When it is not done, or not known to be.
     pub async fn upload_part(&self, upload: &Upload, number: u32, body: Bytes) -> Result<Part, Error> {
-        let mut rest = Rest::new(Method::PUT, &upload.bucket, &upload.key);
+        let mut rest = Rest::new(Operation::UploadPart, Method::PUT, &upload.bucket, &upload.key);
         rest.query.push(("partNumber", number.to_string()));
         rest.query.push(("uploadId", upload.id.clone()));
         let sha256 = digest(&body);
@@ -86,7 +87,7 @@ impl Client {
     pub async fn parts(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
         let mut pages = Pages::new();
         loop {
-            let mut rest = Rest::new(Method::GET, &upload.bucket, &upload.key);
+            let mut rest = Rest::new(Operation::ListParts, Method::GET, &upload.bucket, &upload.key);
             rest.query.push(("uploadId", upload.id.clone()));
             if let Some(token) = pages.token() {
                 rest.query.push(("part-number-marker", token.to_owned()));
@@ -111,7 +112,7 @@ impl Client {
     pub async fn uploads(&self, bucket: &str, key: &str) -> Result<Vec<Upload>, Error> {
         let mut pages = Pages::new();
         loop {
-            let mut rest = Rest::new(Method::GET, bucket, "");
+            let mut rest = Rest::new(Operation::ListMultipartUploads, Method::GET, bucket, "");
             rest.query.push(("uploads", String::new()));
             rest.query.push(("prefix", key.to_owned()));
             // The order is that of keys and times, so that those of this key come first.
@@ -153,7 +154,12 @@ impl Client {
             body.push_str("</Part>");
         }
         body.push_str("</CompleteMultipartUpload>");
-        let mut rest = Rest::new(Method::POST, &upload.bucket, &upload.key);
+        let mut rest = Rest::new(
+            Operation::CompleteMultipartUpload,
+            Method::POST,
+            &upload.bucket,
+            &upload.key,
+        );
         rest.query.push(("uploadId", upload.id.clone()));
         rest.body = body.into();
         rest.fails_late = true;
@@ -167,7 +173,12 @@ impl Client {
     /// # Errors
     /// When it is not done, or not known to be.
     pub async fn abort_upload(&self, upload: &Upload) -> Result<(), Error> {
-        let mut rest = Rest::new(Method::DELETE, &upload.bucket, &upload.key);
+        let mut rest = Rest::new(
+            Operation::AbortMultipartUpload,
+            Method::DELETE,
+            &upload.bucket,
+            &upload.key,
+        );
         rest.query.push(("uploadId", upload.id.clone()));
         match self.rest(rest).await {
             Err(error) if !error.is_refused_as("NoSuchUpload") => Err(error),
