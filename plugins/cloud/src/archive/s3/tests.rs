@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::source::Source;
 use super::*;
+use crate::aws::s3::Encryption;
 use crate::aws::test_server::{Asked, Reply, TestServer, keys, ok};
 
 /// Two parts.
@@ -32,7 +33,7 @@ fn s3(server: &TestServer, journals: &tempfile::TempDir) -> S3 {
         bucket: "logs".into(),
         prefix: "p/".into(),
         storage_class: Some("GLACIER_IR".into()),
-        encryption: Some(crate::aws::s3::Encryption::Kms {
+        encryption: Some(Encryption::Kms {
             key: Some("alias/logs".into()),
         }),
     };
@@ -205,6 +206,40 @@ async fn an_upload_of_another_file_to_the_key_is_taken_away() {
         "{:?}",
         asked(&server)
     );
+}
+
+#[tokio::test]
+async fn what_nobody_goes_on_with_is_taken_away() {
+    let uploads = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>\
+                   <Upload><Key>p/b</Key><UploadId>unknown</UploadId></Upload></ListMultipartUploadsResult>";
+    let server = TestServer::start(move |_, asked| match asked.line.starts_with("GET") {
+        true => ok(uploads),
+        false => Reply::Answer(204, "", String::new()),
+    })
+    .await;
+    let journals = tempfile::tempdir().unwrap();
+    let s3 = s3(&server, &journals);
+    let content = put(b"another");
+    for (key, upload) in [("p/a.log", Some("old")), ("p/b", None)] {
+        let journal = s3.journals.begin(&Entry::of("logs", key, &content, LARGE)).await;
+        if let Some(upload) = upload {
+            journal.unwrap().begun(upload).await.unwrap();
+        }
+    }
+    s3.sweep().await;
+    assert_eq!(server.asked().len(), 0, "they may be gone on with");
+    for entry in std::fs::read_dir(journals.path()).unwrap() {
+        let file = std::fs::File::options()
+            .append(true)
+            .open(entry.unwrap().path())
+            .unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    s3.sweep().await;
+    let asked = asked(&server);
+    assert!(asked.contains(&"DELETE ?uploadId=old".to_owned()), "{asked:?}");
+    assert!(asked.contains(&"DELETE p/b?uploadId=unknown".to_owned()), "{asked:?}");
+    assert_eq!(std::fs::read_dir(journals.path()).unwrap().count(), 0);
 }
 
 #[test]
