@@ -97,8 +97,13 @@ fn the_policy_is_for_these_groups_and_queues() {
     let arn = "arn:aws:autoscaling:eu-west-1:*:autoScalingGroup:*:autoScalingGroupName/encoding-*";
     assert_eq!(statement("autoscaling:ExecutePolicy"), serde_json::json!([arn]));
     assert_eq!(statement("ec2:DescribeSpotPriceHistory"), serde_json::json!(["*"]));
-    let queue = "arn:aws:sqs:eu-west-1:123456789012:encoding-AlarmsHeard";
-    assert_eq!(statement("sqs:ChangeMessageVisibility"), serde_json::json!([queue]));
+    let queue = serde_json::json!(["arn:aws:sqs:eu-west-1:123456789012:encoding-AlarmsHeard"]);
+    let mut statements = policy["Statement"].as_array().unwrap().iter();
+    let of_queue = statements.find(|one| one["Resource"] == queue).unwrap();
+    assert_eq!(
+        of_queue["Action"],
+        serde_json::json!(["sqs:DeleteMessage", "sqs:ReceiveMessage"])
+    );
     let stack = statement("cloudformation:ListStackResources");
     assert_eq!(stack[0], "arn:aws:cloudformation:eu-west-1:*:stack/encoding/*");
     assert!(!policy.to_string().contains("SetDesiredCapacity") && !policy.to_string().contains("\"s3:"));
