@@ -19,8 +19,11 @@ use crate::statistics::median;
 
 const MACHINES: u32 = 100_000;
 
-/// Of the zone, which has the machines' own names and those of a thousand groups.
+/// The zone of the machines' own names and those of a thousand groups.
 const ORIGIN: &str = "machines.example";
+
+/// The zone of their addresses.
+const REVERSE: &str = "10.in-addr.arpa";
 
 /// Machines in one reply: some hundred KiB.
 const MACHINES_A_REPLY: usize = 1_000;
@@ -36,7 +39,7 @@ const CHANGE_MAX: Duration = Duration::from_secs(10);
 pub struct MachinesRun {
     /// The round, from 0.
     pub round: u32,
-    /// From the start of dnsd, which has heard of nothing yet, to the first answer.
+    /// From the start of dnsd, which has heard of nothing yet, to the first answers of both zones.
     pub start_seconds: f64,
     /// Seconds from the last octet of each change to the answer.
     pub seconds: Vec<f64>,
@@ -61,7 +64,7 @@ fn one(run: &Run, round: u32) -> Result<MachinesRun, BenchError> {
     let client = Client::new(run.options.port)?;
     let start = Instant::now();
     let mut dnsd = Process::start("dnsd", &command, &directory, None)?;
-    let origins = [ORIGIN.to_owned()];
+    let origins = [ORIGIN, REVERSE].map(str::to_owned);
     let mut plugin = Plugin::serve(&listener).map_err(BenchError::io("serve", &socket))?;
     client.wait_for_zones(&mut dnsd, &origins, Duration::ZERO, START_MAX)?;
     let start_seconds = start.elapsed().as_secs_f64();
