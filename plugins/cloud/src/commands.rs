@@ -1,6 +1,7 @@
 //! The commands that don't run the daemon.
 
 mod events;
+mod scale;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -12,6 +13,7 @@ use ballast_shared::varlink::{self, ClientError};
 use serde_json::{Map, Value};
 
 pub use events::events;
+pub use scale::{Ask, Scale, scale};
 
 use crate::config::{self, ProviderKind};
 use crate::control::INTERFACE;

@@ -3,19 +3,31 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballast_shared::varlink::{Call, CallError, Interface, Part, Service};
+use ballast_shared::varlink::{Call, CallError, Interface, Limits, Offer, Part, Service};
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::archive::Archive;
 use crate::hub::Hub;
 use crate::resources::Kind;
+use crate::scaling::Scalings;
+use crate::scaling::actions::{self, Actions};
 
 /// What it speaks.
 pub const INTERFACE: Interface = Interface {
     name: "io.ballast.cloudd",
     description: include_str!("io.ballast.cloudd.varlink"),
 };
+
+/// What is behind the control socket.
+#[must_use]
+pub fn offer() -> Offer {
+    Offer {
+        product: "cloudd",
+        interfaces: vec![INTERFACE, actions::INTERFACE],
+        limits: Limits::default(),
+    }
+}
 
 /// A reload that somebody asks for, and where its outcome goes: the text to show when the configuration has errors.
 pub type AskedReload = oneshot::Sender<Result<(), String>>;
@@ -27,6 +39,10 @@ pub struct Control {
     pub hub: Arc<Hub>,
     /// Where files are kept.
     pub archive: Arc<Archive>,
+    /// What is scaled.
+    pub scalings: Arc<Scalings>,
+    /// What an administrator does with it.
+    pub actions: Actions,
     /// How many follow it.
     pub watchers: Arc<AtomicUsize>,
     /// Who reloads.
@@ -34,19 +50,26 @@ pub struct Control {
 }
 
 impl Service for Control {
-    fn call_more(&self, call: &Call) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
-        match call.method.as_str() {
-            "Resources" => self.resources(call).map(Some),
-            _ => Ok(None),
-        }
-    }
-
     async fn call(&self, call: Call) -> Result<Map<String, Value>, CallError> {
+        if call.interface == actions::INTERFACE.name {
+            return self.actions.call(call).await;
+        }
+        if let Some(answer) = self.scalings.call(&call).await {
+            return answer;
+        }
         match call.method.as_str() {
             "Status" => Ok(self.status()),
             "Reload" => self.reload().await,
             "Resources" => Err(CallError::ExpectedMore),
             _ => Err(CallError::MethodNotFound),
+        }
+    }
+
+    fn call_more(&self, call: &Call) -> Result<Option<mpsc::Receiver<Part>>, CallError> {
+        match (call.interface == INTERFACE.name, call.method.as_str()) {
+            (true, "Resources") => self.resources(call).map(Some),
+            (true, "ScaleHistory") => self.scalings.history(&call.parameters).map(Some),
+            _ => Ok(None),
         }
     }
 }

@@ -17,7 +17,7 @@ use ballast_shared::metrics::Metrics;
 use ballast_shared::signals::{Signal, Signals};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
-use ballast_shared::varlink::{self, Offer};
+use ballast_shared::varlink;
 use ballast_shared::work_dir::WorkDir;
 use tokio::sync::mpsc;
 use tracing::{error, info};
@@ -27,6 +27,8 @@ use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::hub::Hub;
 use crate::pages;
+use crate::scaling::Scalings;
+use crate::scaling::actions::Actions;
 use crate::server::{self, Plugin};
 use running::{Running, Shared};
 
@@ -107,9 +109,11 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let names: Vec<String> = prepared.config.providers.iter().map(|one| one.name.clone()).collect();
     let hub = Arc::new(Hub::new(epoch, &names));
     let archive = Arc::new(Archive::new());
+    let scalings = Arc::new(Scalings::new(&prepared.config.work_dir, hub.events().clone()));
     let shared = Shared {
         hub: hub.clone(),
         archive: archive.clone(),
+        scalings: scalings.clone(),
     };
     let mut running = Running::start(prepared.config_path, prepared.config, shared, &supervisor);
     let plugin = Plugin::new(hub.clone(), archive.clone());
@@ -123,15 +127,12 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let service = Control {
         hub: hub.clone(),
         archive: archive.clone(),
+        actions: Actions::new(scalings.clone()),
+        scalings,
         watchers: watching.inventory.clone(),
         reloads,
     };
-    let control = varlink::serve(
-        prepared.control,
-        Offer::control("cloudd", control::INTERFACE),
-        Arc::new(service),
-        stop.clone(),
-    );
+    let control = varlink::serve(prepared.control, control::offer(), Arc::new(service), stop.clone());
     supervisor.start("control", control);
     if let Some(listener) = prepared.http
         && let Some(metrics) = Metrics::install()

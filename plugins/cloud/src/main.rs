@@ -59,6 +59,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What is scaled, why it was, and what would be done now
+    #[command(subcommand)]
+    Scale(commands::Scale),
     /// Read the configuration again, all of it or nothing
     Reload,
     /// Print what makes of a new machine one that logs to logd and asks dnsd for names: user data for cloud-init
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Command::IamPolicy => iam::run(&config),
         Command::Events { follow, json } => commands::events(&config, follow, json),
         Command::Status { json } => commands::status(&config, json),
+        Command::Scale(scale) => commands::scale(&config, scale),
         Command::Reload => commands::reload(&config),
         Command::Userdata { role, gzip } => userdata::run(&config, &role, gzip),
         Command::PluginCheck { socket } => plugin_check::run(&socket),

@@ -5,8 +5,12 @@
 //! the queue has, `memory` knows what has been done, and is a fold of the lines of the `record`. `service` runs them.
 
 mod act;
+pub mod actions;
 pub mod config;
+mod control;
 pub mod decision;
+#[cfg(test)]
+mod fake_cloud;
 mod feed;
 #[cfg(test)]
 mod fixtures;

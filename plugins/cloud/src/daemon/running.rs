@@ -16,6 +16,7 @@ use crate::hub::Hub;
 use crate::providers::Report;
 use crate::providers::aws::Aws;
 use crate::providers::static_file;
+use crate::scaling::{self, Scalings};
 
 /// What a provider may have found out before it is taken in.
 const REPORTS_AHEAD: usize = 64;
@@ -24,6 +25,7 @@ const REPORTS_AHEAD: usize = 64;
 pub(super) struct Shared {
     pub(super) hub: Arc<Hub>,
     pub(super) archive: Arc<Archive>,
+    pub(super) scalings: Arc<Scalings>,
 }
 
 /// What a reload changes.
@@ -33,6 +35,8 @@ pub(super) struct Running {
     shared: Shared,
     /// The task of each provider, and what ends it.
     providers: Vec<(Provider, CancellationToken)>,
+    /// What ends the scaling.
+    scalings: CancellationToken,
 }
 
 impl Running {
@@ -42,6 +46,7 @@ impl Running {
             config,
             shared,
             providers: Vec::new(),
+            scalings: CancellationToken::new(),
         };
         running.apply(supervisor);
         running
@@ -89,18 +94,37 @@ impl Running {
             }
             let stop = supervisor.stopping().child_token();
             let task = follow(provider.clone(), self.shared.hub.clone(), stop.clone());
-            let ended = stop.clone();
-            // One that a reload has ended is missed by nobody.
-            let watched = supervisor.stopping();
-            supervisor.start("provider", async move {
-                task.await;
-                if ended.is_cancelled() {
-                    watched.cancelled().await;
-                }
-            });
+            start(supervisor, "provider", task, stop.clone());
             self.providers.push((provider.clone(), stop));
         }
+        self.apply_scalings(supervisor);
     }
+
+    /// All are begun anew, as what they ask with may be in files that the configuration only names. What they remember stays.
+    fn apply_scalings(&mut self, supervisor: &Supervisor) {
+        self.scalings.cancel();
+        self.scalings = supervisor.stopping().child_token();
+        for scaler in self.shared.scalings.arrange(self.config.scalings.clone()) {
+            let task = scaling::run(scaler, self.scalings.clone());
+            start(supervisor, "scaling", task, self.scalings.clone());
+        }
+    }
+}
+
+/// Starts what a reload may end: then nobody misses it.
+fn start(
+    supervisor: &Supervisor,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+    ended: CancellationToken,
+) {
+    let watched = supervisor.stopping();
+    supervisor.start(name, async move {
+        task.await;
+        if ended.is_cancelled() {
+            watched.cancelled().await;
+        }
+    });
 }
 
 async fn follow(provider: Provider, hub: Arc<Hub>, stop: CancellationToken) {

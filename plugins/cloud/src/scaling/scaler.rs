@@ -554,3 +554,6 @@ impl fmt::Debug for Scaler {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
