@@ -216,7 +216,7 @@ fn an_upload_that_a_crash_broke_off_goes_on() {
     let journals = cloudd.path().join("state/archive");
     wait::until("the others to be written down", || {
         let journal = std::fs::read_dir(&journals).ok()?.next()?.ok()?.path();
-        (std::fs::read_to_string(journal).ok()?.matches("\"part\"").count() >= 3).then_some(())
+        (std::fs::read_to_string(journal).ok()?.matches("\"part\"").count() == 4).then_some(())
     });
     let killed = cloudd.kill();
     assert!(caller.join().unwrap().is_err());
@@ -229,13 +229,13 @@ fn an_upload_that_a_crash_broke_off_goes_on() {
         "the object is another"
     );
     assert_eq!(uploads(&moto), [""; 0], "nothing is left behind");
-    for number in 1..=3 {
+    for number in [1, 2, 3, 5] {
         let sent = gate.requests(&format!("partNumber={number}&"));
         assert_eq!(sent.len(), 1, "a part that was there is not sent again: {sent:?}");
     }
     assert_eq!(
         metric(address(CLOUDD), "cloudd_archive_parts_resumed_total", &[]) as u32,
-        3
+        4
     );
     assert_eq!(std::fs::read_dir(&journals).unwrap().count(), 0);
     assert!(cloudd.stop().0.success());
