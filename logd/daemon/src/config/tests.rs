@@ -573,3 +573,37 @@ fn what_is_wrong_with_a_plugin_is_said_where_it_stands() {
     );
     assert!(wrong.contains("unknown key `sokcet`"), "{wrong}");
 }
+
+#[test]
+fn events_that_this_logd_tells_of_do_not_come_back() {
+    let input = |text: &str| {
+        let config = right(&format!("{PLUGIN}{text}[[rule]]\nto = [\"/log/all\"]\n"));
+        let InputKind::Plugin(input) = config.inputs[0].kind.clone() else {
+            panic!("it is a plugin's");
+        };
+        input
+    };
+    let all = input("[input.e.plugin]\nplugin = \"cloud\"\n");
+    assert!(
+        ["log", "alarm", "what comes some day"]
+            .iter()
+            .all(|kind| all.takes(kind))
+    );
+    let output = "[output.o.plugin]\nplugin = \"cloud\"\n";
+    let own = input(&format!(
+        "[input.e.plugin]\nplugin = \"cloud\"\n{output}[[rule]]\nselect = \"*.err\"\nto = [\"o\"]\n"
+    ));
+    assert!(!own.takes("log") && own.takes("alarm"));
+    let some = input("[input.e.plugin]\nplugin = \"cloud\"\nkinds = [\"alarm\"]\n");
+    assert!(!some.takes("log") && some.takes("alarm"));
+
+    let said = said(&format!(
+        "{PLUGIN}[input.e.plugin]\nplugin = \"cloud\"\nkinds = [\"state\", \"alarm\"]\n{output}kind = \"alarm\"\n"
+    ));
+    assert!(
+        said.contains(":6:20: the output \"o\" tells the plugin of events of this kind"),
+        "{said}"
+    );
+    let said = self::said("[input.e.plugin]\nplugin = \"clod\"\n");
+    assert!(said.contains("no plugin \"clod\""), "{said}");
+}

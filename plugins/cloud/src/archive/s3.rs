@@ -385,17 +385,4 @@ fn part_bytes(size: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn there_are_never_too_many_parts() {
-        for size in [16 << 20, 1 << 30, 80_000 << 20, (80_000 << 20) + 1, 1 << 40] {
-            let bytes = part_bytes(size) as u64;
-            assert!(
-                size.div_ceil(bytes) <= PARTS_MAX && (PART_BYTES..=128 << 20).contains(&bytes),
-                "{size}"
-            );
-        }
-    }
-}
+mod tests;
