@@ -18,6 +18,7 @@ mod gather;
 pub mod inputs;
 mod memory;
 mod message;
+pub(crate) mod metrics;
 pub mod pattern;
 pub mod price;
 mod record;

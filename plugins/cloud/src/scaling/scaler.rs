@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use metrics::counter;
 use tokio::sync::Mutex as Turn;
@@ -40,8 +41,10 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 pub enum Verdict {
     /// Its work is done: it can be deleted.
     Done,
-    /// It is to come again.
+    /// It is to come again, as it would by itself.
     Keep,
+    /// It is to come again in so long: there is no use in it before.
+    Later(Duration),
 }
 
 /// What a pair of groups remembers. It outlives a reload.
@@ -81,6 +84,14 @@ impl State {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Doing {
+    /// When a message is to come again whose last try was not long ago.
+    fn later(&self, key: &str, now: i64) -> Option<Verdict> {
+        let seconds = u64::try_from(self.tries.get(key)?.not_before.saturating_sub(now)).ok()?;
+        (seconds > 0).then_some(Verdict::Later(Duration::from_secs(seconds)))
     }
 }
 
@@ -203,9 +214,9 @@ impl Scaler {
             );
             return Verdict::Done;
         }
-        if doing.tries.get(&key).is_some_and(|tries| now < tries.not_before) {
+        if let Some(later) = doing.later(&key, now) {
             self.count_message("kept");
-            return Verdict::Keep;
+            return later;
         }
         let trigger = match ask {
             Ask::Jobs => Trigger::Jobs,
@@ -223,9 +234,11 @@ impl Scaler {
             alarm_at: is_alarm.then_some(at),
             key,
         };
-        let verdict = match self.decide_and_do(&mut doing, about, trigger).await {
+        let verdict = match self.decide_and_do(&mut doing, &about, trigger).await {
             Ok(Outcome::Done) => Verdict::Done,
-            Ok(Outcome::Again { .. } | Outcome::SpotRefused { .. }) | Err(_) => Verdict::Keep,
+            Ok(Outcome::Again { .. } | Outcome::SpotRefused { .. }) | Err(_) => {
+                doing.later(&about.key, (self.clock)()).unwrap_or(Verdict::Keep)
+            }
         };
         self.count_message(if verdict == Verdict::Done { "done" } else { "kept" });
         verdict
@@ -257,7 +270,7 @@ impl Scaler {
                 alarm_at: None,
                 key: key.clone(),
             };
-            self.decide_and_do(&mut doing, about, trigger)
+            self.decide_and_do(&mut doing, &about, trigger)
                 .await
                 .map_err(NotDone::NotGathered)?;
         }
@@ -347,7 +360,7 @@ impl Scaler {
             key,
         };
         // What it came to is in the record, and if it failed it is tried again.
-        let _ = self.decide_and_do(doing, about, Trigger::SpotLate { waited }).await;
+        let _ = self.decide_and_do(doing, &about, Trigger::SpotLate { waited }).await;
     }
 
     async fn gather(&self, doing: &Doing, key: &str, trigger: Trigger) -> Result<Inputs, NotGathered> {
@@ -365,7 +378,7 @@ impl Scaler {
     }
 
     /// Decides, carries it out, and decides again where the spot group was refused.
-    async fn decide_and_do(&self, doing: &mut Doing, about: About, trigger: Trigger) -> Result<Outcome, NotGathered> {
+    async fn decide_and_do(&self, doing: &mut Doing, about: &About, trigger: Trigger) -> Result<Outcome, NotGathered> {
         let inputs = match self.gather(doing, &about.key, trigger).await {
             Ok(inputs) => inputs,
             Err(error) => {
@@ -374,14 +387,14 @@ impl Scaler {
             }
         };
         let decision = Decision::of(inputs);
-        let (id, outcome) = self.carry_out(doing, &about, None, decision.clone()).await;
+        let (id, outcome) = self.carry_out(doing, about, None, decision.clone()).await;
         let outcome = match outcome {
             Outcome::SpotRefused { why } => {
                 let instead = Inputs {
                     trigger: Trigger::SpotRefused { why },
                     ..decision.inputs
                 };
-                self.carry_out(doing, &about, Some(id), Decision::of(instead)).await.1
+                self.carry_out(doing, about, Some(id), Decision::of(instead)).await.1
             }
             outcome => outcome,
         };
@@ -556,4 +569,4 @@ impl fmt::Debug for Scaler {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
