@@ -24,6 +24,9 @@ pub mod price;
 mod record;
 mod scaler;
 mod service;
+mod state;
+mod told;
+mod words;
 
 pub use act::{Outcome, Patience, StepResult};
 pub use gather::NotGathered;

@@ -1,13 +1,11 @@
 //! One pair of groups: what it hears, decides and does. It has no loop of its own: [`super::service`] brings it messages, and the
 //! time.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::counter;
-use tokio::sync::Mutex as Turn;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -15,12 +13,13 @@ use super::act::{self, Outcome, Patience};
 use super::config::Config;
 use super::decision::{Decision, Reason};
 use super::gather::{self, NotGathered, Question};
-use super::inputs::{GroupState, Inputs, Trigger};
+use super::inputs::{Inputs, Trigger};
 use super::memory::{Decided, Ended, Entry, Line, Memory, Pending, Settled};
 use super::message::{self, Ask, Said, Signal};
-use super::record::Record;
+use super::state::{Doing, State};
+use super::told;
 use crate::aws::Client;
-use crate::events::{Event, Events, Kind};
+use crate::events::Events;
 
 /// From this try on a message is acted on without spot prices, if they can't be had: that there are jobs does not wait for them.
 const TRIES_WITH_PRICES: u32 = 3;
@@ -45,54 +44,6 @@ pub enum Verdict {
     Keep,
     /// It is to come again in so long: there is no use in it before.
     Later(Duration),
-}
-
-/// What a pair of groups remembers. It outlives a reload.
-#[derive(Debug)]
-pub struct State {
-    /// Never held while something is waited for, so that those who look on don't wait either.
-    memory: Mutex<Memory>,
-    turn: Turn<Doing>,
-}
-
-/// Whoever has it has the turn: one thing is done at a time.
-#[derive(Debug)]
-struct Doing {
-    record: Option<Record>,
-    /// Of messages whose work is not done, and not remembered over a restart: a new start is a good time to try again.
-    tries: HashMap<String, Tries>,
-}
-
-#[derive(Debug, Default)]
-struct Tries {
-    count: u32,
-    /// In seconds since 1970.
-    not_before: i64,
-}
-
-impl State {
-    /// With what a record has.
-    pub(super) fn new(record: Record, lines: Vec<Line>) -> Self {
-        Self {
-            memory: Mutex::new(Memory::of(lines)),
-            turn: Turn::new(Doing {
-                record: Some(record),
-                tries: HashMap::new(),
-            }),
-        }
-    }
-
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Doing {
-    /// When a message is to come again whose last try was not long ago.
-    fn later(&self, key: &str, now: i64) -> Option<Verdict> {
-        let seconds = u64::try_from(self.tries.get(key)?.not_before.saturating_sub(now)).ok()?;
-        (seconds > 0).then_some(Verdict::Later(Duration::from_secs(seconds)))
-    }
 }
 
 /// How it is, for those who look on.
@@ -425,7 +376,7 @@ impl Scaler {
         let name = &self.config.name;
         counter!("cloudd_scaling_decisions_total", "scaling" => name.clone(), "action" => decision.action.as_str())
             .increment(1);
-        self.tell(&id, about, &decision);
+        self.events.tell(told::event(&id, name, &about.key, &decision));
         let decided = Decided {
             id: id.clone(),
             key: about.key.clone(),
@@ -461,23 +412,6 @@ impl Scaler {
         counter!("cloudd_scaling_failures_total", "scaling" => self.config.name.clone()).increment(1);
         warn!(scaling = self.config.name, key, "it is tried again in {pause} s: {why}");
         self.note(|health| health.problem = Some(why.to_owned()));
-    }
-
-    fn tell(&self, id: &str, about: &About, decision: &Decision) {
-        let name = &self.config.name;
-        let inputs = &decision.inputs;
-        let host = match &inputs.trigger {
-            Trigger::Interruption { instance, .. } => Some(instance.clone()),
-            _ => None,
-        };
-        self.events.tell(Event {
-            id: id.to_owned(),
-            time: inputs.at,
-            kind: Kind::Decision,
-            host,
-            message: format!("scaling {name}: {}: {}", decision.action, decision.text),
-            fields: fields(name, about, decision),
-        });
     }
 
     /// A line that can't be written is remembered all the same: jobs don't wait for a disk.
@@ -524,40 +458,6 @@ pub enum NotDone {
     NotGathered(NotGathered),
     /// By now something else would be decided.
     Changed,
-}
-
-/// What an event of a decision says to programs: its inputs as far as texts of that length go; the record has all of them.
-fn fields(name: &str, about: &About, decision: &Decision) -> BTreeMap<String, String> {
-    let inputs = &decision.inputs;
-    let zones: Vec<String> = decision
-        .zones
-        .iter()
-        .map(|zone| format!("{}={}", zone.zone, zone.mean))
-        .collect();
-    let steps: Vec<String> = decision.steps.iter().map(ToString::to_string).collect();
-    let group = |group: &GroupState| format!("{} {}/{}/{}", group.name, group.present(), group.desired, group.max);
-    let fields = [
-        ("scaling", Some(name.to_owned())),
-        ("action", Some(decision.action.to_string())),
-        ("reason", Some(decision.reason.as_str().to_owned())),
-        (
-            "not-spot",
-            decision.not_spot.map(|not_spot| not_spot.as_str().to_owned()),
-        ),
-        ("key", Some(about.key.clone())),
-        ("bid", inputs.bid.map(|bid| bid.to_string())),
-        ("limit", decision.limit.map(|limit| limit.to_string())),
-        ("type", inputs.instance_type.clone()),
-        ("zones", (!zones.is_empty()).then(|| zones.join(","))),
-        ("steps", (!steps.is_empty()).then(|| steps.join("; "))),
-        ("spot", Some(group(&inputs.spot))),
-        ("on-demand", Some(group(&inputs.on_demand))),
-    ];
-    let mut told = BTreeMap::new();
-    for (name, value) in fields {
-        told.extend(value.map(|value| (name.to_owned(), value)));
-    }
-    told
 }
 
 impl fmt::Debug for Scaler {

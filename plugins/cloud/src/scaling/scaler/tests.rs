@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::decision::{Action, NotSpot};
 use super::super::fake_cloud::{FakeCloud, Fault};
 use super::super::fixtures::{NOW, config};
-use super::super::record::BYTES_MAX;
+use super::super::record::{BYTES_MAX, Record};
 use super::*;
 
 /// As good as for ever.
