@@ -128,7 +128,7 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
         hub: hub.clone(),
         archive: archive.clone(),
         actions: Actions::new(scalings.clone()),
-        scalings,
+        scalings: scalings.clone(),
         watchers: watching.inventory.clone(),
         reloads,
     };
@@ -137,7 +137,7 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     if let Some(listener) = prepared.http
         && let Some(metrics) = Metrics::install()
     {
-        let pages = pages::pages(metrics, hub, watching);
+        let pages = pages::pages(metrics, hub, watching, scalings);
         supervisor.start(
             "http",
             http::serve(listener, pages, "cloudd_control_http_closed_total", stop.clone()),

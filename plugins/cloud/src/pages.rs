@@ -9,6 +9,7 @@ use ballast_shared::http;
 use ballast_shared::metrics::Metrics;
 
 use crate::hub::{Hub, ProviderStatus};
+use crate::scaling::{self, Scalings};
 
 /// How many follow what there is.
 #[derive(Debug)]
@@ -66,9 +67,11 @@ const HELP: [(&str, &str); 8] = [
 ];
 
 /// The pages.
-pub(crate) fn pages(metrics: Metrics, hub: Arc<Hub>, watching: Watching) -> Router {
+pub(crate) fn pages(metrics: Metrics, hub: Arc<Hub>, watching: Watching, scalings: Arc<Scalings>) -> Router {
     let metrics = metrics
         .explained(&COUNTED)
+        .explained(&scaling::metrics::COUNTED)
+        .with(move |text| scalings.write_metrics(text))
         .with(move |text| write(&hub, &watching, text));
     // A provider that can't be listed is no reason to take the daemon away from those who follow it.
     http::pages(metrics, || Ok(()))

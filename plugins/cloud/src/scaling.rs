@@ -18,11 +18,15 @@ mod gather;
 pub mod inputs;
 mod memory;
 mod message;
+pub(crate) mod metrics;
 pub mod pattern;
 pub mod price;
 mod record;
 mod scaler;
 mod service;
+mod state;
+mod told;
+mod words;
 
 pub use act::{Outcome, Patience, StepResult};
 pub use gather::NotGathered;

@@ -67,7 +67,7 @@ pub struct Ask {
 pub fn scale(path: &Path, scale: Scale) -> Exit {
     let socket = config::control_socket(path);
     let done = match scale {
-        Scale::History { name, limit, json } => return history(&socket, name, limit, json),
+        Scale::History { name, limit, json } => return history(&socket, name.as_deref(), limit, json),
         Scale::Plan { name, down, json } => plan(&socket, &name, down, json),
         Scale::Status { json } => status(&socket, json),
         Scale::Up(ask) => act(&socket, "scale-up", ask),
@@ -83,7 +83,7 @@ fn call(socket: &Path, method: &str, of: &Value) -> Result<Map<String, Value>, C
     varlink::call(socket, &format!("{}.{method}", INTERFACE.name), parameters(of))
 }
 
-fn history(socket: &Path, name: Option<String>, limit: u64, json: bool) -> Exit {
+fn history(socket: &Path, name: Option<&str>, limit: u64, json: bool) -> Exit {
     let method = format!("{}.ScaleHistory", INTERFACE.name);
     let mut out = io::stdout().lock();
     let mut failed_to_write = None;

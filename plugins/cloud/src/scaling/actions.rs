@@ -97,9 +97,8 @@ impl Actions {
             "scale-down" => Trigger::NoJobs,
             _ => return Err(invalid("the actions are scale-up and scale-down")),
         };
-        let name = match (call.arguments.get("name").and_then(Value::as_str), call.arguments.len()) {
-            (Some(name), 1) => name,
-            _ => return Err(invalid("an action takes one argument, the name of a scaling")),
+        let (Some(name), 1) = (call.arguments.get("name").and_then(Value::as_str), call.arguments.len()) else {
+            return Err(invalid("an action takes one argument, the name of a scaling"));
         };
         let scaler = self
             .scalings

@@ -241,7 +241,7 @@ impl Spec {
                 None
             }),
         };
-        (name?, queue?, groups?, policies?);
+        name.and(queue).and(groups).and(policies)?;
         let (jobs, no_jobs) = alarms?;
         Some(Config {
             name: key.name.clone(),

@@ -263,6 +263,12 @@ impl Cloud {
                 self.done.push(format!("delete {handle}"));
                 ok("{}")
             }
+            "AmazonSQS.ChangeMessageVisibility" => {
+                let handle = asked["ReceiptHandle"].as_str().unwrap_or_default();
+                self.done
+                    .push(format!("hide {handle} for {}", asked["VisibilityTimeout"]));
+                ok("{}")
+            }
             _ => panic!("{target}"),
         }
     }

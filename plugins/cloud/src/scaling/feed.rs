@@ -51,8 +51,11 @@ async fn take(scaler: &Scaler, messages: Vec<crate::aws::sqs::Message>, stop: &C
         let verdict = scaler
             .heard(&unwrapped(&message.body), message.receive_count() <= 1)
             .await;
-        if verdict == Verdict::Done {
-            scaler.client().delete_message(&scaler.config().queue, &message).await?;
+        let (client, queue) = (scaler.client(), &scaler.config().queue);
+        match verdict {
+            Verdict::Done => client.delete_message(queue, &message).await?,
+            Verdict::Later(hidden) => client.hide_message(queue, &message, hidden).await?,
+            Verdict::Keep => {}
         }
     }
     Ok(())
@@ -73,3 +76,6 @@ fn unwrapped(body: &str) -> Cow<'_, str> {
         _ => Cow::Borrowed(body),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,11 @@
 //! One pair of groups: what it hears, decides and does. It has no loop of its own: [`super::service`] brings it messages, and the
 //! time.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use metrics::counter;
-use tokio::sync::Mutex as Turn;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -14,12 +13,13 @@ use super::act::{self, Outcome, Patience};
 use super::config::Config;
 use super::decision::{Decision, Reason};
 use super::gather::{self, NotGathered, Question};
-use super::inputs::{GroupState, Inputs, Trigger};
+use super::inputs::{Inputs, Trigger};
 use super::memory::{Decided, Ended, Entry, Line, Memory, Pending, Settled};
 use super::message::{self, Ask, Said, Signal};
-use super::record::Record;
+use super::state::{Doing, State};
+use super::told;
 use crate::aws::Client;
-use crate::events::{Event, Events, Kind};
+use crate::events::Events;
 
 /// From this try on a message is acted on without spot prices, if they can't be had: that there are jobs does not wait for them.
 const TRIES_WITH_PRICES: u32 = 3;
@@ -40,48 +40,10 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 pub enum Verdict {
     /// Its work is done: it can be deleted.
     Done,
-    /// It is to come again.
+    /// It is to come again, as it would by itself.
     Keep,
-}
-
-/// What a pair of groups remembers. It outlives a reload.
-#[derive(Debug)]
-pub struct State {
-    /// Never held while something is waited for, so that those who look on don't wait either.
-    memory: Mutex<Memory>,
-    turn: Turn<Doing>,
-}
-
-/// Whoever has it has the turn: one thing is done at a time.
-#[derive(Debug)]
-struct Doing {
-    record: Option<Record>,
-    /// Of messages whose work is not done, and not remembered over a restart: a new start is a good time to try again.
-    tries: HashMap<String, Tries>,
-}
-
-#[derive(Debug, Default)]
-struct Tries {
-    count: u32,
-    /// In seconds since 1970.
-    not_before: i64,
-}
-
-impl State {
-    /// With what a record has.
-    pub(super) fn new(record: Record, lines: Vec<Line>) -> Self {
-        Self {
-            memory: Mutex::new(Memory::of(lines)),
-            turn: Turn::new(Doing {
-                record: Some(record),
-                tries: HashMap::new(),
-            }),
-        }
-    }
-
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// It is to come again in so long: there is no use in it before.
+    Later(Duration),
 }
 
 /// How it is, for those who look on.
@@ -203,9 +165,9 @@ impl Scaler {
             );
             return Verdict::Done;
         }
-        if doing.tries.get(&key).is_some_and(|tries| now < tries.not_before) {
+        if let Some(later) = doing.later(&key, now) {
             self.count_message("kept");
-            return Verdict::Keep;
+            return later;
         }
         let trigger = match ask {
             Ask::Jobs => Trigger::Jobs,
@@ -223,9 +185,11 @@ impl Scaler {
             alarm_at: is_alarm.then_some(at),
             key,
         };
-        let verdict = match self.decide_and_do(&mut doing, about, trigger).await {
+        let verdict = match self.decide_and_do(&mut doing, &about, trigger).await {
             Ok(Outcome::Done) => Verdict::Done,
-            Ok(Outcome::Again { .. } | Outcome::SpotRefused { .. }) | Err(_) => Verdict::Keep,
+            Ok(Outcome::Again { .. } | Outcome::SpotRefused { .. }) | Err(_) => {
+                doing.later(&about.key, (self.clock)()).unwrap_or(Verdict::Keep)
+            }
         };
         self.count_message(if verdict == Verdict::Done { "done" } else { "kept" });
         verdict
@@ -257,7 +221,7 @@ impl Scaler {
                 alarm_at: None,
                 key: key.clone(),
             };
-            self.decide_and_do(&mut doing, about, trigger)
+            self.decide_and_do(&mut doing, &about, trigger)
                 .await
                 .map_err(NotDone::NotGathered)?;
         }
@@ -347,7 +311,7 @@ impl Scaler {
             key,
         };
         // What it came to is in the record, and if it failed it is tried again.
-        let _ = self.decide_and_do(doing, about, Trigger::SpotLate { waited }).await;
+        let _ = self.decide_and_do(doing, &about, Trigger::SpotLate { waited }).await;
     }
 
     async fn gather(&self, doing: &Doing, key: &str, trigger: Trigger) -> Result<Inputs, NotGathered> {
@@ -365,7 +329,7 @@ impl Scaler {
     }
 
     /// Decides, carries it out, and decides again where the spot group was refused.
-    async fn decide_and_do(&self, doing: &mut Doing, about: About, trigger: Trigger) -> Result<Outcome, NotGathered> {
+    async fn decide_and_do(&self, doing: &mut Doing, about: &About, trigger: Trigger) -> Result<Outcome, NotGathered> {
         let inputs = match self.gather(doing, &about.key, trigger).await {
             Ok(inputs) => inputs,
             Err(error) => {
@@ -374,14 +338,14 @@ impl Scaler {
             }
         };
         let decision = Decision::of(inputs);
-        let (id, outcome) = self.carry_out(doing, &about, None, decision.clone()).await;
+        let (id, outcome) = self.carry_out(doing, about, None, decision.clone()).await;
         let outcome = match outcome {
             Outcome::SpotRefused { why } => {
                 let instead = Inputs {
                     trigger: Trigger::SpotRefused { why },
                     ..decision.inputs
                 };
-                self.carry_out(doing, &about, Some(id), Decision::of(instead)).await.1
+                self.carry_out(doing, about, Some(id), Decision::of(instead)).await.1
             }
             outcome => outcome,
         };
@@ -412,7 +376,7 @@ impl Scaler {
         let name = &self.config.name;
         counter!("cloudd_scaling_decisions_total", "scaling" => name.clone(), "action" => decision.action.as_str())
             .increment(1);
-        self.tell(&id, about, &decision);
+        self.events.tell(told::event(&id, name, &about.key, &decision));
         let decided = Decided {
             id: id.clone(),
             key: about.key.clone(),
@@ -448,23 +412,6 @@ impl Scaler {
         counter!("cloudd_scaling_failures_total", "scaling" => self.config.name.clone()).increment(1);
         warn!(scaling = self.config.name, key, "it is tried again in {pause} s: {why}");
         self.note(|health| health.problem = Some(why.to_owned()));
-    }
-
-    fn tell(&self, id: &str, about: &About, decision: &Decision) {
-        let name = &self.config.name;
-        let inputs = &decision.inputs;
-        let host = match &inputs.trigger {
-            Trigger::Interruption { instance, .. } => Some(instance.clone()),
-            _ => None,
-        };
-        self.events.tell(Event {
-            id: id.to_owned(),
-            time: inputs.at,
-            kind: Kind::Decision,
-            host,
-            message: format!("scaling {name}: {}: {}", decision.action, decision.text),
-            fields: fields(name, about, decision),
-        });
     }
 
     /// A line that can't be written is remembered all the same: jobs don't wait for a disk.
@@ -513,40 +460,6 @@ pub enum NotDone {
     Changed,
 }
 
-/// What an event of a decision says to programs: its inputs as far as texts of that length go; the record has all of them.
-fn fields(name: &str, about: &About, decision: &Decision) -> BTreeMap<String, String> {
-    let inputs = &decision.inputs;
-    let zones: Vec<String> = decision
-        .zones
-        .iter()
-        .map(|zone| format!("{}={}", zone.zone, zone.mean))
-        .collect();
-    let steps: Vec<String> = decision.steps.iter().map(ToString::to_string).collect();
-    let group = |group: &GroupState| format!("{} {}/{}/{}", group.name, group.present(), group.desired, group.max);
-    let fields = [
-        ("scaling", Some(name.to_owned())),
-        ("action", Some(decision.action.to_string())),
-        ("reason", Some(decision.reason.as_str().to_owned())),
-        (
-            "not-spot",
-            decision.not_spot.map(|not_spot| not_spot.as_str().to_owned()),
-        ),
-        ("key", Some(about.key.clone())),
-        ("bid", inputs.bid.map(|bid| bid.to_string())),
-        ("limit", decision.limit.map(|limit| limit.to_string())),
-        ("type", inputs.instance_type.clone()),
-        ("zones", (!zones.is_empty()).then(|| zones.join(","))),
-        ("steps", (!steps.is_empty()).then(|| steps.join("; "))),
-        ("spot", Some(group(&inputs.spot))),
-        ("on-demand", Some(group(&inputs.on_demand))),
-    ];
-    let mut told = BTreeMap::new();
-    for (name, value) in fields {
-        told.extend(value.map(|value| (name.to_owned(), value)));
-    }
-    told
-}
-
 impl fmt::Debug for Scaler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scaler")
@@ -556,4 +469,4 @@ impl fmt::Debug for Scaler {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

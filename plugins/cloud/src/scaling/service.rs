@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::Config;
 use super::record::{BYTES_MAX, Record};
-use super::scaler::{Clock, Scaler, State};
+use super::scaler::{Clock, Scaler};
+use super::state::State;
 use crate::events::Events;
 
 /// How often a spot machine that is waited for is looked for.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::decision::{Action, NotSpot};
 use super::super::fake_cloud::{FakeCloud, Fault};
 use super::super::fixtures::{NOW, config};
-use super::super::record::BYTES_MAX;
+use super::super::record::{BYTES_MAX, Record};
 use super::*;
 
 /// As good as for ever.
@@ -16,16 +16,16 @@ const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);
 
 /// A scaler over a cloud, with a clock that stands still until it is moved.
-struct Bench {
-    cloud: FakeCloud,
+pub(in crate::scaling) struct Bench {
+    pub(in crate::scaling) cloud: FakeCloud,
     directory: tempfile::TempDir,
     time: Arc<AtomicI64>,
     events: Arc<Events>,
-    scaler: Arc<Scaler>,
+    pub(in crate::scaling) scaler: Arc<Scaler>,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(in crate::scaling) async fn new() -> Self {
         Self::waiting(LONG).await
     }
 
@@ -52,13 +52,13 @@ impl Bench {
         self.scaler = scaler(&self.cloud, self.directory.path(), &self.time, &self.events, LONG);
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(in crate::scaling) fn pass(&self, seconds: i64) {
         self.time.fetch_add(seconds, Ordering::Relaxed);
     }
 
     /// An alarm of this many seconds after the begin.
     async fn alarm(&self, name: &str, after: i64) -> Verdict {
-        self.scaler.heard(&alarm(name, after), true).await
+        kept(self.scaler.heard(&alarm(name, after), true).await)
     }
 
     async fn notice(&self, kind: &str, instance: &str) -> Verdict {
@@ -67,7 +67,7 @@ impl Bench {
             "time": jiff::Timestamp::from_second(NOW).unwrap().to_string(),
             "detail": {"instance-id": instance, "instance-action": "terminate"},
         });
-        self.scaler.heard(&message.to_string(), true).await
+        kept(self.scaler.heard(&message.to_string(), true).await)
     }
 
     fn newest(&self) -> Entry {
@@ -106,6 +106,14 @@ fn scaler(
         look: LONG,
     };
     Arc::new(scaler)
+}
+
+/// What comes again, whenever that is, is kept.
+fn kept(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Later(_) => Verdict::Keep,
+        verdict => verdict,
+    }
 }
 
 fn alarm(name: &str, after: i64) -> String {
@@ -476,4 +484,23 @@ async fn a_group_that_is_not_there_is_said_to_be_missing() {
         bench.scaler.plan(Trigger::Jobs).await,
         Err(NotGathered::NoGroup("listed".into()))
     );
+}
+
+#[tokio::test]
+async fn what_is_tried_again_comes_back_later_and_later() {
+    let bench = Bench::new().await;
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        bench.cloud.fault("ExecutePolicy spot", [Fault::Refuse("Cooldown")]);
+        let Verdict::Later(pause) = bench.scaler.heard(&alarm("jobs", 0), false).await else {
+            panic!()
+        };
+        pauses.push(pause.as_secs());
+        bench.pass(i64::try_from(pause.as_secs()).unwrap() - 1);
+        let early = bench.scaler.heard(&alarm("jobs", 0), false).await;
+        assert_eq!(early, Verdict::Later(Duration::from_secs(1)));
+        bench.pass(1);
+    }
+    assert_eq!(pauses, [20, 40, 80, 160, 320, 640, 900, 900]);
+    assert_eq!(bench.alarm("jobs", 0).await, Verdict::Done);
 }
