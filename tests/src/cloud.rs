@@ -1,7 +1,10 @@
-//! Servers that stand for a cloud: moto, which answers as EC2 and others of AWS's services do.
+//! Servers that stand for a cloud: moto and ministack, which answer as AWS's services do.
+
+pub mod machine;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,9 +32,15 @@ pub fn python_peer(name: &str) -> PathBuf {
     program
 }
 
-/// A running moto. It ends when this is dropped.
-pub struct Moto {
+/// What answers as AWS's services do, at one address.
+#[derive(Debug, Clone, Copy)]
+pub struct Api {
     serves: SocketAddr,
+}
+
+/// A running moto, which has most of them. It ends when this is dropped.
+pub struct Moto {
+    api: Api,
     _peer: Peer,
     _directory: TempDir,
 }
@@ -50,15 +59,82 @@ impl Moto {
             .args(["-H", &serves.ip().to_string(), "-p", "5000"])
             .current_dir(directory.path());
         let peer = Peer::start("moto", command, directory.path(), serves);
-        let moto = Self {
-            serves,
+        let api = Api { serves };
+        wait::until("moto to answer", || {
+            api.request("GET", "ec2", "/moto-api/", &[], "").ok()
+        });
+        Self {
+            api,
             _peer: peer,
             _directory: directory,
-        };
-        wait::until("moto to answer", || {
-            moto.request("GET", "ec2", "/moto-api/", &[], "").ok()
+        }
+    }
+}
+
+impl Deref for Moto {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+/// A running ministack, whose alarms go off, whose topics deliver, and whose stacks are made. It ends when this is dropped.
+pub struct Ministack {
+    api: Api,
+    _peer: Peer,
+    _directory: TempDir,
+}
+
+/// What its accounts are called.
+pub const MINISTACK_ACCOUNT: &str = "000000000000";
+
+impl Ministack {
+    /// Starts one with nothing in it.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not answer.
+    #[must_use]
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let serves = SocketAddr::from((address(0), 4566));
+        let host = serves.ip().to_string();
+        let mut command = Command::new(python_peer("ministack"));
+        command
+            .env("BIND_HOST", &host)
+            .env("MINISTACK_HOST", &host)
+            .env("GATEWAY_PORT", serves.port().to_string())
+            // It would listen elsewhere too.
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("HOME", directory.path())
+            .env("TMPDIR", directory.path())
+            .current_dir(directory.path());
+        let peer = Peer::start("ministack", command, directory.path(), serves);
+        let api = Api { serves };
+        wait::until("ministack to answer", || {
+            api.request("GET", "s3", "/_ministack/health", &[], "").ok()
         });
-        moto
+        Self {
+            api,
+            _peer: peer,
+            _directory: directory,
+        }
+    }
+}
+
+impl Deref for Ministack {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+impl Api {
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.serves
     }
 
     /// Where it is.

@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod daemon;
 pub mod databases;
 pub mod dns;
+pub mod gate;
 pub mod peers;
 pub mod plugin;
 pub mod syslog;

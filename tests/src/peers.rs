@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -129,6 +129,19 @@ pub fn rsyslogd(directory: &Path, config: &str, serves: SocketAddr) -> Peer {
         .arg("-i")
         .arg(directory.join("rsyslogd.pid"));
     Peer::start("rsyslogd", command, directory, serves)
+}
+
+/// What rsyslogd says of a configuration.
+///
+/// # Panics
+/// When it can't be run.
+#[must_use]
+pub fn rsyslogd_check(directory: &Path, config: &str) -> Output {
+    let file = directory.join("rsyslog.conf");
+    fs::write(&file, config).expect("a file");
+    let mut command = Command::new(unconfined("/usr/sbin/rsyslogd"));
+    command.arg("-N1").arg("-f").arg(&file);
+    command.output().expect("rsyslogd: scripts/install test")
 }
 
 /// named at an address, serving zones (origin, file) as their primary. It listens on addresses that an interface has and

@@ -12,7 +12,12 @@ fn read(text: &str) -> (Option<Config>, String) {
 
 #[test]
 fn the_examples_can_be_run() {
-    for name in ["../../conf/cloudd.toml", "../../conf/dev/cloudd.toml"] {
+    let names = [
+        "../../conf/cloudd.toml",
+        "../../conf/dev/cloudd.toml",
+        "../../conf/scenario/cloudd.toml",
+    ];
+    for name in names {
         let diagnostics = Diagnostics::new();
         let config = load(Path::new(name), &diagnostics);
         assert!(config.is_some() && diagnostics.is_empty(), "{diagnostics}");
