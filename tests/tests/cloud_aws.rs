@@ -53,7 +53,7 @@ fn config(moto: &Moto, more: &str) -> Config {
 }
 
 fn client(moto: &Moto) -> Client {
-    Client::new(config(moto, "").settings)
+    Client::for_all(config(moto, "").settings)
 }
 
 fn run_instances(moto: &Moto, count: usize, more: &[(&str, &str)]) -> Vec<String> {
@@ -152,7 +152,7 @@ async fn more_machines_than_a_page_has_are_all_listed() {
     }
     let mut settings = config(&moto, "").settings;
     settings.page_instances = 5;
-    let listed = Client::new(settings).instances(&[]).await.unwrap();
+    let listed = Client::for_all(settings).instances(&[]).await.unwrap();
     assert_eq!(listed.len(), 12, "each once");
     let listed: BTreeSet<String> = listed.into_iter().map(|instance| instance.id).collect();
     assert_eq!(listed, started);
@@ -355,7 +355,12 @@ async fn networks_volumes_and_prices_are_listed() {
         .spot_prices("m5.large", None, 1_700_000_000, 1_700_003_600)
         .await
         .unwrap();
-    assert!(!prices.is_empty() && prices.iter().all(|price| price.kind == "m5.large" && price.price > 0.0));
+    assert!(
+        !prices.is_empty()
+            && prices
+                .iter()
+                .all(|price| price.kind == "m5.large" && price.price.billionths() > 0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -474,6 +479,7 @@ async fn objects_are_written_whole_or_in_parts_and_listed() {
         is_new: true,
         replaces: None,
         metadata: BTreeMap::from([("version".to_owned(), "1".to_owned())]),
+        ..Written::default()
     };
     let key = "2026/01 /ä+b&c.log";
     client.put_object("logs", key, "hello".into(), &with).await.unwrap();

@@ -6,6 +6,7 @@ mod data;
 mod edits;
 mod latency;
 mod load;
+mod machines;
 mod rates;
 mod reload;
 mod run;
@@ -18,6 +19,7 @@ pub use core_cost::CoreCost;
 pub use edits::EditRun;
 pub use latency::LatencyRun;
 pub use load::{LoadRun, Loaded};
+pub use machines::MachinesRun;
 pub use rates::{RateRun, Scenario};
 pub use reload::ReloadRun;
 pub use secondaries::{Occasion, SecondariesRun};
@@ -55,11 +57,13 @@ pub enum Part {
     Edit,
     /// 10,000 secondary zones.
     Secondaries,
+    /// Zones of 100,000 machines that a plugin knows.
+    Machines,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Qps,
         Self::Million,
         Self::Latency,
@@ -69,6 +73,7 @@ impl Part {
         Self::Transfer,
         Self::Edit,
         Self::Secondaries,
+        Self::Machines,
     ];
 }
 
@@ -132,6 +137,8 @@ pub struct Results {
     pub edits: Vec<EditRun>,
     /// 10,000 secondary zones.
     pub secondaries: Vec<SecondariesRun>,
+    /// Machines of a plugin.
+    pub machines: Vec<MachinesRun>,
 }
 
 /// Measures, and tells on stderr how far it is.
@@ -168,6 +175,9 @@ pub fn measure(options: Options) -> Result<Results, BenchError> {
     }
     if parts.contains(&Part::Secondaries) {
         results.secondaries = secondaries::measure(&mut run)?;
+    }
+    if parts.contains(&Part::Machines) {
+        results.machines = machines::measure(&run)?;
     }
     Ok(results)
 }

@@ -108,6 +108,7 @@ pub(crate) enum InputKind {
     Kmsg(KmsgSettings),
     Mark(MarkSettings),
     Journal(JournalSettings),
+    Plugin(Box<PluginInput>),
 }
 
 /// `rate-limit-interval`, `rate-limit-burst` and `rate-limit-severity`
@@ -154,13 +155,31 @@ pub(crate) struct JournalSettings {
     pub(crate) ignore_previous_messages: bool,
 }
 
+/// `[input.NAME.plugin]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PluginInput {
+    pub(crate) plugin: plugin::Settings,
+    /// The kinds of events that are taken; `None`: all.
+    pub(crate) kinds: Option<Box<[Box<str>]>>,
+    /// Those that our own outputs tell the plugin of: they would come back as messages, and become events again, without end.
+    pub(crate) own_kinds: Box<[Box<str>]>,
+}
+
+impl PluginInput {
+    /// Whether events of this kind are messages.
+    pub(crate) fn takes(&self, kind: &str) -> bool {
+        let has = |kinds: &[Box<str>]| kinds.iter().any(|one| **one == *kind);
+        self.kinds.as_deref().is_none_or(has) && !has(&self.own_kinds)
+    }
+}
+
 impl InputKind {
     /// Of an input with connections, what all of them have.
     pub(crate) fn stream(&self) -> Option<&StreamSettings> {
         match self {
             Self::Tcp(tcp) => Some(&tcp.stream),
             Self::Relp(stream) => Some(stream),
-            Self::Udp | Self::Unix(_) | Self::Kmsg(_) | Self::Mark(_) | Self::Journal(_) => None,
+            Self::Udp | Self::Unix(_) | Self::Kmsg(_) | Self::Mark(_) | Self::Journal(_) | Self::Plugin(_) => None,
         }
     }
 
@@ -168,7 +187,7 @@ impl InputKind {
     pub(crate) fn is_local(&self) -> bool {
         match self {
             Self::Unix(_) | Self::Kmsg(_) | Self::Mark(_) => true,
-            Self::Tcp(_) | Self::Relp(_) | Self::Udp | Self::Journal(_) => false,
+            Self::Tcp(_) | Self::Relp(_) | Self::Udp | Self::Journal(_) | Self::Plugin(_) => false,
         }
     }
 

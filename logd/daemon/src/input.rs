@@ -14,6 +14,7 @@ mod limits;
 mod local;
 mod mark;
 mod place;
+mod plugin;
 mod reader;
 mod relp;
 mod sender;
@@ -84,6 +85,7 @@ enum Bound {
     Kmsg(File, kmsg::Position),
     Mark,
     Journal(kept::Kept),
+    Plugin(kept::Kept),
 }
 
 /// A socket that is served.
@@ -272,6 +274,7 @@ impl Inputs {
             }
             Place::Mark(_) => Ok(Bound::Mark),
             Place::Journal(name, _) => Ok(Bound::Journal(journal::cursor(&self.service.work_dir, name))),
+            Place::Plugin(name, _) => Ok(Bound::Plugin(plugin::last(&self.service.work_dir, name))),
         }
     }
 
@@ -351,6 +354,15 @@ impl Inputs {
                 let runtime = seat.runtime().clone();
                 supervisor.start_on(&runtime, "journal", async move {
                     journal::follow(source, cursor, service, stop).await;
+                    drop((place, seat));
+                    stopping.cancelled().await;
+                });
+            }
+            Bound::Plugin(last) => {
+                let seat = cores.seat();
+                let runtime = seat.runtime().clone();
+                supervisor.start_on(&runtime, "events", async move {
+                    plugin::follow(source, last, service, stop).await;
                     drop((place, seat));
                     stopping.cancelled().await;
                 });

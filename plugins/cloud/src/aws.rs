@@ -16,7 +16,9 @@ mod error;
 mod http;
 mod json;
 pub mod kms;
+mod operation;
 mod pages;
+mod part;
 pub mod presigned;
 mod query;
 mod rest;
@@ -42,6 +44,8 @@ pub use self::endpoint::{Endpoint, Endpoints, NotARegion, NotAnEndpoint, Service
 pub use self::error::{Error, Malformed, NoAnswer};
 use self::http::Http;
 pub use self::http::Timeouts;
+pub use self::operation::Operation;
+pub use self::part::Part;
 pub use self::settings::Settings;
 
 /// A call without a deadline of its own, with its repetitions.
@@ -60,12 +64,20 @@ struct Inner {
     http: Http,
     timeouts: Timeouts,
     page_instances: u16,
+    permitted: Vec<Operation>,
 }
 
 impl Client {
-    /// With these settings; nothing is asked yet.
+    /// With these settings, for the calls of these parts; nothing is asked yet.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, parts: &[Part]) -> Self {
+        Self::permitted(
+            settings,
+            parts.iter().flat_map(|part| part.operations()).copied().collect(),
+        )
+    }
+
+    fn permitted(settings: Settings, permitted: Vec<Operation>) -> Self {
         let http = Http::new(settings.authorities, settings.timeouts.connect);
         Self {
             inner: Arc::new(Inner {
@@ -74,9 +86,16 @@ impl Client {
                 http,
                 timeouts: settings.timeouts,
                 page_instances: settings.page_instances,
+                permitted,
             }),
             until: None,
         }
+    }
+
+    /// For any call: for tests of the calls themselves. What runs in the daemon says what it is for.
+    #[must_use]
+    pub fn for_all(settings: Settings) -> Self {
+        Self::permitted(settings, Operation::ALL.to_vec())
     }
 
     /// The same client, whose calls and lists end by this time at the latest. A call that is made without a deadline has a

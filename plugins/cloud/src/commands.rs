@@ -1,5 +1,8 @@
 //! The commands that don't run the daemon.
 
+mod events;
+mod scale;
+
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -8,6 +11,9 @@ use ballast_shared::exit::Exit;
 use ballast_shared::plugin::host::WireHost;
 use ballast_shared::varlink::{self, ClientError};
 use serde_json::{Map, Value};
+
+pub use events::events;
+pub use scale::{Ask, Scale, scale};
 
 use crate::config::{self, ProviderKind};
 use crate::control::INTERFACE;
@@ -99,8 +105,17 @@ fn print_hosts(out: &mut impl Write, hosts: &[WireHost], json: bool) -> io::Resu
         };
         [host.id.clone(), name, addresses, group, zone, kind, lifecycle, state]
     });
-    let rows: Vec<[String; 8]> = std::iter::once(columns.map(str::to_owned)).chain(rows).collect();
-    let widths: Vec<usize> = (0..columns.len())
+    print_table(out, columns, rows)
+}
+
+/// Rows below the names of their columns, each column as wide as it has to be.
+pub(crate) fn print_table<const N: usize>(
+    out: &mut impl Write,
+    columns: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> io::Result<()> {
+    let rows: Vec<[String; N]> = std::iter::once(columns.map(str::to_owned)).chain(rows).collect();
+    let widths: Vec<usize> = (0..N)
         .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .collect();
     for row in rows {
@@ -149,7 +164,19 @@ pub fn status(path: &Path, json: bool) -> Exit {
             println!("    {}", problem.trim_end().replace('\n', "\n    "));
         }
     }
-    if let Some(resource) = status.get("resource").and_then(Value::as_object) {
+    if let Some(archive) = status.get("archive").and_then(Value::as_object) {
+        let number = |key: &str| archive.get(key).and_then(Value::as_u64).unwrap_or_default();
+        println!(
+            "archive {}: {} files, {} bytes since the start",
+            text(archive.get("store")),
+            number("files"),
+            number("bytes")
+        );
+        if let Some(problem) = archive.get("problem").and_then(Value::as_str) {
+            println!("    {problem}");
+        }
+    }
+    if let Some(resource) = status.get("stackSecrets").and_then(Value::as_object) {
         let number = |key: &str| resource.get(key).and_then(Value::as_u64).unwrap_or_default();
         println!(
             "secrets for CloudFormation: {} requests done, {} failed, {} without an answer",
@@ -185,7 +212,7 @@ fn call(path: &Path, method: &str) -> Result<Map<String, Value>, Exit> {
 }
 
 /// Says why, and how to end.
-fn exit_of(error: &ClientError) -> Exit {
+pub(crate) fn exit_of(error: &ClientError) -> Exit {
     eprintln!("{error}");
     match error {
         ClientError::Connect { .. } | ClientError::Refused(..) => Exit::Unavailable,

@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 use ballast_shared::config::Diagnostics;
 use ballast_shared::privileges::Process;
 
+use crate::archive;
+use crate::iam::Grant;
 use crate::providers::aws;
+use crate::scaling;
 use crate::secrets;
+use crate::userdata::Role;
 
 /// Where the configuration is when the command line doesn't say.
 pub const DEFAULT_PATH: &str = "/etc/cloudd/cloudd.toml";
@@ -30,6 +34,12 @@ pub struct Config {
     pub process: Process,
     /// Who knows what machines there are, in the order of the files. Of two that know one machine the first says what it is.
     pub providers: Vec<Provider>,
+    /// What new machines can be told to become.
+    pub roles: Vec<Role>,
+    /// What is scaled.
+    pub scalings: Vec<scaling::config::Config>,
+    /// Where rotated files are kept, if anywhere.
+    pub archive: Option<archive::Config>,
     /// What secrets are kept by, and who may have them.
     pub secrets: secrets::Config,
 }
@@ -53,6 +63,21 @@ pub enum ProviderKind {
     },
     /// EC2, or what speaks its API.
     Aws(Box<aws::Config>),
+}
+
+impl Config {
+    /// What it does with AWS, and with what there: what has to be permitted.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        let providers = self.providers.iter().flat_map(|provider| match &provider.kind {
+            ProviderKind::Static { .. } => Vec::new(),
+            ProviderKind::Aws(config) => config.grants(),
+        });
+        let archive = self.archive.iter().flat_map(archive::Config::grants);
+        let scalings = self.scalings.iter().flat_map(scaling::config::Config::grants);
+        let others = scalings.chain(self.secrets.grants()).chain(archive);
+        providers.chain(others).collect()
+    }
 }
 
 impl Provider {

@@ -17,18 +17,21 @@ use ballast_shared::metrics::Metrics;
 use ballast_shared::signals::{Signal, Signals};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
-use ballast_shared::varlink::{self, Offer};
+use ballast_shared::varlink;
 use ballast_shared::work_dir::WorkDir;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
+use crate::archive::Archive;
 use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::hub::Hub;
 use crate::pages;
+use crate::scaling::Scalings;
+use crate::scaling::actions::Actions;
 use crate::secrets::{Store, resource};
 use crate::server::{self, Keeper, Plugin};
-use running::Running;
+use running::{Running, Shared};
 
 /// How long what has begun may take when the daemon ends.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -112,15 +115,17 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let hub = Arc::new(Hub::new(epoch, &names));
     let secrets = Keeper::new(&prepared.config.secrets);
     let resource = Arc::new(resource::Status::default());
-    let mut running = Running::start(
-        prepared.config_path,
-        prepared.config,
-        hub.clone(),
-        secrets.clone(),
-        resource.clone(),
-        &supervisor,
-    );
-    let plugin = Plugin::new(hub.clone(), secrets);
+    let archive = Arc::new(Archive::new());
+    let scalings = Arc::new(Scalings::new(&prepared.config.work_dir, hub.events().clone()));
+    let shared = Shared {
+        hub: hub.clone(),
+        archive: archive.clone(),
+        scalings: scalings.clone(),
+        secrets: secrets.clone(),
+        resource: resource.clone(),
+    };
+    let mut running = Running::start(prepared.config_path, prepared.config, shared, &supervisor);
+    let plugin = Plugin::new(hub.clone(), archive.clone(), secrets);
     let watching = pages::Watching {
         inventory: plugin.watchers(),
         events: plugin.followers(),
@@ -130,26 +135,25 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     supervisor.start("plugin", plugin);
     let service = Control {
         hub: hub.clone(),
+        archive: archive.clone(),
+        actions: Actions::new(scalings.clone()),
+        scalings: scalings.clone(),
         watchers: watching.inventory.clone(),
         resource,
         reloads,
     };
-    let control = varlink::serve(
-        prepared.control,
-        Offer::control("cloudd", control::INTERFACE),
-        Arc::new(service),
-        stop.clone(),
-    );
+    let control = varlink::serve(prepared.control, control::offer(), Arc::new(service), stop.clone());
     supervisor.start("control", control);
     if let Some(listener) = prepared.http
         && let Some(metrics) = Metrics::install()
     {
-        let pages = pages::pages(metrics, hub, watching);
+        let pages = pages::pages(metrics, hub, watching, scalings);
         supervisor.start(
             "http",
             http::serve(listener, pages, "cloudd_control_http_closed_total", stop.clone()),
         );
     }
+    supervisor.start("archive", archive.tend(stop.clone()));
     supervisor.start("watchdog", systemd::feed_watchdog(stop));
     info!("serving {} providers", names.len());
     systemd::ready();

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ballast_shared::plugin::event::WireEvent;
 use metrics::counter;
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 use log::Log;
 
@@ -133,14 +133,19 @@ impl Events {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells of an event, and says so in the daemon's own log. It waits for nobody. One that is remembered already is told once;
-    /// whether it was new.
+    /// Tells of an event, and says so in the daemon's own log. It waits for nobody. One that is remembered already is told once,
+    /// and one that breaks the interface's limits not at all; whether it was told.
     pub fn tell(&self, event: Event) -> bool {
-        let said = (event.kind, event.host.clone(), event.message.clone());
-        let is_new = self.add(event.kind, &event.into());
+        let kind = event.kind;
+        let event = WireEvent::from(event);
+        // A cloud may have said anything, and who follows passes over what is not within the interface's limits.
+        if let Err(wrong) = event.check() {
+            warn!(%kind, "an event is left out: {wrong}");
+            return false;
+        }
+        let is_new = self.add(kind, &event);
         if is_new {
-            let (kind, host, message) = said;
-            info!(%kind, host, "{message}");
+            info!(%kind, host = event.host, "{}", event.message);
         }
         is_new
     }

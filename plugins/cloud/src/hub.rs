@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use crate::events::Events;
 use crate::inventory::{Clash, Delta, Inventory, Listing, Start};
 use crate::providers::Word;
+use crate::resources::Resources;
 
 /// How a provider is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub struct ProviderStatus {
 pub struct Hub {
     state: Mutex<State>,
     seq: watch::Sender<u64>,
+    resources: Resources,
     events: Arc<Events>,
 }
 
@@ -59,8 +61,15 @@ impl Hub {
                 clashes: Vec::new(),
             }),
             seq,
+            resources: Resources::default(),
             events: Arc::default(),
         }
+    }
+
+    /// What there is besides machines.
+    #[must_use]
+    pub fn resources(&self) -> &Resources {
+        &self.resources
     }
 
     /// What happens, and whom to tell of it.
@@ -111,6 +120,7 @@ impl Hub {
                 let delta = state.inventory.amend(place, hosts, &gone);
                 self.settle(&mut state, provider, delta.as_deref());
             }
+            Word::Resources(kind, outcome) => self.resources.told(provider, kind, outcome, now()),
             Word::Event(event) => drop(self.events.tell(event)),
             Word::Failing { error, .. } => self.told(provider, Err(error)),
         }
@@ -118,6 +128,7 @@ impl Hub {
 
     /// Takes over which providers there are.
     pub fn rearrange(&self, providers: &[String]) {
+        self.resources.retain(providers);
         let mut state = self.state();
         let place = |name: &String| state.providers.iter().position(|status| status.name == *name);
         let places: Vec<Option<usize>> = providers.iter().map(place).collect();

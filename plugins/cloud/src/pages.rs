@@ -9,6 +9,7 @@ use ballast_shared::http;
 use ballast_shared::metrics::Metrics;
 
 use crate::hub::{Hub, ProviderStatus};
+use crate::scaling::{self, Scalings};
 
 /// How many follow what there is.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(crate) struct Watching {
 }
 
 /// What series mean that others count.
-const COUNTED: [(&str, &str); 7] = [
+const COUNTED: [(&str, &str); 11] = [
     (
         "cloudd_control_http_closed_total",
         "connections to the pages that were closed on their client, by reason",
@@ -26,6 +27,16 @@ const COUNTED: [(&str, &str); 7] = [
     (
         "cloudd_secrets_asked_total",
         "secrets that were asked for over the plugin's socket, by outcome",
+    ),
+    ("cloudd_archive_files_total", "files that were stored"),
+    ("cloudd_archive_bytes_total", "their octets"),
+    (
+        "cloudd_archive_failures_total",
+        "how often a file was not stored, by reason: it is tried again, unless it is a mismatch",
+    ),
+    (
+        "cloudd_archive_parts_resumed_total",
+        "parts of files that were not sent again, because they were there",
     ),
     ("cloudd_events_total", "events that were told, by kind"),
     (
@@ -68,9 +79,11 @@ const HELP: [(&str, &str); 8] = [
 ];
 
 /// The pages.
-pub(crate) fn pages(metrics: Metrics, hub: Arc<Hub>, watching: Watching) -> Router {
+pub(crate) fn pages(metrics: Metrics, hub: Arc<Hub>, watching: Watching, scalings: Arc<Scalings>) -> Router {
     let metrics = metrics
         .explained(&COUNTED)
+        .explained(&scaling::metrics::COUNTED)
+        .with(move |text| scalings.write_metrics(text))
         .with(move |text| write(&hub, &watching, text));
     // A provider that can't be listed is no reason to take the daemon away from those who follow it.
     http::pages(metrics, || Ok(()))

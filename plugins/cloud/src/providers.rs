@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ballast_shared::plugin::host::WireHost;
 
 use crate::events::Event;
+use crate::resources::{Kind, Resource};
 
 /// What a provider tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,8 @@ pub enum Word {
     },
     /// Something happened to one of them.
     Event(Event),
+    /// All that it has of a kind besides machines, or why that is not known.
+    Resources(Kind, Result<Vec<Resource>, String>),
     /// It can't be asked: what was told before is what is known.
     Failing {
         /// For people.

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 pub use self::secrets::Keeper;
+use crate::archive::{self, Archive};
 use crate::hub::Hub;
 
 /// logd and dnsd, twice each when one is started while another ends, each for several things, and administrators who look.
@@ -30,12 +31,12 @@ const STALL_MAX: Duration = Duration::from_secs(30);
 pub fn offer() -> Offer {
     Offer {
         product: "cloudd",
-        interfaces: vec![INVENTORY, EVENTS, SECRETS],
+        interfaces: vec![INVENTORY, EVENTS, archive::INTERFACE, SECRETS],
         limits: Limits {
             connections_max: CONNECTIONS_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
             stalled_max: Some(STALL_MAX),
-            takes_descriptors: false,
+            takes_descriptors: true,
         },
     }
 }
@@ -46,16 +47,18 @@ pub struct Plugin {
     inventory: inventory::Watchers,
     events: events::Followers,
     secrets: Keeper,
+    archive: Arc<Archive>,
 }
 
 impl Plugin {
-    /// For those who follow this inventory and its events, and who may have secrets.
+    /// For those who follow this inventory and its events, hand over files, and may have secrets.
     #[must_use]
-    pub fn new(hub: Arc<Hub>, secrets: Keeper) -> Self {
+    pub fn new(hub: Arc<Hub>, archive: Arc<Archive>, secrets: Keeper) -> Self {
         Self {
             secrets,
             events: events::Followers::new(hub.events().clone()),
             inventory: inventory::Watchers::new(hub),
+            archive,
         }
     }
 
@@ -79,6 +82,9 @@ impl Service for Plugin {
         }
         if call.interface == SECRETS.name {
             return self.secrets.call(&call).await;
+        }
+        if call.interface == archive::INTERFACE.name {
+            return self.archive.call(call).await;
         }
         match call.method.as_str() {
             "Watch" => Err(CallError::ExpectedMore),

@@ -126,6 +126,16 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The digits of a number, with or without a point, as they are written, in quotes or not; else reports that one was
+    /// expected. For what must not be rounded.
+    #[must_use]
+    pub fn number_text(&self) -> Option<Cow<'a, str>> {
+        match self.inner {
+            DeValue::Float(number) => Some(Cow::Owned(number.to_string())),
+            _ => self.text_or_number().or_else(|| self.mismatch("a number")),
+        }
+    }
+
     fn mismatch<T>(&self, expected: &str) -> Option<T> {
         let found = match self.inner {
             DeValue::String(_) => "a string",

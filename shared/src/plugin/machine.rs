@@ -4,7 +4,7 @@
 //! What is known ([`Inventory`]) is what the daemon was given. A complete snapshot replaces it unless the guard holds it
 //! (`guard.rs`); then the deltas that follow go to the one that is held, and what is known stays.
 
-mod backoff;
+pub mod backoff;
 mod guard;
 mod inventory;
 mod pending;

@@ -222,6 +222,23 @@ fn transfers(results: &Results, add: &mut impl FnMut(String, Limit, Option<f64>,
         edits().reduce(f64::max),
         Unit::Milliseconds,
     );
+    let changes = || {
+        let seconds = results.machines.iter().flat_map(|run| run.seconds.iter());
+        seconds.map(|seconds| seconds * 1e3)
+    };
+    let title = "from a plugin's word of one of 100,000 machines to the answer";
+    add(
+        format!("{title}: median"),
+        Limit::AtMost(50.0),
+        median(changes()),
+        Unit::Milliseconds,
+    );
+    add(
+        format!("{title}: longest"),
+        Limit::AtMost(50.0),
+        changes().reduce(f64::max),
+        Unit::Milliseconds,
+    );
     for (occasion, what) in [
         (Occasion::First, "a first start"),
         (Occasion::Change, "all changed at once"),

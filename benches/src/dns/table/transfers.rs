@@ -14,6 +14,7 @@ pub(super) fn write(text: &mut String, results: &Results) -> fmt::Result {
     write_zones_in(text, results)?;
     write_steps_in(text, results)?;
     write_edits(text, results)?;
+    write_machines(text, results)?;
     for (occasion, title) in [
         (Occasion::First, "start without copies"),
         (Occasion::Change, "all have changed, and it is told of each"),
@@ -168,6 +169,27 @@ fn write_edits(text: &mut String, results: &Results) -> fmt::Result {
         )?;
     }
     writeln!(text)
+}
+
+fn write_machines(text: &mut String, results: &Results) -> fmt::Result {
+    let runs = &results.machines;
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let seconds = || runs.iter().flat_map(|run| run.seconds.iter().copied());
+    let changes = seconds().count();
+    writeln!(
+        text,
+        "### Zones of 100,000 machines that a plugin knows, of which one after the other changes\n\n\
+         | | from the start to all of them, s | a change: median, ms | longest, ms | CPU-ms | changes | RSS, MB |\n\
+         |---|---|---|---|---|---|---|\n\
+         | dnsd | {:.2} | {:.1} | {:.1} | {:.1} | {changes} | {:.0} |\n",
+        median(runs.iter().map(|run| run.start_seconds)).unwrap_or(0.0),
+        median(seconds()).unwrap_or(0.0) * 1e3,
+        seconds().fold(0.0, f64::max) * 1e3,
+        runs.iter().map(|run| run.cpu).sum::<f64>() * 1e3 / changes.max(1) as f64,
+        median(runs.iter().map(|run| run.rss as f64)).unwrap_or(0.0) / 1e6,
+    )
 }
 
 fn write_secondaries(text: &mut String, results: &Results, occasion: Occasion, title: &str) -> fmt::Result {

@@ -25,6 +25,7 @@ use ballast_shared::privileges::Process;
 use ballast_shared::tls::TlsFiles;
 
 use self::forward::Surroundings;
+use self::plugins::EventsAround;
 use self::templates::Templates;
 use self::tls::TlsReader;
 use super::spec::Spec;
@@ -45,10 +46,14 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, secrets: &Secrets, diagn
     let process = Process::resolve(&spec.process, diagnostics);
     let tls = TlsReader::new(tls_files, &process, diagnostics);
     let servers = resolver::servers(&spec.resolver, diagnostics);
-    let inputs = inputs::resolve(&spec.inputs, &tls, &servers, &process, diagnostics);
     let work_dir_at = spec.work_dir.as_ref().map_or(Span::new(0, 0, 0), |path| path.span);
     let work_dir = spec.work_dir.as_ref().map_or(Path::new(WORK_DIR), |path| &path.value);
     let plugins = plugins::resolve(&spec.plugins, work_dir, diagnostics);
+    let events = EventsAround {
+        plugins: &plugins,
+        outputs: &spec.outputs,
+    };
+    let inputs = inputs::resolve(&spec.inputs, &tls, &servers, &process, &events, diagnostics);
     let hostname = spec
         .hostname
         .as_ref()

@@ -23,8 +23,8 @@ pub(super) use file::{ArchiveSpec, FileKeys, FileSpec, FormatSpec, PathSpec, Tem
 pub(super) use forward::{ForwardSpec, ForwardTlsSpec, SpoolFull, SpoolSpec};
 pub(super) use http::HttpKeys;
 pub(super) use input::{
-    FramingChoice, InputKeys, InputSpec, JournalSpec, KmsgSpec, MarkSpec, RateLimitKeys, RelpSpec, StreamKeys, TcpSpec,
-    TlsSpec, UdpSpec, UnixSpec,
+    FramingChoice, InputKeys, InputSpec, JournalSpec, KmsgSpec, MarkSpec, PluginInputSpec, RateLimitKeys, RelpSpec,
+    StreamKeys, TcpSpec, TlsSpec, UdpSpec, UnixSpec,
 };
 pub(super) use output::{OutputSpec, PipeSpec, QueueKeys};
 pub(super) use plugin::{EventsSpec, PluginSpec};
@@ -32,7 +32,7 @@ pub(super) use resolver::ResolverKeys;
 pub(super) use rule::{Comparison, RuleSpec, WhereSpec, is_path};
 pub(super) use sinks::{ProgramSpec, TtySpec, UsersSpec};
 
-const INPUT_KINDS: [&str; 7] = ["tcp", "udp", "relp", "unix", "kmsg", "mark", "journal"];
+const INPUT_KINDS: [&str; 8] = ["tcp", "udp", "relp", "unix", "kmsg", "mark", "journal", "plugin"];
 
 /// A logd.toml and all that it includes.
 #[derive(Default)]
@@ -88,6 +88,7 @@ impl Spec {
                     "kmsg" => InputSpec::Kmsg(KmsgSpec::read(table)),
                     "mark" => InputSpec::Mark(MarkSpec::read(table)),
                     "journal" => InputSpec::Journal(JournalSpec::read(table)),
+                    "plugin" => InputSpec::Plugin(PluginInputSpec::read(table)),
                     _ => InputSpec::Udp(UdpSpec::read(table)),
                 })
             });

@@ -340,7 +340,12 @@ fn files_that_the_dropped_privileges_shut_out_are_refused_also_by_way_of_the_def
 
 #[test]
 fn the_shipped_configurations_are_right() {
-    for name in ["../../conf/logd.toml", "../../conf/dev/logd.toml"] {
+    let names = [
+        "../../conf/logd.toml",
+        "../../conf/dev/logd.toml",
+        "../../conf/scenario/logd.toml",
+    ];
+    for name in names {
         let diagnostics = Diagnostics::new();
         let config = read(
             &PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name),
@@ -574,4 +579,38 @@ fn what_is_wrong_with_a_plugin_is_said_where_it_stands() {
         "{wrong}"
     );
     assert!(wrong.contains("unknown key `sokcet`"), "{wrong}");
+}
+
+#[test]
+fn events_that_this_logd_tells_of_do_not_come_back() {
+    let input = |text: &str| {
+        let config = right(&format!("{PLUGIN}{text}[[rule]]\nto = [\"/log/all\"]\n"));
+        let InputKind::Plugin(input) = config.inputs[0].kind.clone() else {
+            panic!("it is a plugin's");
+        };
+        input
+    };
+    let all = input("[input.e.plugin]\nplugin = \"cloud\"\n");
+    assert!(
+        ["log", "alarm", "what comes some day"]
+            .iter()
+            .all(|kind| all.takes(kind))
+    );
+    let output = "[output.o.plugin]\nplugin = \"cloud\"\n";
+    let own = input(&format!(
+        "[input.e.plugin]\nplugin = \"cloud\"\n{output}[[rule]]\nselect = \"*.err\"\nto = [\"o\"]\n"
+    ));
+    assert!(!own.takes("log") && own.takes("alarm"));
+    let some = input("[input.e.plugin]\nplugin = \"cloud\"\nkinds = [\"alarm\"]\n");
+    assert!(!some.takes("log") && some.takes("alarm"));
+
+    let said = said(&format!(
+        "{PLUGIN}[input.e.plugin]\nplugin = \"cloud\"\nkinds = [\"state\", \"alarm\"]\n{output}kind = \"alarm\"\n"
+    ));
+    assert!(
+        said.contains(":6:20: the output \"o\" tells the plugin of events of this kind"),
+        "{said}"
+    );
+    let said = self::said("[input.e.plugin]\nplugin = \"clod\"\n");
+    assert!(said.contains("no plugin \"clod\""), "{said}");
 }

@@ -51,7 +51,8 @@ impl Connections {
                 | InputKind::Unix(_)
                 | InputKind::Kmsg(_)
                 | InputKind::Mark(_)
-                | InputKind::Journal(_) => Gauge::noop(),
+                | InputKind::Journal(_)
+                | InputKind::Plugin(_) => Gauge::noop(),
             },
         }
     }

@@ -23,6 +23,8 @@ pub(crate) enum Place {
     Mark(Arc<str>),
     /// The input of this name, and the directory with its files where it is not the machine's.
     Journal(Arc<str>, Option<PathBuf>),
+    /// The input of this name, and the plugin's socket.
+    Plugin(Arc<str>, PathBuf),
 }
 
 impl Place {
@@ -36,6 +38,7 @@ impl Place {
             InputKind::Kmsg(kmsg) => vec![Self::Kmsg(kmsg.path.clone())],
             InputKind::Mark(_) => vec![Self::Mark(input.name.clone())],
             InputKind::Journal(journal) => vec![Self::Journal(input.name.clone(), journal.directory.clone())],
+            InputKind::Plugin(events) => vec![Self::Plugin(input.name.clone(), events.plugin.socket.clone())],
         }
     }
 
@@ -48,6 +51,7 @@ impl Place {
             Self::Kmsg(_) => "kmsg",
             Self::Mark(_) => "mark",
             Self::Journal(..) => "journal",
+            Self::Plugin(..) => "plugin",
         }
     }
 }
@@ -56,7 +60,9 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) | Self::Udp(address) => address.fmt(f),
-            Self::Unix(path, _) | Self::Kmsg(path) | Self::Journal(_, Some(path)) => path.display().fmt(f),
+            Self::Unix(path, _) | Self::Kmsg(path) | Self::Journal(_, Some(path)) | Self::Plugin(_, path) => {
+                path.display().fmt(f)
+            }
             Self::Mark(_) => f.write_str("timer"),
             Self::Journal(_, None) => f.write_str("system"),
         }

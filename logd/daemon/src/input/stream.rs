@@ -96,7 +96,12 @@ fn admit(
     let (speaks, settings) = match &source.input.kind {
         InputKind::Tcp(tcp) => (Speaks::Frames(tcp.framing), &tcp.stream),
         InputKind::Relp(stream) => (Speaks::Relp, stream),
-        InputKind::Udp | InputKind::Unix(_) | InputKind::Kmsg(_) | InputKind::Mark(_) | InputKind::Journal(_) => return,
+        InputKind::Udp
+        | InputKind::Unix(_)
+        | InputKind::Kmsg(_)
+        | InputKind::Mark(_)
+        | InputKind::Journal(_)
+        | InputKind::Plugin(_) => return,
     };
     let place = match place(peer.ip(), &source, settings) {
         Ok(place) => place,

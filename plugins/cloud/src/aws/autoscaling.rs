@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Client;
-use super::endpoint::Service;
 use super::error::{Error, Malformed};
+use super::operation::Operation;
 use super::pages::Pages;
 use super::query::Form;
 use super::xml::Element;
@@ -74,7 +74,7 @@ impl Client {
     /// # Errors
     /// When a page of the list can't be had.
     pub async fn groups(&self, names: &[String]) -> Result<Vec<Group>, Error> {
-        let form = Form::new("DescribeAutoScalingGroups", VERSION)
+        let form = Form::new(Operation::DescribeAutoScalingGroups, VERSION)
             .with_each("AutoScalingGroupNames.member", names)
             .with("MaxRecords", PAGE_MAX);
         self.members(form, "DescribeAutoScalingGroups", "AutoScalingGroups", read_group)
@@ -86,7 +86,7 @@ impl Client {
     /// # Errors
     /// When a page of the list can't be had.
     pub async fn policies(&self, group: &str) -> Result<Vec<Policy>, Error> {
-        let form = Form::new("DescribePolicies", VERSION)
+        let form = Form::new(Operation::DescribePolicies, VERSION)
             .with("AutoScalingGroupName", group)
             .with("MaxRecords", PAGE_MAX);
         self.members(form, "DescribePolicies", "ScalingPolicies", read_policy)
@@ -99,13 +99,11 @@ impl Client {
     /// # Errors
     /// When it was refused, or it is not known.
     pub async fn execute_policy(&self, group: &str, policy: &str, honour_cooldown: bool) -> Result<(), Error> {
-        let form = Form::new("ExecutePolicy", VERSION)
+        let form = Form::new(Operation::ExecutePolicy, VERSION)
             .with("AutoScalingGroupName", group)
             .with("PolicyName", policy)
             .with("HonorCooldown", if honour_cooldown { "true" } else { "false" });
-        let done = self
-            .query(Service::AutoScaling, form, false, "ExecutePolicyResponse")
-            .await;
+        let done = self.query(form, false, "ExecutePolicyResponse").await;
         done.map(drop)
     }
 
@@ -114,13 +112,25 @@ impl Client {
     /// # Errors
     /// When it was refused, or it is not known.
     pub async fn set_desired_capacity(&self, group: &str, desired: u32, honour_cooldown: bool) -> Result<(), Error> {
-        let form = Form::new("SetDesiredCapacity", VERSION)
+        let form = Form::new(Operation::SetDesiredCapacity, VERSION)
             .with("AutoScalingGroupName", group)
             .with("DesiredCapacity", &desired.to_string())
             .with("HonorCooldown", if honour_cooldown { "true" } else { "false" });
-        let done = self
-            .query(Service::AutoScaling, form, true, "SetDesiredCapacityResponse")
-            .await;
+        let done = self.query(form, true, "SetDesiredCapacityResponse").await;
+        done.map(drop)
+    }
+
+    /// Takes a machine out of a group, and of the load balancers that the group keeps; it goes on running. With `shrink` the group
+    /// is to have one less, else it starts another. One that is no more in the group is refused, so twice is the same.
+    ///
+    /// # Errors
+    /// When it was refused, or it is not known.
+    pub async fn detach_instance(&self, group: &str, instance: &str, shrink: bool) -> Result<(), Error> {
+        let form = Form::new(Operation::DetachInstances, VERSION)
+            .with("AutoScalingGroupName", group)
+            .with_each("InstanceIds.member", [instance])
+            .with("ShouldDecrementDesiredCapacity", if shrink { "true" } else { "false" });
+        let done = self.query(form, true, "DetachInstancesResponse").await;
         done.map(drop)
     }
 
@@ -139,7 +149,7 @@ impl Client {
         let mut pages = Pages::new();
         loop {
             let form = form.clone().with_some("NextToken", pages.token());
-            let answer = self.query(Service::AutoScaling, form, true, root).await?;
+            let answer = self.query(form, true, root).await?;
             let page = answer.need(result)?;
             let elements: Result<Vec<T>, Malformed> = page.need_list(list, "member")?.map(read).collect();
             if pages.add(elements?, page.string_of("NextToken"))? {

@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
 use super::Client;
-use super::endpoint::Service;
 use super::error::{Error, Malformed, NoAnswer, printable};
 use super::http::{Answer, Bounds, Failure};
+use super::operation::Operation;
 use super::retry::{Tries, random, retry_after};
 use super::sign::sign_request;
 
@@ -50,7 +50,8 @@ const ENDED: [&str; 6] = [
 
 /// A call to be made.
 pub(super) struct Call<'a> {
-    pub(super) service: Service,
+    /// What is called.
+    pub(super) operation: Operation,
     pub(super) method: Method,
     /// Behind the endpoint's own path: "/", or more; encoded.
     pub(super) path: &'a str,
@@ -85,6 +86,9 @@ enum Outcome {
 impl Client {
     /// Makes a call until it is answered, refused, or its time is over.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, Error> {
+        if !self.inner.permitted.contains(&call.operation) {
+            return Err(Error::NotPermitted(call.operation));
+        }
         let deadline = self.deadline();
         let mut tries = Tries::default();
         let mut has_changed_credentials = false;
@@ -116,7 +120,7 @@ impl Client {
             let Some(wait) = tries.next(random(), asked_for, left) else {
                 return Err(error);
             };
-            debug!(service = call.service.name(), %error, ?wait, "a call is made again");
+            debug!(operation = call.operation.name(), %error, ?wait, "a call is made again");
             last = Some(error);
             sleep(wait).await;
         }
@@ -203,7 +207,7 @@ impl Client {
 
     fn request(&self, call: &Call<'_>, credentials: &Credentials) -> Result<Request<Full<Bytes>>, Malformed> {
         const WRONG: Malformed = Malformed::Wrong("the request");
-        let endpoint = self.inner.endpoints.of(call.service);
+        let endpoint = self.inner.endpoints.of(call.operation.service());
         let host = call.host.map(|host| format!("{host}.")).unwrap_or_default();
         let mark = if call.query.is_empty() { "" } else { "?" };
         let uri = format!(
@@ -222,7 +226,7 @@ impl Client {
         sign_request(
             &mut request,
             &call.body,
-            call.service,
+            call.operation.service(),
             region,
             credentials,
             SystemTime::now(),

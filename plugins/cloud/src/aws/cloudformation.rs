@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::Client;
-use super::endpoint::Service;
 use super::error::{Error, Malformed};
+use super::operation::Operation;
 use super::pages::Pages;
 use super::query::Form;
 use super::xml::Element;
@@ -44,12 +44,10 @@ impl Client {
     /// # Errors
     /// When there is none, or it can't be asked for.
     pub async fn stack_resource(&self, stack: &str, logical_id: &str) -> Result<Resource, Error> {
-        let form = Form::new("DescribeStackResource", VERSION)
+        let form = Form::new(Operation::DescribeStackResource, VERSION)
             .with("StackName", stack)
             .with("LogicalResourceId", logical_id);
-        let answer = self
-            .query(Service::CloudFormation, form, true, "DescribeStackResourceResponse")
-            .await?;
+        let answer = self.query(form, true, "DescribeStackResourceResponse").await?;
         let resource = answer
             .need("DescribeStackResourceResult")?
             .need("StackResourceDetail")?;
@@ -62,13 +60,11 @@ impl Client {
     /// When a page of the list can't be had.
     pub async fn stack_resources(&self, stack: &str) -> Result<Vec<Resource>, Error> {
         // DescribeStackResources ends after a hundred without a word; this one has pages.
-        let form = Form::new("ListStackResources", VERSION).with("StackName", stack);
+        let form = Form::new(Operation::ListStackResources, VERSION).with("StackName", stack);
         let mut pages = Pages::new();
         loop {
             let form = form.clone().with_some("NextToken", pages.token());
-            let answer = self
-                .query(Service::CloudFormation, form, true, "ListStackResourcesResponse")
-                .await?;
+            let answer = self.query(form, true, "ListStackResourcesResponse").await?;
             let page = answer.need("ListStackResourcesResult")?;
             let resources: Result<Vec<Resource>, Malformed> =
                 page.need_list("StackResourceSummaries", "member")?.map(read).collect();

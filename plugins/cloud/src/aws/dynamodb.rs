@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::value::Value;
 use super::Client;
-use super::endpoint::Service;
 use super::error::{Error, Malformed};
 use super::json::Action;
+use super::operation::Operation;
 use super::pages::Pages;
 
 /// An item, or the key of one: values by the names of attributes.
@@ -128,10 +128,9 @@ struct Changed {
     attributes: Item,
 }
 
-const fn action(target: &'static str, is_repeatable: bool) -> Action {
+const fn action(operation: Operation, is_repeatable: bool) -> Action {
     Action {
-        service: Service::DynamoDb,
-        target,
+        operation,
         is_repeatable,
         service_waits: Duration::ZERO,
     }
@@ -148,7 +147,7 @@ impl Client {
             consistent_read: Some(true),
             ..Request::new(table)
         };
-        let got: Got = self.json(action("DynamoDB_20120810.GetItem", true), &request).await?;
+        let got: Got = self.json(action(Operation::GetItem, true), &request).await?;
         Ok(got.item)
     }
 
@@ -164,7 +163,7 @@ impl Client {
         };
         let request = request.with_condition(condition);
         let _: Changed = self
-            .json(action("DynamoDB_20120810.PutItem", condition.is_none()), &request)
+            .json(action(Operation::PutItem, condition.is_none()), &request)
             .await?;
         Ok(())
     }
@@ -180,7 +179,7 @@ impl Client {
         };
         let request = request.with_condition(condition);
         let _: Changed = self
-            .json(action("DynamoDB_20120810.DeleteItem", condition.is_none()), &request)
+            .json(action(Operation::DeleteItem, condition.is_none()), &request)
             .await?;
         Ok(())
     }
@@ -205,9 +204,7 @@ impl Client {
         };
         request.with_names_of(update);
         let request = request.with_condition(condition);
-        let changed: Changed = self
-            .json(action("DynamoDB_20120810.UpdateItem", false), &request)
-            .await?;
+        let changed: Changed = self.json(action(Operation::UpdateItem, false), &request).await?;
         Ok(changed.attributes)
     }
 
@@ -216,7 +213,7 @@ impl Client {
     /// # Errors
     /// When a page of them can't be had.
     pub async fn query_items(&self, table: &str, keys: &Expression, is_ascending: bool) -> Result<Vec<Item>, Error> {
-        self.all_items("DynamoDB_20120810.Query", || {
+        self.all_items(Operation::Query, || {
             let mut request = Request {
                 key_condition_expression: Some(&keys.text),
                 scan_index_forward: Some(is_ascending),
@@ -233,10 +230,10 @@ impl Client {
     /// # Errors
     /// When a page of them can't be had.
     pub async fn scan_items(&self, table: &str) -> Result<Vec<Item>, Error> {
-        self.all_items("DynamoDB_20120810.Scan", || Request::new(table)).await
+        self.all_items(Operation::Scan, || Request::new(table)).await
     }
 
-    async fn all_items<'a>(&self, target: &'static str, request: impl Fn() -> Request<'a>) -> Result<Vec<Item>, Error> {
+    async fn all_items<'a>(&self, operation: Operation, request: impl Fn() -> Request<'a>) -> Result<Vec<Item>, Error> {
         let mut pages = Pages::new();
         loop {
             let start = pages
@@ -249,7 +246,7 @@ impl Client {
                 exclusive_start_key: start,
                 ..request()
             };
-            let found: Found = self.json(action(target, true), &request).await?;
+            let found: Found = self.json(action(operation, true), &request).await?;
             let next = found.last_evaluated_key.filter(|key| !key.is_empty());
             let next = next
                 .map(|key| serde_json::to_string(&key))

@@ -6,13 +6,13 @@ mod prices;
 mod volumes;
 
 pub use instances::{Instance, InstanceAddress};
-pub use networks::Subnet;
+pub use networks::{Address, Gateway, Route, RouteTable, Subnet, Vpc};
 pub use prices::SpotPrice;
 pub use volumes::{Attachment, Snapshot, Volume};
 
 use super::Client;
-use super::endpoint::Service;
 use super::error::Error;
+use super::operation::Operation;
 use super::pages::Pages;
 use super::query::Form;
 use super::xml::Element;
@@ -39,8 +39,8 @@ impl Filter {
     }
 }
 
-fn form(action: &str, filters: &[Filter]) -> Form {
-    let mut form = Form::new(action, VERSION);
+fn form(operation: Operation, filters: &[Filter]) -> Form {
+    let mut form = Form::new(operation, VERSION);
     for (index, filter) in filters.iter().enumerate() {
         form = form
             .with(&format!("Filter.{}.Name", index + 1), &filter.name)
@@ -64,7 +64,7 @@ impl Client {
                 .clone()
                 .with_some("MaxResults", page_max.map(|max| max.to_string()).as_deref())
                 .with_some("NextToken", pages.token());
-            let page = self.query(Service::Ec2, form, true, root).await?;
+            let page = self.query(form, true, root).await?;
             if pages.add(read(&page)?, page.string_of("nextToken"))? {
                 return Ok(pages.into_list());
             }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::credentials::CredentialsError;
+use super::operation::Operation;
 
 /// Characters of a peer's text that are kept: they go into logs and before people.
 const TEXT_CHARS_MAX: usize = 500;
@@ -49,6 +50,8 @@ pub enum Error {
     Malformed(Malformed),
     /// There is nothing to sign with. Nothing was sent.
     Credentials(CredentialsError),
+    /// It is none of the calls that this client is for, and would not be permitted. Nothing was sent.
+    NotPermitted(Operation),
     /// The deadline passed before anything was sent.
     TooLate,
 }
@@ -98,7 +101,11 @@ impl Error {
     #[must_use]
     pub fn may_have_been_done(&self) -> bool {
         match self {
-            Self::Throttled { .. } | Self::Refused { .. } | Self::Credentials(_) | Self::TooLate => false,
+            Self::Throttled { .. }
+            | Self::Refused { .. }
+            | Self::Credentials(_)
+            | Self::NotPermitted(_)
+            | Self::TooLate => false,
             Self::Failed { .. } | Self::Malformed(_) => true,
             Self::Unreachable { was_sent, .. } => *was_sent,
         }
@@ -126,6 +133,7 @@ impl fmt::Display for Error {
             Self::Unreachable { endpoint, why, .. } => write!(f, "{endpoint}: {why}"),
             Self::Malformed(malformed) => write!(f, "an answer that can't be used: {malformed}"),
             Self::Credentials(error) => write!(f, "no credentials: {error}"),
+            Self::NotPermitted(operation) => write!(f, "{} is none of the calls that are to be made", operation.name()),
             Self::TooLate => f.write_str("no time was left to ask"),
         }
     }

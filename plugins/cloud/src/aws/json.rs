@@ -14,15 +14,14 @@ use super::call::{ANSWER_BYTES_MAX, Call};
 use super::endpoint::Service;
 use super::error::{Error, Malformed};
 use super::http::Answer;
+use super::operation::Operation;
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// How a call is made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Action {
-    pub(super) service: Service,
-    /// "TrentService.Encrypt".
-    pub(super) target: &'static str,
+    pub(super) operation: Operation,
     pub(super) is_repeatable: bool,
     /// How long the service takes on purpose before it answers.
     pub(super) service_waits: Duration,
@@ -31,23 +30,25 @@ pub(super) struct Action {
 impl Client {
     /// Makes a call, and reads what it gives. An empty answer is read as an object without anything.
     pub(super) async fn json<T: DeserializeOwned>(&self, action: Action, request: &impl Serialize) -> Result<T, Error> {
-        let content = match action.service {
-            Service::Kms => "application/x-amz-json-1.1",
-            _ => "application/x-amz-json-1.0",
+        let (content, prefix) = match action.operation.service() {
+            Service::Kms => ("application/x-amz-json-1.1", "TrentService"),
+            Service::DynamoDb => ("application/x-amz-json-1.0", "DynamoDB_20120810"),
+            Service::Sqs => ("application/x-amz-json-1.0", "AmazonSQS"),
+            // The others speak other protocols.
+            _ => return Err(Malformed::Wrong("the request").into()),
         };
+        let target = HeaderValue::from_str(&format!("{prefix}.{}", action.operation.name()));
+        let target = target.map_err(|_| Malformed::Wrong("the request"))?;
         // Where it grows it leaves copies behind; a secret fits into this.
         let mut body = Zeroizing::new(Vec::with_capacity(16 * 1024));
         serde_json::to_writer(&mut *body, request).map_err(|_| Malformed::Wrong("the request"))?;
         let call = Call {
-            service: action.service,
+            operation: action.operation,
             method: Method::POST,
             path: "/",
             query: "",
             host: None,
-            headers: vec![
-                (CONTENT_TYPE, HeaderValue::from_static(content)),
-                (TARGET, HeaderValue::from_static(action.target)),
-            ],
+            headers: vec![(CONTENT_TYPE, HeaderValue::from_static(content)), (TARGET, target)],
             body: Bytes::from_owner(body),
             is_repeatable: action.is_repeatable,
             service_waits: action.service_waits,

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Client;
-use super::endpoint::Service;
 use super::error::Error;
 use super::json::{Action, base64};
+use super::operation::Operation;
 
 /// What a ciphertext is bound to: who decrypts it has to say the same. It is not secret, and is in the trail of the service.
 pub type Context = BTreeMap<String, String>;
@@ -94,10 +94,9 @@ struct GenerateDataKey<'a> {
     encryption_context: &'a Context,
 }
 
-const fn action(target: &'static str) -> Action {
+const fn action(operation: Operation) -> Action {
     Action {
-        service: Service::Kms,
-        target,
+        operation,
         // Each of them gives something and changes nothing.
         is_repeatable: true,
         service_waits: Duration::ZERO,
@@ -115,7 +114,7 @@ impl Client {
             plaintext,
             encryption_context: context,
         };
-        self.json(action("TrentService.Encrypt"), &request).await
+        self.json(action(Operation::Encrypt), &request).await
     }
 
     /// Decrypts; with a key id only what is encrypted under that. Another context than that of the encryption is refused as
@@ -129,7 +128,7 @@ impl Client {
             key_id,
             encryption_context: context,
         };
-        self.json(action("TrentService.Decrypt"), &request).await
+        self.json(action(Operation::Decrypt), &request).await
     }
 
     /// Makes a key of 256 bits under a key.
@@ -142,6 +141,6 @@ impl Client {
             key_spec: "AES_256",
             encryption_context: context,
         };
-        self.json(action("TrentService.GenerateDataKey"), &request).await
+        self.json(action(Operation::GenerateDataKey), &request).await
     }
 }

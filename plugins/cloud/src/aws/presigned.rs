@@ -55,9 +55,8 @@ impl Presigned {
                 body_max: ANSWER_BYTES_MAX,
             };
             let sent = self.http.send(request(url, body.clone())?, bounds).await;
-            let error = match failed(url, sent) {
-                None => return Ok(()),
-                Some(error) => error,
+            let Some(error) = failed(url, sent) else {
+                return Ok(());
             };
             let is_for_good = matches!(error, Error::Refused { .. } | Error::Malformed(_));
             let left = deadline.saturating_duration_since(Instant::now());

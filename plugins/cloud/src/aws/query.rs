@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use super::Client;
 use super::call::{ANSWER_BYTES_MAX, Call};
-use super::endpoint::Service;
 use super::error::Error;
 use super::http::Answer;
+use super::operation::Operation;
 use super::xml::Element;
 
 /// The type of a form.
@@ -23,14 +23,16 @@ pub(super) const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.'
 /// The parameters of a call.
 #[derive(Clone)]
 pub(super) struct Form {
+    operation: Operation,
     body: Zeroizing<String>,
 }
 
 impl Form {
-    /// Of this action in this version of the API.
-    pub(super) fn new(action: &str, version: &str) -> Self {
+    /// Of this call in this version of the API.
+    pub(super) fn new(operation: Operation, version: &str) -> Self {
         Self {
-            body: Zeroizing::new(format!("Action={action}&Version={version}")),
+            operation,
+            body: Zeroizing::new(format!("Action={}&Version={version}", operation.name())),
         }
     }
 
@@ -80,15 +82,9 @@ impl AsRef<[u8]> for FormBody {
 
 impl Client {
     /// Makes a call whose answer has this root.
-    pub(super) async fn query(
-        &self,
-        service: Service,
-        form: Form,
-        is_repeatable: bool,
-        root: &'static str,
-    ) -> Result<Element, Error> {
+    pub(super) async fn query(&self, form: Form, is_repeatable: bool, root: &'static str) -> Result<Element, Error> {
         let call = Call {
-            service,
+            operation: form.operation,
             method: Method::POST,
             path: "/",
             query: "",
@@ -124,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_form_is_encoded_as_signatures_are() {
-        let form = Form::new("DescribeInstances", "2016-11-15")
+        let form = Form::new(Operation::DescribeInstances, "2016-11-15")
             .with("Filter.1.Name", "tag:Name")
             .with_each("Filter.1.Value", ["a b", "ü*"])
             .with_some("NextToken", None);

@@ -12,13 +12,18 @@ use super::call::{ANSWER_BYTES_MAX, Call};
 use super::endpoint::Service;
 use super::error::{Error, Malformed};
 use super::http::Answer;
+use super::operation::Operation;
 use super::query::{self, ESCAPED};
 
 /// The slashes of a key are those of the URL.
 const ESCAPED_IN_PATH: &AsciiSet = &ESCAPED.remove(b'/');
 
+/// A body has the time that it takes at half a megabit a second.
+const BYTES_PER_S_MIN: u64 = 64 << 10;
+
 /// A request about a bucket, or about an object in it.
 pub(super) struct Rest<'a> {
+    pub(super) operation: Operation,
     pub(super) method: Method,
     pub(super) bucket: &'a str,
     pub(super) key: &'a str,
@@ -33,8 +38,9 @@ pub(super) struct Rest<'a> {
 
 impl<'a> Rest<'a> {
     /// That may be made again, without a body.
-    pub(super) fn new(method: Method, bucket: &'a str, key: &'a str) -> Self {
+    pub(super) fn new(operation: Operation, method: Method, bucket: &'a str, key: &'a str) -> Self {
         Self {
+            operation,
             method,
             bucket,
             key,
@@ -78,15 +84,15 @@ impl Client {
             .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, ESCAPED)))
             .collect();
         let call = Call {
-            service: Service::S3,
+            operation: rest.operation,
             method: rest.method,
             path: &path,
             query: &query.join("&"),
             host: has_host.then_some(rest.bucket),
             headers: rest.headers,
-            body: rest.body,
+            body: rest.body.clone(),
             is_repeatable: rest.is_repeatable,
-            service_waits: Duration::ZERO,
+            service_waits: Duration::from_secs(rest.body.len() as u64 / BYTES_PER_S_MIN),
             answer_bytes_max: rest.answer_bytes_max,
             fails_late: rest.fails_late,
             read_error: query::read_error,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Client;
-use super::endpoint::Service;
 use super::error::Error;
 use super::json::Action;
+use super::operation::Operation;
 
 /// The longest that a queue may be asked to wait for a message.
 pub const WAIT_MAX: Duration = Duration::from_secs(20);
@@ -77,8 +77,7 @@ impl Client {
     pub async fn receive_messages(&self, queue: &str, wait: Duration, hidden: Duration) -> Result<Vec<Message>, Error> {
         let wait = wait.min(WAIT_MAX);
         let action = Action {
-            service: Service::Sqs,
-            target: "AmazonSQS.ReceiveMessage",
+            operation: Operation::ReceiveMessage,
             // What an answer brought that was lost comes again.
             is_repeatable: true,
             service_waits: wait,
@@ -99,7 +98,7 @@ impl Client {
     /// # Errors
     /// When that is not known to have been done: it may come again.
     pub async fn delete_message(&self, queue: &str, message: &Message) -> Result<(), Error> {
-        self.of_message("AmazonSQS.DeleteMessage", queue, message, None).await
+        self.of_message(Operation::DeleteMessage, queue, message, None).await
     }
 
     /// Keeps a message from others for this time from now on; zero gives it back.
@@ -107,20 +106,19 @@ impl Client {
     /// # Errors
     /// When that is not known to have been done.
     pub async fn hide_message(&self, queue: &str, message: &Message, hidden: Duration) -> Result<(), Error> {
-        self.of_message("AmazonSQS.ChangeMessageVisibility", queue, message, Some(hidden))
+        self.of_message(Operation::ChangeMessageVisibility, queue, message, Some(hidden))
             .await
     }
 
     async fn of_message(
         &self,
-        target: &'static str,
+        operation: Operation,
         queue: &str,
         message: &Message,
         hidden: Option<Duration>,
     ) -> Result<(), Error> {
         let action = Action {
-            service: Service::Sqs,
-            target,
+            operation,
             is_repeatable: true,
             service_waits: Duration::ZERO,
         };

@@ -101,7 +101,7 @@ impl TestServer {
 
     /// A client of it with credentials.
     pub(crate) fn client(&self) -> Client {
-        Client::new(self.settings("", keys()))
+        Client::for_all(self.settings("", keys()))
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::dynamodb::{CONDITION_FAILED, Expression, Item, Value};
 use super::test_server::{Reply, TestServer, keys, ok};
-use super::{Client, Error, Malformed, NoAnswer};
+use super::{Client, Error, Malformed, NoAnswer, Operation, Part};
 
 const EMPTY: &str = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
 
@@ -61,7 +61,7 @@ async fn all_pages_are_one_list() {
 #[tokio::test]
 async fn an_endpoint_keeps_its_path() {
     let server = TestServer::start(|_, _| ok(EMPTY)).await;
-    let client = Client::new(server.settings("/services/compute/", keys()));
+    let client = Client::for_all(server.settings("/services/compute/", keys()));
     assert_eq!(ids(&client).await, Ok(Vec::new()));
     assert_eq!(server.asked()[0].line, "POST /services/compute/");
 }
@@ -199,7 +199,7 @@ async fn nobody_there_is_told_from_silence() {
         .unwrap();
     let endpoint = format!("http://{free}").parse().unwrap();
     settings.endpoints = super::Endpoints::new("r", [(super::Service::Ec2, endpoint)].into()).unwrap();
-    let error = ids(&Client::new(settings).until(soon())).await.unwrap_err();
+    let error = ids(&Client::for_all(settings).until(soon())).await.unwrap_err();
     let expected = Error::Unreachable {
         endpoint: free.to_string(),
         why: NoAnswer::NoConnection,
@@ -331,4 +331,33 @@ async fn an_error_under_a_good_status_is_one() {
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Failed { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_client_makes_the_calls_that_it_is_for_and_asks_for_no_other() {
+    let server = TestServer::start(|_, _| ok(EMPTY)).await;
+    let client = Client::new(server.settings("", keys()), &[Part::Machines]);
+    assert_eq!(ids(&client).await, Ok(Vec::new()));
+    let error = client.volumes(&[]).await.unwrap_err();
+    assert_eq!(error, Error::NotPermitted(Operation::DescribeVolumes));
+    assert!(!error.may_have_been_done());
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn networks_are_had_with_all_their_pages() {
+    let server = TestServer::start(|count, asked| {
+        let id = format!("<item><vpcId>vpc-{count}</vpcId></item>");
+        let next = match asked.body.contains("NextToken") {
+            true => "",
+            false => "<nextToken>more</nextToken>",
+        };
+        ok(format!(
+            "<DescribeVpcsResponse><vpcSet>{id}</vpcSet>{next}</DescribeVpcsResponse>"
+        ))
+    })
+    .await;
+    let vpcs = server.client().vpcs(&[]).await.unwrap();
+    let ids: Vec<&str> = vpcs.iter().map(|vpc| vpc.id.as_str()).collect();
+    assert_eq!(ids, ["vpc-0", "vpc-1"]);
 }

@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use ballast_shared::config::{Key, Spanned, Table};
+use ballast_shared::config::{Key, Span, Spanned, Table};
 use ballast_shared::privileges::ProcessSpec;
 
+use crate::archive;
 use crate::providers::aws;
+use crate::scaling;
 use crate::secrets;
+use crate::userdata;
 
 /// All files together.
 #[derive(Debug, Default)]
@@ -18,6 +21,9 @@ pub(super) struct Spec {
     pub(super) plugin_socket: Option<Spanned<PathBuf>>,
     pub(super) process: ProcessSpec,
     pub(super) providers: Vec<(Key, ProviderSpec)>,
+    pub(super) userdata: userdata::Spec,
+    pub(super) scalings: Vec<(Key, scaling::config::Spec)>,
+    pub(super) archive: Option<(Span, archive::Spec)>,
     pub(super) secrets: secrets::config::Spec,
 }
 
@@ -46,12 +52,30 @@ impl Spec {
         if let Some(table) = root.table("process") {
             self.process.read(&table);
         }
+        if let Some(table) = root.table("userdata") {
+            self.userdata.read(&table);
+        }
+        if let Some((span, archive)) = root.table("archive").and_then(|table| archive::Spec::read(&table)) {
+            match &self.archive {
+                Some((first, _)) => {
+                    let first = root.diagnostics().place(*first);
+                    let message = format!("where files are archived is set already, at {first}");
+                    root.diagnostics().error(span, message);
+                }
+                None => self.archive = Some((span, archive)),
+            }
+        }
         if let Some(table) = root.table("secrets") {
             self.secrets.read(&table);
         }
         for (name, value) in root.table("provider").iter().flat_map(Table::entries) {
             if let Some(table) = value.table() {
                 self.providers.push((name, ProviderSpec::read(&table)));
+            }
+        }
+        for (name, value) in root.table("scaling").iter().flat_map(Table::entries) {
+            if let Some(table) = value.table() {
+                self.scalings.push((name, scaling::config::Spec::read(&table)));
             }
         }
     }

@@ -12,7 +12,12 @@ fn read(text: &str) -> (Option<Config>, String) {
 
 #[test]
 fn the_examples_can_be_run() {
-    for name in ["../../conf/cloudd.toml", "../../conf/dev/cloudd.toml"] {
+    let names = [
+        "../../conf/cloudd.toml",
+        "../../conf/dev/cloudd.toml",
+        "../../conf/scenario/cloudd.toml",
+    ];
+    for name in names {
         let diagnostics = Diagnostics::new();
         let config = load(Path::new(name), &diagnostics);
         assert!(config.is_some() && diagnostics.is_empty(), "{diagnostics}");
@@ -83,12 +88,12 @@ fn what_is_wrong_with_secrets_is_said_with_its_place() {
     complaint(resource, "1:1", "`queue`");
     complaint(
         &format!("{resource}queue = \"q\"\nresponse-hosts = [\".amazonaws.com\", \"ftp://x\"]\n"),
-        "4:37",
+        "4:38",
         "not hosts",
     );
     complaint(
         &format!("{resource}queue = \"q\"\nreadable = [\"a/b/c\"]\n"),
-        "4:13",
+        "4:14",
         "not a pattern",
     );
     complaint(

@@ -10,45 +10,50 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::archive::Archive;
 use crate::config::{self, Config, Provider, ProviderKind};
 use crate::hub::Hub;
 use crate::providers::Report;
 use crate::providers::aws::Aws;
 use crate::providers::static_file;
+use crate::scaling::{self, Scalings};
 use crate::secrets::{Store, resource};
 use crate::server::Keeper;
 
 /// What a provider may have found out before it is taken in.
 const REPORTS_AHEAD: usize = 64;
 
+/// What the configuration's parts work on.
+pub(super) struct Shared {
+    pub(super) hub: Arc<Hub>,
+    pub(super) archive: Arc<Archive>,
+    pub(super) scalings: Arc<Scalings>,
+    pub(super) secrets: Keeper,
+    pub(super) resource: Arc<resource::Status>,
+}
+
 /// What a reload changes.
 pub(super) struct Running {
     config_path: PathBuf,
     config: Config,
-    hub: Arc<Hub>,
-    secrets: Keeper,
+    shared: Shared,
     /// The task of each provider, and what ends it.
     providers: Vec<(Provider, CancellationToken)>,
-    /// What ends the answers to CloudFormation, and how these are.
-    resource: (CancellationToken, Arc<resource::Status>),
+    /// What ends the answers to CloudFormation.
+    resource: CancellationToken,
+    /// What ends the scaling.
+    scalings: CancellationToken,
 }
 
 impl Running {
-    pub(super) fn start(
-        config_path: PathBuf,
-        config: Config,
-        hub: Arc<Hub>,
-        secrets: Keeper,
-        resource: Arc<resource::Status>,
-        supervisor: &Supervisor,
-    ) -> Self {
+    pub(super) fn start(config_path: PathBuf, config: Config, shared: Shared, supervisor: &Supervisor) -> Self {
         let mut running = Self {
             config_path,
             config,
-            hub,
-            secrets,
+            shared,
             providers: Vec::new(),
-            resource: (CancellationToken::new(), resource),
+            resource: CancellationToken::new(),
+            scalings: CancellationToken::new(),
         };
         running.apply(supervisor);
         running
@@ -72,16 +77,18 @@ impl Running {
         }
         warn_of_restart(&self.config, &config);
         self.config = config;
-        self.secrets.change(&self.config.secrets);
+        self.shared.secrets.change(&self.config.secrets);
         let names: Vec<String> = self.config.providers.iter().map(|one| one.name.clone()).collect();
-        self.hub.rearrange(&names);
+        self.shared.hub.rearrange(&names);
         self.apply(supervisor);
         info!("reloaded; {} providers", names.len());
         Ok(())
     }
 
-    /// Starts the providers that are new or other than before, and ends those that are no more.
+    /// Keeps files where they are to be, starts the providers that are new or other than before, and ends those that are no more.
     fn apply(&mut self, supervisor: &Supervisor) {
+        let Config { archive, work_dir, .. } = &self.config;
+        self.shared.archive.configure(archive.as_ref(), work_dir);
         self.providers.retain(|(provider, stop)| {
             let stays = self.config.providers.iter().any(|wanted| wanted.is_same(provider));
             if !stays {
@@ -94,43 +101,54 @@ impl Running {
                 continue;
             }
             let stop = supervisor.stopping().child_token();
-            let task = follow(provider.clone(), self.hub.clone(), stop.clone());
-            let ended = stop.clone();
-            // One that a reload has ended is missed by nobody.
-            let watched = supervisor.stopping();
-            supervisor.start("provider", async move {
-                task.await;
-                if ended.is_cancelled() {
-                    watched.cancelled().await;
-                }
-            });
+            let task = follow(provider.clone(), self.shared.hub.clone(), stop.clone());
+            start(supervisor, "provider", task, stop.clone());
             self.providers.push((provider.clone(), stop));
         }
+        self.apply_scalings(supervisor);
         self.answer_stacks(supervisor);
     }
 
-    /// Begins anew in any case, as what speaks to a cloud does. What was being done comes again, and is the same thing then.
+    /// Begins anew in any case, too. What was being done comes again, and is the same thing then.
     fn answer_stacks(&mut self, supervisor: &Supervisor) {
-        let (running, status) = &mut self.resource;
-        running.cancel();
+        self.resource.cancel();
         let secrets = &self.config.secrets;
+        let status = self.shared.resource.clone();
         status.turn(secrets.resource.is_some());
         let Some(config) = secrets.resource.clone() else {
             return;
         };
-        *running = supervisor.stopping().child_token();
+        self.resource = supervisor.stopping().child_token();
         let (store, environment) = (Store::new(secrets), secrets.environment.clone());
-        let task = resource::run(config, store, environment, status.clone(), running.clone());
-        // One that a reload has ended is missed by nobody.
-        let watched = supervisor.stopping();
-        let ended = running.clone();
-        supervisor.start("secrets resource", async move {
-            task.await;
-            if ended.is_cancelled() {
-                watched.cancelled().await;
-            }
-        });
+        let task = resource::run(config, store, environment, status, self.resource.clone());
+        start(supervisor, "secrets resource", task, self.resource.clone());
     }
+
+    /// All are begun anew, as what they ask with may be in files that the configuration only names. What they remember stays.
+    fn apply_scalings(&mut self, supervisor: &Supervisor) {
+        self.scalings.cancel();
+        self.scalings = supervisor.stopping().child_token();
+        for scaler in self.shared.scalings.arrange(self.config.scalings.clone()) {
+            let task = scaling::run(scaler, self.scalings.clone());
+            start(supervisor, "scaling", task, self.scalings.clone());
+        }
+    }
+}
+
+/// Starts what a reload may end: then nobody misses it.
+fn start(
+    supervisor: &Supervisor,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+    ended: CancellationToken,
+) {
+    let watched = supervisor.stopping();
+    supervisor.start(name, async move {
+        task.await;
+        if ended.is_cancelled() {
+            watched.cancelled().await;
+        }
+    });
 }
 
 async fn follow(provider: Provider, hub: Arc<Hub>, stop: CancellationToken) {
@@ -147,6 +165,7 @@ async fn follow(provider: Provider, hub: Arc<Hub>, stop: CancellationToken) {
             static_file::follow(file, tell, stop).await;
         }
         ProviderKind::Aws(config) => {
+            hub.resources().expect(&name, &config.kinds());
             let (reports, mut told) = mpsc::channel::<Report>(REPORTS_AHEAD);
             let take = async {
                 while let Some(report) = told.recv().await {

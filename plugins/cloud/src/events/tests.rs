@@ -35,6 +35,13 @@ fn an_event_is_told_once_and_as_it_is() {
 }
 
 #[test]
+fn what_breaks_the_limits_is_not_told() {
+    let events = Events::default();
+    assert!(!events.tell(event("")));
+    assert_eq!(events.remembered(), 0);
+}
+
+#[test]
 fn a_reader_goes_on_behind_the_one_it_has() {
     let events = Events::default();
     for id in ["e1", "e2", "e3"] {
@@ -60,7 +67,7 @@ fn the_oldest_are_forgotten_by_number_and_by_size() {
         assert_eq!(all_after(&events, Some("e1")), ["e2", "e3"]);
         assert!(events.tell(event("e1")), "what is forgotten is new");
         let mut large = event("large");
-        large.message = "x".repeat(1 << 20);
+        large.message = "x".repeat(30 << 10);
         events.tell(large);
         assert_eq!(all_after(&events, Some("")).last().unwrap(), "large");
     }

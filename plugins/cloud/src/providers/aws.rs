@@ -6,10 +6,11 @@
 //! event has shown meanwhile.
 
 mod config;
-mod event;
+pub(crate) mod event;
 mod host;
 mod listing;
 mod queue;
+mod resources;
 mod seen;
 mod told;
 
@@ -23,6 +24,7 @@ pub use self::config::{Config, Spec};
 use self::told::Told;
 use super::Report;
 use crate::aws::Client;
+use crate::resources::Kind;
 
 /// A provider that is not running yet.
 pub struct Aws {
@@ -37,7 +39,7 @@ impl Aws {
     pub fn new(name: &str, config: Config) -> Self {
         Self {
             name: name.into(),
-            client: Client::new(config.settings.clone()),
+            client: Client::new(config.settings.clone(), &config.parts()),
             config: Arc::new(config),
         }
     }
@@ -58,11 +60,20 @@ impl Aws {
                 None => std::future::pending().await,
             }
         };
-        // Both end only when nobody listens.
+        let Config {
+            networks_interval,
+            volumes_interval,
+            ..
+        } = *self.config;
+        let networks = resources::run(&self.client, &self.config, Kind::Networks, networks_interval, &told);
+        let volumes = resources::run(&self.client, &self.config, Kind::Volumes, volumes_interval, &told);
+        // They end only when nobody listens.
         tokio::select! {
             () = stop.cancelled() => {}
             () = listing => {}
             () = queue => {}
+            () = networks => {}
+            () = volumes => {}
         }
     }
 }

@@ -9,9 +9,10 @@ use ballast_shared::tls::TlsFiles;
 use super::access::{Access, read_patterns};
 use super::id::{DEFAULT_ENVIRONMENT, SecretId};
 use super::resource;
-use crate::aws::Settings;
 use crate::aws::credentials::Environment;
 use crate::aws::settings::SettingsSpec;
+use crate::aws::{Part, Settings};
+use crate::iam::{Grant, Scope};
 
 /// Versions of a secret that are kept.
 const VERSIONS: u64 = 10;
@@ -93,6 +94,38 @@ pub enum KeptIn {
         /// The key of KMS.
         key: String,
     },
+}
+
+impl Config {
+    /// What is done with AWS, and with what there: what has to be permitted.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        let mut grants = self.grants_of_store();
+        grants.extend(self.resource.iter().map(resource::Config::grant));
+        grants
+    }
+
+    fn grants_of_store(&self) -> Vec<Grant> {
+        let (settings, key, kept) = match &self.kept_in {
+            KeptIn::File { .. } => return Vec::new(),
+            KeptIn::DynamoDb { settings, table, key } => {
+                let name = format!("table/{table}");
+                let table = Scope::arn("dynamodb", settings.endpoints.region(), None, &name);
+                (settings, key, Grant::new(Part::SecretsTable, table))
+            }
+            KeptIn::S3 {
+                settings,
+                bucket,
+                prefix,
+                key,
+            } => {
+                let bucket = Scope::bucket(bucket, prefix, settings.endpoints.region());
+                (settings, key, Grant::new(Part::SecretsBucket, bucket))
+            }
+        };
+        let key = Scope::key(Some(key), settings.endpoints.region());
+        vec![kept, Grant::new(Part::SecretsKey, key)]
+    }
 }
 
 impl Spec {

@@ -32,7 +32,7 @@ use self::request::Request;
 use super::Store;
 use crate::aws::presigned::Presigned;
 use crate::aws::sqs::Message;
-use crate::aws::{Client, Error};
+use crate::aws::{Client, Error, Part};
 use crate::queue::{Handler, Remembered, Verdict, Worker};
 
 /// A store that can't be used has so long to be usable again: a stack waits an hour for its answer.
@@ -103,7 +103,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// Answers requests until it is stopped. Secrets that are named without an environment are of `environment`.
 pub async fn run(config: Config, store: Store, environment: String, status: Arc<Status>, stop: CancellationToken) {
     let worker = Worker {
-        client: Client::new(config.settings.clone()),
+        client: Client::new(config.settings.clone(), &[Part::StackRequests]),
         queue: config.queue.clone(),
         what: "CloudFormation's resources".to_owned(),
         at_once: AT_ONCE,

@@ -13,7 +13,7 @@ use super::place::{Found, Place};
 use super::record::{Description, Record, RecordVersion};
 use super::seal::Sealer;
 use super::value::{Recipe, SECRET_BYTES_MAX, Secret};
-use crate::aws::Client;
+use crate::aws::{Client, Part};
 
 /// Characters of who made a version.
 const MAKER_CHARS_MAX: usize = 200;
@@ -77,7 +77,7 @@ impl Store {
                 Sealer::KeyFile(key.clone()),
             ),
             KeptIn::DynamoDb { settings, table, key } => {
-                let client = Client::new(settings.clone());
+                let client = Client::new(settings.clone(), &[Part::SecretsTable, Part::SecretsKey]);
                 let table = Table {
                     client: client.clone(),
                     table: table.clone(),
@@ -90,7 +90,7 @@ impl Store {
                 prefix,
                 key,
             } => {
-                let client = Client::new(settings.clone());
+                let client = Client::new(settings.clone(), &[Part::SecretsBucket, Part::SecretsKey]);
                 let objects = Objects {
                     client: client.clone(),
                     bucket: bucket.clone(),

@@ -9,25 +9,33 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Waits that grow, each a random part of what it may be: clients of one plugin don't come back all at once.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub struct Backoff {
     attempts: u32,
     /// Of SplitMix64, which is enough for what nobody gains by guessing.
     random: u64,
 }
 
 impl Backoff {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The waits of one client: clients with other seeds have others.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self {
             attempts: 0,
             random: seed,
         }
     }
 
-    pub(super) fn reset(&mut self) {
+    /// All is well: the next wait is a short one.
+    pub fn reset(&mut self) {
         self.attempts = 0;
     }
 
-    pub(super) fn next(&mut self) -> Duration {
+    /// How long to wait now.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it has no end, and is nothing to go through"
+    )]
+    pub fn next(&mut self) -> Duration {
         let ceiling = WAIT_MIN.saturating_mul(2 << self.attempts.min(16)).min(WAIT_MAX);
         self.attempts = self.attempts.saturating_add(1);
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);

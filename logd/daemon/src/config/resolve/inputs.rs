@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use logd_core::framing::Framing;
 use logd_core::rate_limit::Limit;
 
+use super::plugins::EventsAround;
 use super::tls::TlsReader;
 use crate::config::spec::{FramingChoice, InputKeys, InputSpec, Named, RateLimitKeys, StreamKeys, TcpSpec};
 use crate::config::{Input, InputKind, RateLimit, StreamSettings, TcpSettings};
@@ -33,15 +34,16 @@ pub(super) fn resolve(
     tls: &TlsReader<'_>,
     servers: &Arc<[SocketAddr]>,
     process: &Process,
+    events: &EventsAround<'_>,
     diagnostics: &Diagnostics,
 ) -> Vec<Input> {
     let mut taken = Taken::default();
     warn_of_doubles(specs, diagnostics);
     specs
         .iter()
-        .map(|named| {
+        .filter_map(|named| {
             let name = named.name.as_str().into();
-            match &named.spec {
+            Some(match &named.spec {
                 InputSpec::Tcp(tcp) => {
                     let kind = InputKind::Tcp(tcp_settings(tcp, tls, diagnostics));
                     of_network(name, &tcp.keys, None, kind, servers, &mut taken, diagnostics)
@@ -77,7 +79,11 @@ pub(super) fn resolve(
                     message_bytes_max: message_max(journal.message_max, diagnostics).as_usize(),
                     ..of_machine(name, InputKind::Journal(local::journal(journal, process, diagnostics)))
                 },
-            }
+                InputSpec::Plugin(spec) => Input {
+                    message_bytes_max: message_max(spec.message_max, diagnostics).as_usize(),
+                    ..of_machine(name, InputKind::Plugin(Box::new(events.input(spec, diagnostics)?)))
+                },
+            })
         })
         .collect()
 }

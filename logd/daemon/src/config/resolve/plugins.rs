@@ -8,8 +8,8 @@ use logd_core::template::{Property, Template};
 
 use super::queued::{QUEUE_MAX, limits};
 use super::templates::Templates;
-use crate::config::spec::{ArchiveSpec, EventsSpec, Named, PluginSpec};
-use crate::config::{OutputKind, Plugin};
+use crate::config::spec::{ArchiveSpec, EventsSpec, Named, OutputSpec, PluginInputSpec, PluginSpec};
+use crate::config::{OutputKind, Plugin, PluginInput};
 use crate::output::WhenFull;
 use crate::output::file::ArchiveTo;
 use crate::output::queued::{Events, QueuedKind, QueuedSettings};
@@ -107,6 +107,48 @@ pub(super) fn events(
     })
 }
 
+/// What an input of a plugin's events has to know.
+pub(super) struct EventsAround<'r> {
+    pub(super) plugins: &'r [Plugin],
+    pub(super) outputs: &'r [Named<OutputSpec>],
+}
+
+impl EventsAround<'_> {
+    /// `[input.NAME.plugin]`
+    pub(super) fn input(&self, spec: &PluginInputSpec, diagnostics: &Diagnostics) -> Option<PluginInput> {
+        let name = spec.plugin.as_ref()?;
+        let plugin = find(name, self.plugins, |plugin| &plugin.settings, diagnostics)?;
+        let mut own_kinds: Vec<Box<str>> = Vec::new();
+        for output in self.outputs {
+            let OutputSpec::Plugin(events) = &output.spec else {
+                continue;
+            };
+            if events.plugin.as_ref().is_none_or(|plugin| plugin.value != name.value) {
+                continue;
+            }
+            let kind = events.kind.as_ref().map_or(KIND, |kind| kind.value.as_str());
+            let wanted = spec.kinds.iter().flatten().find(|wanted| wanted.value == kind);
+            if let Some(wanted) = wanted {
+                let message = format!(
+                    "the output \"{}\" tells the plugin of events of this kind: they would come back without end",
+                    output.name
+                );
+                diagnostics.error(wanted.span, message);
+            }
+            own_kinds.push(kind.into());
+        }
+        for kind in spec.kinds.iter().flatten().filter(|kind| !is_name(&kind.value)) {
+            diagnostics.error(kind.span, "a kind is 1 to 128 octets without control characters");
+        }
+        let kinds = spec.kinds.as_ref();
+        Some(PluginInput {
+            plugin: plugin.settings.clone(),
+            kinds: kinds.map(|kinds| kinds.iter().map(|kind| kind.value.as_str().into()).collect()),
+            own_kinds: own_kinds.into(),
+        })
+    }
+}
+
 /// `archive` of a file output. The key is a text before the file's path below the root of its tree.
 pub(super) fn archive(
     spec: &ArchiveSpec,
@@ -143,11 +185,17 @@ fn prefix(key: &Spanned<String>, hostname: &str, diagnostics: &Diagnostics) -> S
     }
     let prefix = key.value.replace("%$myhostname%", hostname);
     let is_component = |component: &str| !matches!(component, "." | "..");
-    if prefix.len() > PREFIX_BYTES_MAX || prefix.contains(char::is_control) || !prefix.split('/').all(is_component) {
+    // Only the last may be empty: the file's path comes behind it.
+    let has_empty = prefix.starts_with('/') || prefix.contains("//");
+    if prefix.len() > PREFIX_BYTES_MAX
+        || prefix.contains(char::is_control)
+        || has_empty
+        || !prefix.split('/').all(is_component)
+    {
         diagnostics.error(
             key.span,
             format!(
-                "a key is a path of at most {PREFIX_BYTES_MAX} octets, without \".\", \"..\" and control characters"
+                "a key is a path of at most {PREFIX_BYTES_MAX} octets, without empty components, \".\", \"..\" and control characters"
             ),
         );
     }

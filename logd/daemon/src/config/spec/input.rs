@@ -9,7 +9,7 @@ use std::time::Duration;
 use ballast_shared::config::{FromValue, Size, Spanned, Table, Value};
 use ipnet::IpNet;
 
-pub(in crate::config) use local::{JournalSpec, KmsgSpec, MarkSpec, UnixSpec};
+pub(in crate::config) use local::{JournalSpec, KmsgSpec, MarkSpec, PluginInputSpec, UnixSpec};
 
 use super::choice::choice;
 
@@ -22,6 +22,7 @@ pub(in crate::config) enum InputSpec {
     Kmsg(KmsgSpec),
     Mark(MarkSpec),
     Journal(JournalSpec),
+    Plugin(PluginInputSpec),
 }
 
 /// What every network input has.

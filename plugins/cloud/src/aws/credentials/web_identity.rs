@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{CredentialsError, SourceProblem, ask, read_time};
 use crate::aws::endpoint::{Endpoints, Service};
 use crate::aws::http::Http;
+use crate::aws::operation::Operation;
 use crate::aws::query;
 use crate::aws::xml::Element;
 
@@ -41,7 +42,7 @@ pub(super) async fn exchange(role: &Role, endpoints: &Endpoints, http: &Http) ->
     }
     let token = tokio::fs::read_to_string(&role.token_file).await;
     let token = Zeroizing::new(token.map_err(|error| file_error(error.kind()))?);
-    let form = query::Form::new("AssumeRoleWithWebIdentity", "2011-06-15")
+    let form = query::Form::new(Operation::AssumeRoleWithWebIdentity, "2011-06-15")
         .with("RoleArn", &role.arn)
         .with("RoleSessionName", role.session.as_deref().unwrap_or("cloudd"))
         .with("WebIdentityToken", token.trim());

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::super::Client;
 use super::super::error::{Error, Malformed};
+use super::super::operation::Operation;
 use super::super::xml::Element;
 use super::{Filter, form, seconds_of, tags};
 
@@ -56,7 +57,7 @@ impl Client {
     /// # Errors
     /// When a page of the list can't be had.
     pub async fn instances(&self, filters: &[Filter]) -> Result<Vec<Instance>, Error> {
-        let form = form("DescribeInstances", filters);
+        let form = form(Operation::DescribeInstances, filters);
         self.listing(form, Some(self.inner.page_instances), "DescribeInstancesResponse", read)
             .await
     }

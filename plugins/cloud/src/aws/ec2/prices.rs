@@ -2,18 +2,20 @@
 
 use super::super::Client;
 use super::super::error::{Error, Malformed};
+use super::super::operation::Operation;
 use super::super::xml::Element;
 use super::{form, seconds_of};
+use crate::money::Money;
 
 /// A price, from a time on until the next of the same type in the same zone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpotPrice {
     /// The type of instance.
     pub kind: String,
     /// The availability zone.
     pub zone: String,
-    /// In dollars an hour; finite and not negative.
-    pub price: f64,
+    /// In dollars an hour.
+    pub price: Money,
     /// In seconds since 1970. The first one of an interval may be from before it: it is what was paid when the interval began.
     pub since: i64,
 }
@@ -32,7 +34,7 @@ impl Client {
     ) -> Result<Vec<SpotPrice>, Error> {
         const WRONG: Malformed = Malformed::Wrong("a time");
         let time = |seconds| jiff::Timestamp::from_second(seconds).map_err(|_| WRONG);
-        let form = form("DescribeSpotPriceHistory", &[])
+        let form = form(Operation::DescribeSpotPriceHistory, &[])
             .with_each("InstanceType", [kind])
             .with_each("ProductDescription", ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"])
             .with_some("AvailabilityZone", zone)
@@ -44,17 +46,11 @@ impl Client {
 
 fn read(page: &Element) -> Result<Vec<SpotPrice>, Error> {
     let prices = page.need_list("spotPriceHistorySet", "item")?.map(|price| {
-        let amount: f64 = price
-            .need_text("spotPrice")?
-            .parse()
-            .map_err(|_| Malformed::Wrong("spotPrice"))?;
-        if !amount.is_finite() || amount < 0.0 {
-            return Err(Malformed::Wrong("spotPrice").into());
-        }
+        let amount = price.need_text("spotPrice")?.parse();
         Ok(SpotPrice {
             kind: price.need_text("instanceType")?,
             zone: price.need_text("availabilityZone")?,
-            price: amount,
+            price: amount.map_err(|_| Malformed::Wrong("spotPrice"))?,
             since: seconds_of(price, "timestamp").ok_or(Malformed::Wrong("timestamp"))?,
         })
     });
@@ -74,7 +70,7 @@ mod tests {
             );
             read(&Element::read(text.as_bytes(), "R").unwrap())
         };
-        assert_eq!(page("0.036500").unwrap()[0].price, 0.0365);
+        assert_eq!(page("0.036500").unwrap()[0].price.to_string(), "0.0365");
         for price in ["", "-1", "NaN", "inf", "0,03"] {
             assert!(page(price).is_err(), "{price}");
         }

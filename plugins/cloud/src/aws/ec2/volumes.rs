@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Client;
 use super::super::error::{Error, Malformed};
+use super::super::operation::Operation;
 use super::super::xml::Element;
 use super::{Filter, form, seconds_of, tags};
 
@@ -63,7 +64,7 @@ impl Client {
     /// # Errors
     /// When a page of the list can't be had.
     pub async fn volumes(&self, filters: &[Filter]) -> Result<Vec<Volume>, Error> {
-        let form = form("DescribeVolumes", filters);
+        let form = form(Operation::DescribeVolumes, filters);
         self.listing(form, Some(PAGE_MAX), "DescribeVolumesResponse", read_volumes)
             .await
     }
@@ -73,7 +74,7 @@ impl Client {
     /// # Errors
     /// When a page of the list can't be had.
     pub async fn snapshots(&self, filters: &[Filter]) -> Result<Vec<Snapshot>, Error> {
-        let form = form("DescribeSnapshots", filters).with_each("Owner", ["self"]);
+        let form = form(Operation::DescribeSnapshots, filters).with_each("Owner", ["self"]);
         self.listing(form, Some(PAGE_MAX), "DescribeSnapshotsResponse", read_snapshots)
             .await
     }

@@ -8,11 +8,16 @@ use ballast_shared::tls::TlsFiles;
 use crate::aws::credentials::Environment;
 use crate::aws::ec2::Filter;
 use crate::aws::settings::SettingsSpec;
-use crate::aws::{Endpoint, Settings};
+use crate::aws::{Endpoint, Part, Settings};
+use crate::iam::{Grant, Scope};
+use crate::resources::Kind;
 
 /// A listing takes this long where there are many machines, and accounts have so many calls a second for all who ask.
 const INTERVAL_MIN: Duration = Duration::from_secs(5);
 const INTERVAL_MAX: Duration = Duration::from_secs(3600);
+/// Networks and volumes change by people's hands, and each listing of them is several calls.
+const SLOW_MIN: Duration = Duration::from_secs(30);
+const SLOW_MAX: Duration = Duration::from_secs(24 * 3600);
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Values of a filter, and filters: what EC2 takes.
 const FILTER_VALUES_MAX: usize = 200;
@@ -22,6 +27,8 @@ const FILTER_VALUES_MAX: usize = 200;
 pub struct Spec {
     settings: SettingsSpec,
     interval: Option<Spanned<Duration>>,
+    networks_interval: Option<Spanned<Duration>>,
+    volumes_interval: Option<Spanned<Duration>>,
     queue: Option<Spanned<String>>,
     vpc: Option<Spanned<Vec<String>>>,
     tags: Vec<(String, Spanned<Vec<String>>)>,
@@ -35,12 +42,52 @@ pub struct Config {
     pub settings: Settings,
     /// Between two listings.
     pub interval: Duration,
+    /// Between two of networks, if they are looked at.
+    pub networks_interval: Option<Duration>,
+    /// Between two of volumes and snapshots, if they are looked at.
+    pub volumes_interval: Option<Duration>,
     /// The URL of the queue that has events of machines.
     pub queue: Option<String>,
     /// Which machines are looked at.
     pub filters: Vec<Filter>,
     /// The tags that are let out as labels.
     pub labels: Vec<String>,
+}
+
+impl Config {
+    /// What the provider does with the cloud, and with what of it: what has to be permitted.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        let region = self.settings.endpoints.region();
+        let mut grants = vec![Grant::new(Part::Machines, Scope::all(region))];
+        if let Some(queue) = &self.queue {
+            grants.push(Grant::new(Part::Events, Scope::queue(queue, region)));
+        }
+        if self.networks_interval.is_some() {
+            grants.push(Grant::new(Part::Networks, Scope::all(region)));
+        }
+        if self.volumes_interval.is_some() {
+            grants.push(Grant::new(Part::Volumes, Scope::all(region)));
+        }
+        grants
+    }
+
+    /// What the provider looks at besides machines.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<Kind> {
+        let intervals = [
+            (Kind::Networks, self.networks_interval),
+            (Kind::Volumes, self.volumes_interval),
+        ];
+        let looked_at = intervals.into_iter().filter(|(_, interval)| interval.is_some());
+        looked_at.map(|(kind, _)| kind).collect()
+    }
+
+    /// What the provider does with the cloud.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        self.grants().iter().map(|grant| grant.part).collect()
+    }
 }
 
 impl Spec {
@@ -57,6 +104,8 @@ impl Spec {
         Self {
             settings: SettingsSpec::read(table),
             interval: table.optional("interval"),
+            networks_interval: table.optional("networks-interval"),
+            volumes_interval: table.optional("volumes-interval"),
             queue: table.optional("queue"),
             vpc: table.optional("vpc"),
             tags: tags.unwrap_or_default(),
@@ -76,6 +125,11 @@ impl Spec {
             && !(INTERVAL_MIN..=INTERVAL_MAX).contains(&interval.value)
         {
             wrong(interval.span, "out of range: it takes \"5s\" to \"1h\"");
+        }
+        for interval in [&self.networks_interval, &self.volumes_interval].into_iter().flatten() {
+            if !(SLOW_MIN..=SLOW_MAX).contains(&interval.value) {
+                wrong(interval.span, "out of range: it takes \"30s\" to \"1d\"");
+            }
         }
         if let Some(queue) = &self.queue
             && queue
@@ -111,6 +165,8 @@ impl Spec {
         Some(Config {
             settings: settings?,
             interval: self.interval.map_or(INTERVAL, |interval| interval.value),
+            networks_interval: self.networks_interval.map(|interval| interval.value),
+            volumes_interval: self.volumes_interval.map(|interval| interval.value),
             queue: self.queue.map(|queue| queue.value),
             filters,
             labels: self

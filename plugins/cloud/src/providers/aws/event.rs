@@ -9,7 +9,7 @@ use crate::events::{self, Event};
 
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     /// Something about an instance.
     Notice(Notice),
     /// An event of something else: nothing to do.
@@ -18,18 +18,18 @@ pub(super) enum Said {
 
 /// An event of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Notice {
+pub(crate) struct Notice {
     /// The same if it comes twice.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// In seconds since 1970.
-    pub(super) time: i64,
-    pub(super) instance: String,
-    pub(super) kind: Kind,
+    pub(crate) time: i64,
+    pub(crate) instance: String,
+    pub(crate) kind: Kind,
 }
 
 /// What kind of event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It is now in this state.
     State(String),
     /// Spot capacity is taken away in two minutes, by this: "terminate", "stop", "hibernate".
@@ -58,7 +58,7 @@ struct Body {
 }
 
 /// Reads a message; `None`: it is no event at all, so that it is somebody else's.
-pub(super) fn read(message: &str) -> Option<Said> {
+pub(crate) fn read(message: &str) -> Option<Said> {
     let unwrapped = match serde_json::from_str::<Envelope<'_>>(message) {
         Ok(envelope) if envelope.kind == "Notification" => envelope.message,
         _ => message.into(),
@@ -85,7 +85,7 @@ pub(super) fn read(message: &str) -> Option<Said> {
 
 impl Notice {
     /// As it is told to whoever follows events.
-    pub(super) fn event(&self) -> Event {
+    pub(crate) fn event(&self) -> Event {
         let instance = &self.instance;
         let mut fields = BTreeMap::new();
         let (kind, message) = match &self.kind {
@@ -116,7 +116,7 @@ impl Notice {
     }
 
     /// Whether it says that the instance is no more.
-    pub(super) fn is_end(&self) -> bool {
+    pub(crate) fn is_end(&self) -> bool {
         matches!(&self.kind, Kind::State(state) if state == "terminated")
     }
 }

@@ -33,7 +33,7 @@ async fn list(client: &Client, config: &Config, told: &Told) -> Result<(), Nobod
 }
 
 /// The interval, and up to a tenth less: several who were started together don't ask together for ever.
-fn apart(interval: Duration) -> Duration {
+pub(super) fn apart(interval: Duration) -> Duration {
     let mut octets = [0; 2];
     // Without randomness they do.
     let _ = getrandom::fill(&mut octets);

@@ -61,6 +61,8 @@ impl Running {
         let config = Config {
             settings: server.settings("", keys()),
             interval: INTERVAL,
+            networks_interval: None,
+            volumes_interval: None,
             queue: queue.then(|| "http://127.0.0.1/1/q".to_owned()),
             filters: Vec::new(),
             labels: Vec::new(),

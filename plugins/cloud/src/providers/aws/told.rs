@@ -12,6 +12,7 @@ use super::event::Notice;
 use super::host::host;
 use super::seen::Seen;
 use crate::aws::ec2::Instance;
+use crate::resources::{Kind, Resource};
 
 /// A machine that was looked at is there for so long after, in seconds, even if a listing doesn't have it: EC2's answers agree
 /// with each other a while later only.
@@ -133,6 +134,20 @@ impl Told {
     pub(super) async fn event(&self, notice: &Notice) -> Result<(), NobodyListens> {
         let state = self.state.lock().await;
         self.tell(&state, Word::Event(notice.event())).await
+    }
+
+    /// Tells what there is of a kind, or that it is not known.
+    pub(super) async fn resources(
+        &self,
+        kind: Kind,
+        listed: Result<Vec<Resource>, crate::aws::Error>,
+    ) -> Result<(), NobodyListens> {
+        let listed = listed.map_err(|error| {
+            warn!(provider = &*self.provider, kind = kind.name(), %error, "not listed: what was known before stays");
+            error.to_string()
+        });
+        let state = self.state.lock().await;
+        self.tell(&state, Word::Resources(kind, listed)).await
     }
 
     /// Tells that nothing is known.

@@ -6,9 +6,10 @@ use glob::Pattern;
 
 use super::super::access::read_patterns;
 use super::hosts::Hosts;
-use crate::aws::Settings;
 use crate::aws::credentials::Environment;
 use crate::aws::settings::SettingsSpec;
+use crate::aws::{Part, Settings};
+use crate::iam::{Grant, Scope};
 
 /// The table as it stands in a file.
 #[derive(Debug)]
@@ -30,6 +31,15 @@ pub struct Config {
     pub(super) hosts: Hosts,
     /// What stacks may read that no stack has made.
     pub(super) readable: Vec<Pattern>,
+}
+
+impl Config {
+    /// What is done with AWS.
+    #[must_use]
+    pub fn grant(&self) -> Grant {
+        let region = self.settings.endpoints.region();
+        Grant::new(Part::StackRequests, Scope::queue(&self.queue, region))
+    }
 }
 
 impl Spec {

@@ -25,14 +25,14 @@ struct Cloud {
 #[derive(Clone)]
 struct Ask(Value);
 
-fn ask(kind: &str, stack: &str, properties: Value) -> Ask {
+fn ask(kind: &str, stack: &str, properties: impl Into<Value>) -> Ask {
     Ask(json!({
         "RequestType": kind,
         "RequestId": format!("{kind}-of-{stack}"),
         "StackId": format!("arn:aws:cloudformation:eu-west-1:123456789012:stack/{stack}/f00"),
         "LogicalResourceId": "DbPassword",
         "ResourceType": MAKES,
-        "ResourceProperties": properties,
+        "ResourceProperties": properties.into(),
         "ServiceToken": "arn:aws:sns:eu-west-1:123456789012:secrets",
     }))
 }

@@ -1,4 +1,4 @@
-//! `[input.NAME.unix]`, `[input.NAME.kmsg]`, `[input.NAME.mark]` and `[input.NAME.journal]`.
+//! `[input.NAME.unix]`, `[input.NAME.kmsg]`, `[input.NAME.mark]`, `[input.NAME.journal]` and `[input.NAME.plugin]`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +43,13 @@ pub(in crate::config) struct JournalSpec {
     pub(in crate::config) span: Span,
 }
 
+/// `[input.NAME.plugin]`
+pub(in crate::config) struct PluginInputSpec {
+    pub(in crate::config) plugin: Option<Spanned<String>>,
+    pub(in crate::config) kinds: Option<Vec<Spanned<String>>>,
+    pub(in crate::config) message_max: Option<Spanned<Size>>,
+}
+
 impl UnixSpec {
     pub(in crate::config::spec) fn read(table: &Table<'_>) -> Self {
         Self {
@@ -75,6 +82,16 @@ impl MarkSpec {
     pub(in crate::config::spec) fn read(table: &Table<'_>) -> Self {
         Self {
             every: table.optional("every"),
+        }
+    }
+}
+
+impl PluginInputSpec {
+    pub(in crate::config::spec) fn read(table: &Table<'_>) -> Self {
+        Self {
+            plugin: table.required("plugin"),
+            kinds: table.optional("kinds"),
+            message_max: table.optional("message-max"),
         }
     }
 }
