@@ -10,6 +10,7 @@ pub mod event;
 pub mod host;
 pub mod machine;
 pub mod news;
+pub mod secret;
 mod snapshot;
 pub mod wire;
 

@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::plugin::Settings;
+use ballast_shared::plugin::secret::Pending;
 use ballast_shared::privileges::Process;
 use ballast_shared::tls::TlsFiles;
 use dnsd_core::answer::MinimalResponses;
@@ -108,6 +109,8 @@ pub(crate) struct Config {
     pub(crate) transfers: TransfersConfig,
     /// What requests are verified with.
     pub(crate) keys: Keys,
+    /// The keys whose secrets plugins have.
+    pub(crate) pending: Vec<Pending>,
     /// Who knows what machines exist.
     pub(crate) plugins: Vec<Settings>,
     /// Where questions about names of no zone of ours go; `None`: they are refused.

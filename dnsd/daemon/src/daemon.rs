@@ -10,6 +10,7 @@ use std::time::Duration;
 use ballast_shared::config::Diagnostics;
 use ballast_shared::exit::Exit;
 use ballast_shared::listen;
+use ballast_shared::plugin::secret::Secrets;
 use ballast_shared::privileges::PrivilegeError;
 use ballast_shared::signals::{Signal, Signals};
 use ballast_shared::supervise::Supervisor;
@@ -289,6 +290,7 @@ impl Daemon {
         let secondaries = Secondaries::start(zones.clone(), inputs, prepared.config.transfers, supervisor);
         let notify = Notify::start(shared.clone(), zones.changes(), &prepared.config, supervisor);
         let plugins = Plugins::default();
+        let secrets = Secrets::default();
         let signatures = Arc::new(SignatureBoard::default());
         let service = Arc::new(Control::new(
             shared.clone(),
@@ -327,6 +329,7 @@ impl Daemon {
                 zones,
                 secondaries,
                 plugins,
+                secrets,
                 notify,
             },
             sockets: Some(prepared.sockets),
@@ -344,9 +347,16 @@ impl Daemon {
             encrypted,
             secondaries,
             plugins,
+            secrets,
             ..
         } = &mut self.running;
-        let report = zones.apply(Plan::new(config, false)).await.ok_or(Exit::Os)?;
+        let pending = std::mem::take(&mut config.pending);
+        let stop = supervisor.stopping();
+        let (report, ()) = tokio::join!(
+            zones.apply(Plan::new(config, false)),
+            secrets.settle(pending, &config.plugins, &stop),
+        );
+        let report = report.ok_or(Exit::Os)?;
         if let Some(Sockets { bound, missing, .. }) = self.sockets.take() {
             listeners
                 .start(bound, supervisor)

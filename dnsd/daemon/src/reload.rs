@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use ballast_shared::config::Diagnostics;
+use ballast_shared::plugin::secret::Secrets;
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
 use tokio::sync::oneshot;
@@ -62,6 +63,8 @@ pub(crate) struct Running {
     pub(crate) secondaries: Secondaries,
     /// Who makes zones of what plugins know.
     pub(crate) plugins: Plugins,
+    /// The secrets that plugins have.
+    pub(crate) secrets: Secrets,
     /// Who tells others of changes.
     pub(crate) notify: Notify,
     /// What is listened on.
@@ -124,6 +127,10 @@ impl Running {
             self.encrypted.keep_only(listening_encrypted);
             return Err(ReloadError::Os);
         };
+        let pending = std::mem::take(&mut config.pending);
+        self.secrets
+            .settle(pending, &config.plugins, &supervisor.stopping())
+            .await;
         // From here on nothing can go wrong any more that would leave half of the old configuration.
         self.zones.retire(self.shared.apply(&config));
         match (query_log, &config.query_log) {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use ballast_shared::cli::LogFormat;
 use ballast_shared::config::Diagnostics;
 use ballast_shared::exit::Exit;
+use ballast_shared::plugin::secret::Secrets;
 use ballast_shared::tls::TlsFiles;
 use clap::{Parser, Subcommand};
 
@@ -77,7 +78,7 @@ pub(crate) fn run(line: &CommandLine) -> Exit {
 /// The configuration, for a command that needs one; what is wrong with it is printed.
 fn read_config(path: &Path) -> Result<Config, Exit> {
     let diagnostics = Diagnostics::new();
-    let config = config::read(path, &TlsFiles::default(), &diagnostics);
+    let config = config::read(path, &TlsFiles::default(), &Secrets::default(), &diagnostics);
     eprint!("{diagnostics}");
     config.ok_or(Exit::Config)
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, load};
 use ballast_shared::plugin;
+use ballast_shared::plugin::secret::{Pending, Secrets};
 use ballast_shared::privileges::Process;
 use ballast_shared::tls::{self, ClientCheck, Identity, TlsFiles};
 use ipnet::IpNet;
@@ -46,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) inputs: Vec<Input>,
     /// In the order written: the first that knows a machine counts.
     pub(crate) plugins: Vec<Plugin>,
+    /// What waits for secrets that they have.
+    pub(crate) pending: Vec<Pending>,
     /// Named ones first, then the direct paths of rules: an output's place is its [`logd_core::route::OutputId`].
     pub(crate) outputs: Vec<Output>,
     pub(crate) router: Router,
@@ -275,10 +278,11 @@ impl Output {
 
 /// Reads the configuration; `None` if it has errors. What there is to say, warnings too, is in `diagnostics`.
 /// What `tls_files` has of a running daemon is used as it is; the others are read.
-pub(crate) fn read(path: &Path, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Option<Config> {
+/// What is to look into a secret of a plugin has its place from `secrets`.
+pub(crate) fn read(path: &Path, tls_files: &TlsFiles, secrets: &Secrets, diagnostics: &Diagnostics) -> Option<Config> {
     let mut spec = spec::Spec::default();
     load(path, diagnostics, &mut |root| spec.read(root));
-    let config = resolve::resolve(spec, tls_files, diagnostics);
+    let config = resolve::resolve(spec, tls_files, secrets, diagnostics);
     (!diagnostics.has_errors()).then_some(config)
 }
 

@@ -15,6 +15,7 @@ use ballast_shared::cli::LogFormat;
 use ballast_shared::config::Diagnostics;
 use ballast_shared::exit::Exit;
 use ballast_shared::metrics::Metrics;
+use ballast_shared::plugin::secret::Secrets;
 use ballast_shared::signals::{Signal, Signals};
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::{self, Inherited};
@@ -106,6 +107,9 @@ struct Daemon {
     http: Option<http::Listener>,
     viewer: Option<Access>,
     tls_files: TlsFiles,
+    secrets: Secrets,
+    /// But for what was taken over from it.
+    config: Config,
     work_dir: WorkDir,
 }
 
@@ -117,7 +121,8 @@ impl Daemon {
         logging::init(log_format);
         let mut inherited = inherited.map_err(|error| fail(Exit::Os, &"inherited sockets", &error))?;
         let tls_files = TlsFiles::default();
-        let mut config = read_config(config_path, &tls_files)?;
+        let secrets = Secrets::default();
+        let mut config = read_config(config_path, &tls_files, &secrets)?;
 
         let work_dir =
             WorkDir::lock(&config.work_dir).map_err(|error| fail(Exit::Unavailable, &"cannot start", &error))?;
@@ -162,8 +167,10 @@ impl Daemon {
             control,
             http,
             tls_files,
-            viewer: config.control.viewer,
+            secrets,
+            viewer: config.control.viewer.take(),
             work_dir,
+            config,
         })
     }
 
@@ -236,6 +243,7 @@ impl Daemon {
             let serve = http::serve(listener, pages, "logd_control_http_closed_total", stop.clone());
             supervisor.start("http", serve);
         }
+        plugins::fetch(&self.secrets, &mut self.config, handles.delivering, &supervisor);
         let mut workers = Workers::new(&supervisor);
         {
             let _delivering = handles.delivering.enter();
@@ -258,7 +266,7 @@ impl Daemon {
         let started = Instant::now();
         systemd::ready();
 
-        let mut turns = Turns::new(config_path.to_owned(), self.tls_files.clone());
+        let mut turns = Turns::new(config_path.to_owned(), self.tls_files.clone(), self.secrets.clone());
         let mut failed = false;
         loop {
             tokio::select! {
@@ -275,6 +283,7 @@ impl Daemon {
                                 inputs: &mut self.inputs,
                                 workers: &mut workers,
                                 plugins: &mut plugins,
+                                secrets: &self.secrets,
                             },
                             &self.service,
                             &supervisor,
@@ -337,9 +346,9 @@ fn listen_http(address: &HttpAddress, inherited: &mut Inherited) -> Result<http:
     }
 }
 
-fn read_config(path: &Path, tls_files: &TlsFiles) -> Result<Config, Exit> {
+fn read_config(path: &Path, tls_files: &TlsFiles, secrets: &Secrets) -> Result<Config, Exit> {
     let diagnostics = Diagnostics::new();
-    let config = config::read(path, tls_files, &diagnostics);
+    let config = config::read(path, tls_files, secrets, &diagnostics);
     if config.is_none() {
         // As `check` prints it, with its lines and carets.
         eprint!("{diagnostics}");

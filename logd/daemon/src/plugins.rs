@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ballast_shared::plugin::secret::Secrets;
 use ballast_shared::plugin::{Client, News, Settings, State};
 use ballast_shared::supervise::Supervisor;
 use metrics::{Gauge, gauge};
@@ -20,11 +21,20 @@ use tracing::{debug, warn};
 pub(crate) use inventory::{Connected, Inventory, LastView, View};
 
 use self::inventory::Known;
-use crate::config::Plugin;
+use crate::config::{Config, Plugin};
 use crate::control;
 
 /// How often what is over is forgotten, and the metrics are brought in line with what the client says.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Has the secrets of a configuration fetched, beside all else: what needs one waits for it.
+pub(crate) fn fetch(secrets: &Secrets, config: &mut Config, runtime: &Handle, supervisor: &Supervisor) {
+    let pending = std::mem::take(&mut config.pending);
+    let plugins: Vec<Settings> = config.plugins.iter().map(|plugin| plugin.settings.clone()).collect();
+    let (secrets, stop) = (secrets.clone(), supervisor.stopping());
+    // Also when there are none: those of before are forgotten.
+    runtime.spawn(async move { secrets.settle(pending, &plugins, &stop).await });
+}
 
 /// The plugins of the running configuration.
 #[derive(Default)]

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_shared::config::Diagnostics;
+use ballast_shared::plugin::secret::Secrets;
 use ballast_shared::supervise::Supervisor;
 use ballast_shared::systemd::Inherited;
 use ballast_shared::tls::TlsFiles;
@@ -24,7 +25,7 @@ use crate::cores::Cores;
 use crate::input::{Inputs, PlaceError, Service};
 use crate::output::queued::Workers;
 use crate::pipeline::Pipeline;
-use crate::plugins::Plugins;
+use crate::plugins::{self, Plugins};
 
 pub(crate) use turn::{Asker, Turns};
 
@@ -129,15 +130,16 @@ pub(crate) struct Running<'r> {
     pub(crate) inputs: &'r mut Inputs,
     pub(crate) workers: &'r mut Workers,
     pub(crate) plugins: &'r mut Plugins,
+    pub(crate) secrets: &'r Secrets,
 }
 
 /// Reads the configuration. To be called where waiting for file systems and user databases is allowed.
 ///
 /// # Errors
 /// What `check` says about it.
-fn read(path: &Path, tls_files: &TlsFiles) -> Result<Config, ReloadError> {
+fn read(path: &Path, tls_files: &TlsFiles, secrets: &Secrets) -> Result<Config, ReloadError> {
     let diagnostics = Diagnostics::new();
-    let config = config::read(path, tls_files, &diagnostics);
+    let config = config::read(path, tls_files, secrets, &diagnostics);
     let said = diagnostics.to_string();
     let config = config.ok_or_else(|| ReloadError::Invalid(said.clone()))?;
     if !said.is_empty() {
@@ -165,6 +167,7 @@ pub(crate) fn take(
         inputs,
         workers,
         plugins,
+        secrets,
     } = running;
     let prepared = inputs
         .prepare(&config.inputs, &mut Inherited::default())
@@ -179,6 +182,7 @@ pub(crate) fn take(
         Some(&before),
     );
     plugins.apply(known, handles.delivering, supervisor);
+    plugins::fetch(secrets, &mut config, handles.delivering, supervisor);
     {
         let _delivering = handles.delivering.enter();
         workers.apply(pipeline.queued_outputs(), config.drain_timeout);

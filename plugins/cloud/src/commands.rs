@@ -18,6 +18,7 @@ pub use scale::{Ask, Scale, scale};
 use crate::config::{self, ProviderKind};
 use crate::control::INTERFACE;
 use crate::providers::static_file;
+use crate::secrets::Store;
 
 /// `cloudd check`
 #[must_use]
@@ -29,6 +30,10 @@ pub fn check(path: &Path) -> Exit {
     }
     let Some(config) = config else { return Exit::Config };
     let mut exit = Exit::Ok;
+    if let Err(error) = Store::new(&config.secrets).check() {
+        eprintln!("secrets: {error}");
+        exit = Exit::Config;
+    }
     for provider in config.providers {
         if let ProviderKind::Static { file } = provider.kind
             && let Err((said, _)) = static_file::read(&file)

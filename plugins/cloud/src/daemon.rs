@@ -29,7 +29,8 @@ use crate::hub::Hub;
 use crate::pages;
 use crate::scaling::Scalings;
 use crate::scaling::actions::Actions;
-use crate::server::{self, Plugin};
+use crate::secrets::Store;
+use crate::server::{self, Keeper, Plugin};
 use running::{Running, Shared};
 
 /// How long what has begun may take when the daemon ends.
@@ -80,6 +81,10 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
     let control = bind(&config.control_socket)?;
     let plugin = bind(&config.plugin_socket)?;
     inherited.report_unclaimed();
+    // What secrets are kept by is no reason to take the inventory away from those who follow it.
+    if let Err(error) = Store::new(&config.secrets).prepare() {
+        error!("secrets can't be had: {error}");
+    }
     config.process.assume(&[]).map_err(|cause| fail(Exit::Os, &cause))?;
     Ok(Prepared {
         config_path: config_path.to_owned(),
@@ -110,13 +115,15 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let hub = Arc::new(Hub::new(epoch, &names));
     let archive = Arc::new(Archive::new());
     let scalings = Arc::new(Scalings::new(&prepared.config.work_dir, hub.events().clone()));
+    let secrets = Keeper::new(&prepared.config.secrets);
     let shared = Shared {
         hub: hub.clone(),
         archive: archive.clone(),
         scalings: scalings.clone(),
+        secrets: secrets.clone(),
     };
     let mut running = Running::start(prepared.config_path, prepared.config, shared, &supervisor);
-    let plugin = Plugin::new(hub.clone(), archive.clone());
+    let plugin = Plugin::new(hub.clone(), archive.clone(), secrets);
     let watching = pages::Watching {
         inventory: plugin.watchers(),
         events: plugin.followers(),

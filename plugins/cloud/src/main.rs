@@ -7,7 +7,7 @@ use ballast_shared::cli::{self, LogFormat};
 use ballast_shared::logging;
 use clap::{Parser, Subcommand};
 use cloudd::resources::{self, Kind};
-use cloudd::{commands, config, daemon, iam, plugin_check, userdata};
+use cloudd::{commands, config, daemon, iam, plugin_check, secrets, userdata};
 
 /// The cloud's control plane, as a plugin to logd and dnsd. Without a command it runs in the foreground; SIGTERM ends it,
 /// SIGHUP reloads.
@@ -73,6 +73,11 @@ enum Command {
         #[arg(long)]
         gzip: bool,
     },
+    /// Make, show, change and delete secrets; needs no running daemon
+    Secret {
+        #[command(subcommand)]
+        command: secrets::command::Command,
+    },
     /// Try whether a plugin, ours or another, keeps to the interface: exits 0, or 1 and prints what does not hold
     PluginCheck {
         /// Its socket
@@ -107,6 +112,7 @@ fn main() -> ExitCode {
         Command::Scale(scale) => commands::scale(&config, scale),
         Command::Reload => commands::reload(&config),
         Command::Userdata { role, gzip } => userdata::run(&config, &role, gzip),
+        Command::Secret { command } => secrets::command::run(&config, command),
         Command::PluginCheck { socket } => plugin_check::run(&socket),
     };
     exit.into()

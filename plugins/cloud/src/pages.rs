@@ -19,7 +19,7 @@ pub(crate) struct Watching {
 }
 
 /// What series mean that others count.
-const COUNTED: [(&str, &str); 8] = [
+const COUNTED: [(&str, &str); 9] = [
     (
         "cloudd_control_http_closed_total",
         "connections to the pages that were closed on their client, by reason",
@@ -33,6 +33,10 @@ const COUNTED: [(&str, &str); 8] = [
     (
         "cloudd_archive_parts_resumed_total",
         "parts of files that were not sent again, because they were there",
+    ),
+    (
+        "cloudd_secrets_asked_total",
+        "secrets that were asked for over the plugin's socket, by outcome",
     ),
     ("cloudd_events_total", "events that were told, by kind"),
     (

@@ -7,7 +7,7 @@
 //! it is dropped and shows nothing of itself.
 
 mod access;
-// pub mod command;
+pub mod command;
 pub mod config;
 mod error;
 mod id;

@@ -2,6 +2,7 @@
 
 mod events;
 mod inventory;
+mod secrets;
 mod watching;
 
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use ballast_shared::plugin::event::EVENTS;
+use ballast_shared::plugin::secret::SECRETS;
 use ballast_shared::plugin::wire::INVENTORY;
 use ballast_shared::varlink::{Call, CallError, Limits, MESSAGE_BYTES_MAX, Offer, Part, Service};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
+pub use self::secrets::Keeper;
 use crate::archive::{self, Archive};
 use crate::hub::Hub;
 
@@ -28,7 +31,7 @@ const STALL_MAX: Duration = Duration::from_secs(30);
 pub fn offer() -> Offer {
     Offer {
         product: "cloudd",
-        interfaces: vec![INVENTORY, EVENTS, archive::INTERFACE],
+        interfaces: vec![INVENTORY, EVENTS, SECRETS, archive::INTERFACE],
         limits: Limits {
             connections_max: CONNECTIONS_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
@@ -44,13 +47,15 @@ pub struct Plugin {
     inventory: inventory::Watchers,
     events: events::Followers,
     archive: Arc<Archive>,
+    secrets: Keeper,
 }
 
 impl Plugin {
-    /// For those who follow this inventory and its events, and hand over files.
+    /// For those who follow this inventory and its events, hand over files, and may have secrets.
     #[must_use]
-    pub fn new(hub: Arc<Hub>, archive: Arc<Archive>) -> Self {
+    pub fn new(hub: Arc<Hub>, archive: Arc<Archive>, secrets: Keeper) -> Self {
         Self {
+            secrets,
             events: events::Followers::new(hub.events().clone()),
             inventory: inventory::Watchers::new(hub),
             archive,
@@ -77,6 +82,9 @@ impl Service for Plugin {
         }
         if call.interface == archive::INTERFACE.name {
             return self.archive.call(call).await;
+        }
+        if call.interface == SECRETS.name {
+            return self.secrets.call(&call).await;
         }
         match call.method.as_str() {
             "Watch" => Err(CallError::ExpectedMore),

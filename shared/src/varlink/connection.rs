@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
+use zeroize::Zeroizing;
 
 use super::ClientError;
 use super::frame::{Request, encode, read_reply};
@@ -71,7 +72,8 @@ impl Connection {
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<R, ClientError> {
         self.send(method, parameters, false, descriptors).await?;
-        let message = self.next_message().await?.ok_or_else(ended)?;
+        // It may be a secret.
+        let message = Zeroizing::new(self.next_message().await?.ok_or_else(ended)?);
         Ok(read_reply(&message)?.0)
     }
 

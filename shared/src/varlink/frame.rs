@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::ClientError;
 
@@ -60,6 +61,22 @@ pub fn read_reply<P: DeserializeOwned + Default>(message: &[u8]) -> Result<(P, b
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field by reference")]
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+/// Octets of a reply for which it does not have to grow, and leave behind what was in it.
+const REPLY_BYTES: usize = 16 << 10;
+
+/// A reply with its end mark. What it says may be secret: it is wiped here, and where it is sent from.
+pub(super) fn encode_and_wipe(mut reply: Reply) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(REPLY_BYTES));
+    serde_json::to_writer(&mut *bytes, &reply).expect("maps with string keys are always JSON");
+    bytes.push(0);
+    for text in reply.parameters.values_mut() {
+        if let Value::String(text) = text {
+            text.zeroize();
+        }
+    }
+    bytes
 }
 
 /// A message with its end mark.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
 use super::describe::{SERVICE, describe};
-use super::frame::{MESSAGE_BYTES_MAX, Reply, Request, encode};
+use super::frame::{MESSAGE_BYTES_MAX, Reply, Request, encode_and_wipe};
 use super::incoming::Incoming;
 use super::peer::Peer;
 use super::service::{Call, CallError, Offer, Part, Service};
@@ -142,7 +142,7 @@ async fn converse<S: Service>(stream: &UnixStream, offer: &Offer, service: &S) -
         let oneway = request.oneway;
         match answer(request, message.descriptors, caller, offer, service).await {
             Answer::One(_) if oneway => {}
-            Answer::One(reply) => out.send(&encode(&reply)).await?,
+            Answer::One(reply) => out.send(&encode_and_wipe(reply)).await?,
             Answer::Several(parts, method, interface) => {
                 let is_complete = tokio::select! {
                     sent = out.send_parts(parts, &method, interface) => sent?,

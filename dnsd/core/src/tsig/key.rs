@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::mac::MacState;
 use super::record::record_bytes;
@@ -18,7 +18,11 @@ pub struct Key {
     /// In lower case, which is how it stands in messages and in what is signed (RFC 8945 §4.3.3).
     name: Name,
     algorithm: Algorithm,
+    /// Of the secret; of one that is not known yet, of something that nobody knows.
     state: MacState,
+    /// Of the secret that has become known since.
+    revealed: OnceLock<MacState>,
+    is_known: AtomicBool,
     /// Seconds since 1970; 0: not yet.
     last_used: AtomicU64,
     /// Who used it then.
@@ -39,15 +43,42 @@ pub struct KeyUse {
 impl Key {
     /// A key that hasn't been used.
     pub fn new(name: &Name, algorithm: Algorithm, secret: &Secret) -> Self {
+        Self::with(name, algorithm, secret, true)
+    }
+
+    /// A key whose secret is not known yet. Until it is [revealed](Self::reveal) no request is verified with it, and what is signed
+    /// with it nobody accepts. `random` is what nobody knows: answers that claim to be signed with the key are held against it.
+    pub fn unknown(name: &Name, algorithm: Algorithm, random: &Secret) -> Self {
+        Self::with(name, algorithm, random, false)
+    }
+
+    fn with(name: &Name, algorithm: Algorithm, secret: &Secret, is_known: bool) -> Self {
         let mut lowercase = [0; NAME_BYTES_MAX];
         Self {
             name: NameRef::trusted(name.lowercase_into(&mut lowercase)).to_name(),
             algorithm,
             state: MacState::new(algorithm, secret.as_bytes()),
+            revealed: OnceLock::new(),
+            is_known: AtomicBool::new(is_known),
             last_used: AtomicU64::new(0),
             user: Mutex::default(),
             user_noted: AtomicU64::new(0),
         }
+    }
+
+    /// Makes the secret known of a key that has none; whether it is this one's now. A secret that is known stays.
+    pub fn reveal(&self, secret: &Secret) -> bool {
+        let state = MacState::new(self.algorithm, secret.as_bytes());
+        let is_new = !self.is_known() && self.revealed.set(state).is_ok();
+        if is_new {
+            self.is_known.store(true, Ordering::Release);
+        }
+        is_new
+    }
+
+    /// Whether its secret is known.
+    pub fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Acquire)
     }
 
     /// Its name, in lower case.
@@ -109,7 +140,7 @@ impl Key {
 
     /// A MAC that has seen the secret only.
     pub(super) fn mac(&self) -> MacState {
-        self.state.clone()
+        self.revealed.get().unwrap_or(&self.state).clone()
     }
 }
 
@@ -170,6 +201,19 @@ mod tests {
     fn a_key_shows_neither_its_secret_nor_what_was_made_of_it() {
         let shown = format!("{:?}", key("k"));
         assert_eq!(shown, "Key { name: Name(k.), algorithm: Algorithm(hmac-sha256), .. }");
+    }
+
+    #[test]
+    fn a_secret_is_revealed_once_and_a_known_one_stays() {
+        let secret = |text: &[u8]| Secret::new(text).unwrap();
+        let key = Key::unknown(&"k".parse().unwrap(), Algorithm::HMAC_SHA256, &secret(b"random"));
+        assert!(!key.is_known());
+        assert!(key.reveal(&secret(b"first")) && key.is_known());
+        assert!(!key.reveal(&secret(b"second")));
+        let mac = |key: &Key| key.mac().finish(32).as_bytes().to_vec();
+        let same = Key::new(&"k".parse().unwrap(), Algorithm::HMAC_SHA256, &secret(b"first"));
+        assert_eq!(mac(&key), mac(&same));
+        assert!(!same.reveal(&secret(b"second")));
     }
 
     #[test]

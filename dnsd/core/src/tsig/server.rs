@@ -34,7 +34,8 @@ pub fn verify_request<'m>(
         return Err(rejected(Reason::Malformed, None));
     };
     let key = keys.find(key_name.as_name_ref());
-    let Some(key) = key.filter(|key| key.algorithm().name() == tsig.algorithm) else {
+    // One whose secret isn't known is one that isn't known, so far.
+    let Some(key) = key.filter(|key| key.is_known() && key.algorithm().name() == tsig.algorithm) else {
         return Err(rejected(Reason::UnknownKey, None));
     };
     let algorithm = key.algorithm();

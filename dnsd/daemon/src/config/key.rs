@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ballast_shared::config::{Diagnostics, FromValue, Key as Written, Span, Spanned, Table, Value, nearest};
+use ballast_shared::plugin::secret::{Pending, SecretRef};
+use ballast_shared::plugin::{self, Settings};
 use dnsd_core::name::Name;
 use dnsd_core::tsig::{Algorithm, Key, KeyMaterial, Keys, Secret, read_secret_file};
+use tracing::warn;
+use zeroize::Zeroizing;
 
 /// A file with a secret has a few hundred bytes, a file of key clauses a few thousand.
 const SECRET_FILE_BYTES_MAX: u64 = 64 << 10;
@@ -25,6 +29,7 @@ pub(super) struct KeySpec {
     has_algorithm: bool,
     secret: Option<Spanned<SecretText>>,
     secret_file: Option<Spanned<PathBuf>>,
+    secret_ref: Option<Spanned<SecretRef>>,
     /// Whether `secret` is there, right or wrong.
     has_secret: bool,
 }
@@ -75,6 +80,7 @@ impl KeySpec {
                 has_secret: table.value("secret").is_some(),
                 secret: table.optional("secret"),
                 secret_file: table.optional("secret-file"),
+                secret_ref: table.optional("secret-ref"),
             });
         }
         keys
@@ -85,7 +91,7 @@ impl KeySpec {
         self.secret_file.as_ref()
     }
 
-    fn resolve(&self, diagnostics: &Diagnostics) -> Option<Key> {
+    fn resolve(&self, plugins: &[Settings], diagnostics: &Diagnostics) -> Option<Made> {
         let name: Name = match self.name.name.parse() {
             Ok(name) => name,
             Err(error) => {
@@ -93,6 +99,9 @@ impl KeySpec {
                 return None;
             }
         };
+        if let Some(secret_ref) = &self.secret_ref {
+            return self.resolve_ref(&name, secret_ref, plugins, diagnostics);
+        }
         let material = self.material(&name, diagnostics)?;
         let algorithm = match (&self.algorithm, material.algorithm) {
             (Some(written), Some(in_file)) if written.value.0 != in_file => {
@@ -108,13 +117,7 @@ impl KeySpec {
                 return None;
             }
         };
-        let algorithm_span = self.algorithm.as_ref().map_or(self.name.span, |written| written.span);
-        if algorithm.is_deprecated() {
-            diagnostics.warning(
-                algorithm_span,
-                format!("{algorithm} is for keys that can't be changed: new ones have hmac-sha256"),
-            );
-        }
+        self.warn_of_algorithm(algorithm, diagnostics);
         if material.secret.is_short_for(algorithm) {
             diagnostics.warning(
                 self.name.span,
@@ -123,7 +126,63 @@ impl KeySpec {
                 ),
             );
         }
-        Some(Key::new(&name, algorithm, &material.secret))
+        Some(Made {
+            key: Arc::new(Key::new(&name, algorithm, &material.secret)),
+            pending: None,
+        })
+    }
+
+    fn warn_of_algorithm(&self, algorithm: Algorithm, diagnostics: &Diagnostics) {
+        let span = self.algorithm.as_ref().map_or(self.name.span, |written| written.span);
+        if algorithm.is_deprecated() {
+            let message = format!("{algorithm} is for keys that can't be changed: new ones have hmac-sha256");
+            diagnostics.warning(span, message);
+        }
+    }
+
+    /// A key whose secret a plugin has: it is fetched once there is somebody to wait for it.
+    fn resolve_ref(
+        &self,
+        name: &Name,
+        secret_ref: &Spanned<SecretRef>,
+        plugins: &[Settings],
+        diagnostics: &Diagnostics,
+    ) -> Option<Made> {
+        if self.has_secret || self.secret_file.is_some() {
+            let message = "a key has one of `secret`, `secret-file` and `secret-ref`";
+            diagnostics.error(secret_ref.span, message);
+            return None;
+        }
+        let plugin = Spanned {
+            value: secret_ref.value.plugin.clone(),
+            span: secret_ref.span,
+        };
+        plugin::config::find(&plugin, plugins, |settings| settings, diagnostics)?;
+        let Some(algorithm) = &self.algorithm else {
+            if !self.has_algorithm {
+                diagnostics.error(self.table, "`algorithm` is missing here");
+            }
+            return None;
+        };
+        let algorithm = algorithm.value.0;
+        self.warn_of_algorithm(algorithm, diagnostics);
+        let mut random = Zeroizing::new([0; 64]);
+        let secret = getrandom::fill(&mut *random)
+            .ok()
+            .and_then(|()| Secret::from_random(algorithm, &*random).ok());
+        let Some(random) = secret else {
+            diagnostics.error(secret_ref.span, "the system has no randomness");
+            return None;
+        };
+        let key = Arc::new(Key::unknown(name, algorithm, &random));
+        let waiting = key.clone();
+        Some(Made {
+            key,
+            pending: Some(Pending {
+                reference: secret_ref.value.clone(),
+                take: Arc::new(move |text| reveal(&waiting, text)),
+            }),
+        })
     }
 
     fn material(&self, name: &Name, diagnostics: &Diagnostics) -> Option<KeyMaterial> {
@@ -139,12 +198,36 @@ impl KeySpec {
             (None, Some(file)) => read_material(file, name, diagnostics),
             (None, None) => {
                 if !self.has_secret {
-                    diagnostics.error(self.table, "`secret` or `secret-file` is missing here");
+                    let message = "`secret`, `secret-file` or `secret-ref` is missing here";
+                    diagnostics.error(self.table, message);
                 }
                 None
             }
         }
     }
+}
+
+/// A key, and what its secret comes by if it is not here.
+struct Made {
+    key: Arc<Key>,
+    pending: Option<Pending>,
+}
+
+/// Gives a key its secret, which is written as in a `secret-file`; an error says what is wrong with it, and not what it is.
+fn reveal(key: &Key, text: &[u8]) -> Result<(), String> {
+    let material = read_secret_file(text, key.name()).map_err(|error| error.to_string())?;
+    if let Some(algorithm) = material.algorithm.filter(|algorithm| *algorithm != key.algorithm()) {
+        return Err(format!("it says {algorithm}, and the key is of {}", key.algorithm()));
+    }
+    if material.secret.is_short_for(key.algorithm()) {
+        warn!(
+            "the secret of the key {} is shorter than what {} makes of it",
+            key.name(),
+            key.algorithm()
+        );
+    }
+    key.reveal(&material.secret);
+    Ok(())
 }
 
 fn read_material(file: &Spanned<PathBuf>, name: &Name, diagnostics: &Diagnostics) -> Option<KeyMaterial> {
@@ -186,15 +269,20 @@ fn read_file(path: &Path) -> io::Result<(Vec<u8>, u32)> {
 /// The keys of a configuration, and which of them are used.
 pub(super) struct KeyRing {
     keys: BTreeMap<Name, (Span, Option<Arc<Key>>)>,
+    pending: Vec<Pending>,
     used: RefCell<BTreeSet<Name>>,
 }
 
 impl KeyRing {
     /// Makes the keys; those that can't be made are known all the same, so that who names them isn't told otherwise.
-    pub(super) fn new(specs: &[KeySpec], diagnostics: &Diagnostics) -> Self {
+    pub(super) fn new(specs: &[KeySpec], plugins: &[Settings], diagnostics: &Diagnostics) -> Self {
         let mut keys = BTreeMap::new();
+        let mut pending = Vec::new();
         for spec in specs {
-            let key = spec.resolve(diagnostics).map(Arc::new);
+            let key = spec.resolve(plugins, diagnostics).map(|made| {
+                pending.extend(made.pending);
+                made.key
+            });
             let Ok(name) = spec.name.name.parse::<Name>() else {
                 continue;
             };
@@ -206,6 +294,7 @@ impl KeyRing {
         }
         Self {
             keys,
+            pending,
             used: RefCell::default(),
         }
     }
@@ -232,6 +321,11 @@ impl KeyRing {
         for (_, (span, _)) in self.keys.iter().filter(|(name, _)| !used.contains(*name)) {
             diagnostics.warning(*span, "nothing uses this key");
         }
+    }
+
+    /// The keys that wait for their secrets.
+    pub(super) fn pending(&self) -> Vec<Pending> {
+        self.pending.clone()
     }
 
     /// What messages are verified with.

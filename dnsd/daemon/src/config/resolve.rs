@@ -40,10 +40,10 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, tls_files: &TlsFiles, diagno
     let listen = resolve_listen(spec, diagnostics);
     let plain: Vec<SocketAddr> = listen.iter().filter_map(|entry| entry.address()).collect();
     let encrypted = spec.listen.encrypted.resolve(&plain, files, diagnostics);
-    let keys = KeyRing::new(&spec.keys, diagnostics);
-    let remotes = Remotes::new(&spec.remotes, &keys, files, diagnostics);
     let work_dir = or_default(spec.work_dir.as_ref(), || "/var/lib/dnsd".into());
     let plugins = plugin::config::resolve(&spec.plugins, &work_dir, diagnostics);
+    let keys = KeyRing::new(&spec.keys, &plugins, diagnostics);
+    let remotes = Remotes::new(&spec.remotes, &keys, files, diagnostics);
     let lists = Lists::new(&spec.acls, &keys, &remotes, &plugins, diagnostics);
     let rules = spec.rules.resolve(&Arc::new(Rules::default()), &lists);
     let zones = spec.zones.resolve(&rules, &lists);
@@ -86,6 +86,7 @@ pub(super) fn resolve(spec: &Spec, base_dir: &Path, tls_files: &TlsFiles, diagno
         query_log: spec.query_log.resolve(diagnostics),
         transfers: spec.transfers.resolve(diagnostics),
         keys: keys.keys(),
+        pending: keys.pending(),
         plugins,
         forward,
         views,

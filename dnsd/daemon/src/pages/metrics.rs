@@ -194,7 +194,14 @@ fn write_transfers(shared: &Shared, to: &mut String) -> fmt::Result {
             Escaped(&key.name().to_string())
         )?;
     }
-    Ok(())
+    head(
+        to,
+        "dnsd_tsig_keys_without_secret",
+        "gauge",
+        "Keys whose secret a plugin has and has not given yet: nothing is signed with them.",
+    )?;
+    let unknown = shared.serving.load().keys.iter().filter(|key| !key.is_known()).count();
+    writeln!(to, "dnsd_tsig_keys_without_secret {unknown}")
 }
 
 fn write_connections(shared: &Shared, to: &mut String) -> fmt::Result {

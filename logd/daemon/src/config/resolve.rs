@@ -15,10 +15,12 @@ mod sinks;
 mod templates;
 mod tls;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, Size, Span};
+use ballast_shared::plugin::secret::Secrets;
 use ballast_shared::privileges::Process;
 use ballast_shared::tls::TlsFiles;
 
@@ -39,7 +41,8 @@ const BUFFER_MAX: Size = Size::mib(256);
 /// Below this a few busy files would take the whole of it.
 const BUFFER_MIN: Size = Size::mib(1);
 
-pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostics) -> Config {
+pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, secrets: &Secrets, diagnostics: &Diagnostics) -> Config {
+    let pending = RefCell::default();
     let process = Process::resolve(&spec.process, diagnostics);
     let tls = TlsReader::new(tls_files, &process, diagnostics);
     let servers = resolver::servers(&spec.resolver, diagnostics);
@@ -61,6 +64,8 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
             has_plugin: !spec.plugins.is_empty(),
         },
         plugins: &plugins,
+        secrets,
+        pending: &pending,
         hostname: &hostname,
         inputs: &inputs,
         work_dir,
@@ -96,6 +101,7 @@ pub(super) fn resolve(spec: Spec, tls_files: &TlsFiles, diagnostics: &Diagnostic
         process,
         inputs,
         plugins,
+        pending: pending.into_inner(),
         outputs,
         router,
         rule_names,

@@ -15,7 +15,7 @@ fn read_text(text: &str) -> (Option<Config>, String, PathBuf) {
     let path = directory.path().join("logd.toml");
     fs::write(&path, text).unwrap();
     let diagnostics = Diagnostics::new();
-    let config = read(&path, &TlsFiles::default(), &diagnostics);
+    let config = read(&path, &TlsFiles::default(), &Secrets::default(), &diagnostics);
     let said = diagnostics
         .to_string()
         .replace(&format!("{}/", directory.path().display()), "");
@@ -130,7 +130,13 @@ fn a_percent_sign_in_the_directory_is_no_property() {
     let odd = directory.path().join("100%HOSTNAME%");
     fs::create_dir(&odd).unwrap();
     fs::write(odd.join("logd.toml"), "[[rule]]\nto = [\"log/all\"]\n").unwrap();
-    let config = read(&odd.join("logd.toml"), &TlsFiles::default(), &Diagnostics::new()).unwrap();
+    let config = read(
+        &odd.join("logd.toml"),
+        &TlsFiles::default(),
+        &Secrets::default(),
+        &Diagnostics::new(),
+    )
+    .unwrap();
     assert!(file(&config.outputs[0]).1.is_fixed());
     assert_eq!(
         file(&config.outputs[0]).1.root(),
@@ -344,6 +350,7 @@ fn the_shipped_configurations_are_right() {
         let config = read(
             &PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name),
             &TlsFiles::default(),
+            &Secrets::default(),
             &diagnostics,
         );
         assert!(config.is_some() && diagnostics.is_empty(), "{diagnostics}");

@@ -21,6 +21,7 @@ struct Daemon {
     inputs: Inputs,
     workers: Workers,
     plugins: Plugins,
+    secrets: Secrets,
     fixed: Fixed,
     supervisor: Supervisor,
 }
@@ -32,7 +33,9 @@ impl Daemon {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         write(&directory, "net", address, rest);
         let diagnostics = Diagnostics::new();
-        let mut config = config::read(&directory.path().join("logd.toml"), &TlsFiles::default(), &diagnostics).unwrap();
+        let path = directory.path().join("logd.toml");
+        let secrets = Secrets::default();
+        let mut config = config::read(&path, &TlsFiles::default(), &secrets, &diagnostics).unwrap();
         let store = Store::new(StoreLimits {
             buffer_bytes_max: 1 << 20,
             open_files_max: 10,
@@ -56,13 +59,15 @@ impl Daemon {
             inputs,
             workers: Workers::new(&supervisor),
             plugins: Plugins::default(),
+            secrets,
             supervisor,
         }
     }
 
     async fn reload(&mut self, rest: &str) -> Result<(), ReloadError> {
         write(&self.directory, self.input, self.address, rest);
-        let mut turns = Turns::new(self.directory.path().join("logd.toml"), TlsFiles::default());
+        let path = self.directory.path().join("logd.toml");
+        let mut turns = Turns::new(path, TlsFiles::default(), self.secrets.clone());
         let (answer, answered) = oneshot::channel();
         turns.ask(Asker::Call(answer));
         let config = turns.next().await;
@@ -71,6 +76,7 @@ impl Daemon {
             inputs: &mut self.inputs,
             workers: &mut self.workers,
             plugins: &mut self.plugins,
+            secrets: &self.secrets,
         };
         let done = config.and_then(|config| {
             take(

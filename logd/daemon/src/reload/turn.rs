@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballast_shared::plugin::secret::Secrets;
 use ballast_shared::systemd;
 use ballast_shared::tls::TlsFiles;
 use tokio::sync::oneshot;
@@ -33,6 +34,7 @@ pub(crate) enum Asker {
 pub(crate) struct Turns {
     path: PathBuf,
     tls_files: TlsFiles,
+    secrets: Secrets,
     waiting: VecDeque<Asker>,
     current: Option<Turn>,
     steps: JoinSet<Step>,
@@ -50,10 +52,11 @@ enum Step {
 
 impl Turns {
     /// Of the configuration file of this path; none was asked for yet.
-    pub(crate) fn new(path: PathBuf, tls_files: TlsFiles) -> Self {
+    pub(crate) fn new(path: PathBuf, tls_files: TlsFiles, secrets: Secrets) -> Self {
         Self {
             path,
             tls_files,
+            secrets,
             waiting: VecDeque::new(),
             current: None,
             steps: JoinSet::new(),
@@ -108,8 +111,9 @@ impl Turns {
         systemd::reloading();
         self.current = Some(Turn { asker, outcome: Ok(()) });
         let (path, tls_files) = (self.path.clone(), self.tls_files.clone());
+        let secrets = self.secrets.clone();
         self.steps
-            .spawn_blocking(move || Step::Read(read(&path, &tls_files).map(Box::new)));
+            .spawn_blocking(move || Step::Read(read(&path, &tls_files, &secrets).map(Box::new)));
     }
 
     fn finish(&mut self) {

@@ -52,3 +52,61 @@ fn all_errors_come_at_once_with_their_places() {
     assert_eq!(places, ["2:1:", "3:1:", "4:1:", "5:13:", "6:1:"], "{said}");
     assert!(said.contains("did you mean \"static\"?"), "{said}");
 }
+
+#[test]
+fn secrets_are_kept_in_files_unless_something_else_is_said() {
+    let (config, said) = read("work-dir = \"/w\"\n");
+    let secrets = config.unwrap().secrets;
+    assert_eq!(said, "");
+    assert_eq!((secrets.versions_kept, secrets.environment.as_str()), (10, "default"));
+    let secrets::config::KeptIn::File { folder, key, owner } = secrets.kept_in else {
+        panic!("{:?}", secrets.kept_in)
+    };
+    assert_eq!((folder, key), ("/w/secrets".into(), "/w/secrets.key".into()));
+    assert_eq!(owner, None);
+    let text = "[secrets.s3]\nregion = \"eu-west-1\"\nbucket = \"b\"\nkms-key = \"alias/k\"\nprefix = \"p/\"\n";
+    let (config, said) = read(text);
+    let secrets = config.unwrap_or_else(|| panic!("{said}")).secrets;
+    let is_s3 = matches!(&secrets.kept_in, secrets::config::KeptIn::S3 { prefix, .. } if prefix == "p/");
+    assert!(is_s3, "{:?}", secrets.kept_in);
+}
+
+#[test]
+fn what_is_wrong_with_secrets_is_said_with_its_place() {
+    let complaint = |text: &str, at: &str, of: &str| {
+        let (config, said) = read(text);
+        let place = format!("cloudd.toml:{at}: ");
+        assert!(
+            config.is_none() && said.contains(&place) && said.contains(of),
+            "{text}: {said}"
+        );
+    };
+    complaint("[secrets]\nversions = 0\n", "2:12", "it takes 1 to 50");
+    complaint("[secrets]\nenvironment = \"a/b\"\n", "2:16", "an environment is");
+    complaint("[secrets.flie]\n", "1:1", "did you mean \"file\"?");
+    complaint(
+        "[secrets.allow]\nno-such-user = [\"a\"]\n",
+        "2:1",
+        "no user \"no-such-user\"",
+    );
+    complaint(
+        "[secrets.allow]\nroot = [\"a\", \"**\"]\n",
+        "2:15",
+        "not a pattern of names",
+    );
+    complaint(
+        "[secrets.file]\n[secrets.s3]\nregion = \"r\"\nbucket = \"b\"\nkms-key = \"k\"\n",
+        "2:1",
+        "somewhere already",
+    );
+    complaint(
+        "[secrets.dynamodb]\nregion = \"eu-west-1\"\ntable = \"t\"\n",
+        "1:1",
+        "`kms-key` is missing here",
+    );
+    complaint(
+        "[secrets.s3]\nregion = \"eu-west-1\"\nbucket = \"b\"\nkms-key = \"k\"\nprefix = \"p\"\n",
+        "5:11",
+        "ends with a \"/\"",
+    );
+}

@@ -17,6 +17,7 @@ use crate::providers::Report;
 use crate::providers::aws::Aws;
 use crate::providers::static_file;
 use crate::scaling::{self, Scalings};
+use crate::server::Keeper;
 
 /// What a provider may have found out before it is taken in.
 const REPORTS_AHEAD: usize = 64;
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     pub(super) hub: Arc<Hub>,
     pub(super) archive: Arc<Archive>,
     pub(super) scalings: Arc<Scalings>,
+    pub(super) secrets: Keeper,
 }
 
 /// What a reload changes.
@@ -70,6 +72,7 @@ impl Running {
         }
         warn_of_restart(&self.config, &config);
         self.config = config;
+        self.shared.secrets.change(&self.config.secrets);
         let names: Vec<String> = self.config.providers.iter().map(|one| one.name.clone()).collect();
         self.shared.hub.rearrange(&names);
         self.apply(supervisor);

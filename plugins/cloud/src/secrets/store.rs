@@ -120,6 +120,17 @@ impl Store {
         }
     }
 
+    /// Whether what has to be there is, as far as this machine can say; makes nothing.
+    ///
+    /// # Errors
+    /// When secrets could not be had.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match &self.inner.place {
+            Place::File(folder) => folder.check(),
+            Place::DynamoDb(_) | Place::S3(_) => Ok(()),
+        }
+    }
+
     /// The newest value of a secret, or that of a version.
     ///
     /// # Errors

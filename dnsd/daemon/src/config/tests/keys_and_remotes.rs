@@ -185,7 +185,7 @@ fn what_is_wrong_with_a_key_is_said_without_showing_its_secret() {
         ),
         (
             "[key.k]\nalgorithm = \"hmac-sha256\"\n".to_owned(),
-            "`secret` or `secret-file` is missing here",
+            "`secret`, `secret-file` or `secret-ref` is missing here",
         ),
         (format!("{}secret-file = \"f\"\n", key("k")), "not both"),
         (
@@ -270,4 +270,44 @@ fn a_short_secret_is_warned_of() {
         "{printed}"
     );
     assert!(!format!("{:?}", config("").keys).contains("secret"));
+}
+
+#[test]
+fn the_secret_of_a_key_may_be_a_plugins() {
+    let plugin = "[plugin.cloud]\nsocket = \"/run/none\"\n";
+    let reference = |of: &str| {
+        format!(
+            "{plugin}[key.k]\nalgorithm = \"hmac-sha256\"\nsecret-ref = \"{of}\"\n\
+             [zone.\"a\".primary]\nfile = \"a\"\nallow-update = [\"key:k\"]\n"
+        )
+    };
+    let (config, printed) = Bench::new(&[]).load(&reference("cloud:live/tsig"));
+    let config = config.unwrap_or_else(|| panic!("{printed}"));
+    let [pending] = &config.pending[..] else {
+        panic!("{:?}", config.pending)
+    };
+    assert_eq!(pending.reference.to_string(), "cloud:live/tsig");
+    let made = config.keys.iter().next().unwrap();
+    assert!(!made.is_known());
+    let wrong = (pending.take)(b"not base64!").unwrap_err();
+    assert!(!wrong.contains("not base64!") && !made.is_known(), "{wrong}");
+    let other = format!("key k {{ algorithm hmac-sha512; secret \"{SECRET}\"; }};");
+    assert_eq!(
+        (pending.take)(other.as_bytes()),
+        Err("it says hmac-sha512, and the key is of hmac-sha256".to_owned())
+    );
+    (pending.take)(SECRET.as_bytes()).unwrap();
+    assert!(made.is_known());
+
+    assert!(errors(&reference("clod:k")).contains("did you mean \"cloud\"?"));
+    for nothing in ["k", ":k", "cloud:", ""] {
+        assert!(
+            errors(&reference(nothing)).contains("not a secret of a plugin"),
+            "{nothing}"
+        );
+    }
+    let both = format!("{}secret-ref = \"cloud:k\"\n{plugin}", key("k"));
+    assert!(errors(&both).contains("a key has one of"), "{}", errors(&both));
+    let no_algorithm = format!("{plugin}[key.k]\nsecret-ref = \"cloud:k\"\n");
+    assert!(errors(&no_algorithm).contains("`algorithm` is missing here"));
 }

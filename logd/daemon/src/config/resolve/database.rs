@@ -4,9 +4,11 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, Spanned};
+use ballast_shared::plugin::config::find;
 use logd_core::template::Template;
 
 use super::access::Access;
+use super::forward::Surroundings;
 use super::queued::{QUEUE_MAX, limits};
 use crate::config::OutputKind;
 use crate::config::spec::{QueueKeys, Secret, ServerSpec, ServerTlsSpec, SqliteSpec};
@@ -22,18 +24,18 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Less than this a server that is only busy would be taken for dead.
 const TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
-pub(super) fn postgres(spec: &ServerSpec, diagnostics: &Diagnostics) -> Option<OutputKind> {
-    let make = |url: &str, password: Option<&Password>, tls: Option<ServerTls>, schema: Schema| {
+pub(super) fn postgres(spec: &ServerSpec, around: &Surroundings<'_>) -> Option<OutputKind> {
+    let make = |url: &str, password: Option<Password>, tls: Option<ServerTls>, schema: Schema| {
         Postgres::new(url, password, tls, schema).map(DatabaseKind::Postgres)
     };
-    server(spec, make, diagnostics)
+    server(spec, make, around)
 }
 
-pub(super) fn mysql(spec: &ServerSpec, diagnostics: &Diagnostics) -> Option<OutputKind> {
-    let make = |url: &str, password: Option<&Password>, tls: Option<ServerTls>, schema: Schema| {
+pub(super) fn mysql(spec: &ServerSpec, around: &Surroundings<'_>) -> Option<OutputKind> {
+    let make = |url: &str, password: Option<Password>, tls: Option<ServerTls>, schema: Schema| {
         MySql::new(url, password, tls.as_ref(), schema).map(DatabaseKind::MySql)
     };
-    server(spec, make, diagnostics)
+    server(spec, make, around)
 }
 
 pub(super) fn sqlite(spec: &SqliteSpec, access: Option<&Access>, diagnostics: &Diagnostics) -> Option<OutputKind> {
@@ -51,9 +53,10 @@ pub(super) fn sqlite(spec: &SqliteSpec, access: Option<&Access>, diagnostics: &D
 
 fn server<E: Display>(
     spec: &ServerSpec,
-    make: impl FnOnce(&str, Option<&Password>, Option<ServerTls>, Schema) -> Result<DatabaseKind, E>,
-    diagnostics: &Diagnostics,
+    make: impl FnOnce(&str, Option<Password>, Option<ServerTls>, Schema) -> Result<DatabaseKind, E>,
+    around: &Surroundings<'_>,
 ) -> Option<OutputKind> {
+    let diagnostics = around.diagnostics;
     let timeout = spec.timeout.map_or(TIMEOUT, |timeout| {
         if timeout.value < TIMEOUT_MIN {
             diagnostics.error(timeout.span, "at least \"1s\"");
@@ -62,26 +65,53 @@ fn server<E: Display>(
     });
     let schema = spec.schema.unwrap_or(Schema::Own);
     let tls = spec.tls.as_ref().and_then(|tls| server_tls(tls, diagnostics));
-    let password = spec
-        .password_file
-        .as_ref()
-        .and_then(|file| match std::fs::read_to_string(&file.value) {
-            Ok(text) => Some(Password::new(&text)),
-            Err(error) => {
-                diagnostics.error(file.span, format!("{}: {error}", file.value.display()));
-                None
-            }
-        });
+    let password = password(spec, around);
     let Spanned {
         value: Secret(url),
         span,
     } = spec.url.as_ref()?;
-    match make(url, password.as_ref(), tls, schema) {
+    match make(url, password, tls, schema) {
         Ok(kind) => Some(output(kind, timeout, schema, &spec.queue, diagnostics)),
         Err(error) => {
             diagnostics.error(*span, error.to_string());
             None
         }
+    }
+}
+
+/// The password, if it isn't in the URL.
+fn password(spec: &ServerSpec, around: &Surroundings<'_>) -> Option<Password> {
+    let diagnostics = around.diagnostics;
+    match (&spec.password_file, &spec.secret_ref) {
+        (Some(_), Some(reference)) => {
+            diagnostics.error(
+                reference.span,
+                "an output has a `password-file` or a `secret-ref`, not both",
+            );
+            None
+        }
+        (Some(file), None) => match std::fs::read_to_string(&file.value) {
+            Ok(text) => Some(Password::new(&text)),
+            Err(error) => {
+                diagnostics.error(file.span, format!("{}: {error}", file.value.display()));
+                None
+            }
+        },
+        (None, Some(reference)) => {
+            let plugin = Spanned {
+                value: reference.value.plugin.clone(),
+                span: reference.span,
+            };
+            find(&plugin, around.plugins, |plugin| &plugin.settings, diagnostics)?;
+            let late = around.secrets.late(&reference.value);
+            let is_text = |value: &[u8]| match std::str::from_utf8(value) {
+                Ok(_) => Ok(()),
+                Err(_) => Err("a password is a text".to_owned()),
+            };
+            around.pending.borrow_mut().push(late.pending(is_text));
+            Some(Password::Late(late))
+        }
+        (None, None) => None,
     }
 }
 

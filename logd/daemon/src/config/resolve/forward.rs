@@ -1,10 +1,12 @@
 //! `[output.NAME.forward]`.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use ballast_shared::config::{Diagnostics, Size, Span, Spanned};
+use ballast_shared::plugin::secret::{Pending, Secrets};
 use ballast_shared::tls::PeerName;
 use logd_core::spool::{SPOOL_BYTES_MIN, WhenFull as SpoolWhenFull};
 
@@ -43,6 +45,10 @@ const NAME_BYTES_MAX: usize = 200;
 pub(super) struct Surroundings<'r> {
     pub(super) templates: Templates<'r>,
     pub(super) plugins: &'r [Plugin],
+    /// The places of their secrets.
+    pub(super) secrets: &'r Secrets,
+    /// What waits for these.
+    pub(super) pending: &'r RefCell<Vec<Pending>>,
     /// Our own name.
     pub(super) hostname: &'r str,
     pub(super) inputs: &'r [Input],

@@ -63,8 +63,8 @@ pub(super) fn resolve<'s>(spec: &'s Spec, process: &Process, around: &forward::S
             OutputSpec::Tty(tty) => sinks::tty(tty, templates, outputs.access.as_ref(), diagnostics),
             OutputSpec::Pipe(pipe) => queued::pipe(pipe, templates, diagnostics),
             OutputSpec::Program(program) => sinks::program(program, templates, diagnostics),
-            OutputSpec::Postgres(server) => database::postgres(server, diagnostics),
-            OutputSpec::MySql(server) => database::mysql(server, diagnostics),
+            OutputSpec::Postgres(server) => database::postgres(server, around),
+            OutputSpec::MySql(server) => database::mysql(server, around),
             OutputSpec::Plugin(events) => plugins::events(&named.name, events, around.plugins, templates, diagnostics),
             OutputSpec::Sqlite(sqlite) => database::sqlite(sqlite, outputs.access.as_ref(), diagnostics),
         };

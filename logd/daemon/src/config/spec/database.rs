@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ballast_shared::config::{FromValue, Span, Spanned, Table, Value};
+use ballast_shared::plugin::secret::SecretRef;
 
 use super::choice::choice;
 use super::output::QueueKeys;
@@ -13,6 +14,7 @@ use crate::output::queued::Schema;
 pub(in crate::config) struct ServerSpec {
     pub(in crate::config) url: Option<Spanned<Secret>>,
     pub(in crate::config) password_file: Option<Spanned<PathBuf>>,
+    pub(in crate::config) secret_ref: Option<Spanned<SecretRef>>,
     pub(in crate::config) tls: Option<ServerTlsSpec>,
     pub(in crate::config) schema: Option<Schema>,
     pub(in crate::config) timeout: Option<Spanned<Duration>>,
@@ -42,6 +44,7 @@ impl ServerSpec {
         Self {
             url: table.required("url"),
             password_file: table.optional("password-file"),
+            secret_ref: table.optional("secret-ref"),
             tls: table.table("tls").map(|tls| ServerTlsSpec {
                 ca: tls.required("ca"),
                 certificate: tls.optional("certificate"),

@@ -51,6 +51,14 @@ impl Folder {
         self.0.prepare()
     }
 
+    /// Whether there is a key that can be used, or none is needed yet.
+    pub(in crate::secrets) fn check(&self) -> Result<(), StoreError> {
+        match Key::read(&self.0.key)? {
+            Some(_) => Ok(()),
+            None => self.0.needs_no_key(),
+        }
+    }
+
     pub(super) async fn load(&self, id: &SecretId) -> Result<Found, StoreError> {
         let id = id.clone();
         self.with(move |paths| paths.load(&id)).await
@@ -87,20 +95,12 @@ impl Paths {
 
     /// A key that is made where there are secrets already would be one that opens none of them.
     fn prepare(&self) -> Result<(), StoreError> {
-        let parents = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        parents.map_err(|error| failed(&self.folder, &error))?;
-        self.hand_over(&self.folder)?;
+        self.make_folder()?;
         let _lock = self.lock()?;
         if Key::read(&self.key)?.is_some() {
             return Ok(());
         }
-        if let Some(first) = self.files()?.first() {
-            return Err(StoreError::Unavailable(format!(
-                "{}: the key that secrets are encrypted under is gone, and {} is there: put the key back, or the secrets away",
-                self.key.display(),
-                first.display()
-            )));
-        }
+        self.needs_no_key()?;
         Key::make(&self.key, self.owner)?;
         info!(
             "{} is made, the key that secrets in {} are encrypted under: keep a copy of it elsewhere",
@@ -108,6 +108,28 @@ impl Paths {
             self.folder.display()
         );
         Ok(())
+    }
+
+    /// The folders above it are others' too, such as the work directory: only it is closed to all but its owner.
+    fn make_folder(&self) -> Result<(), StoreError> {
+        if let Some(parent) = self.folder.parent() {
+            fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
+        }
+        match fs::DirBuilder::new().mode(0o700).create(&self.folder) {
+            Ok(()) => self.hand_over(&self.folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(failed(&self.folder, &error)),
+        }
+    }
+
+    fn needs_no_key(&self) -> Result<(), StoreError> {
+        let files = self.files()?;
+        let Some(first) = files.first() else { return Ok(()) };
+        Err(StoreError::Unavailable(format!(
+            "{}: the key that secrets are encrypted under is gone, and {} is there: put the key back, or the secrets away",
+            self.key.display(),
+            first.display()
+        )))
     }
 
     fn hand_over(&self, path: &Path) -> Result<(), StoreError> {

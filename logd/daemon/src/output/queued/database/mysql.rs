@@ -26,6 +26,8 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct MySql {
     options: Opts,
+    /// Instead of the URL's.
+    password: Option<Password>,
     schema: Schema,
 }
 
@@ -69,7 +71,7 @@ impl MySql {
     /// When it can't be used.
     pub(crate) fn new(
         url: &str,
-        password: Option<&Password>,
+        password: Option<Password>,
         tls: Option<&ServerTls>,
         schema: Schema,
     ) -> Result<Self, UrlError> {
@@ -93,9 +95,6 @@ impl MySql {
             .setup(vec![
                 "SET SESSION wait_timeout = 60, sql_mode = 'STRICT_ALL_TABLES', time_zone = '+00:00'",
             ]);
-        if let Some(password) = password {
-            builder = builder.pass(Some(password.reveal()));
-        }
         if let Some(tls) = tls {
             let mut options = SslOpts::default()
                 .with_root_certs(vec![tls.ca.clone().into()])
@@ -108,6 +107,7 @@ impl MySql {
         }
         Ok(Self {
             options: builder.into(),
+            password,
             schema,
         })
     }
@@ -123,8 +123,13 @@ impl Target for MySql {
     }
 
     async fn connect(&self, writer: &str) -> Result<MySqlConnection, Failure> {
+        let mut options = self.options.clone();
+        if let Some(password) = &self.password {
+            let password = password.reveal().map_err(Failure::Passing)?;
+            options = OptsBuilder::from_opts(options).pass(Some(password.as_str())).into();
+        }
         let connect = async {
-            let mut connection = Conn::new(self.options.clone()).await?;
+            let mut connection = Conn::new(options).await?;
             make(
                 &mut connection,
                 schema::PROBE_BATCHES,

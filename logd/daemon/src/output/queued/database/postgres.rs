@@ -25,6 +25,8 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 #[derive(Clone, PartialEq)]
 pub(crate) struct Postgres {
     config: Box<Config>,
+    /// Instead of the URL's.
+    password: Option<Password>,
     tls: Option<ServerTls>,
     schema: Schema,
 }
@@ -71,7 +73,7 @@ impl Postgres {
     /// When it can't be used.
     pub(crate) fn new(
         url: &str,
-        password: Option<&Password>,
+        password: Option<Password>,
         tls: Option<ServerTls>,
         schema: Schema,
     ) -> Result<Self, UrlError> {
@@ -87,29 +89,31 @@ impl Postgres {
             (None, SslMode::Require) => return Err(UrlError::TlsWithoutCa),
             (None, _) => config.ssl_mode(SslMode::Disable),
         };
-        if let Some(password) = password {
-            config.password(password.reveal());
-        }
         if config.get_application_name().is_none() {
             config.application_name("logd");
         }
         config.tcp_user_timeout(UNACKNOWLEDGED_MAX);
         Ok(Self {
             config: Box::new(config),
+            password,
             tls,
             schema,
         })
     }
 
     async fn client(&self) -> Result<(Client, AbortHandle), Failure> {
+        let mut config = self.config.clone();
+        if let Some(password) = &self.password {
+            config.password(password.reveal().map_err(Failure::Passing)?.as_bytes());
+        }
         match &self.tls {
             None => {
-                let (client, connection) = self.config.connect(NoTls).await.map_err(|error| failure(&error))?;
+                let (client, connection) = config.connect(NoTls).await.map_err(|error| failure(&error))?;
                 Ok((client, drive(connection)))
             }
             Some(tls) => {
-                let config = tls.config().map_err(|error| Failure::Passing(error.to_string()))?;
-                let connect = self.config.connect(MakeRustlsConnect::new(config));
+                let tls = tls.config().map_err(|error| Failure::Passing(error.to_string()))?;
+                let connect = config.connect(MakeRustlsConnect::new(tls));
                 let (client, connection) = connect.await.map_err(|error| failure(&error))?;
                 Ok((client, drive(connection)))
             }
