@@ -210,13 +210,11 @@ fn what_root_makes_is_the_daemons_and_only_who_is_allowed_a_secret_is_given_it()
     assert_eq!(get(&socket, "other").expect("root has all")["version"], json!("2"));
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).expect("a socket of ours");
     let ask_as = |user: &str, name: &str| {
-        let program = "import socket, sys\n\
-             s = socket.socket(socket.AF_UNIX)\n\
-             s.connect(sys.argv[1])\n\
-             s.sendall(b'{\"method\":\"io.ballast.Secrets1.Get\",\"parameters\":{\"name\":\"%s\"}}\\0' % sys.argv[2].encode())\n\
-             print(s.recv(65536).decode())\n";
+        let program = "use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; \
+             print $s qq({\"method\":\"io.ballast.Secrets1.Get\",\"parameters\":{\"name\":\"$ARGV[1]\"}}\\0); $s->flush; \
+             local $/ = qq(\\0); print scalar <$s>;";
         let output = Command::new("setpriv")
-            .args(["--reuid", user, "--clear-groups", "--", "python3", "-c", program])
+            .args(["--reuid", user, "--clear-groups", "--", "/usr/bin/perl", "-e", program])
             .args([socket.to_str().expect("a path"), name])
             .output()
             .expect("setpriv runs");

@@ -113,9 +113,9 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let (reloads, mut asked_reloads) = mpsc::channel(RELOADS_WAITING_MAX);
     let names: Vec<String> = prepared.config.providers.iter().map(|one| one.name.clone()).collect();
     let hub = Arc::new(Hub::new(epoch, &names));
+    let secrets = Keeper::new(&prepared.config.secrets);
     let archive = Arc::new(Archive::new());
     let scalings = Arc::new(Scalings::new(&prepared.config.work_dir, hub.events().clone()));
-    let secrets = Keeper::new(&prepared.config.secrets);
     let shared = Shared {
         hub: hub.clone(),
         archive: archive.clone(),

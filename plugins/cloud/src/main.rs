@@ -64,6 +64,11 @@ enum Command {
     Scale(commands::Scale),
     /// Read the configuration again, all of it or nothing
     Reload,
+    /// Make, show, change and delete secrets; needs no running daemon
+    Secret {
+        #[command(subcommand)]
+        command: secrets::command::Command,
+    },
     /// Print what makes of a new machine one that logs to logd and asks dnsd for names: user data for cloud-init
     Userdata {
         /// What the machine is to be: `plain`, `gpu-worker`, or one of the configuration's
@@ -72,11 +77,6 @@ enum Command {
         /// Compressed, for what is larger than 16 KiB
         #[arg(long)]
         gzip: bool,
-    },
-    /// Make, show, change and delete secrets; needs no running daemon
-    Secret {
-        #[command(subcommand)]
-        command: secrets::command::Command,
     },
     /// Try whether a plugin, ours or another, keeps to the interface: exits 0, or 1 and prints what does not hold
     PluginCheck {
@@ -111,8 +111,8 @@ fn main() -> ExitCode {
         Command::Status { json } => commands::status(&config, json),
         Command::Scale(scale) => commands::scale(&config, scale),
         Command::Reload => commands::reload(&config),
-        Command::Userdata { role, gzip } => userdata::run(&config, &role, gzip),
         Command::Secret { command } => secrets::command::run(&config, command),
+        Command::Userdata { role, gzip } => userdata::run(&config, &role, gzip),
         Command::PluginCheck { socket } => plugin_check::run(&socket),
     };
     exit.into()

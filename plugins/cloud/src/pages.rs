@@ -24,6 +24,10 @@ const COUNTED: [(&str, &str); 9] = [
         "cloudd_control_http_closed_total",
         "connections to the pages that were closed on their client, by reason",
     ),
+    (
+        "cloudd_secrets_asked_total",
+        "secrets that were asked for over the plugin's socket, by outcome",
+    ),
     ("cloudd_archive_files_total", "files that were stored"),
     ("cloudd_archive_bytes_total", "their octets"),
     (
@@ -33,10 +37,6 @@ const COUNTED: [(&str, &str); 9] = [
     (
         "cloudd_archive_parts_resumed_total",
         "parts of files that were not sent again, because they were there",
-    ),
-    (
-        "cloudd_secrets_asked_total",
-        "secrets that were asked for over the plugin's socket, by outcome",
     ),
     ("cloudd_events_total", "events that were told, by kind"),
     (

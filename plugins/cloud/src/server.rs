@@ -31,7 +31,7 @@ const STALL_MAX: Duration = Duration::from_secs(30);
 pub fn offer() -> Offer {
     Offer {
         product: "cloudd",
-        interfaces: vec![INVENTORY, EVENTS, SECRETS, archive::INTERFACE],
+        interfaces: vec![INVENTORY, EVENTS, archive::INTERFACE, SECRETS],
         limits: Limits {
             connections_max: CONNECTIONS_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
@@ -46,8 +46,8 @@ pub fn offer() -> Offer {
 pub struct Plugin {
     inventory: inventory::Watchers,
     events: events::Followers,
-    archive: Arc<Archive>,
     secrets: Keeper,
+    archive: Arc<Archive>,
 }
 
 impl Plugin {
@@ -80,11 +80,11 @@ impl Service for Plugin {
         if call.interface == EVENTS.name {
             return self.events.call(call);
         }
-        if call.interface == archive::INTERFACE.name {
-            return self.archive.call(call).await;
-        }
         if call.interface == SECRETS.name {
             return self.secrets.call(&call).await;
+        }
+        if call.interface == archive::INTERFACE.name {
+            return self.archive.call(call).await;
         }
         match call.method.as_str() {
             "Watch" => Err(CallError::ExpectedMore),

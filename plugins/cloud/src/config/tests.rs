@@ -83,7 +83,7 @@ fn what_is_wrong_with_secrets_is_said_with_its_place() {
     };
     complaint("[secrets]\nversions = 0\n", "2:12", "it takes 1 to 50");
     complaint("[secrets]\nenvironment = \"a/b\"\n", "2:16", "an environment is");
-    complaint("[secrets.flie]\n", "1:1", "did you mean \"file\"?");
+    complaint("[secrets.flie]\n", "1:10", "did you mean \"file\"?");
     complaint(
         "[secrets.allow]\nno-such-user = [\"a\"]\n",
         "2:1",
