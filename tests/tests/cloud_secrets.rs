@@ -1,5 +1,7 @@
 //! Secrets: the commands, what the plugin's socket gives, and the stores in AWS, against moto.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
