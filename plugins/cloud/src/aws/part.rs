@@ -46,7 +46,7 @@ parts! {
     /// What a decision does to a group.
     ScalingActions "scaling-actions": [ExecutePolicy, DetachInstances];
     /// Alarms and notices, from a queue.
-    ScalingQueue "scaling-queue": [ReceiveMessage, DeleteMessage];
+    ScalingQueue "scaling-queue": [ReceiveMessage, DeleteMessage, ChangeMessageVisibility];
     /// Secrets, in a table.
     SecretsTable "secrets-table": [GetItem, PutItem, DeleteItem, Scan];
     /// Secrets, in a bucket.
