@@ -102,7 +102,7 @@ fn the_policy_is_for_these_groups_and_queues() {
     let of_queue = statements.find(|one| one["Resource"] == queue).unwrap();
     assert_eq!(
         of_queue["Action"],
-        serde_json::json!(["sqs:DeleteMessage", "sqs:ReceiveMessage"])
+        serde_json::json!(["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"])
     );
     let stack = statement("cloudformation:ListStackResources");
     assert_eq!(stack[0], "arn:aws:cloudformation:eu-west-1:*:stack/encoding/*");

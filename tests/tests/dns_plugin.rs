@@ -82,8 +82,11 @@ fn machines_have_names_and_their_addresses_lead_back_to_them() {
     wait_for(serves(), "web.groups.cloud.internal", &[ip(1), ip(2)]);
     assert_eq!(addresses(serves(), "i-1.cloud.internal"), [ip(1)]);
     assert_eq!(addresses(serves(), "role-of-web.cloud.internal"), [ip(1), ip(2)]);
-    let pointer = ask(serves(), "1.0.0.10.in-addr.arpa", rtype::PTR);
-    assert_eq!(pointer.answers.len(), 1);
+    // The zones come one after the other.
+    let pointer = wait::until("the pointer", || {
+        let pointer = ask(serves(), "1.0.0.10.in-addr.arpa", rtype::PTR);
+        (pointer.answers.len() == 1).then_some(pointer)
+    });
     assert!(
         format!("{:?}", pointer.answers[0]).contains("PTR i-1.cloud.internal."),
         "{pointer:?}"
