@@ -20,12 +20,14 @@ pub(super) fn join(text: &str, file: usize) -> Joined {
     let mut at = 0;
     let mut is_continued = false;
     for line in text.split_inclusive('\n') {
+        // The newline is none of the white space that goes: what stands at the end of the text stands at the end of the file.
+        let content = line.strip_suffix('\n').unwrap_or(line);
         let start = if is_continued {
-            line.len() - line.trim_ascii_start().len()
+            content.len() - content.trim_ascii_start().len()
         } else {
             0
         };
-        let kept = line[start..].trim_ascii_end();
+        let kept = content[start..].trim_ascii_end();
         let (kept, continues) = kept.strip_suffix('\\').map_or((kept, false), |kept| (kept, true));
         joined.lines.push((joined.text.len(), at + start));
         joined.text.push_str(kept);

@@ -361,6 +361,14 @@ fn any_text_is_read(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn an_error_at_the_end_of_a_continued_text_is_in_the_text() {
+    for text in ["if not if (\\\n\n", "if not if (\\\n \t\r\n", "if (\\\n", "if (\\"] {
+        any_text_is_read(text).unwrap();
+        assert!(!parse(text, 7).1.is_empty(), "{text:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_to_its_end(text in any::<String>()) {
