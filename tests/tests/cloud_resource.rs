@@ -157,6 +157,13 @@ fn a_stack_has_its_secret_made_kept_rotated_and_deleted() {
     let [first, version] = cloud.outputs("one");
     assert_eq!((first.len(), version.as_str()), (20, "1"));
     assert_eq!(cloud.secret("live/db"), Some(first.clone()));
+    let events = cloud.daemon.run(&["events", "--json"]).stdout;
+    let events = String::from_utf8(events).expect("text");
+    assert!(
+        events.contains("\"kind\":\"secret\"") && events.contains("create of "),
+        "{events}"
+    );
+    assert!(!events.contains(&first), "{events}");
 
     // An update of something else.
     let longer = json!({"Name": "db", "Environment": "live", "Length": 24});

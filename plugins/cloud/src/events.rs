@@ -46,7 +46,7 @@ pub enum Kind {
     Decision,
     /// A machine is in another state.
     State,
-    /// A secret was made, changed or removed.
+    /// What came of a stack's request for a secret.
     Secret,
     /// A rule of logd.
     Log,

@@ -120,7 +120,8 @@ impl Running {
         };
         self.resource = supervisor.stopping().child_token();
         let (store, environment) = (Store::new(secrets), secrets.environment.clone());
-        let task = resource::run(config, store, environment, status, self.resource.clone());
+        let events = self.shared.hub.events().clone();
+        let task = resource::run(config, store, environment, status, events, self.resource.clone());
         start(supervisor, "secrets resource", task, self.resource.clone());
     }
 

@@ -22,7 +22,7 @@ use metrics::counter;
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use self::answer::Outcome;
 pub use self::config::Config;
@@ -33,6 +33,7 @@ use super::Store;
 use crate::aws::presigned::Presigned;
 use crate::aws::sqs::Message;
 use crate::aws::{Client, Error, Part};
+use crate::events::{Event, Events, Kind};
 use crate::queue::{Handler, Remembered, Verdict, Worker};
 
 /// A store that can't be used has so long to be usable again: a stack waits an hour for its answer.
@@ -100,8 +101,16 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers requests until it is stopped. Secrets that are named without an environment are of `environment`.
-pub async fn run(config: Config, store: Store, environment: String, status: Arc<Status>, stop: CancellationToken) {
+/// Answers requests until it is stopped, and tells of what came of them. Secrets that are named without an environment are of
+/// `environment`.
+pub async fn run(
+    config: Config,
+    store: Store,
+    environment: String,
+    status: Arc<Status>,
+    events: Arc<Events>,
+    stop: CancellationToken,
+) {
     let worker = Worker {
         client: Client::new(config.settings.clone(), &[Part::StackRequests]),
         queue: config.queue.clone(),
@@ -109,9 +118,8 @@ pub async fn run(config: Config, store: Store, environment: String, status: Arc<
         at_once: AT_ONCE,
         hidden: HIDDEN,
     };
-    worker
-        .run(Arc::new(Answers::new(config, store, environment, status)), stop)
-        .await;
+    let answers = Answers::new(config, store, environment, status, events);
+    worker.run(Arc::new(answers), stop).await;
 }
 
 struct Answers {
@@ -119,6 +127,7 @@ struct Answers {
     hosts: Hosts,
     presigned: Presigned,
     status: Arc<Status>,
+    events: Arc<Events>,
     answered: Mutex<Remembered>,
 }
 
@@ -158,7 +167,7 @@ impl Handler for Answers {
 }
 
 impl Answers {
-    fn new(config: Config, store: Store, environment: String, status: Arc<Status>) -> Self {
+    fn new(config: Config, store: Store, environment: String, status: Arc<Status>, events: Arc<Events>) -> Self {
         Self {
             presigned: Presigned::new(config.settings.authorities.clone(), config.settings.timeouts),
             hosts: config.hosts,
@@ -168,6 +177,7 @@ impl Answers {
                 readable: config.readable,
             },
             status,
+            events,
             answered: Mutex::new(Remembered::new(REMEMBERED_MAX)),
         }
     }
@@ -193,10 +203,7 @@ impl Answers {
         }
         lock(&self.answered).add(&request.mark());
         self.status.answered(request, &outcome);
-        match &outcome.result {
-            Ok(_) => info!("{} of {} is answered", request.kind.name(), request.maker()),
-            Err(why) => warn!("{} of {} has failed: {why}", request.kind.name(), request.maker()),
-        }
+        self.events.tell(event(request, &outcome));
         Verdict::Done
     }
 
@@ -211,6 +218,25 @@ impl Answers {
             NoUrl::Host(host) => error!("{host} is not among response-hosts: {maker} is neither done nor answered"),
         }
         self.status.unanswered("url");
+    }
+}
+
+/// What came of a request, for those who follow events.
+fn event(request: &Request, outcome: &Outcome) -> Event {
+    let (kind, maker) = (request.kind.name(), request.maker());
+    let (word, message) = match &outcome.result {
+        Ok(_) => ("success", format!("{kind} of {maker} is answered")),
+        Err(why) => ("failed", format!("{kind} of {maker} has failed: {why}")),
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let fields = [("request", kind), ("outcome", word), ("stack", request.stack())];
+    Event {
+        id: format!("secret-{}", request.mark()),
+        time: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+        kind: Kind::Secret,
+        host: None,
+        message,
+        fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
     }
 }
 

@@ -132,15 +132,19 @@ impl Request {
         creation.as_str().starts_with(&ours)
     }
 
+    /// The stack's name.
+    pub(super) fn stack(&self) -> &str {
+        self.stack_id.split('/').nth(1).unwrap_or(&self.stack_id)
+    }
+
     /// Who made a version, for people; the mark is in front, where it is not cut off.
     pub(super) fn maker(&self) -> String {
-        let stack = self.stack_id.split('/').nth(1).unwrap_or(&self.stack_id);
         // They go into the log.
         let shown = |text: &str| text.replace(char::is_control, " ");
         format!(
             "{} (stack {}, {})",
             self.mark(),
-            shown(stack),
+            shown(self.stack()),
             shown(&self.logical_resource_id)
         )
     }

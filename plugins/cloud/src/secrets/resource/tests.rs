@@ -169,7 +169,13 @@ fn answers(taker: &TestServer, store: Store) -> Answers {
         hosts: Hosts::read([taker.url().as_str()].into_iter()).unwrap(),
         readable: vec![glob::Pattern::new("default/open-*").unwrap()],
     };
-    Answers::new(config, store, DEFAULT_ENVIRONMENT.to_owned(), Arc::default())
+    Answers::new(
+        config,
+        store,
+        DEFAULT_ENVIRONMENT.to_owned(),
+        Arc::default(),
+        Arc::default(),
+    )
 }
 
 fn id(name: &str) -> SecretId {
