@@ -1,9 +1,7 @@
 //! Messages from the queue: each is deleted when its work is done, and comes again when it is not.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -11,6 +9,7 @@ use tracing::warn;
 use super::scaler::{Scaler, Verdict};
 use crate::aws::Error;
 use crate::aws::sqs::WAIT_MAX;
+use crate::sns::unwrapped;
 
 /// A message that was received comes again after this long if it has not been deleted: more than one may take.
 const HIDDEN: Duration = Duration::from_secs(40);
@@ -59,22 +58,6 @@ async fn take(scaler: &Scaler, messages: Vec<crate::aws::sqs::Message>, stop: &C
         }
     }
     Ok(())
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, rename = "Type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, rename = "Message")]
-    message: Cow<'a, str>,
-}
-
-/// What a topic has put into its envelope; a message that came without one is itself.
-fn unwrapped(body: &str) -> Cow<'_, str> {
-    match serde_json::from_str::<Envelope<'_>>(body) {
-        Ok(envelope) if envelope.kind == "Notification" => Cow::Owned(envelope.message.into_owned()),
-        _ => Cow::Borrowed(body),
-    }
 }
 
 #[cfg(test)]
