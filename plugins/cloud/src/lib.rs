@@ -20,4 +20,5 @@ pub mod resources;
 pub mod scaling;
 pub mod secrets;
 pub mod server;
+pub mod sns;
 pub mod userdata;

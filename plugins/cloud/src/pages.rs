@@ -19,10 +19,14 @@ pub(crate) struct Watching {
 }
 
 /// What series mean that others count.
-const COUNTED: [(&str, &str); 11] = [
+const COUNTED: [(&str, &str); 12] = [
     (
         "cloudd_control_http_closed_total",
         "connections to the pages that were closed on their client, by reason",
+    ),
+    (
+        "cloudd_queue_failures_total",
+        "how often a queue could not be asked, by the table of the configuration that it is for",
     ),
     (
         "cloudd_secrets_asked_total",

@@ -34,7 +34,7 @@ use crate::aws::presigned::Presigned;
 use crate::aws::sqs::Message;
 use crate::aws::{Client, Error, Part};
 use crate::events::{Event, Events, Kind};
-use crate::queue::{Handler, Remembered, Verdict, Worker};
+use crate::queue::{AtStop, Handler, Remembered, Verdict, Worker};
 
 /// A store that can't be used has so long to be usable again: a stack waits an hour for its answer.
 const STORE: Duration = Duration::from_secs(5 * 60);
@@ -114,9 +114,11 @@ pub async fn run(
     let worker = Worker {
         client: Client::new(config.settings.clone(), &[Part::StackRequests]),
         queue: config.queue.clone(),
-        what: "CloudFormation's resources".to_owned(),
+        what: "secrets.resource".to_owned(),
         at_once: AT_ONCE,
         hidden: HIDDEN,
+        // A store that can't be had is waited for longer than a daemon that ends is.
+        at_stop: AtStop::Drop,
     };
     let answers = Answers::new(config, store, environment, status, events);
     worker.run(Arc::new(answers), stop).await;

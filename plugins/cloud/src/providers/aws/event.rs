@@ -1,11 +1,11 @@
 //! Events of EC2 as EventBridge puts them into a queue, straight or by way of SNS.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use crate::events::{self, Event};
+use crate::sns;
 
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,14 +39,6 @@ pub(crate) enum Kind {
 }
 
 #[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, rename = "Type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, rename = "Message")]
-    message: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
 struct Body {
     id: String,
     source: String,
@@ -59,11 +51,7 @@ struct Body {
 
 /// Reads a message; `None`: it is no event at all, so that it is somebody else's.
 pub(crate) fn read(message: &str) -> Option<Said> {
-    let unwrapped = match serde_json::from_str::<Envelope<'_>>(message) {
-        Ok(envelope) if envelope.kind == "Notification" => envelope.message,
-        _ => message.into(),
-    };
-    let body: Body = serde_json::from_str(&unwrapped).ok()?;
+    let body: Body = serde_json::from_str(&sns::unwrapped(message)).ok()?;
     let time = body.time.parse::<jiff::Timestamp>().ok()?.as_second();
     if body.source != "aws.ec2" {
         return Some(Said::Other);
