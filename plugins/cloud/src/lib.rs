@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod events;
+mod hosts;
 pub mod hub;
 pub mod iam;
 pub mod inventory;

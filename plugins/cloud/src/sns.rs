@@ -1,8 +1,33 @@
-//! Topics of SNS, and what they put messages into.
+//! Topics of SNS.
+//!
+//! A topic puts its messages into a queue, from where they are taken as others are; all that is to be done is to take them out of
+//! their envelope ([`unwrapped`]). Or it delivers them to us over HTTPS, to a listener (`http`) that anybody may send to. So
+//! nothing is believed there (`endpoint`) but what is of a topic that somebody takes from (`topics`), of the last hour, and signed
+//! (`delivery`, `signature`) with the key of a certificate that is where SNS has them (`trust`, `keys`). What is believed goes to
+//! the same handler as what comes from a queue, once (`work`), and SNS is told that it was taken when its work is done.
+
+mod answer;
+mod certificate;
+pub mod config;
+mod delivery;
+mod endpoint;
+pub mod http;
+mod keys;
+mod signature;
+#[cfg(test)]
+mod signer;
+mod topics;
+mod trust;
+mod work;
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
+
+pub use self::config::Config;
+pub use self::endpoint::Endpoint;
+pub use self::topics::{Taker, Topics};
+pub use self::trust::Believed;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
