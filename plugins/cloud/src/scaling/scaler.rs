@@ -125,7 +125,7 @@ impl Scaler {
                 if is_first {
                     warn!(
                         scaling = self.config.name,
-                        "a message in the queue is no alarm of ours and no notice: it is left there"
+                        "a message is no alarm of ours and no notice: it is left, to come again"
                     );
                 }
                 Verdict::Keep

@@ -45,6 +45,12 @@ impl Spec {
         table.once("ca", &mut self.ca);
     }
 
+    /// Where it stands, if it does.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        self.span
+    }
+
     /// What it comes to. What is wrong is reported.
     #[must_use]
     pub fn resolve(self, diagnostics: &Diagnostics) -> Option<Config> {
