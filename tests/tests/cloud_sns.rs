@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use ballast_tests::cloud::topic::Topic;
+use ballast_tests::cloud::{Moto, text_of};
 use ballast_tests::daemon::{Daemon, Setup};
 use ballast_tests::{address, wait};
 use serde_json::{Value, json};
@@ -17,8 +18,13 @@ struct Cloud {
 impl Cloud {
     fn start() -> Self {
         let topic = Topic::new("secrets", SocketAddr::from((address(2), 8080)));
+        let arn = topic.arn().to_owned();
+        Self::taking_from(topic, &arn)
+    }
+
+    fn taking_from(topic: Topic, arn: &str) -> Self {
         let listens = SocketAddr::from((address(1), 8081));
-        let (host, arn) = (topic.host(), topic.arn());
+        let host = topic.host();
         let config = format!(
             "work-dir = \"state\"\n[control]\nsocket = \"control.sock\"\n[plugin]\nsocket = \"plugin.sock\"\n\
              [secrets.resource]\nregion = \"us-east-1\"\ntopics = [\"{arn}\"]\nresponse-hosts = [\"{host}\"]\n\
@@ -28,7 +34,7 @@ impl Cloud {
         Self { topic, listens, daemon }
     }
 
-    fn ask(&self, id: &str, kind: &str, more: &Value) -> Value {
+    fn request(&self, id: &str, kind: &str, more: &Value) -> Value {
         let mut request = json!({
             "RequestType": kind, "RequestId": id, "ResourceType": "Custom::BallastSecret", "LogicalResourceId": "Db",
             "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/live/guid",
@@ -38,11 +44,13 @@ impl Cloud {
         for (name, value) in more.as_object().into_iter().flatten() {
             request[name] = value.clone();
         }
-        self.topic.notification(
-            id,
-            Some("AWS CloudFormation custom resource request"),
-            &request.to_string(),
-        )
+        request
+    }
+
+    fn ask(&self, id: &str, kind: &str, more: &Value) -> Value {
+        let request = self.request(id, kind, more);
+        let subject = "AWS CloudFormation custom resource request";
+        self.topic.notification(id, Some(subject), &request.to_string())
     }
 
     fn deliver(&self, message: &Value) -> String {
@@ -94,4 +102,36 @@ fn a_stacks_secret_is_made_once_and_deleted_through_a_topic_alone() {
     wait::until("the reason to be told", || {
         log.contains("reason=\"signature\"").then_some(())
     });
+}
+
+/// What another implementation signs is verified: moto's, which knows version 2 and leaves subjects out of what it signs. It says that
+/// its certificate is at AWS; what is said of that is not signed.
+#[test]
+fn what_moto_has_signed_is_believed() {
+    let moto = Moto::start();
+    let arn = text_of(&moto.query("sns", "CreateTopic", &[("Name", "secrets")]), "TopicArn");
+    let cloud = Cloud::taking_from(Topic::new("unused", SocketAddr::from((address(2), 8080))), &arn);
+    let endpoint = format!("{}/moto", cloud.topic.host());
+    let subscription = [("TopicArn", &*arn), ("Protocol", "http"), ("Endpoint", &*endpoint)];
+    moto.query("sns", "Subscribe", &subscription);
+    let request = cloud.request("create", "Create", &json!({})).to_string();
+    moto.query("sns", "Publish", &[("TopicArn", &*arn), ("Message", &*request)]);
+    let delivered = wait::until("moto to deliver", || {
+        let asked = cloud.topic.asked();
+        asked
+            .iter()
+            .find_map(|asked| asked.strip_prefix("POST /moto ").map(str::to_owned))
+    });
+    let mut message: Value = serde_json::from_str(&delivered).expect("moto delivers JSON");
+    let url = message["SigningCertURL"].as_str().expect("a URL").to_owned();
+    let (_, name) = url.rsplit_once('/').expect("a path");
+    let pem = moto.request("GET", "sns", &format!("/{name}"), &[], "");
+    cloud.topic.set_certificate(&pem.expect("moto's certificate"));
+    message["SigningCertURL"] = cloud.topic.certificate_url().into();
+
+    let mut changed = message.clone();
+    changed["Message"] = json!(request.replace("\"20\"", "\"21\""));
+    assert_eq!(cloud.deliver(&changed), "403");
+    assert_eq!(cloud.deliver(&message), "200", "{}", cloud.daemon.log());
+    assert_eq!(cloud.answers("create")[0]["Status"], "SUCCESS");
 }

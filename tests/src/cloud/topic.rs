@@ -2,11 +2,11 @@
 //! certificate is nowhere and asks for no confirmation, and ministack signs "FAKE".
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::SystemTime;
 
@@ -24,7 +24,12 @@ pub struct Topic {
     arn: String,
     folder: TempDir,
     host: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    certificate: String,
+    asked: Vec<String>,
 }
 
 impl Topic {
@@ -40,21 +45,23 @@ impl Topic {
         let made = ["req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "2", "-subj"];
         let named = ["/CN=sns.test", "-keyout", &key, "-out", &certificate];
         output("openssl", made.iter().chain(&named));
-        let pem = fs::read_to_string(certificate).expect("openssl has written it");
         let listener = TcpListener::bind(at).expect("an address of the test's own");
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let all = asked.clone();
+        let state = Arc::new(Mutex::new(State {
+            certificate: fs::read_to_string(certificate).expect("openssl has written it"),
+            asked: Vec::new(),
+        }));
+        let shared = state.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 // A client that goes away is none.
-                let _ = answer(client, &pem, &all);
+                let _ = answer(client, &shared);
             }
         });
         Self {
             arn: format!("arn:aws:sns:us-east-1:123456789012:{name}"),
             folder,
             host: at,
-            asked,
+            state,
         }
     }
 
@@ -73,7 +80,22 @@ impl Topic {
     /// What the host was asked for: "GET /…", "PUT /… BODY". It says yes to everything.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state().asked.clone()
+    }
+
+    /// Has another certificate, for what another has signed.
+    pub fn set_certificate(&self, pem: &str) {
+        pem.clone_into(&mut self.state().certificate);
+    }
+
+    /// Where its certificate is.
+    #[must_use]
+    pub fn certificate_url(&self) -> String {
+        format!("{}{CERTIFICATE}", self.host())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A message that somebody has published now, signed with SHA-256.
@@ -110,7 +132,7 @@ impl Topic {
         let date = output("date", ["-u", "-d", &format!("@{seconds}"), "+%Y-%m-%dT%H:%M:%S.000Z"]);
         json!({
             "Type": kind, "MessageId": id, "TopicArn": self.arn, "Message": message, "Timestamp": date.trim(),
-            "SigningCertURL": format!("{}{CERTIFICATE}", self.host()),
+            "SigningCertURL": self.certificate_url(),
         })
     }
 
@@ -182,7 +204,7 @@ impl Topic {
     }
 }
 
-fn answer(client: std::net::TcpStream, pem: &str, all: &Mutex<Vec<String>>) -> std::io::Result<()> {
+fn answer(client: TcpStream, state: &Mutex<State>) -> io::Result<()> {
     let mut reader = BufReader::new(client);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -200,11 +222,13 @@ fn answer(client: std::net::TcpStream, pem: &str, all: &Mutex<Vec<String>>) -> s
     let asked = format!("{asked} {}", String::from_utf8_lossy(&sent))
         .trim_end()
         .to_owned();
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let body = match asked.ends_with(CERTIFICATE) {
-        true => pem,
-        false => "<ConfirmSubscriptionResponse/>",
+        true => state.certificate.clone(),
+        false => "<ConfirmSubscriptionResponse/>".to_owned(),
     };
-    all.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+    state.asked.push(asked);
+    drop(state);
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
