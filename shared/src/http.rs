@@ -1,4 +1,4 @@
-//! `[control].http`: `/metrics`, `/healthz`, and what a daemon adds.
+//! `[control].http`: `/metrics`, `/healthz`, and what a daemon adds; and whatever else a daemon serves over HTTP/1.1.
 //!
 //! Whoever can connect may do so for ever, as often as they like, and say as little as they like: that must cost the daemon a
 //! bounded number of descriptors and a bounded memory, and must not keep monitoring out. So there are at most
@@ -32,8 +32,10 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use metrics::counter;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
@@ -86,6 +88,8 @@ where
 pub enum Listener {
     /// An address.
     Tcp(TcpListener),
+    /// An address, over TLS.
+    Tls(TcpListener, Arc<ServerConfig>),
     /// A unix socket, from [`crate::control::bind`]; who may connect is decided by its permissions.
     Unix(UnixListener),
 }
@@ -100,16 +104,21 @@ impl From<TcpListener> for Listener {
 ///
 /// `closed` is the name of the counter of connections that were closed on their client, by `reason`: `connections-max`, all others
 /// were busy; `evicted`, it waited and another one came; `timeout`, no whole request came in time; `stalled`, it did not take what
-/// it was sent.
+/// it was sent; `handshake`, TLS did not come about.
 pub async fn serve(listener: impl Into<Listener>, pages: Router, closed: &'static str, stop: CancellationToken) {
+    let (listener, tls) = match listener.into() {
+        Listener::Tls(listener, config) => (Listener::Tcp(listener), Some(config.into())),
+        listener => (listener, None),
+    };
     let server = Server {
         pages,
+        tls,
         connections: Connections::new(CONNECTIONS_MAX),
         closed,
         stop,
     };
-    let served = match listener.into() {
-        Listener::Tcp(listener) => match tokio::net::TcpListener::from_std(listener) {
+    let served = match listener {
+        Listener::Tcp(listener) | Listener::Tls(listener, _) => match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
                 server.serve(listener).await;
                 Ok(())
@@ -147,6 +156,8 @@ pub fn keep_until_sent(response: Response, kept: impl Send + Sync + 'static) -> 
 
 struct Server {
     pages: Router,
+    /// How clients are met, if they are to encrypt.
+    tls: Option<TlsAcceptor>,
     connections: Arc<Connections>,
     /// The counter's name.
     closed: &'static str,
@@ -171,13 +182,36 @@ impl Server {
             match client {
                 Some(client) => {
                     let server = server.clone();
-                    tasks.spawn(async move { server.converse(stream, client).await });
+                    tasks.spawn(async move { server.meet(stream, client).await });
                 }
                 None => server.count("connections-max"),
             }
         }
         tasks.close();
         tasks.wait().await;
+    }
+
+    /// A handshake has the time of a request's head, and makes room as one that is waited for does.
+    async fn meet<S>(&self, stream: S, client: Client)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(tls) = &self.tls else {
+            return self.converse(stream, client).await;
+        };
+        let met = tokio::select! {
+            met = timeout(HEAD_TIMEOUT, tls.accept(stream)) => met,
+            () = client.evicted() => return,
+            () = self.stop.cancelled() => return,
+        };
+        match met {
+            Ok(Ok(stream)) => self.converse(stream, client).await,
+            Ok(Err(error)) => {
+                debug!(%error, "http handshake");
+                self.count("handshake");
+            }
+            Err(_) => self.count("timeout"),
+        }
     }
 
     async fn converse<S>(&self, stream: S, client: Client)

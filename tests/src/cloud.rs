@@ -1,6 +1,7 @@
 //! Servers that stand for a cloud: moto and ministack, which answer as AWS's services do.
 
 pub mod machine;
+pub mod topic;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::net::SocketAddr;
 use std::process::Command;
 
+use ballast_tests::address;
+use ballast_tests::certificates::Authority;
+use ballast_tests::cloud::topic::Topic;
 use ballast_tests::cloud::{Moto, REGION, all_texts_of, text_of};
 use ballast_tests::daemon::{Daemon, Setup, program};
 use ballast_tests::wait;
@@ -262,6 +266,88 @@ fn an_alarm_changes_a_group_once_and_the_history_says_why() {
         shown.contains("policy stack-gpu-spot-ScaleDown-1A2B of the spot group gpu-spot: done\n"),
         "{shown}"
     );
+}
+
+/// A cloudd whose alarms come from a topic over HTTPS, and where.
+fn start_listening(cloud: &Cloud, topic: &Topic, authority: &Authority) -> (Daemon, SocketAddr) {
+    let listens = SocketAddr::from((address(1), 8443));
+    let (queue, topics) = (
+        format!("queue = \"{}\"", cloud.queue),
+        format!("topics = [\"{}\"]", topic.arn()),
+    );
+    let config = cloud.config().replace(&queue, &topics)
+        + &format!(
+            "[sns]\nlisten = \"{listens}\"\ncertificate = \"sns.pem\"\nkey = \"sns.key\"\nhosts = [\"{}\"]\n",
+            topic.host()
+        );
+    authority.sign("sns", &format!("IP:{}", listens.ip()));
+    let file = |name: &str| std::fs::read(authority.path(name)).unwrap();
+    let setup = Setup::new("cloudd")
+        .file("sns.key", file("sns.key"))
+        .file("sns.pem", file("sns.pem"))
+        .file("cloudd.toml", config);
+    (cloud.start_in(setup), listens)
+}
+
+#[test]
+fn alarms_that_a_topic_has_signed_come_over_https_and_nobody_elses() {
+    let cloud = Cloud::new();
+    let topic = Topic::new("alarms", SocketAddr::from((address(2), 8080)));
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path(), "ca");
+    let (mut daemon, listens) = start_listening(&cloud, &topic, &authority);
+    let deliver = |message: &Value| topic.deliver(listens, &authority.ca(), message);
+
+    assert_eq!(deliver(&topic.subscription()), "200");
+    let confirmed = format!(
+        "GET /?Action=ConfirmSubscription&TopicArn={}&Token=token-of-37",
+        topic.arn()
+    );
+    assert_eq!(topic.asked().last(), Some(&confirmed));
+
+    let alarm =
+        json!({"AlarmName": "jobs", "NewStateValue": "ALARM", "StateChangeTime": "2026-01-01T00:00:00.000+0000"});
+    let message = topic.notification("one", Some("ALARM: \"jobs\""), &alarm.to_string());
+    // Somebody else's, with a key of their own, said to be the topic's.
+    let other = Topic::new("alarms", SocketAddr::from((address(3), 8080)));
+    let mut forged = other.notification("one", None, &alarm.to_string());
+    assert_eq!(deliver(&forged), "403");
+    forged["SigningCertURL"] = message["SigningCertURL"].clone();
+    assert_eq!(deliver(&forged), "403");
+    let mut changed = message.clone();
+    changed["Subject"] = json!("ALARM: \"idle\"");
+    assert_eq!(deliver(&changed), "403");
+    assert_eq!(cloud.desired(), ["0", "0"]);
+    assert!(other.asked().is_empty(), "{:?}", other.asked());
+
+    assert_eq!(deliver(&message), "200");
+    // It was answered when it was done.
+    assert_eq!(cloud.desired(), ["1", "0"]);
+    assert_eq!(deliver(&message), "200");
+    assert_eq!(actions(&daemon), ["scale-up-spot"]);
+    let idle =
+        json!({"AlarmName": "idle", "NewStateValue": "ALARM", "StateChangeTime": "2026-01-01T01:00:00.000+0000"});
+    assert_eq!(deliver(&topic.notification("two", None, &idle.to_string())), "200");
+    assert_eq!(cloud.desired(), ["0", "0"]);
+    // What nobody takes is to come again, and go where SNS puts what is never taken.
+    assert_eq!(deliver(&topic.notification("three", None, "hello")), "503");
+
+    // A certificate that was renewed is shown, and a topic that a reload takes away is refused.
+    let renewed_folder = tempfile::tempdir().unwrap();
+    let renewed = Authority::new(renewed_folder.path(), "ca");
+    renewed.sign("sns", &format!("IP:{}", listens.ip()));
+    for name in ["sns.key", "sns.pem"] {
+        daemon.replace(name, std::fs::read(renewed.path(name)).unwrap());
+    }
+    daemon.wait_for_log("read anew: ");
+    assert_eq!(topic.deliver(listens, &renewed.ca(), &message), "200");
+    let config = std::fs::read_to_string(daemon.path().join("cloudd.toml")).unwrap();
+    daemon.replace(
+        "cloudd.toml",
+        config.replace(topic.arn(), "arn:aws:sns:us-east-1:123456789012:others"),
+    );
+    daemon.reload();
+    assert_eq!(topic.deliver(listens, &renewed.ca(), &message), "403");
 }
 
 #[test]

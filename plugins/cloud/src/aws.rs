@@ -19,7 +19,6 @@ pub mod kms;
 mod operation;
 mod pages;
 mod part;
-pub mod presigned;
 mod query;
 mod rest;
 mod retry;
@@ -31,6 +30,7 @@ pub mod sqs;
 pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
+pub mod unsigned;
 mod xml;
 
 use std::fmt;

@@ -14,6 +14,7 @@ use crate::iam::Grant;
 use crate::providers::aws;
 use crate::scaling;
 use crate::secrets;
+use crate::sns;
 use crate::userdata::Role;
 
 /// Where the configuration is when the command line doesn't say.
@@ -42,6 +43,8 @@ pub struct Config {
     pub archive: Option<archive::Config>,
     /// What secrets are kept by, and who may have them.
     pub secrets: secrets::Config,
+    /// Where topics deliver to, if anywhere.
+    pub sns: Option<sns::Config>,
 }
 
 /// Somebody who knows what machines there are.

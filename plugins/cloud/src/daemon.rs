@@ -31,6 +31,7 @@ use crate::scaling::Scalings;
 use crate::scaling::actions::Actions;
 use crate::secrets::{Store, resource};
 use crate::server::{self, Keeper, Plugin};
+use crate::sns::{self, Endpoint, Topics};
 use running::{Running, Shared};
 
 /// How long what has begun may take when the daemon ends.
@@ -55,6 +56,7 @@ struct Prepared {
     control: UnixListener,
     plugin: UnixListener,
     http: Option<TcpListener>,
+    sns: Option<http::Listener>,
     /// Held until the end.
     _work_dir: WorkDir,
 }
@@ -75,6 +77,8 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
     let work_dir = WorkDir::lock(&config.work_dir).map_err(|cause| fail(Exit::Unavailable, &cause))?;
     let http = config.control_http.map(|address| listen::tcp(address, &mut inherited));
     let http = http.transpose().map_err(|cause| fail(Exit::Unavailable, &cause))?;
+    let sns = config.sns.as_ref().map(|sns| sns::http::listen(sns, &mut inherited));
+    let sns = sns.transpose().map_err(|cause| fail(Exit::Unavailable, &cause))?;
     let bind = |path: &Path| {
         varlink::bind(path).map_err(|cause| fail(Exit::Unavailable, &format_args!("{}: {cause}", path.display())))
     };
@@ -92,6 +96,7 @@ fn prepare(config_path: &Path) -> Result<Prepared, Exit> {
         control,
         plugin,
         http,
+        sns,
         _work_dir: work_dir,
     })
 }
@@ -117,12 +122,21 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
     let resource = Arc::new(resource::Status::default());
     let archive = Arc::new(Archive::new());
     let scalings = Arc::new(Scalings::new(&prepared.config.work_dir, hub.events().clone()));
+    let topics = Arc::new(Topics::default());
+    let endpoint = prepared
+        .config
+        .sns
+        .as_ref()
+        .map(|sns| Arc::new(Endpoint::new(topics.clone(), &sns.believed)));
+    let tls_files = prepared.config.sns.as_ref().map(|sns| sns.files.clone());
     let shared = Shared {
         hub: hub.clone(),
         archive: archive.clone(),
         scalings: scalings.clone(),
         secrets: secrets.clone(),
         resource: resource.clone(),
+        topics,
+        endpoint: endpoint.clone(),
     };
     let mut running = Running::start(prepared.config_path, prepared.config, shared, &supervisor);
     let plugin = Plugin::new(hub.clone(), archive.clone(), secrets);
@@ -152,6 +166,12 @@ async fn serve_until_stopped(prepared: Prepared) -> Result<(), Exit> {
             "http",
             http::serve(listener, pages, "cloudd_control_http_closed_total", stop.clone()),
         );
+    }
+    if let (Some(listener), Some(endpoint)) = (prepared.sns, endpoint) {
+        supervisor.start("sns", sns::http::serve(listener, endpoint, stop.clone()));
+    }
+    if let Some(files) = tls_files {
+        supervisor.start("tls files", files.follow(stop.clone()));
     }
     supervisor.start("archive", archive.tend(stop.clone()));
     supervisor.start("watchdog", systemd::feed_watchdog(stop));

@@ -19,10 +19,22 @@ pub(crate) struct Watching {
 }
 
 /// What series mean that others count.
-const COUNTED: [(&str, &str); 11] = [
+const COUNTED: [(&str, &str); 14] = [
     (
         "cloudd_control_http_closed_total",
         "connections to the pages that were closed on their client, by reason",
+    ),
+    (
+        "cloudd_queue_failures_total",
+        "how often a queue could not be asked, by the table of the configuration that it is for",
+    ),
+    (
+        "cloudd_sns_closed_total",
+        "connections for topics that were closed on their client, by reason",
+    ),
+    (
+        "cloudd_sns_requests_total",
+        "what came to the listener for topics, by what became of it",
     ),
     (
         "cloudd_secrets_asked_total",

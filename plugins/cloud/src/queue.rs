@@ -10,6 +10,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::counter;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
@@ -31,6 +32,17 @@ pub enum Verdict {
     Done,
     /// It is not, or is nothing that can be: it comes again, or goes where the queue's redrive policy has it go.
     Keep,
+    /// It is to come again in so long: there is no use in it before.
+    Later(Duration),
+}
+
+/// What becomes of the work that is going on when a worker is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtStop {
+    /// It is dropped, and its message comes again.
+    Drop,
+    /// It is ended; what has not begun comes again.
+    Finish,
 }
 
 /// Who does what messages ask for.
@@ -49,47 +61,66 @@ pub struct Worker {
     pub client: Client,
     /// Its URL.
     pub queue: String,
-    /// What it is for, in the log: "scaling".
+    /// The table of the configuration that it is for, in the log and in metrics: "scaling.gpu".
     pub what: String,
     /// Messages that are worked on at once; with 1 one after the other.
     pub at_once: usize,
     /// A message whose worker has died comes again after this; at least two seconds.
     pub hidden: Duration,
+    /// What becomes of what is worked on when it is stopped.
+    pub at_stop: AtStop,
 }
 
 impl Worker {
-    /// Takes messages until it is stopped. What is being worked on then is dropped, and comes again.
+    /// Takes messages until it is stopped.
     pub async fn run<H: Handler>(self, handler: Arc<H>, stop: CancellationToken) {
         let worker = Arc::new(self);
         let turns = Arc::new(Semaphore::new(worker.at_once.max(1)));
         let mut work = JoinSet::new();
+        worker.follow(&handler, &turns, &mut work, &stop).await;
+        if worker.at_stop == AtStop::Finish {
+            turns.close();
+            while let Some(ended) = work.join_next().await {
+                worker.ended(ended);
+            }
+        }
+    }
+
+    async fn follow<H: Handler>(
+        self: &Arc<Self>,
+        handler: &Arc<H>,
+        turns: &Arc<Semaphore>,
+        work: &mut JoinSet<()>,
+        stop: &CancellationToken,
+    ) {
         let mut pause = PAUSE_MIN;
         loop {
             let received = tokio::select! {
                 () = stop.cancelled() => return,
-                received = worker.receive(&mut work) => received,
+                received = self.receive(work) => received,
             };
             match received {
                 Ok(messages) => {
                     if pause != PAUSE_MIN {
                         pause = PAUSE_MIN;
-                        info!("the queue of {} can be asked again", worker.what);
+                        info!("the queue of {} can be asked again", self.what);
                         handler.queue_is(None);
                     }
                     for message in messages {
-                        work.spawn(worker.clone().work(handler.clone(), turns.clone(), message));
+                        work.spawn(self.clone().work(handler.clone(), turns.clone(), message));
                     }
                 }
                 Err(error) => {
                     // Once is enough.
                     match pause == PAUSE_MIN {
-                        true => warn!(%error, "the queue of {} can't be asked", worker.what),
-                        false => debug!(%error, ?pause, "the queue of {} still can't be asked", worker.what),
+                        true => warn!(%error, "the queue of {} can't be asked", self.what),
+                        false => debug!(%error, ?pause, "the queue of {} still can't be asked", self.what),
                     }
+                    counter!("cloudd_queue_failures_total", "of" => self.what.clone()).increment(1);
                     handler.queue_is(Some(&error));
                     tokio::select! {
                         () = stop.cancelled() => return,
-                        () = sleep(pause) => {}
+                        () = sleep(jittered(pause)) => {}
                     }
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
@@ -119,19 +150,28 @@ impl Worker {
 
     async fn work<H: Handler>(self: Arc<Self>, handler: Arc<H>, turns: Arc<Semaphore>, message: Message) {
         let handled = async {
-            // It is never closed.
-            let _turn = turns.acquire().await;
-            handler.handle(&message).await
+            // When nothing more is begun they are closed.
+            match turns.acquire().await {
+                Ok(_turn) => handler.handle(&message).await,
+                Err(_) => Verdict::Later(Duration::ZERO),
+            }
         };
         let verdict = tokio::select! {
             verdict = handled => verdict,
             never = self.keep_hidden(&message) => match never {},
         };
-        if verdict == Verdict::Keep {
-            return;
-        }
-        if let Err(error) = self.client.delete_message(&self.queue, &message).await {
-            warn!(%error, id = message.id, "a message of {} is done, but can't be deleted: it comes again", self.what);
+        match verdict {
+            Verdict::Keep => {}
+            Verdict::Later(later) => {
+                if let Err(error) = self.client.hide_message(&self.queue, &message, later).await {
+                    debug!(%error, id = message.id, "a message of {} comes when it likes", self.what);
+                }
+            }
+            Verdict::Done => {
+                if let Err(error) = self.client.delete_message(&self.queue, &message).await {
+                    warn!(%error, id = message.id, "a message of {} is done, but can't be deleted: it comes again", self.what);
+                }
+            }
         }
     }
 
@@ -143,6 +183,15 @@ impl Worker {
             }
         }
     }
+}
+
+/// Half of a pause or more, so that those who were turned away together don't come back together.
+fn jittered(pause: Duration) -> Duration {
+    let half = pause / 2;
+    let micros = u64::try_from(half.as_micros()).unwrap_or(u64::MAX);
+    // A system without randomness has worse to worry about.
+    let random = getrandom::u64().unwrap_or(0);
+    half + Duration::from_micros(random % micros.saturating_add(1))
 }
 
 /// Ids, as many of the newest as are worth remembering.

@@ -31,5 +31,5 @@ mod words;
 pub use act::{Outcome, Patience, StepResult};
 pub use gather::NotGathered;
 pub use memory::Entry;
-pub use scaler::{Clock, Health, NotDone, Scaler, Verdict};
+pub use scaler::{Clock, Health, NotDone, Scaler};
 pub use service::{Scalings, run};

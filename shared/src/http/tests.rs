@@ -5,6 +5,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::tls::{PeerCheck, TlsFiles, client_config, server_config};
 
 const HEALTHY: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: any\r\n\r\n";
 
@@ -25,9 +26,14 @@ struct Served {
 }
 
 fn served() -> Served {
+    served_at(Listener::Tcp)
+}
+
+fn served_at(listens: impl FnOnce(TcpListener) -> Listener) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
+    let listener = listens(listener);
     let stop = CancellationToken::new();
     let unanswered = Arc::new(Semaphore::new(0));
     let asked = unanswered.clone();
@@ -288,5 +294,38 @@ async fn who_reads_a_long_answer_slowly_keeps_the_place() {
     reads.read_to_end(&mut answer).await.unwrap();
     assert!(answer.len() > MUCH, "it was not cut off");
     assert!(ends(&mut others[0]).await, "it had been waiting longest");
+    served.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_tls_it_is_the_same_and_who_does_not_speak_it_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let made = rcgen::generate_simple_self_signed(["pages.test".to_owned()]).unwrap();
+    fs::write(path("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let files = TlsFiles::default();
+    let identity = files.identity(&path("cert.pem"), &path("key.pem")).unwrap();
+    let authorities = files.authorities(&path("cert.pem")).unwrap();
+    let server = Arc::new(server_config(identity, None, &[b"http/1.1"]));
+    let served = served_at(|listener| Listener::Tls(listener, server));
+
+    let mut plain = served.client().await;
+    plain.write_all(HEALTHY).await.unwrap();
+    assert!(ends(&mut plain).await);
+    // Who says nothing has the time of a head.
+    let mut silent = served.client().await;
+    let start = Instant::now();
+    assert!(ends(&mut silent).await);
+    assert!(start.elapsed() >= HEAD_TIMEOUT && start.elapsed() < 2 * HEAD_TIMEOUT);
+
+    let config = client_config(PeerCheck::Authorities(authorities), None, rustls::ALL_VERSIONS, &[]);
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let name = "pages.test".try_into().unwrap();
+    let mut client = connector.connect(name, served.client().await).await.unwrap();
+    client.write_all(HEALTHY).await.unwrap();
+    let mut answer = [0; 15];
+    client.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
     served.stop().await;
 }

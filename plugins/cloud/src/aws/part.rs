@@ -121,9 +121,9 @@ mod tests {
     fn sources(part: Part) -> Option<&'static str> {
         match part {
             Part::Machines | Part::Events | Part::Networks | Part::Volumes => Some("providers/aws"),
-            Part::ScalingInputs | Part::ScalingStack | Part::ScalingActions | Part::ScalingQueue => Some("scaling"),
+            Part::ScalingInputs | Part::ScalingStack | Part::ScalingActions => Some("scaling"),
             Part::SecretsTable | Part::SecretsBucket | Part::SecretsKey => Some("secrets"),
-            Part::StackRequests => Some("queue.rs"),
+            Part::ScalingQueue | Part::StackRequests => Some("queue.rs"),
             Part::Archive => Some("archive"),
             Part::ArchiveKey => None,
         }

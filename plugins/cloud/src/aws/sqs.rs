@@ -32,6 +32,23 @@ pub struct Message {
 }
 
 impl Message {
+    /// One that has come without a queue; `sent_at` is in milliseconds since 1970.
+    #[must_use]
+    pub fn pushed(id: String, body: String, sent_at: i64) -> Self {
+        Self {
+            id,
+            receipt_handle: String::new(),
+            body,
+            attributes: BTreeMap::from([("SentTimestamp".to_owned(), sent_at.to_string())]),
+        }
+    }
+
+    /// It was received before.
+    pub(crate) fn set_received_before(&mut self) {
+        self.attributes
+            .insert("ApproximateReceiveCount".to_owned(), "2".to_owned());
+    }
+
     /// How often it has been received, this time included.
     #[must_use]
     pub fn receive_count(&self) -> u32 {

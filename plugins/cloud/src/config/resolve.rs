@@ -20,6 +20,8 @@ pub(super) fn resolve(mut spec: Spec, diagnostics: &Diagnostics) -> Option<Confi
     let process = Process::resolve(&spec.process, diagnostics);
     let environment = Environment::of_process();
     let files = TlsFiles::default();
+    check_topics(&spec, diagnostics);
+    let sns = std::mem::take(&mut spec.sns).resolve(diagnostics);
     let secrets = std::mem::take(&mut spec.secrets).resolve(&work_dir, &process, diagnostics, &environment);
     let archive = spec.archive.map(|(_, archive)| archive);
     let providers = providers(spec.providers, diagnostics, &files, &environment);
@@ -37,7 +39,31 @@ pub(super) fn resolve(mut spec: Spec, diagnostics: &Diagnostics) -> Option<Confi
         roles,
         providers,
         scalings,
+        sns,
     })
+}
+
+/// A message of a topic has one who does its work, and a way to come by.
+fn check_topics(spec: &Spec, diagnostics: &Diagnostics) {
+    let mut seen: Vec<&Spanned<String>> = Vec::new();
+    let scalings = spec.scalings.iter().flat_map(|(_, scaling)| scaling.topics());
+    for topic in scalings.chain(spec.secrets.topics()) {
+        if let Some(first) = seen.iter().find(|first| first.value == topic.value) {
+            let first = diagnostics.place(first.span);
+            diagnostics.error(
+                topic.span,
+                format!("messages of this topic are taken already, at {first}"),
+            );
+        }
+        seen.push(topic);
+    }
+    match (seen.first(), spec.sns.span()) {
+        (Some(topic), None) => {
+            diagnostics.error(topic.span, "no topic can deliver to us: [sns] with `listen` is missing");
+        }
+        (None, Some(span)) => diagnostics.warning(span, "nothing is delivered here: no `topics` are taken from"),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
 }
 
 /// The control socket.

@@ -10,6 +10,7 @@ use crate::archive;
 use crate::providers::aws;
 use crate::scaling;
 use crate::secrets;
+use crate::sns;
 use crate::userdata;
 
 /// All files together.
@@ -25,6 +26,7 @@ pub(super) struct Spec {
     pub(super) scalings: Vec<(Key, scaling::config::Spec)>,
     pub(super) archive: Option<(Span, archive::Spec)>,
     pub(super) secrets: secrets::config::Spec,
+    pub(super) sns: sns::config::Spec,
 }
 
 /// `[provider.NAME.KIND]`
@@ -67,6 +69,9 @@ impl Spec {
         }
         if let Some(table) = root.table("secrets") {
             self.secrets.read(&table);
+        }
+        if let Some(table) = root.table("sns") {
+            self.sns.read(&table);
         }
         for (name, value) in root.table("provider").iter().flat_map(Table::entries) {
             if let Some(table) = value.table() {

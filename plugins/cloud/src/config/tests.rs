@@ -122,3 +122,32 @@ fn what_is_wrong_with_secrets_is_said_with_its_place() {
         "ends with a \"/\"",
     );
 }
+
+#[test]
+fn a_topic_is_taken_from_once_and_can_deliver() {
+    let topic = "topics = [\"arn:aws:sns:eu-west-1:1:t\"]\n";
+    let resource = format!("[secrets.resource]\nregion = \"eu-west-1\"\n{topic}");
+    let scaling =
+        format!("[scaling.gpu]\nregion = \"eu-west-1\"\n{topic}spot-group = \"s\"\non-demand-group = \"o\"\n");
+    let listens = "[sns]\nlisten = \"127.0.0.1:8080\"\n";
+    for text in [&resource, &scaling] {
+        let (config, said) = read(&format!("{listens}{text}"));
+        assert!(config.is_some() && said.is_empty(), "{said}");
+        let (config, said) = read(text);
+        assert!(
+            config.is_none() && said.contains(":3:12: no topic can deliver to us"),
+            "{said}"
+        );
+    }
+    let (config, said) = read(&format!("{listens}{resource}{scaling}"));
+    assert!(config.is_none(), "{said}");
+    assert!(
+        said.contains("cloudd.toml:5:12: messages of this topic are taken already, at cloudd.toml:8:12"),
+        "{said}"
+    );
+    let (config, said) = read(listens);
+    assert!(
+        config.is_some() && said.contains(":1:1: warning: nothing is delivered here"),
+        "{said}"
+    );
+}

@@ -1,10 +1,12 @@
 //! The configuration that is in effect and the providers that it has; a reload makes them those of the file, or changes nothing.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ballast_shared::config::Diagnostics;
 use ballast_shared::supervise::Supervisor;
+use ballast_shared::tls::Identity;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +19,10 @@ use crate::providers::Report;
 use crate::providers::aws::Aws;
 use crate::providers::static_file;
 use crate::scaling::{self, Scalings};
-use crate::secrets::{Store, resource};
+use crate::secrets::Store;
+use crate::secrets::resource::{self, Answers};
 use crate::server::Keeper;
+use crate::sns::{Endpoint, Taker, Topics};
 
 /// What a provider may have found out before it is taken in.
 const REPORTS_AHEAD: usize = 64;
@@ -30,6 +34,9 @@ pub(super) struct Shared {
     pub(super) scalings: Arc<Scalings>,
     pub(super) secrets: Keeper,
     pub(super) resource: Arc<resource::Status>,
+    pub(super) topics: Arc<Topics>,
+    /// What topics deliver to, if there was a listener at the start.
+    pub(super) endpoint: Option<Arc<Endpoint>>,
 }
 
 /// What a reload changes.
@@ -43,6 +50,8 @@ pub(super) struct Running {
     resource: CancellationToken,
     /// What ends the scaling.
     scalings: CancellationToken,
+    /// Who takes from topics.
+    takers: Vec<(String, Arc<dyn Taker>)>,
 }
 
 impl Running {
@@ -54,6 +63,7 @@ impl Running {
             providers: Vec::new(),
             resource: CancellationToken::new(),
             scalings: CancellationToken::new(),
+            takers: Vec::new(),
         };
         running.apply(supervisor);
         running
@@ -107,6 +117,10 @@ impl Running {
         }
         self.apply_scalings(supervisor);
         self.answer_stacks(supervisor);
+        self.shared.topics.arrange(std::mem::take(&mut self.takers));
+        if let (Some(endpoint), Some(sns)) = (&self.shared.endpoint, &self.config.sns) {
+            endpoint.configure(&sns.believed);
+        }
     }
 
     /// Begins anew in any case, too. What was being done comes again, and is the same thing then.
@@ -121,8 +135,16 @@ impl Running {
         self.resource = supervisor.stopping().child_token();
         let (store, environment) = (Store::new(secrets), secrets.environment.clone());
         let events = self.shared.hub.events().clone();
-        let task = resource::run(config, store, environment, status, events, self.resource.clone());
+        let topics = config.topics.clone();
+        let answers = Arc::new(Answers::new(config, store, environment, status, events));
+        self.take_from(topics, &answers);
+        let task = resource::run(answers, self.resource.clone());
         start(supervisor, "secrets resource", task, self.resource.clone());
+    }
+
+    fn take_from<T: Taker + 'static>(&mut self, topics: Vec<String>, taker: &Arc<T>) {
+        let takers = topics.into_iter().map(|topic| (topic, taker.clone() as Arc<dyn Taker>));
+        self.takers.extend(takers);
     }
 
     /// All are begun anew, as what they ask with may be in files that the configuration only names. What they remember stays.
@@ -130,6 +152,7 @@ impl Running {
         self.scalings.cancel();
         self.scalings = supervisor.stopping().child_token();
         for scaler in self.shared.scalings.arrange(self.config.scalings.clone()) {
+            self.take_from(scaler.config().topics.clone(), &scaler);
             let task = scaling::run(scaler, self.scalings.clone());
             start(supervisor, "scaling", task, self.scalings.clone());
         }
@@ -182,6 +205,12 @@ async fn follow(provider: Provider, hub: Arc<Hub>, stop: CancellationToken) {
     }
 }
 
+/// Where topics deliver to, and with which certificate. What is in its files is followed.
+fn listens(config: &Config) -> Option<(SocketAddr, Option<&Identity>)> {
+    let sns = config.sns.as_ref()?;
+    Some((sns.listen, sns.identity.as_deref()))
+}
+
 /// What was settled before privileges were dropped stays until the next start.
 fn warn_of_restart(old: &Config, new: &Config) {
     let changed = [
@@ -189,6 +218,7 @@ fn warn_of_restart(old: &Config, new: &Config) {
         ("[control] socket", old.control_socket != new.control_socket),
         ("[control] http", old.control_http != new.control_http),
         ("[plugin] socket", old.plugin_socket != new.plugin_socket),
+        ("[sns] listen, certificate or key", listens(old) != listens(new)),
         (
             "[process]",
             (old.process.uid(), old.process.gid()) != (new.process.uid(), new.process.gid()),

@@ -13,7 +13,9 @@ struct Notes {
     handled: Mutex<Vec<String>>,
     problems: Mutex<Vec<bool>>,
     changed: Notify,
-    /// Given when a message "slow" may end.
+    /// Given when a message "slow" has begun …
+    begun: Notify,
+    /// … and when it may end.
     go_on: Notify,
 }
 
@@ -21,13 +23,15 @@ impl Handler for Notes {
     async fn handle(&self, message: &Message) -> Verdict {
         assert_ne!(message.body, "panic", "as it was asked to");
         if message.body == "slow" {
+            self.begun.notify_one();
             self.go_on.notified().await;
         }
         self.handled.lock().unwrap().push(message.body.clone());
         self.changed.notify_one();
-        match message.body == "keep" {
-            true => Verdict::Keep,
-            false => Verdict::Done,
+        match message.body.as_str() {
+            "keep" => Verdict::Keep,
+            "later" => Verdict::Later(Duration::from_secs(7)),
+            _ => Verdict::Done,
         }
     }
 
@@ -67,16 +71,20 @@ async fn queue(bodies: &'static [&'static str]) -> TestServer {
     .await
 }
 
-fn start(server: &TestServer, at_once: usize, hidden: Duration) -> (Arc<Notes>, CancellationToken) {
-    let (notes, stop) = (Arc::new(Notes::default()), CancellationToken::new());
-    let worker = Worker {
+fn worker(server: &TestServer, at_once: usize, hidden: Duration) -> Worker {
+    Worker {
         client: server.client(),
         queue: "q".into(),
         what: "tests".into(),
         at_once,
         hidden,
-    };
-    tokio::spawn(worker.run(notes.clone(), stop.clone()));
+        at_stop: AtStop::Drop,
+    }
+}
+
+fn start(server: &TestServer, at_once: usize, hidden: Duration) -> (Arc<Notes>, CancellationToken) {
+    let (notes, stop) = (Arc::new(Notes::default()), CancellationToken::new());
+    tokio::spawn(worker(server, at_once, hidden).run(notes.clone(), stop.clone()));
     (notes, stop)
 }
 
@@ -130,6 +138,50 @@ async fn one_after_the_other_where_that_is_wanted() {
     receipts(&server, "DeleteMessage", 3).await;
     assert_eq!(*notes.handled.lock().unwrap(), ["slow", "one", "two"]);
     stop.cancel();
+}
+
+#[tokio::test]
+async fn what_has_begun_is_ended_at_the_stop_and_the_rest_is_given_back() {
+    let server = queue(&["slow", "one"]).await;
+    let (notes, stop) = (Arc::new(Notes::default()), CancellationToken::new());
+    let worker = Worker {
+        at_stop: AtStop::Finish,
+        ..worker(&server, 1, Duration::from_secs(60))
+    };
+    let running = tokio::spawn(worker.run(notes.clone(), stop.clone()));
+    notes.begun.notified().await;
+    stop.cancel();
+    // It is for whoever takes messages next.
+    let given_back = receipts(&server, "ChangeMessageVisibility", 1).await;
+    assert_eq!(given_back, ["one"]);
+    assert!(!running.is_finished());
+    notes.go_on.notify_one();
+    running.await.unwrap();
+    assert_eq!(receipts(&server, "DeleteMessage", 1).await, ["slow"]);
+    assert_eq!(*notes.handled.lock().unwrap(), ["slow"]);
+}
+
+#[tokio::test]
+async fn what_is_put_off_is_hidden_for_as_long() {
+    let server = queue(&["later"]).await;
+    let (_, stop) = start(&server, 1, Duration::from_secs(60));
+    receipts(&server, "ChangeMessageVisibility", 1).await;
+    let asked = server.asked();
+    let hidden = asked
+        .iter()
+        .find(|asked| action(asked) == "ChangeMessageVisibility")
+        .unwrap();
+    assert!(hidden.body.contains(r#""VisibilityTimeout":7"#), "{}", hidden.body);
+    assert!(asked.iter().all(|asked| action(asked) != "DeleteMessage"));
+    stop.cancel();
+}
+
+#[test]
+fn pauses_differ_and_are_never_longer() {
+    for _ in 0..100 {
+        let pause = jittered(PAUSE_MAX);
+        assert!(pause >= PAUSE_MAX / 2 && pause <= PAUSE_MAX, "{pause:?}");
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::aws::ec2::Filter;
 use crate::aws::settings::SettingsSpec;
 use crate::aws::{Endpoint, Part, Settings};
 use crate::iam::{Grant, Scope};
+use crate::sns::config::check_topics;
 
 /// The articles' values.
 const JOBS: &str = "There are jobs to process!";
@@ -41,8 +42,10 @@ pub struct Config {
     pub name: String,
     /// How the services are reached.
     pub settings: Settings,
-    /// The URL of the queue with its alarms and notices.
-    pub queue: String,
+    /// The URL of the queue with its alarms and notices, if they come from one …
+    pub queue: Option<String>,
+    /// … and the topics that deliver them to us.
+    pub topics: Vec<String>,
     /// Which groups.
     pub groups: Groups,
     /// The alarms that say that there are jobs.
@@ -77,10 +80,9 @@ impl Config {
         let Groups { stack, spot, on_demand } = &self.groups;
         let arn = |service: &str, name: String| Scope::arn_of(service, region, None, &name);
         let group = |name: &str| arn("autoscaling", format!("autoScalingGroup:*:autoScalingGroupName/{name}"));
-        let mut grants = vec![
-            Grant::new(Part::ScalingInputs, Scope::all(region)),
-            Grant::new(Part::ScalingQueue, Scope::queue(&self.queue, region)),
-        ];
+        let mut grants = vec![Grant::new(Part::ScalingInputs, Scope::all(region))];
+        let queue = self.queue.iter();
+        grants.extend(queue.map(|queue| Grant::new(Part::ScalingQueue, Scope::queue(queue, region))));
         let groups = match stack {
             None => vec![group(spot), group(on_demand)],
             Some(stack) => {
@@ -120,6 +122,7 @@ pub struct Spec {
     span: Span,
     reached: Reached,
     queue: Option<Spanned<String>>,
+    topics: Vec<Spanned<String>>,
     stack: Option<String>,
     spot: Option<Spanned<String>>,
     on_demand: Option<Spanned<String>>,
@@ -171,7 +174,8 @@ impl Spec {
         Self {
             span: table.span(),
             reached,
-            queue: table.required("queue"),
+            queue: table.optional("queue"),
+            topics: table.optional("topics").unwrap_or_default(),
             stack: table.optional("stack"),
             spot: table.required("spot-group"),
             on_demand: table.required("on-demand-group"),
@@ -206,13 +210,17 @@ impl Spec {
         };
         // Everything is looked at before anything is given up for, so that all of it is reported.
         let name = check_name(key, diagnostics);
-        let queue = self.queue.as_ref().and_then(|queue| match is_queue(&queue.value) {
-            true => Some(()),
-            false => wrong(
+        let queue = match &self.queue {
+            Some(queue) if !is_queue(&queue.value) => wrong(
                 queue.span,
                 "not the URL of a queue: \"https://sqs.REGION.amazonaws.com/ACCOUNT/NAME\"",
             ),
-        });
+            None if self.topics.is_empty() => {
+                wrong(self.span, "`queue` is missing here, or `topics` that deliver to us")
+            }
+            _ => Some(()),
+        };
+        check_topics(&self.topics, diagnostics);
         let groups = match (&self.spot, &self.on_demand) {
             (Some(spot), Some(other)) if spot.value == other.value => wrong(other.span, "the two groups are one"),
             _ => Some(()),
@@ -246,7 +254,8 @@ impl Spec {
         Some(Config {
             name: key.name.clone(),
             settings: settings?,
-            queue: self.queue?.value,
+            queue: self.queue.map(|queue| queue.value),
+            topics: self.topics.into_iter().map(|topic| topic.value).collect(),
             groups: Groups {
                 stack: self.stack,
                 spot: self.spot?.value,
@@ -267,12 +276,18 @@ impl Spec {
     }
 }
 
-/// The queue's URL and where it stands, for those who have to know whether another takes from the same.
+/// Where its messages come from, for those who have to know whether another takes from the same.
 impl Spec {
     /// The URL as it stands in the file.
     #[must_use]
     pub fn queue(&self) -> Option<&Spanned<String>> {
         self.queue.as_ref()
+    }
+
+    /// The ARNs of the topics.
+    #[must_use]
+    pub fn topics(&self) -> &[Spanned<String>] {
+        &self.topics
     }
 }
 

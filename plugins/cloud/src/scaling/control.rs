@@ -62,7 +62,7 @@ impl Scalings {
             json!({
                 "name": scaler.config().name,
                 "heardAt": health.heard_at,
-                "problem": health.problem,
+                "problem": health.problem.or(health.deaf),
                 "waitsSince": scaler.waits_since(),
                 "last": last,
             })

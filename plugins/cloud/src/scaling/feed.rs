@@ -1,63 +1,42 @@
 //! Messages from the queue: each is deleted when its work is done, and comes again when it is not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
-use super::scaler::{Scaler, Verdict};
+use super::scaler::Scaler;
 use crate::aws::Error;
-use crate::aws::sqs::WAIT_MAX;
-use crate::sns::unwrapped;
+use crate::aws::sqs::Message;
+use crate::queue::{AtStop, Handler, Verdict, Worker};
+use crate::sns;
 
-/// A message that was received comes again after this long if it has not been deleted: more than one may take.
+/// A message whose cloudd has died comes again after this.
 const HIDDEN: Duration = Duration::from_secs(40);
-/// After a failure the queue is left alone for so long …
-const PAUSE_MIN: Duration = Duration::from_secs(1);
-/// … and up to this.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(scaler: &Scaler, stop: &CancellationToken) {
-    let mut pause = PAUSE_MIN;
-    loop {
-        let outcome = tokio::select! {
-            () = stop.cancelled() => return,
-            received = scaler.client().receive_messages(&scaler.config().queue, WAIT_MAX, HIDDEN) => received,
-        };
-        let outcome = match outcome {
-            Ok(messages) => take(scaler, messages, stop).await,
-            Err(error) => Err(error),
-        };
-        let Err(error) = outcome else {
-            pause = PAUSE_MIN;
-            continue;
-        };
-        warn!(%error, ?pause, "the queue of scaling {} can't be followed", scaler.config().name);
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = sleep(pause) => {}
-        }
-        pause = (pause * 2).min(PAUSE_MAX);
-    }
+/// Follows a queue until it is stopped; what has begun by then is ended.
+pub(super) async fn run(scaler: &Arc<Scaler>, queue: &str, stop: &CancellationToken) {
+    let worker = Worker {
+        client: scaler.client().clone(),
+        queue: queue.to_owned(),
+        what: format!("scaling.{}", scaler.config().name),
+        // Each decision depends on what came of the one before.
+        at_once: 1,
+        hidden: HIDDEN,
+        at_stop: AtStop::Finish,
+    };
+    worker.run(scaler.clone(), stop.clone()).await;
 }
 
-async fn take(scaler: &Scaler, messages: Vec<crate::aws::sqs::Message>, stop: &CancellationToken) -> Result<(), Error> {
-    for message in messages {
-        if stop.is_cancelled() {
-            break;
-        }
-        let verdict = scaler
-            .heard(&unwrapped(&message.body), message.receive_count() <= 1)
-            .await;
-        let (client, queue) = (scaler.client(), &scaler.config().queue);
-        match verdict {
-            Verdict::Done => client.delete_message(queue, &message).await?,
-            Verdict::Later(hidden) => client.hide_message(queue, &message, hidden).await?,
-            Verdict::Keep => {}
-        }
+impl Handler for Scaler {
+    async fn handle(&self, message: &Message) -> Verdict {
+        self.heard(&sns::unwrapped(&message.body), message.receive_count() <= 1)
+            .await
     }
-    Ok(())
+
+    fn queue_is(&self, problem: Option<&Error>) {
+        self.queue_is_away(problem.map(|error| format!("the queue can't be asked: {error}")));
+    }
 }
 
 #[cfg(test)]

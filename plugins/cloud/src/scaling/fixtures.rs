@@ -87,7 +87,8 @@ pub(super) fn config() -> Config {
             timeouts: Timeouts::default(),
             page_instances: 1000,
         },
-        queue: "https://sqs.eu-west-1.amazonaws.com/1/q".to_owned(),
+        queue: Some("https://sqs.eu-west-1.amazonaws.com/1/q".to_owned()),
+        topics: Vec::new(),
         groups: Groups {
             stack: None,
             spot: "spot".to_owned(),

@@ -31,8 +31,11 @@ type Gauge = (&'static str, &'static str, fn(&Scaler) -> Option<i64>);
 const GAUGES: [Gauge; 3] = [
     (
         "cloudd_scaling_up",
-        "whether the last that was to be decided and done was: 0 while it is tried again",
-        |scaler| Some(i64::from(scaler.health().problem.is_none())),
+        "whether the last that was to be decided and done was, and the queue can be asked: 0 while it is tried again",
+        |scaler| {
+            let health = scaler.health();
+            Some(i64::from(health.problem.is_none() && health.deaf.is_none()))
+        },
     ),
     (
         "cloudd_scaling_heard_timestamp_seconds",

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use metrics::counter;
 use tokio::time::Instant;
@@ -20,6 +19,7 @@ use super::state::{Doing, State};
 use super::told;
 use crate::aws::Client;
 use crate::events::Events;
+use crate::queue::Verdict;
 
 /// From this try on a message is acted on without spot prices, if they can't be had: that there are jobs does not wait for them.
 const TRIES_WITH_PRICES: u32 = 3;
@@ -35,22 +35,13 @@ const LATE_TRIES_MAX: u32 = 12;
 /// Seconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// What becomes of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Its work is done: it can be deleted.
-    Done,
-    /// It is to come again, as it would by itself.
-    Keep,
-    /// It is to come again in so long: there is no use in it before.
-    Later(Duration),
-}
-
 /// How it is, for those who look on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
     /// Why something could not be decided or done, if that was the last that happened.
     pub problem: Option<String>,
+    /// Why nothing can be heard of at present.
+    pub deaf: Option<String>,
     /// When a message last came, in seconds since 1970.
     pub heard_at: Option<i64>,
 }
@@ -99,6 +90,11 @@ impl Scaler {
         self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// From now on nothing can be heard of, for this reason, or it can again.
+    pub(super) fn queue_is_away(&self, why: Option<String>) {
+        self.note(|health| health.deaf = why);
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.state.memory()
     }
@@ -129,7 +125,7 @@ impl Scaler {
                 if is_first {
                     warn!(
                         scaling = self.config.name,
-                        "a message in the queue is no alarm of ours and no notice: it is left there"
+                        "a message is no alarm of ours and no notice: it is left, to come again"
                     );
                 }
                 Verdict::Keep

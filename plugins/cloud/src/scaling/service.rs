@@ -97,7 +97,11 @@ impl std::fmt::Debug for Scalings {
 
 /// Brings it messages and the time until it is stopped. What has begun by then is ended first.
 pub async fn run(scaler: Arc<Scaler>, stop: CancellationToken) {
-    let messages = super::feed::run(&scaler, &stop);
+    let messages = async {
+        if let Some(queue) = &scaler.config().queue {
+            super::feed::run(&scaler, queue, &stop).await;
+        }
+    };
     let time = async {
         let mut ticks = interval(LOOK_AFTER);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -8,7 +8,7 @@ use tokio::sync::Mutex as Turn;
 
 use super::memory::{Line, Memory};
 use super::record::Record;
-use super::scaler::Verdict;
+use crate::queue::Verdict;
 
 /// What a pair of groups remembers. It outlives a reload.
 #[derive(Debug)]

@@ -101,7 +101,7 @@ impl Config {
     #[must_use]
     pub fn grants(&self) -> Vec<Grant> {
         let mut grants = self.grants_of_store();
-        grants.extend(self.resource.iter().map(resource::Config::grant));
+        grants.extend(self.resource.iter().filter_map(resource::Config::grant));
         grants
     }
 
@@ -129,6 +129,12 @@ impl Config {
 }
 
 impl Spec {
+    /// The topics that stacks' requests come from.
+    #[must_use]
+    pub fn topics(&self) -> &[Spanned<String>] {
+        self.resource.as_ref().map_or(&[], resource::config::Spec::topics)
+    }
+
     /// Reads `[secrets]` of one of the files.
     pub fn read(&mut self, table: &Table<'_>) {
         table.once("environment", &mut self.environment);

@@ -1,15 +1,14 @@
 //! CloudFormation's custom resource for secrets: what stacks ask for comes through a topic into a queue, and is answered at the
 //! URL that each request names.
 //!
-//! `request` reads what is asked, `desk` does it, `answer` writes what became of it, and `hosts` says where an answer, which may
-//! have a password in it, may be sent to. A stack waits for an answer until its time is over, so that each request gets one,
+//! `request` reads what is asked, `desk` does it, `answer` writes what became of it, and [`crate::hosts`] says where an answer,
+//! which may have a password in it, may be sent to. A stack waits for an answer until its time is over, so that each request gets one,
 //! failures too; a message is deleted when its answer was taken. What a resource is called to CloudFormation (`physical`) says
 //! which making of which secret is its own, and nothing else is ever deleted for it.
 
 mod answer;
 pub mod config;
 mod desk;
-mod hosts;
 mod physical;
 mod request;
 
@@ -27,14 +26,14 @@ use tracing::{error, warn};
 use self::answer::Outcome;
 pub use self::config::Config;
 use self::desk::Desk;
-use self::hosts::{Hosts, NoUrl};
 use self::request::Request;
 use super::Store;
-use crate::aws::presigned::Presigned;
 use crate::aws::sqs::Message;
-use crate::aws::{Client, Error, Part};
+use crate::aws::unsigned::Unsigned;
+use crate::aws::{Client, Error, Part, Settings};
 use crate::events::{Event, Events, Kind};
-use crate::queue::{Handler, Remembered, Verdict, Worker};
+use crate::hosts::{Hosts, NoUrl};
+use crate::queue::{AtStop, Handler, Remembered, Verdict, Worker};
 
 /// A store that can't be used has so long to be usable again: a stack waits an hour for its answer.
 const STORE: Duration = Duration::from_secs(5 * 60);
@@ -101,31 +100,30 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers requests until it is stopped, and tells of what came of them. Secrets that are named without an environment are of
-/// `environment`.
-pub async fn run(
-    config: Config,
-    store: Store,
-    environment: String,
-    status: Arc<Status>,
-    events: Arc<Events>,
-    stop: CancellationToken,
-) {
+/// Takes requests from the queue, if there is one, until it is stopped.
+pub async fn run(answers: Arc<Answers>, stop: CancellationToken) {
+    let Some(queue) = answers.queue.clone() else {
+        return stop.cancelled().await;
+    };
     let worker = Worker {
-        client: Client::new(config.settings.clone(), &[Part::StackRequests]),
-        queue: config.queue.clone(),
-        what: "CloudFormation's resources".to_owned(),
+        client: Client::new(answers.settings.clone(), &[Part::StackRequests]),
+        queue,
+        what: "secrets.resource".to_owned(),
         at_once: AT_ONCE,
         hidden: HIDDEN,
+        // A store that can't be had is waited for longer than a daemon that ends is.
+        at_stop: AtStop::Drop,
     };
-    let answers = Answers::new(config, store, environment, status, events);
-    worker.run(Arc::new(answers), stop).await;
+    worker.run(answers, stop).await;
 }
 
-struct Answers {
+/// Answers requests, whichever way they come.
+pub struct Answers {
+    settings: Settings,
+    queue: Option<String>,
     desk: Desk,
     hosts: Hosts,
-    presigned: Presigned,
+    unsigned: Unsigned,
     status: Arc<Status>,
     events: Arc<Events>,
     answered: Mutex<Remembered>,
@@ -167,9 +165,13 @@ impl Handler for Answers {
 }
 
 impl Answers {
-    fn new(config: Config, store: Store, environment: String, status: Arc<Status>, events: Arc<Events>) -> Self {
+    /// Those that tell of what came of them. Secrets that are named without an environment are of `environment`.
+    #[must_use]
+    pub fn new(config: Config, store: Store, environment: String, status: Arc<Status>, events: Arc<Events>) -> Self {
         Self {
-            presigned: Presigned::new(config.settings.authorities.clone(), config.settings.timeouts),
+            settings: config.settings.clone(),
+            queue: config.queue,
+            unsigned: Unsigned::new(config.settings.authorities.clone(), config.settings.timeouts),
             hosts: config.hosts,
             desk: Desk {
                 store,
@@ -195,7 +197,7 @@ impl Answers {
             ),
         };
         let body = outcome.write(request);
-        let sent = self.presigned.put(url, body, Instant::now() + SEND).await;
+        let sent = self.unsigned.put(url, body, Instant::now() + SEND).await;
         if let Err(error) = sent {
             warn!(%error, "{} of {} is not answered: it comes again", request.kind.name(), request.maker());
             self.status.unanswered("not-taken");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::events::{self, Event};
-use crate::sns::unwrapped;
+use crate::sns;
 
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ struct Body {
 
 /// Reads a message; `None`: it is no event at all, so that it is somebody else's.
 pub(crate) fn read(message: &str) -> Option<Said> {
-    let body: Body = serde_json::from_str(&unwrapped(message)).ok()?;
+    let body: Body = serde_json::from_str(&sns::unwrapped(message)).ok()?;
     let time = body.time.parse::<jiff::Timestamp>().ok()?.as_second();
     if body.source != "aws.ec2" {
         return Some(Said::Other);

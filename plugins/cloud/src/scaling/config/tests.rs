@@ -71,6 +71,20 @@ fn every_key_is_taken() {
 }
 
 #[test]
+fn messages_come_from_a_queue_or_from_topics() {
+    let topics = "topics = [\"arn:aws:sns:eu-west-1:1:alarms\"]\n";
+    let config = read("gpu", &format!("region = \"eu-west-1\"\n{topics}{GROUPS}")).unwrap();
+    assert_eq!((config.queue.as_deref(), config.topics.len()), (None, 1));
+    assert!(!config.parts().contains(&Part::ScalingQueue));
+    let wrong = read(
+        "gpu",
+        &format!("region = \"eu-west-1\"\ntopics = [\"alarms\"]\n{GROUPS}"),
+    )
+    .unwrap_err();
+    assert!(wrong.contains(":3:12: not a topic"), "{wrong}");
+}
+
+#[test]
 fn all_that_is_wrong_is_reported_with_its_place() {
     let text = "region = \"eu west\"\nqueue = \"q\"\nspot-group = \"s\"\non-demand-group = \"s\"\nbid-factor = 0\n\
                 price-window = \"1s\"\ncome-up = \"2d\"\nsubnet-tags = { a = [] }\npolicy-up = \"x\"\npolicy-down = \"x\"\n\
@@ -97,7 +111,7 @@ fn all_that_is_wrong_is_reported_with_its_place() {
             .contains(":2:13: there is no provider of this name")
     );
     let missing = read("gpu", "region = \"eu-west-1\"").unwrap_err();
-    for key in ["queue", "spot-group", "on-demand-group"] {
-        assert!(missing.contains(&format!("`{key}` is missing here")), "{missing}");
+    for key in ["`queue`", "`spot-group`", "`on-demand-group`"] {
+        assert!(missing.contains(&format!("{key} is missing here")), "{missing}");
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::super::id::CreationId;
-use crate::sns::unwrapped;
+use crate::sns;
 
 /// Octets of a request. Ours have a few properties; what is longer is answered and not looked at.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
@@ -61,7 +61,7 @@ pub(super) enum NoRequest {
 impl Request {
     /// Reads a message of the queue: the topic's envelope, or what was in it if the topic delivers it raw.
     pub(super) fn read(body: &str) -> Result<Self, NoRequest> {
-        let message = unwrapped(body);
+        let message = sns::unwrapped(body);
         let mut request: Self = serde_json::from_str(&message).map_err(|_| NoRequest::Json)?;
         request.length = message.len();
         let repeated = [&request.request_id, &request.stack_id, &request.logical_resource_id];

@@ -165,7 +165,8 @@ impl Cloud {
 fn answers(taker: &TestServer, store: Store) -> Answers {
     let config = Config {
         settings: taker.settings("", keys()),
-        queue: "q".into(),
+        queue: Some("q".into()),
+        topics: Vec::new(),
         hosts: Hosts::read([taker.url().as_str()].into_iter()).unwrap(),
         readable: vec![glob::Pattern::new("default/open-*").unwrap()],
     };

@@ -1,45 +1,61 @@
-//! Where answers, which have passwords in them, may be sent to.
+//! Hosts that URLs may name which others have written: where answers with passwords in them may be sent to, and where topics'
+//! certificates may come from.
 
 use http::Uri;
 use http::uri::Scheme;
 
-/// Where CloudFormation takes answers.
+/// What the names of AWS's hosts end in.
 const AWS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
 
 /// The hosts.
 #[derive(Debug, Clone)]
-pub(super) struct Hosts(Vec<Host>);
+pub(crate) struct Hosts(Vec<Host>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Host {
     /// Every host whose name ends so; over TLS.
     Below(String),
+    /// SNS's own of every region; over TLS. What is below AWS's names is anybody's, as buckets are.
+    Sns,
     /// This one, with its port if it isn't the usual one.
     Exactly(Scheme, String),
 }
 
 /// Why nothing is sent to a URL. The host is all that is shown of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NoUrl {
+pub(crate) enum NoUrl {
     Malformed,
     Host(String),
 }
 
-impl Default for Hosts {
-    fn default() -> Self {
+impl Hosts {
+    /// Where CloudFormation takes answers.
+    pub(crate) fn aws() -> Self {
         Self(AWS.map(|suffix| Host::Below(suffix.to_owned())).into())
     }
-}
 
-impl Hosts {
+    /// Where AWS's topics have their certificates and are confirmed.
+    pub(crate) fn sns() -> Self {
+        Self(vec![Host::Sns])
+    }
+
+    /// "HOST", or "http://HOST:PORT"; `None` for the first text that is neither.
+    pub(crate) fn read_exact<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Self, &'t str> {
+        let hosts = texts.map(|text| match Host::read(text) {
+            Some(host @ Host::Exactly(..)) => Ok(host),
+            _ => Err(text),
+        });
+        hosts.collect::<Result<_, _>>().map(Self)
+    }
+
     /// ".SUFFIX", "HOST", or "http://HOST:PORT"; `None` for the first text that is none of these.
-    pub(super) fn read<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Self, &'t str> {
+    pub(crate) fn read<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Self, &'t str> {
         let hosts = texts.map(|text| Host::read(text).ok_or(text));
         hosts.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Reads the URL of an answer.
-    pub(super) fn check(&self, url: &str) -> Result<Uri, NoUrl> {
+    /// Reads a URL.
+    pub(crate) fn check(&self, url: &str) -> Result<Uri, NoUrl> {
         let uri: Uri = url.parse().map_err(|_| NoUrl::Malformed)?;
         let (scheme, authority) = uri.scheme().zip(uri.authority()).ok_or(NoUrl::Malformed)?;
         // It may hold a password, and is not shown.
@@ -50,6 +66,7 @@ impl Hosts {
         let host = authority.as_str().to_ascii_lowercase();
         let is_allowed = self.0.iter().any(|allowed| match allowed {
             Host::Below(suffix) => *scheme == Scheme::HTTPS && host.len() > suffix.len() && host.ends_with(suffix),
+            Host::Sns => *scheme == Scheme::HTTPS && is_of_sns(&host),
             Host::Exactly(with, exactly) => scheme == with && host == *exactly,
         });
         match is_allowed {
@@ -57,6 +74,14 @@ impl Hosts {
             false => Err(NoUrl::Host(shown)),
         }
     }
+}
+
+/// Whether it is "sns.REGION" of AWS.
+fn is_of_sns(host: &str) -> bool {
+    let below = AWS.into_iter().find_map(|suffix| host.strip_suffix(suffix));
+    let region = below.and_then(|below| below.strip_prefix("sns."));
+    let is_part = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-';
+    region.is_some_and(|region| !region.is_empty() && region.bytes().all(is_part))
 }
 
 impl Host {
@@ -83,7 +108,7 @@ mod tests {
 
     #[test]
     fn answers_go_to_aws_over_tls_only() {
-        let hosts = Hosts::default();
+        let hosts = Hosts::aws();
         for url in [
             "https://cloudformation-custom-resource-response-euwest1.s3.eu-west-1.amazonaws.com/a%3Ab?Signature=c",
             "https://S3.AmazonAWS.com/a",
@@ -110,6 +135,32 @@ mod tests {
         ] {
             assert_eq!(hosts.check(url), Err(NoUrl::Malformed), "{url}");
         }
+    }
+
+    #[test]
+    fn topics_have_their_certificates_at_hosts_of_sns_and_nobody_elses() {
+        let hosts = Hosts::sns();
+        for host in ["sns.eu-west-1.amazonaws.com", "SNS.cn-north-1.amazonaws.com.cn"] {
+            assert!(hosts.check(&format!("https://{host}/a.pem")).is_ok(), "{host}");
+        }
+        for url in [
+            "http://sns.eu-west-1.amazonaws.com/a.pem",
+            "https://sns.eu-west-1.amazonaws.com:8443/a.pem",
+            "https://bucket.s3.amazonaws.com/a.pem",
+            "https://sns.s3.evil.amazonaws.com/a.pem",
+            "https://sns.amazonaws.com/a.pem",
+            "https://sns..amazonaws.com/a.pem",
+            "https://x-sns.eu-west-1.amazonaws.com/a.pem",
+            "https://sns.eu-west-1.amazonaws.com.example/a.pem",
+            "https://sns.eu-west-1.amazonaws.com@example.net/a.pem",
+        ] {
+            assert!(hosts.check(url).is_err(), "{url}");
+        }
+        assert_eq!(
+            Hosts::read_exact([".amazonaws.com"].into_iter()).unwrap_err(),
+            ".amazonaws.com"
+        );
+        assert!(Hosts::read_exact(["http://127.0.0.1:1"].into_iter()).is_ok());
     }
 
     #[test]

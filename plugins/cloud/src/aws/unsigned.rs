@@ -1,4 +1,5 @@
-//! A request to a URL that somebody else has signed, and which is worth what it may be used for: it is shown to nobody.
+//! Requests that we don't sign, as their URL is all that they need. One that somebody else has signed, or that has a token in it,
+//! is worth what it may be used for: it is shown to nobody.
 
 use std::sync::Arc;
 
@@ -16,17 +17,17 @@ use super::error::{Error, Malformed};
 use super::http::{Answer, Bounds, Failure, Http};
 use super::retry::{Tries, random};
 
-/// Octets of an answer, which says nothing that is needed.
+/// Octets of an answer to what was put, which says nothing that is needed.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Makes such requests. Clones share their connections.
 #[derive(Clone)]
-pub struct Presigned {
+pub struct Unsigned {
     http: Http,
     timeouts: Timeouts,
 }
 
-impl Presigned {
+impl Unsigned {
     /// Servers are believed that one of these authorities vouches for, or with none one that this machine trusts.
     #[must_use]
     pub fn new(authorities: Option<Arc<Authorities>>, timeouts: Timeouts) -> Self {
@@ -43,6 +44,27 @@ impl Presigned {
     /// When it was not taken, or that is not known. Nothing but the host is in what they say of the URL.
     pub async fn put(&self, url: &Uri, body: Zeroizing<Vec<u8>>, deadline: Instant) -> Result<(), Error> {
         let body = Bytes::from_owner(body);
+        let request = || put(url, body.clone());
+        self.send(url, request, ANSWER_BYTES_MAX, deadline).await.map(drop)
+    }
+
+    /// Gets what is there, of so many octets at most, again and again until it has come, is refused, or the time is over.
+    /// Redirections are not followed.
+    ///
+    /// # Errors
+    /// When it can't be had. Nothing but the host is in what they say of the URL.
+    pub async fn get(&self, url: &Uri, bytes_max: usize, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let answer = self.send(url, || get(url), bytes_max, deadline).await?;
+        Ok(answer.body)
+    }
+
+    async fn send(
+        &self,
+        url: &Uri,
+        request: impl Fn() -> Result<Request<Full<Bytes>>, Malformed>,
+        body_max: usize,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
         let mut tries = Tries::default();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -52,11 +74,12 @@ impl Presigned {
             let bounds = Bounds {
                 silence: self.timeouts.silence,
                 total: self.timeouts.total.min(left),
-                body_max: ANSWER_BYTES_MAX,
+                body_max,
             };
-            let sent = self.http.send(request(url, body.clone())?, bounds).await;
-            let Some(error) = failed(url, sent) else {
-                return Ok(());
+            let sent = self.http.send(request()?, bounds).await;
+            let error = match read(url, sent) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
             };
             let is_for_good = matches!(error, Error::Refused { .. } | Error::Malformed(_));
             let left = deadline.saturating_duration_since(Instant::now());
@@ -64,32 +87,42 @@ impl Presigned {
             let Some(wait) = wait else {
                 return Err(error);
             };
-            debug!(%error, ?wait, "it is put there again");
+            debug!(%error, ?wait, "it is asked again");
             sleep(wait).await;
         }
     }
 }
 
-fn request(url: &Uri, body: Bytes) -> Result<Request<Full<Bytes>>, Malformed> {
-    let request = Request::builder()
-        .method(Method::PUT)
-        .uri(url)
+fn put(url: &Uri, body: Bytes) -> Result<Request<Full<Bytes>>, Malformed> {
+    let request = begun(Method::PUT, url)
         // The signature is for an empty one.
-        .header(CONTENT_TYPE, HeaderValue::from_static(""))
-        .header(USER_AGENT, HeaderValue::from_static("ballast-cloudd"));
+        .header(CONTENT_TYPE, HeaderValue::from_static(""));
+    with(request, body)
+}
+
+fn get(url: &Uri) -> Result<Request<Full<Bytes>>, Malformed> {
+    with(begun(Method::GET, url), Bytes::new())
+}
+
+fn begun(method: Method, url: &Uri) -> http::request::Builder {
+    let name = HeaderValue::from_static("ballast-cloudd");
+    Request::builder().method(method).uri(url).header(USER_AGENT, name)
+}
+
+fn with(request: http::request::Builder, body: Bytes) -> Result<Request<Full<Bytes>>, Malformed> {
     request
         .body(Full::new(body))
         .map_err(|_| Malformed::Wrong("the request"))
 }
 
 /// What is said of a failure is not read: S3 gives back what was signed.
-fn failed(url: &Uri, sent: Result<Answer, Failure>) -> Option<Error> {
+fn read(url: &Uri, sent: Result<Answer, Failure>) -> Result<Answer, Error> {
     let answer = match sent {
         Ok(answer) => answer,
-        Err(Failure::Malformed(malformed)) => return Some(malformed.into()),
+        Err(Failure::Malformed(malformed)) => return Err(malformed.into()),
         Err(Failure::NoAnswer { why, was_sent }) => {
             let endpoint = url.authority().map(ToString::to_string).unwrap_or_default();
-            return Some(Error::Unreachable {
+            return Err(Error::Unreachable {
                 endpoint,
                 why,
                 was_sent,
@@ -100,10 +133,10 @@ fn failed(url: &Uri, sent: Result<Answer, Failure>) -> Option<Error> {
     let code = status.canonical_reason().unwrap_or("unknown").to_owned();
     let message = url.host().unwrap_or_default().to_owned();
     match status.as_u16() {
-        200..300 => None,
-        408 | 429 => Some(Error::Throttled { code, message }),
-        status @ 500.. => Some(Error::Failed { status, code, message }),
-        status => Some(Error::Refused { status, code, message }),
+        200..300 => Ok(answer),
+        408 | 429 => Err(Error::Throttled { code, message }),
+        status @ 500.. => Err(Error::Failed { status, code, message }),
+        status => Err(Error::Refused { status, code, message }),
     }
 }
 
@@ -115,13 +148,13 @@ mod tests {
     use super::*;
 
     async fn put(server: &TestServer) -> Result<(), Error> {
-        let presigned = Presigned::new(None, Timeouts::default());
+        let unsigned = Unsigned::new(None, Timeouts::default());
         let url: Uri = format!("{}/bucket/key?Signature=not-shown", server.url())
             .parse()
             .unwrap();
         let body = Zeroizing::new(b"{}".to_vec());
         let deadline = Instant::now() + Duration::from_secs(60);
-        presigned.put(&url, body, deadline).await
+        unsigned.put(&url, body, deadline).await
     }
 
     #[tokio::test]
@@ -154,5 +187,25 @@ mod tests {
             assert!(!format!("{error} {error:?}").contains("not-shown"), "{error:?}");
             assert_eq!(server.asked().len(), 1);
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_got_up_to_its_bound() {
+        let server = TestServer::start(|count, _| match count {
+            0 => Reply::Answer(500, "", String::new()),
+            _ => ok("twelve bytes"),
+        })
+        .await;
+        let (unsigned, url) = (Unsigned::new(None, Timeouts::default()), server.url().parse().unwrap());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        assert_eq!(
+            unsigned.get(&url, 12, deadline).await.unwrap().as_slice(),
+            b"twelve bytes"
+        );
+        assert_eq!(
+            unsigned.get(&url, 11, deadline).await.unwrap_err(),
+            Error::Malformed(Malformed::TooLong(11))
+        );
+        assert!(server.asked().iter().all(|asked| asked.line == "GET /"));
     }
 }
