@@ -214,6 +214,27 @@ impl Cloud {
                 group.desired -= u32::from(parameter(form, "ShouldDecrementDesiredCapacity") == Some("true"));
                 String::new()
             }
+            "ListStackResources" => {
+                // The groups are in a stack in the stack.
+                let resource = |logical: &str, physical: &str, kind: &str| {
+                    format!(
+                        "<member><LogicalResourceId>{logical}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>\
+                         <ResourceType>AWS::{kind}</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>"
+                    )
+                };
+                let group = "AutoScaling::AutoScalingGroup";
+                let resources = match parameter(form, "StackName") {
+                    Some("media") => resource("workers", "inner", "CloudFormation::Stack"),
+                    Some("inner") => [
+                        resource("asgSpot", "spot", group),
+                        resource("asgListed", "listed", group),
+                        resource("queue", "q", "SQS::Queue"),
+                    ]
+                    .concat(),
+                    stack => panic!("{stack:?}"),
+                };
+                format!("<StackResourceSummaries>{resources}</StackResourceSummaries>")
+            }
             _ => panic!("{action}"),
         };
         format!("<{action}Response><{action}Result>{body}</{action}Result></{action}Response>")

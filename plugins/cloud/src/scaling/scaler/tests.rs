@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use super::super::config::Groups;
 use super::super::decision::{Action, NotSpot};
 use super::super::fake_cloud::{FakeCloud, Fault};
 use super::super::fixtures::{NOW, config};
@@ -503,4 +504,26 @@ async fn what_is_tried_again_comes_back_later_and_later() {
     }
     assert_eq!(pauses, [20, 40, 80, 160, 320, 640, 900, 900]);
     assert_eq!(bench.alarm("jobs", 0).await, Verdict::Done);
+}
+
+#[tokio::test]
+async fn groups_are_found_in_a_stack_in_a_stack() {
+    let mut bench = Bench::new().await;
+    let scaler = Arc::get_mut(&mut bench.scaler).unwrap();
+    scaler.config.groups = Groups {
+        stack: Some("media".to_owned()),
+        spot: "asgSpot".to_owned(),
+        on_demand: "asgListed".to_owned(),
+    };
+    // It makes the calls of its configuration and no others.
+    scaler.client = Client::new(scaler.config.settings.clone(), &scaler.config.parts());
+    assert_eq!(bench.alarm("jobs", 0).await, Verdict::Done);
+    assert_eq!(bench.cloud.done(), ["spot-ScaleUp"]);
+    // A resource of that id that is no group is not taken for one.
+    Arc::get_mut(&mut bench.scaler).unwrap().config.groups.spot = "queue".to_owned();
+    let missing = NotGathered::NoResource {
+        stack: "media".into(),
+        logical_id: "queue".into(),
+    };
+    assert_eq!(bench.scaler.plan(Trigger::Jobs).await, Err(missing));
 }
