@@ -80,16 +80,13 @@ impl Answer {
             Self::Done | Self::Repeated | Self::Confirmed | Self::Ended => StatusCode::OK,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Malformed | Self::Raw => StatusCode::BAD_REQUEST,
-            Self::Topic
-            | Self::Age
-            | Self::CertificateUrl
-            | Self::CertificateTime
-            | Self::Version
-            | Self::Signature
-            | Self::SubscribeUrl => StatusCode::FORBIDDEN,
-            Self::Certificate | Self::NotConfirmed | Self::Kept | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Topic | Self::Age | Self::CertificateUrl | Self::Version | Self::Signature | Self::SubscribeUrl => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Slow | Self::Certificate | Self::CertificateTime | Self::NotConfirmed | Self::Kept | Self::Busy => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 }

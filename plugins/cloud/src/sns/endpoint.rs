@@ -135,7 +135,10 @@ impl Endpoint {
             return Err((Answer::CertificateTime, why));
         }
         match verify(delivery, &certificate) {
-            Ok(()) => Ok(sent_at),
+            Ok(()) => {
+                trust.keys.keep(&url, &certificate);
+                Ok(sent_at)
+            }
             Err(NotSigned::Version) => {
                 let why = format!("its signature is of version {}", shown(&delivery.signature_version));
                 Err((Answer::Version, why))

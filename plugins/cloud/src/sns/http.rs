@@ -150,7 +150,7 @@ mod tests {
             .unwrap();
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer[9..], b"408");
+        assert_eq!(&answer[9..], b"503");
         stop.cancel();
     }
 }

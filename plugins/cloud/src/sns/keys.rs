@@ -1,4 +1,7 @@
-//! The certificates of topics, got once and then known for a day.
+//! The certificates of topics. One that has verified a message is known for a day, and then got anew.
+//!
+//! Whoever can send to us decides which certificates are got. So what has verified nothing is not kept, and is got in bounds that
+//! don't count for what is known: nobody can have one of SNS's forgotten, or keep it from being got again.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,7 +23,7 @@ const KNOWN_FOR: Duration = Duration::from_secs(24 * 3600);
 const FILE_BYTES_MAX: usize = 32 * 1024;
 /// What getting one may take: SNS waits 15 seconds for an answer.
 const GET: Duration = Duration::from_secs(8);
-/// Files that are got in a minute: whoever can send to us decides which.
+/// Files that are got in a minute, of those that have verified nothing yet.
 const GETS_MAX: usize = 20;
 const GETS_TIME: Duration = Duration::from_secs(60);
 
@@ -44,10 +47,17 @@ pub(super) struct Keys {
 
 #[derive(Default)]
 struct State {
-    /// By their URLs, with the time until which they are known, the oldest first.
-    known: VecDeque<(Uri, Instant, Arc<Certificate>)>,
-    /// When some were got last.
+    /// The one that was known first is first.
+    known: VecDeque<Known>,
+    /// When others were got last.
     gets: VecDeque<Instant>,
+}
+
+struct Known {
+    url: Uri,
+    /// After this it is got anew.
+    until: Instant,
+    certificate: Arc<Certificate>,
 }
 
 impl Keys {
@@ -75,33 +85,46 @@ impl Keys {
         if let Some(known) = self.state().find(url) {
             return Ok(known);
         }
-        if !self.state().may_get() {
+        if !self.state().may_get(url) {
             return Err(NotHad::TooMany);
         }
         let file = self.unsigned.get(url, FILE_BYTES_MAX, deadline).await;
-        let certificate = Arc::new(Certificate::read(&file.map_err(NotHad::NotGot)?).map_err(NotHad::None)?);
-        self.state().add(url, certificate.clone());
-        Ok(certificate)
+        let read = Certificate::read(&file.map_err(NotHad::NotGot)?);
+        read.map(Arc::new).map_err(NotHad::None)
+    }
+
+    /// It has verified a message: it is a topic's.
+    pub(super) fn keep(&self, url: &Uri, certificate: &Arc<Certificate>) {
+        self.state().keep(url, certificate);
     }
 }
 
 impl State {
-    fn find(&mut self, url: &Uri) -> Option<Arc<Certificate>> {
+    fn find(&self, url: &Uri) -> Option<Arc<Certificate>> {
         let now = Instant::now();
-        self.known.retain(|(_, until, _)| now < *until);
-        let found = self.known.iter().find(|(known, _, _)| known == url);
-        found.map(|(_, _, certificate)| certificate.clone())
+        let found = self.known.iter().find(|known| known.url == *url && now < known.until);
+        found.map(|known| known.certificate.clone())
     }
 
-    fn add(&mut self, url: &Uri, certificate: Arc<Certificate>) {
+    fn keep(&mut self, url: &Uri, certificate: &Arc<Certificate>) {
+        if self.find(url).is_some() {
+            return;
+        }
+        self.known.retain(|known| known.url != *url);
         if self.known.len() >= KNOWN_MAX {
             self.known.pop_front();
         }
-        self.known
-            .push_back((url.clone(), Instant::now() + KNOWN_FOR, certificate));
+        self.known.push_back(Known {
+            url: url.clone(),
+            until: Instant::now() + KNOWN_FOR,
+            certificate: certificate.clone(),
+        });
     }
 
-    fn may_get(&mut self) -> bool {
+    fn may_get(&mut self, url: &Uri) -> bool {
+        if self.known.iter().any(|known| known.url == *url) {
+            return true;
+        }
         let now = Instant::now();
         while self
             .gets
@@ -146,26 +169,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_certificate_is_got_once() {
+    async fn one_that_has_verified_something_is_got_once_in_a_day() {
         let pem = Signer::new().certificate().to_owned();
         let server = TestServer::start(move |_, _| ok(pem.clone())).await;
-        let (keys, one, other) = (keys(), url(&server, "a.pem"), url(&server, "b.pem"));
-        let (first, second) = tokio::join!(keys.get(&one), keys.get(&one));
-        assert_eq!(first.unwrap(), second.unwrap());
-        assert_eq!(server.asked().len(), 1);
-        keys.get(&other).await.unwrap();
+        let (keys, url) = (keys(), url(&server, "a.pem"));
+        keys.get(&url).await.unwrap();
+        let certificate = keys.get(&url).await.unwrap();
+        assert_eq!(server.asked().len(), 2, "nothing was verified with it");
+        keys.keep(&url, &certificate);
+        keys.get(&url).await.unwrap();
         assert_eq!(server.asked().len(), 2);
+        keys.state().known[0].until = Instant::now();
+        keys.get(&url).await.unwrap();
+        assert_eq!(server.asked().len(), 3);
     }
 
     #[tokio::test]
-    async fn what_is_no_certificate_is_got_again_and_not_without_end() {
-        let server = TestServer::start(|_, _| ok("no certificate")).await;
-        let (keys, url) = (keys(), url(&server, "a.pem"));
-        for _ in 0..GETS_MAX {
-            assert!(matches!(keys.get(&url).await, Err(NotHad::None(NoCertificate::Pem))));
+    async fn nobody_can_keep_a_known_one_from_being_got() {
+        let pem = Signer::new().certificate().to_owned();
+        let server = TestServer::start(move |_, asked| match asked.line.ends_with("/known.pem") {
+            true => ok(pem.clone()),
+            false => ok("no certificate"),
+        })
+        .await;
+        let (keys, known) = (keys(), url(&server, "known.pem"));
+        let certificate = keys.get(&known).await.unwrap();
+        keys.keep(&known, &certificate);
+        for number in 1..GETS_MAX {
+            let got = keys.get(&url(&server, &format!("{number}.pem"))).await;
+            assert!(
+                matches!(got, Err(NotHad::None(NoCertificate::Pem))),
+                "{number}: {got:?}"
+            );
         }
-        assert!(matches!(keys.get(&url).await, Err(NotHad::TooMany)));
+        let got = keys.get(&url(&server, "other.pem")).await;
+        assert!(matches!(got, Err(NotHad::TooMany)));
         assert_eq!(server.asked().len(), GETS_MAX);
+        keys.state().known[0].until = Instant::now();
+        keys.get(&known).await.unwrap();
     }
 
     #[tokio::test]
@@ -181,7 +222,7 @@ mod tests {
         let mut state = State::default();
         let url = |number: usize| format!("https://sns.test/{number}").parse::<Uri>().unwrap();
         for number in 0..=KNOWN_MAX {
-            state.add(&url(number), certificate.clone());
+            state.keep(&url(number), &certificate);
         }
         assert!(state.find(&url(0)).is_none() && state.find(&url(1)).is_some());
         assert_eq!(state.known.len(), KNOWN_MAX);
